@@ -1,0 +1,286 @@
+/**
+ * Bytes to values and back. A layout is declared once as a codec; its TypeScript type is inferred from it.
+ * All numbers are big-endian. Every length is checked against its bound before memory is taken for it.
+ */
+import { assert, DfsError } from "./errors.ts";
+
+/** Reads values off a byte array, front to back; throws DfsError("protocol") on what does not fit. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at;
+  }
+
+  /** The next `n` bytes, as a view. */
+  take(n: number): Uint8Array {
+    const from = this.#skip(n);
+    return this.#bytes.subarray(from, from + n);
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#skip(1));
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#skip(2));
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#skip(4));
+  }
+  bigU64(): bigint {
+    return this.#view.getBigUint64(this.#skip(8));
+  }
+
+  #skip(n: number): number {
+    if (n > this.left) throw malformed("it ends too early");
+    const from = this.#at;
+    this.#at += n;
+    return from;
+  }
+}
+
+/** Parts at least this long are passed on as they are instead of being copied. */
+const PASS_ON_BYTES = 4096;
+
+/** Collects values into parts that, one after the other, are the encoding. */
+export class Writer {
+  readonly #parts: Uint8Array[] = [];
+  #buffer = new Uint8Array(256);
+  #view = new DataView(this.#buffer.buffer);
+  #start = 0;
+  #at = 0;
+  #done = 0;
+
+  /** How many bytes were written so far. */
+  get length(): number {
+    return this.#done + this.#at - this.#start;
+  }
+
+  put(bytes: Uint8Array): void {
+    if (bytes.length < PASS_ON_BYTES) {
+      const at = this.#room(bytes.length);
+      this.#buffer.set(bytes, at);
+      return;
+    }
+    this.#cut();
+    this.#parts.push(bytes);
+    this.#done += bytes.length;
+  }
+
+  u8(value: number): void {
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
+  }
+  u16(value: number): void {
+    const at = this.#room(2);
+    this.#view.setUint16(at, value);
+  }
+  u32(value: number): void {
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
+  }
+  bigU64(value: bigint): void {
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value);
+  }
+
+  /** What was written, without copying its large parts. */
+  parts(): Uint8Array[] {
+    this.#cut();
+    return this.#parts;
+  }
+
+  #cut(): void {
+    if (this.#at === this.#start) return;
+    this.#parts.push(this.#buffer.subarray(this.#start, this.#at));
+    this.#done += this.#at - this.#start;
+    this.#start = this.#at;
+  }
+
+  /** Where the next `n` bytes go. It may change the buffer, so it comes before any use of that. */
+  #room(n: number): number {
+    if (this.#at + n > this.#buffer.length) {
+      const kept = this.#buffer.subarray(this.#start, this.#at);
+      this.#buffer = new Uint8Array(Math.max(2 * this.#buffer.length, kept.length + n));
+      this.#buffer.set(kept);
+      this.#view = new DataView(this.#buffer.buffer);
+      this.#at = kept.length;
+      this.#start = 0;
+    }
+    const from = this.#at;
+    this.#at += n;
+    return from;
+  }
+}
+
+/** How one kind of value lies in bytes. */
+export interface Codec<T> {
+  write(w: Writer, value: T): void;
+  read(r: Reader): T;
+}
+
+/** The type of the values of a codec. */
+export type Value<C> = C extends Codec<infer T> ? T : never;
+
+export const u8: Codec<number> = { write: (w, v) => w.u8(v), read: (r) => r.u8() };
+export const u16: Codec<number> = { write: (w, v) => w.u16(v), read: (r) => r.u16() };
+export const u32: Codec<number> = { write: (w, v) => w.u32(v), read: (r) => r.u32() };
+
+/** A whole number up to 2^53 - 1, in eight bytes. */
+export const u53: Codec<number> = {
+  write: (w, v) => w.bigU64(BigInt(v)),
+  read(r) {
+    const v = r.bigU64();
+    if (v > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed("a number is too large");
+    return Number(v);
+  },
+};
+
+/** An unsigned number of 128 bits, in sixteen bytes. */
+export const u128: Codec<bigint> = {
+  write(w, v) {
+    w.bigU64(v >> 64n);
+    w.bigU64(v & 0xffff_ffff_ffff_ffffn);
+  },
+  read: (r) => (r.bigU64() << 64n) | r.bigU64(),
+};
+
+export const bool: Codec<boolean> = {
+  write: (w, v) => w.u8(v ? 1 : 0),
+  read(r) {
+    const v = r.u8();
+    if (v > 1) throw malformed("a flag is neither 0 nor 1");
+    return v === 1;
+  },
+};
+
+/** Exactly `n` bytes. */
+export const fixed = (n: number): Codec<Uint8Array> => ({
+  write(w, v) {
+    assert(v.length === n, `a field of ${n} bytes got ${v.length}`);
+    w.put(v);
+  },
+  read: (r) => r.take(n),
+});
+
+/** Exactly `n` bytes, as a string of 2n hexadecimal digits. */
+export const hex = (n: number): Codec<string> => ({
+  write(w, v) {
+    const bytes = Uint8Array.fromHex(v);
+    assert(bytes.length === n, `a field of ${n} bytes got ${bytes.length}`);
+    w.put(bytes);
+  },
+  read: (r) => r.take(n).toHex(),
+});
+
+/** Up to `max` bytes, after their length. */
+export const bytes = (max: number): Codec<Uint8Array> => ({
+  write(w, v) {
+    assert(v.length <= max, `a field of at most ${max} bytes got ${v.length}`);
+    w.u32(v.length);
+    w.put(v);
+  },
+  read(r) {
+    const n = r.u32();
+    if (n > max) throw malformed(`a field of at most ${max} bytes claims ${n}`);
+    return r.take(n);
+  },
+});
+
+const utf8 = new TextEncoder();
+
+/** A string of up to `max` bytes of UTF-8, after their length. */
+export function text(max: number): Codec<string> {
+  const raw = bytes(max);
+  return {
+    write: (w, v) => raw.write(w, utf8.encode(v)),
+    read(r) {
+      try {
+        return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw.read(r));
+      } catch (error) {
+        throw error instanceof DfsError ? error : malformed("a text is not UTF-8");
+      }
+    },
+  };
+}
+
+/** Up to `max` values, after their number. */
+export const list = <T>(item: Codec<T>, max: number): Codec<T[]> => ({
+  write(w, v) {
+    assert(v.length <= max, `a list of at most ${max} got ${v.length}`);
+    w.u32(v.length);
+    for (const x of v) item.write(w, x);
+  },
+  read(r) {
+    const n = r.u32();
+    if (n > max) throw malformed(`a list of at most ${max} claims ${n}`);
+    const out: T[] = [];
+    for (let i = 0; i < n; i++) out.push(item.read(r));
+    return out;
+  },
+});
+
+/** A value, or null. */
+export const optional = <T>(item: Codec<T>): Codec<T | null> => ({
+  write(w, v) {
+    bool.write(w, v !== null);
+    if (v !== null) item.write(w, v);
+  },
+  read: (r) => (bool.read(r) ? item.read(r) : null),
+});
+
+type Struct<F> = { [K in keyof F]: Value<F[K]> };
+
+/** Named fields, in the order of their declaration. */
+export function struct<F extends { [K in keyof F]: Codec<Value<F[K]>> }>(
+  fields: F,
+): Codec<Struct<F>> {
+  const entries = Object.entries(fields) as [string, Codec<never>][];
+  return {
+    write(w, v) {
+      for (const [name, field] of entries) field.write(w, v[name as keyof F] as never);
+    },
+    read(r) {
+      const out: Record<string, unknown> = {};
+      for (const [name, field] of entries) out[name] = field.read(r);
+      return out as Struct<F>;
+    },
+  };
+}
+
+/** The encoding of one value, in one array. */
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const w = new Writer();
+  codec.write(w, value);
+  return concat(w.parts());
+}
+
+/** The value that these bytes are, all of them; throws DfsError("protocol") otherwise. */
+export function decode<T>(codec: Codec<T>, from: Uint8Array): T {
+  const r = new Reader(from);
+  const value = codec.read(r);
+  if (r.left > 0) throw malformed(`${r.left} bytes are left over`);
+  return value;
+}
+
+/** One array of all parts; the part itself where there is only one. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (parts.length === 1 && first) return first;
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+const malformed = (why: string): DfsError => new DfsError("protocol", `malformed data: ${why}`);

@@ -1,0 +1,109 @@
+/**
+ * Checks a command's arguments against its definition before citty reads them: citty takes an unknown flag, a flag
+ * without its value and an argument too many in silence.
+ */
+import type { ArgDef, ArgsDef } from "citty";
+import { DfsError } from "../errors.ts";
+
+/** A positional argument whose name ends so takes all that is left. */
+const MANY = "...";
+
+/** The same arguments in a form with one meaning, flags first; throws DfsError("usage") on what the command does not take. */
+export function checkArguments(raw: readonly string[], defs: ArgsDef): string[] {
+  const flags: string[] = [];
+  const positionals: string[] = [];
+  const rest = [...raw];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") positionals.push(...rest.splice(0));
+    else if (arg.startsWith("--")) flags.push(longFlag(arg, rest, defs));
+    else if (arg.startsWith("-") && arg !== "-") flags.push(...shortFlags(arg, rest, defs));
+    else positionals.push(arg);
+  }
+  checkPositionals(positionals, defs);
+  return [...flags, "--", ...positionals];
+}
+
+function longFlag(arg: string, rest: string[], defs: ArgsDef): string {
+  const [, flag = "", value] = /^--([^=]*)(?:=([^]*))?$/.exec(arg) ?? [];
+  const negated = flag.startsWith("no-") ? flag.slice("no-".length) : null;
+  if (negated !== null && defs[negated]?.type === "boolean" && value === undefined) return arg;
+  const def = defs[flag];
+  if (!def || def.type === "positional") {
+    throw new DfsError("usage", `there is no flag --${flag}${hint(flag, longFlagsOf(defs))}`);
+  }
+  if (def.type !== "boolean") return `--${flag}=${value ?? valueOf(`--${flag}`, rest)}`;
+  if (value !== undefined) throw new DfsError("usage", `--${flag} takes no value`);
+  return arg;
+}
+
+/** `-q`, `-qv`, `-o FILE`, `-oFILE`. */
+function shortFlags(arg: string, rest: string[], defs: ArgsDef): string[] {
+  const out: string[] = [];
+  for (let i = 1; i < arg.length; i++) {
+    const [flag, def] = flagOfLetter(arg.charAt(i), defs);
+    if (def.type === "boolean") {
+      out.push(`--${flag}`);
+      continue;
+    }
+    const attached = arg.slice(i + 1).replace(/^=/, "");
+    return [...out, `--${flag}=${attached || valueOf(`-${arg.charAt(i)}`, rest)}`];
+  }
+  return out;
+}
+
+function flagOfLetter(letter: string, defs: ArgsDef): [string, ArgDef] {
+  const found = Object.entries(defs).find(([, def]) => "alias" in def && def.alias === letter);
+  if (found) return found;
+  throw new DfsError(
+    "usage",
+    `there is no flag -${letter}; after "--" names may begin with a dash`,
+  );
+}
+
+function valueOf(flag: string, rest: string[]): string {
+  const next = rest[0];
+  if (next === undefined || (next.startsWith("-") && next !== "-")) {
+    throw new DfsError("usage", `${flag} needs a value`);
+  }
+  rest.shift();
+  return next;
+}
+
+const longFlagsOf = (defs: ArgsDef): string[] =>
+  Object.keys(defs).filter((key) => defs[key]?.type !== "positional");
+
+function checkPositionals(given: readonly string[], defs: ArgsDef): void {
+  const wanted = Object.entries(defs).filter(([, def]) => def.type === "positional");
+  const missing = wanted.slice(given.length).find(([, def]) => def.required !== false);
+  if (missing) throw new DfsError("usage", `${missing[0].toUpperCase()} is missing`);
+  const takesMany = wanted.some(([name]) => name.endsWith(MANY));
+  if (given.length > wanted.length && !takesMany) {
+    throw new DfsError(
+      "usage",
+      `there is one argument too many: ${JSON.stringify(given[wanted.length])}`,
+    );
+  }
+}
+
+/** `; did you mean …?` where one of the known words is close to what was typed. */
+export function hint(typed: string, known: readonly string[]): string {
+  const near = known
+    .map((word) => ({ word, distance: editDistance(typed, word) }))
+    .filter(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((a, b) => a.distance - b.distance)[0];
+  return near ? `; did you mean ${near.word}?` : "";
+}
+
+/** How many letters must be put in, left out or replaced to make `a` into `b`. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,27 @@
+/** The flags that all commands of the client have, and what they come to. */
+import type { ArgsDef } from "citty";
+
+export const commonFlags = {
+  config: {
+    type: "string",
+    valueHint: "FILE",
+    description: "The configuration, instead of $DFS_CONFIG, ./dfc.conf or ~/dfc.conf",
+  },
+  json: { type: "boolean", description: "Print the result as JSON" },
+  quiet: { type: "boolean", alias: "q", description: "Print errors only, no warnings" },
+  verbose: { type: "boolean", alias: "v", description: "Say on stderr what is done" },
+  progress: {
+    type: "boolean",
+    default: true,
+    description: "Show a progress bar on a terminal",
+    negativeDescription: "Show none",
+  },
+} as const satisfies ArgsDef;
+
+export interface CommonFlags {
+  readonly config?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly verbose?: boolean | undefined;
+  readonly progress?: boolean | undefined;
+}

@@ -1,0 +1,42 @@
+/**
+ * What an interrupted command must undo before the process ends: its temporary files, its child processes.
+ * Only main.ts ends the process; it says here how.
+ */
+
+let end: (status: number) => void = () => {};
+let onSignal: ((signal: NodeJS.Signals) => void) | null = null;
+const undos = new Set<() => void>();
+
+/** Signals that end a command, and the exit status that says so. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** From now on a signal undoes what is registered and ends the process through `exit`. */
+export function watchSignals(exit: (status: number) => void): void {
+  end = exit;
+  for (const [signal, status] of Object.entries(SIGNALS) as [NodeJS.Signals, number][]) {
+    process.on(signal, () => (onSignal ? onSignal(signal) : leave(status)));
+  }
+}
+
+/** Has `undo`, which must be synchronous, called at an interruption; the function returned takes that back. */
+export function undoAtInterrupt(undo: () => void): () => void {
+  undos.add(undo);
+  return () => void undos.delete(undo);
+}
+
+/** A server ends in its own way: its handler gets the signals instead. */
+export function takeSignals(handler: (signal: NodeJS.Signals) => void): void {
+  onSignal = handler;
+}
+
+/** Undoes everything and ends the process at once. */
+export function leave(status: number): void {
+  for (const undo of undos) {
+    try {
+      undo();
+    } catch {
+      // The others must have their turn, and there is nobody left to tell.
+    }
+  }
+  end(status);
+}

@@ -1,0 +1,91 @@
+/** get: each piece once, from servers in balance; another copy where one is lost, slow or rotten. */
+import { DfsError } from "../errors.ts";
+import { manifestOf } from "../file/manifest.ts";
+import { isGone, type Version, type Vid } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { Download } from "./download.ts";
+import { type Reading, readName } from "./register.ts";
+
+/** What a get learned before its bytes come. */
+export interface Found {
+  readonly name: string;
+  readonly vid: Vid;
+  readonly bytes: number;
+  readonly modified: number;
+  readonly mode: number;
+}
+
+/**
+ * Where bytes go. `open` is called before the first write, and once more should a newer version have to take the place of one
+ * that could not be read to its end: then all that was written is void. What is written has been verified.
+ */
+export interface Sink {
+  /** Must writes come in the order of the file? */
+  readonly inOrder: boolean;
+  open(found: Found): Promise<void>;
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+}
+
+export interface GetOptions {
+  readonly progress?: (bytes: number) => void;
+}
+
+/**
+ * Reads a file. Throws DfsError("noSuchName", "incomplete", "tooFew"), and ("integrity") where bytes do not verify and
+ * there is no good copy. After a throw, what was written must be thrown away.
+ */
+export async function get(
+  cluster: Cluster,
+  name: string,
+  sink: Sink,
+  options: GetOptions,
+): Promise<Found> {
+  let download: Download | null = null;
+  for (let again = false; ; again = true) {
+    const reading = await readName(cluster, name);
+    const version = currentOf(cluster, name, reading);
+    const { modified, mode, roots, isFolder } = manifestOf(name, version);
+    if (isFolder) throw new DfsError("usage", `${name} is a folder`);
+    const found: Found = { name, vid: version.vid, bytes: version.size, modified, mode };
+    if (download?.vid !== version.vid) {
+      download = new Download(cluster, name, version, roots, sink, options.progress ?? (() => {}));
+      await sink.open(found);
+    }
+    const problem = await download.run(holdersOf(version, reading));
+    if (!problem) return found;
+    // A piece may have moved just then: only a second complete look may say that it is gone.
+    if (again) throw problem;
+  }
+}
+
+/** The version that a reading found; throws DfsError when there is none, or it cannot be told. */
+export function currentOf(
+  cluster: Cluster,
+  name: string,
+  { is, current, replies }: Reading,
+): Version {
+  const version = current?.version ?? null;
+  if (version && !isGone(version)) {
+    if (is === "current") return version;
+    const why =
+      is === "doubt"
+        ? "which version is current is in doubt"
+        : "too few to tell its current version";
+    throw new DfsError("incomplete", `${replies.size} of ${cluster.size} servers answer: ${why}`);
+  }
+  if (is === "current") throw new DfsError("noSuchName", `there is no ${name}`);
+  throw new DfsError(
+    "tooFew",
+    `${replies.size} of ${cluster.size} servers answer: too few to tell whether there is a ${name}`,
+  );
+}
+
+/** For each piece of a version, the slots whose servers say that they hold it. */
+export function holdersOf(version: Version, { replies }: Reading): number[][] {
+  const holders: number[][] = Array.from({ length: version.pieces }, () => []);
+  for (const [slot, { held }] of replies) {
+    for (const piece of held.find(({ vid }) => vid === version.vid)?.pieces ?? [])
+      holders[piece]?.push(slot);
+  }
+  return holders;
+}

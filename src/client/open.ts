@@ -1,0 +1,299 @@
+/**
+ * Which servers are the cluster (CONSISTENCY.md section 4, identity). `dfc.conf` only says where to look; what the servers
+ * themselves have agreed on says who belongs, and in which order.
+ */
+import { createHash } from "node:crypto";
+import { decode, encode } from "../bytes.ts";
+import { DfsError, isDfsError } from "../errors.ts";
+import { type Accepted, tombstone } from "../version.ts";
+import { type Config, configCodec, type ReplyOf } from "../wire/messages.ts";
+import { type ClientPorts, Cluster } from "./cluster.ts";
+import { decide, quorumOf, select } from "./decide.ts";
+import { Peer, type ServerAddress } from "./peer.ts";
+import { propose, settle } from "./register.ts";
+
+const CONFIG_FORMAT = 1;
+/** The reserved name whose register holds the configuration. */
+const CONFIG_NAME = "";
+const OPEN_TRIES = 20;
+const OPEN_PAUSE_MS = 50;
+
+export interface OpenOptions {
+  readonly user: string;
+  /** Takes a line for the user, such as that a server is lost. */
+  readonly warn: (line: string) => void;
+}
+
+/** A server that answered, at its place in this client's configuration. */
+interface Greeted {
+  readonly place: number;
+  readonly peer: Peer;
+  readonly greeting: ReplyOf<"hello">;
+}
+
+/** Somebody else is changing the configuration at this moment. */
+class Again extends Error {}
+
+/** Connects to a cluster, making it first where all servers are blank. Throws DfsError("tooFew", "config"). */
+export async function openCluster(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  options: OpenOptions,
+): Promise<Cluster> {
+  for (let tries = 1; ; tries++) {
+    const { greeted, failures } = await greetAll(ports, servers, options.user);
+    try {
+      const [first] = failures;
+      if (greeted.length === 0)
+        throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
+      return await join(ports, servers, greeted, options);
+    } catch (error) {
+      for (const { peer } of greeted) peer.close();
+      if (!(error instanceof Again)) throw error;
+      if (tries === OPEN_TRIES) throw new DfsError("config", error.message);
+      await new Promise<void>((resolve) => void ports.clock.after(OPEN_PAUSE_MS, resolve));
+    }
+  }
+}
+
+async function greetAll(ports: ClientPorts, servers: readonly ServerAddress[], user: string) {
+  const greeted: Greeted[] = [];
+  const failures: string[] = [];
+  await Promise.all(
+    servers.map(async (server, place) => {
+      try {
+        greeted.push({ place, ...(await Peer.connect(ports, server, user)) });
+      } catch (error) {
+        if (!isDfsError(error, "down")) throw error;
+        failures.push(error.message);
+      }
+    }),
+  );
+  return { greeted: greeted.toSorted((a, b) => a.place - b.place), failures };
+}
+
+async function join(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  greeted: readonly Greeted[],
+  options: OpenOptions,
+): Promise<Cluster> {
+  checkDistinct(greeted);
+  const clusterId = theOneCluster(greeted);
+  const known = newestConfig(greeted);
+  if (!known) return initialise(ports, servers, greeted, clusterId, options);
+  let cluster = clusterOf(ports, servers, greeted, clusterId ?? "", known, options);
+  const agreed = await agreedConfig(cluster, greeted);
+  if (agreed && !sameSlots(agreed, known))
+    cluster = clusterOf(ports, servers, greeted, clusterId ?? "", agreed, options);
+  return bindNew(ports, servers, greeted, cluster, options);
+}
+
+function checkDistinct(greeted: readonly Greeted[]): void {
+  for (const { peer, greeting } of greeted) {
+    const same = greeted.find((other) => other.greeting.sid === greeting.sid);
+    if (same && same.peer !== peer)
+      throw new DfsError(
+        "config",
+        `${same.peer.label} and ${peer.label} are one server: name each server once`,
+      );
+  }
+}
+
+/** The id of the cluster that these servers belong to, null when all are blank. Throws when there are two. */
+function theOneCluster(greeted: readonly Greeted[]): string | null {
+  const members = greeted.filter(({ greeting }) => greeting.cluster !== null);
+  const counts = new Map<string, number>();
+  for (const { greeting } of members)
+    counts.set(greeting.cluster ?? "", (counts.get(greeting.cluster ?? "") ?? 0) + 1);
+  const [main, other] = [...counts].toSorted((a, b) => b[1] - a[1]).map(([id]) => id);
+  if (other !== undefined) {
+    const strangers = members
+      .filter(({ greeting }) => greeting.cluster !== main)
+      .map(({ peer }) => peer.label);
+    throw new DfsError(
+      "config",
+      `${strangers.join(", ")}: of another cluster than the rest; take it out of dfc.conf`,
+    );
+  }
+  return main ?? null;
+}
+
+const acceptedConfigs = (greeted: readonly Greeted[]) =>
+  greeted.map(({ greeting }) => greeting.config);
+
+const configIn = (accepted: Accepted): Config => decode(configCodec, accepted.version.body);
+
+/** The newest configuration that any server knows, committed ones first: enough to know whom to ask. */
+function newestConfig(greeted: readonly Greeted[]): Config | null {
+  const registers = acceptedConfigs(greeted);
+  const committed = select(registers.map((register) => ({ ...register, acc: null }))).current;
+  const newest = committed ?? select(registers).current;
+  return newest && configIn(newest);
+}
+
+/** The configuration that is certainly current; null when too few of its servers answer to tell. */
+async function agreedConfig(cluster: Cluster, greeted: readonly Greeted[]): Promise<Config | null> {
+  const members = greeted.filter(({ greeting }) => cluster.config.slots.includes(greeting.sid));
+  const decision = decide(cluster.quorum, acceptedConfigs(members));
+  if (decision.is === "current") return decision.current && configIn(decision.current);
+  if (decision.is === "tooFew") return null;
+  const settled = await settle(cluster, CONFIG_NAME);
+  return settled === "failed" || settled === null ? null : configIn(settled);
+}
+
+const sameSlots = (a: Config, b: Config): boolean => a.slots.join() === b.slots.join();
+
+/** The cluster of a configuration, its servers connected as far as they answer. */
+function clusterOf(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  greeted: readonly Greeted[],
+  clusterId: string,
+  config: Config,
+  { warn }: OpenOptions,
+): Cluster {
+  const members = config.slots.map(
+    (sid) => greeted.find(({ greeting }) => sid !== null && greeting.sid === sid) ?? null,
+  );
+  for (const member of members)
+    member?.peer.attach({ cluster: clusterId, epoch: config.epoch, sid: member.greeting.sid });
+  const peers = members.map((member) => member?.peer ?? null);
+  return new Cluster(ports, config, peers, labelsOf(servers, members), warn);
+}
+
+/** Names by slot; one that does not answer has the name that this configuration gives its place, if nobody else has it. */
+function labelsOf(
+  servers: readonly ServerAddress[],
+  members: readonly (Greeted | null)[],
+): string[] {
+  const taken = new Set(members.flatMap((member) => (member ? [member.place] : [])));
+  const free = servers.map((_, place) => place).filter((place) => !taken.has(place));
+  return members.map((member, slot) => {
+    if (member) return member.peer.address.name;
+    const at = free.indexOf(slot);
+    const [place] = free.splice(at >= 0 ? at : 0, 1);
+    return (place !== undefined && servers[place]?.name) || `server ${slot + 1}`;
+  });
+}
+
+/** The first client: makes a cluster of the servers in its configuration. */
+async function initialise(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  greeted: readonly Greeted[],
+  existing: string | null,
+  options: OpenOptions,
+): Promise<Cluster> {
+  const id = clusterIdOf(servers);
+  const quorum = quorumOf(servers.length);
+  if (existing !== null && existing !== id)
+    throw new Again(
+      "another client with another dfc.conf has begun to set up this cluster: use that one once",
+    );
+  if (greeted.length < quorum.accept)
+    throw new DfsError(
+      "tooFew",
+      `a new cluster of ${servers.length} begins with ${quorum.accept} servers; ${greeted.length} answer`,
+    );
+  // The server with the smallest id decides between two first clients.
+  const [first, ...others] = greeted.toSorted((a, b) => (a.greeting.sid < b.greeting.sid ? -1 : 1));
+  if (first) await initServer(first, id, servers.length);
+  await Promise.all(others.map((server) => initServer(server, id, servers.length)));
+
+  const slots = servers.map(
+    (_, place) => greeted.find((server) => server.place === place)?.greeting.sid ?? null,
+  );
+  const config: Config = { format: CONFIG_FORMAT, epoch: 1, slots };
+  const cluster = clusterOf(ports, servers, greeted, id, config, options);
+  const outcome = await proposeConfig(cluster, config, null);
+  if (outcome === "taken") throw new Again("another client is setting up this cluster");
+  if (outcome === "failed")
+    throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
+  return cluster;
+}
+
+async function initServer(
+  { peer, greeting }: Greeted,
+  cluster: string,
+  slots: number,
+): Promise<void> {
+  try {
+    await peer.init({ sid: greeting.sid, cluster, slots });
+  } catch (error) {
+    if (isDfsError(error, "identity")) throw new Again(`${peer.label}: ${error.message}`);
+    if (!isDfsError(error, "down")) throw error;
+  }
+}
+
+async function proposeConfig(
+  cluster: Cluster,
+  config: Config,
+  parent: string | null,
+): Promise<"done" | "taken" | "failed"> {
+  const vid = cluster.ports.random.bytes(16).toHex();
+  const content = { ...tombstone(vid), deleted: false, body: encode(configCodec, config) };
+  const outcome = await propose(cluster, CONFIG_NAME, {
+    content,
+    condition: { vid: parent },
+    supply: null,
+  });
+  if (outcome.is === "done") return "done";
+  return outcome.is === "refused" ? "taken" : "failed";
+}
+
+/** So that two first clients with the same list make the same cluster. */
+function clusterIdOf(servers: readonly ServerAddress[]): string {
+  const spelt = servers.map(
+    ({ host, port }) => `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`,
+  );
+  return createHash("sha256")
+    .update(`dfs-tool cluster\n${spelt.join("\n")}`)
+    .digest("hex")
+    .slice(0, 32);
+}
+
+/** Gives a slot that no server was seen for to a server that has none; what is left over does not count. */
+async function bindNew(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  greeted: readonly Greeted[],
+  cluster: Cluster,
+  options: OpenOptions,
+): Promise<Cluster> {
+  const { slots } = cluster.config;
+  const strangers = greeted.filter(({ greeting }) => !slots.includes(greeting.sid));
+  const fresh = strangers.find(() => slots.includes(null));
+  if (!fresh) {
+    for (const { peer } of strangers) {
+      options.warn(
+        `${peer.label} has lost its data (its folder is new): it does not count until it is replaced`,
+      );
+      peer.close();
+    }
+    return cluster;
+  }
+  const current = await currentConfig(cluster);
+  const id = greeted.find(({ greeting }) => slots.includes(greeting.sid))?.greeting.cluster;
+  if (!current || !id) return cluster;
+  if (!sameSlots(configIn(current), cluster.config))
+    throw new Again("another client is adding a server");
+  await initServer(fresh, id, slots.length);
+  const slot = slots[fresh.place] === null ? fresh.place : slots.indexOf(null);
+  const config = { ...cluster.config, slots: slots.with(slot, fresh.greeting.sid) };
+  const outcome = await proposeConfig(cluster, config, current.version.vid);
+  if (outcome === "taken") throw new Again("another client is adding a server");
+  if (outcome === "failed") return cluster;
+  return bindNew(
+    ports,
+    servers,
+    greeted,
+    clusterOf(ports, servers, greeted, id, config, options),
+    options,
+  );
+}
+
+async function currentConfig(cluster: Cluster): Promise<Accepted | null> {
+  const settled = await settle(cluster, CONFIG_NAME);
+  return settled === "failed" ? null : settled;
+}

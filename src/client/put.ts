@@ -1,0 +1,123 @@
+/** put: pieces to their servers first, the manifest after them, and the register decides (CONSISTENCY.md section 4). */
+import { createHash } from "node:crypto";
+import { asDfsError, DfsError } from "../errors.ts";
+import { encodeManifest } from "../file/manifest.ts";
+import { checkFolder, checkName } from "../file/names.ts";
+import { rotation, rotationOfName } from "../file/placement.ts";
+import { CHUNK_BYTES, COPIES, FILE_BYTES_MAX } from "../limits.ts";
+import { type Content, tombstone, type Vid } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Condition } from "./decide.ts";
+import { Pieces, type Source } from "./pieces.ts";
+import { type Outcome, propose } from "./register.ts";
+
+export interface PutOptions {
+  /** What the rotation x is taken from. */
+  readonly placement: "name" | "content";
+  readonly condition?: Condition;
+  /** Told of bytes of the file that are durable on their servers. */
+  readonly progress?: (bytes: number) => void;
+}
+
+export interface Stored {
+  readonly vid: Vid;
+  readonly seq: number;
+  readonly x: number;
+  readonly bytes: number;
+}
+
+/**
+ * Stores a file under a name. Throws DfsError("usage") for the name, ("putFailed") when it could not be done, with a message that
+ * says so where the outcome is open, and ("conflict") when the condition does not hold.
+ */
+export async function put(
+  cluster: Cluster,
+  name: string,
+  source: Source,
+  options: PutOptions,
+): Promise<Stored> {
+  checkName(name);
+  if (source.bytes > FILE_BYTES_MAX)
+    throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
+  checkLive(cluster);
+  const y = cluster.size;
+  const vid = cluster.ports.random.bytes(16).toHex();
+  const byName = options.placement === "name";
+  const x = byName ? rotationOfName(name, y) : await rotationOfContent(cluster, source);
+  const shape = { pieces: y, copies: Math.min(COPIES, y), x };
+  const pieces = new Pieces(cluster, name, vid, source, shape, options.progress ?? (() => {}));
+  await pieces.send().catch((error: unknown) => {
+    throw new DfsError("putFailed", asDfsError(error).message);
+  });
+  const { modified, mode, bytes: size } = source;
+  const body = encodeManifest({ isFolder: false, modified, mode, roots: pieces.roots });
+  const content: Content = { vid, deleted: false, ...shape, needed: y, size, body };
+  const outcome = await propose(cluster, name, {
+    content,
+    condition: options.condition ?? null,
+    supply: pieces,
+  });
+  return { ...stored(name, outcome, vid), x, bytes: size };
+}
+
+/** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
+export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
+  const name = checkFolder(folder);
+  checkLive(cluster);
+  const vid = cluster.ports.random.bytes(16).toHex();
+  const body = encodeManifest({
+    isFolder: true,
+    modified: cluster.ports.clock.wall(),
+    mode: 0o755,
+    roots: [],
+  });
+  const content: Content = { ...tombstone(vid), deleted: false, body };
+  const outcome = await propose(cluster, name, { content, condition: null, supply: null });
+  stored(name, outcome, vid);
+}
+
+function checkLive(cluster: Cluster): void {
+  const { live, quorum, size } = cluster;
+  if (live.length >= quorum.accept) return;
+  throw new DfsError(
+    "putFailed",
+    `${live.length} of ${size} servers answer, and a put takes ${quorum.accept}; nothing was changed`,
+  );
+}
+
+function stored(name: string, outcome: Outcome, vid: Vid): { vid: Vid; seq: number } {
+  switch (outcome.is) {
+    case "done":
+      return { vid, seq: outcome.current.seq };
+    case "refused":
+      throw new DfsError(
+        "conflict",
+        `${name} was changed by someone else meanwhile; nothing was changed`,
+      );
+    case "failed":
+      throw new DfsError("putFailed", `${outcome.why}; nothing was changed`);
+    default: {
+      const why = outcome.is === "unknown" ? outcome.why : "the name was deleted";
+      throw new DfsError(
+        "putFailed",
+        `${why}; the outcome is open: the new version may yet become current`,
+      );
+    }
+  }
+}
+
+/** x from the MD5 of the content: one more pass over it. */
+async function rotationOfContent(cluster: Cluster, source: Source): Promise<number> {
+  const hash = createHash("md5");
+  const buffer = await cluster.window.take();
+  try {
+    for (let offset = 0; offset < source.bytes; offset += CHUNK_BYTES) {
+      const data = buffer.subarray(0, Math.min(CHUNK_BYTES, source.bytes - offset));
+      await source.read(data, offset);
+      hash.update(data);
+    }
+  } finally {
+    cluster.window.giveBack(buffer);
+  }
+  return rotation(hash.digest(), cluster.size);
+}

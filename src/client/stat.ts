@@ -1,0 +1,52 @@
+/** stat: all that is known of one file, and which server holds what. */
+import { manifestOf, pieceLengths } from "../file/manifest.ts";
+import type { Vid } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { currentOf, holdersOf } from "./get.ts";
+import { readName } from "./register.ts";
+
+export interface Stat {
+  readonly name: string;
+  readonly vid: Vid;
+  readonly seq: number;
+  readonly bytes: number;
+  readonly modified: number;
+  readonly layout: string;
+  readonly x: number;
+  readonly isFolder: boolean;
+  readonly isIncomplete: boolean;
+  /** Servers of the cluster by slot; their pieces count from 1. */
+  readonly servers: { readonly name: string; readonly isUp: boolean; readonly pieces: number[] }[];
+  /** Pieces from 1: their lengths, and the slots (from 0) of the servers that hold them. */
+  readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
+}
+
+/** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
+export async function stat(cluster: Cluster, name: string): Promise<Stat> {
+  const reading = await readName(cluster, name);
+  const version = currentOf(cluster, name, reading);
+  const { modified, isFolder } = manifestOf(name, version);
+  const holders = holdersOf(version, reading);
+  const { vid, seq, size, x } = version;
+  return {
+    name,
+    vid,
+    seq,
+    bytes: size,
+    modified,
+    layout: "pairs",
+    x,
+    isFolder,
+    isIncomplete: holders.filter((slots) => slots.length > 0).length < version.needed,
+    servers: Array.from({ length: cluster.size }, (_, slot) => ({
+      name: cluster.labelOf(slot),
+      isUp: reading.replies.has(slot),
+      pieces: holders.flatMap((slots, piece) => (slots.includes(slot) ? [piece + 1] : [])),
+    })),
+    pieces: pieceLengths(version).map((bytes, piece) => ({
+      piece: piece + 1,
+      bytes,
+      servers: holders[piece] ?? [],
+    })),
+  };
+}

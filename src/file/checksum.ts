@@ -1,0 +1,64 @@
+/**
+ * How pieces are checked. A piece has a table with one 8-byte sum for each block of 64 KiB: the block's xxHash3, mixed with
+ * (version, piece, block) so that no block passes for another one. The piece's root, SHA-256 over its identity and table,
+ * is in the manifest, so a table from any server can be trusted once its root fits.
+ */
+import { createHash } from "node:crypto";
+import { BLOCK_BYTES } from "../limits.ts";
+import type { Vid } from "../version.ts";
+
+export const SUM_BYTES = 8;
+export const ROOT_BYTES = 32;
+
+/** How many blocks a piece of this length has; an empty one has none. */
+export const blockCount = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
+
+/** Bytes of the table of a piece of this length. */
+export const tableBytes = (bytes: number): number => SUM_BYTES * blockCount(bytes);
+
+/** The sums of the blocks in `data`, which begins at block `first` of the piece. */
+export function sumsOf(vid: Vid, piece: number, first: number, data: Uint8Array): Uint8Array {
+  const sums = new Uint8Array(tableBytes(data.length));
+  const view = new DataView(sums.buffer);
+  const place = placeOf(vid, piece);
+  for (let i = 0; i < blockCount(data.length); i++) {
+    new DataView(place.buffer).setBigUint64(24, BigInt(first + i));
+    const block = data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
+    view.setBigUint64(i * SUM_BYTES, Bun.hash.xxHash3(block) ^ Bun.hash.xxHash3(place));
+  }
+  return sums;
+}
+
+/** Do these blocks, from block `first` of the piece on, fit this part of its table? */
+export const verifies = (
+  vid: Vid,
+  piece: number,
+  first: number,
+  data: Uint8Array,
+  sums: Uint8Array,
+): boolean => Buffer.compare(sumsOf(vid, piece, first, data), sums) === 0;
+
+/** The root of a piece of `bytes` bytes with this table. */
+export const rootOf = (vid: Vid, piece: number, bytes: number, table: Uint8Array): Uint8Array => {
+  const place = placeOf(vid, piece);
+  new DataView(place.buffer).setBigUint64(24, BigInt(bytes));
+  return createHash("sha256").update(place).update(table).digest();
+};
+
+/** The table and root of a piece that is whole in memory. */
+export function sealOf(
+  vid: Vid,
+  piece: number,
+  data: Uint8Array,
+): { table: Uint8Array; root: Uint8Array } {
+  const table = sumsOf(vid, piece, 0, data);
+  return { table, root: rootOf(vid, piece, data.length, table) };
+}
+
+/** vid, piece number, and room for one more number. */
+function placeOf(vid: Vid, piece: number): Uint8Array<ArrayBuffer> {
+  const place = new Uint8Array(32);
+  place.set(Uint8Array.fromHex(vid));
+  new DataView(place.buffer).setBigUint64(16, BigInt(piece));
+  return place;
+}

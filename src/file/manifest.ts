@@ -1,0 +1,45 @@
+/** The body of a version: what only the client needs to know to make pieces a file again. Format: README.md. */
+import { bool, decode, encode, fixed, list, struct, u32, u53, u8, type Value } from "../bytes.ts";
+import { DfsError } from "../errors.ts";
+import { PIECES_MAX } from "../limits.ts";
+import type { Version } from "../version.ts";
+import { ROOT_BYTES } from "./checksum.ts";
+import { pieceBytes } from "./split.ts";
+
+const MANIFEST_FORMAT = 1;
+
+export const manifestCodec = struct({
+  format: u8,
+  /** A folder that was made by hand: a name that ends in "/", with no pieces. */
+  isFolder: bool,
+  /** Milliseconds since 1970, of the file that was put; for display only. */
+  modified: u53,
+  /** Permission bits of the file that was put. */
+  mode: u32,
+  /** The root of each piece. */
+  roots: list(fixed(ROOT_BYTES), PIECES_MAX),
+});
+export type Manifest = Value<typeof manifestCodec>;
+
+/** The bytes of a manifest. */
+export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =>
+  encode(manifestCodec, { ...manifest, format: MANIFEST_FORMAT });
+
+/** The manifest of a version that is not deleted; throws DfsError("integrity") on one that contradicts itself. */
+export function manifestOf(name: string, version: Version): Manifest {
+  try {
+    const manifest = decode(manifestCodec, version.body);
+    if (manifest.format === MANIFEST_FORMAT && manifest.roots.length === version.pieces)
+      return manifest;
+  } catch {
+    // Falls through to the one error below.
+  }
+  throw new DfsError(
+    "integrity",
+    `${name}: its manifest does not read; was it put by a newer dfs-tool?`,
+  );
+}
+
+/** The lengths of all pieces of a version. */
+export const pieceLengths = (version: Version): number[] =>
+  Array.from({ length: version.pieces }, (_, i) => pieceBytes(version.size, version.needed, i));

@@ -1,0 +1,49 @@
+/** Names of files: "/"-separated UTF-8 paths inside a user's space. */
+import { DfsError } from "../errors.ts";
+import { COMPONENT_BYTES, NAME_BYTES } from "../limits.ts";
+
+const utf8 = new TextEncoder();
+
+/** Returns the name if it may be stored; throws DfsError("usage") that says what is wrong with it. */
+export function checkName(name: string): string {
+  const why = faultOf(name);
+  if (why !== null)
+    throw new DfsError("usage", `${JSON.stringify(name.slice(0, 80))} cannot be a name: ${why}`);
+  return name;
+}
+
+/** Returns the name of a folder, which ends in "/", if it may be one; throws as `checkName`. */
+export const checkFolder = (name: string): string => `${checkName(name.replace(/\/$/, ""))}/`;
+
+/** What is wrong with this name; null when nothing is. */
+function faultOf(name: string): string | null {
+  if (name === "") return "it is empty";
+  if (!name.isWellFormed()) return "it is not valid Unicode";
+  if (utf8.encode(name).length > NAME_BYTES) return `it is longer than ${NAME_BYTES} bytes`;
+  if (hasControl(name)) return "it has a control character";
+  if (name.startsWith("/")) return "it is an absolute path";
+  for (const component of name.split("/")) {
+    if (component === "") return 'it has an empty component ("//", or "/" at its end)';
+    if (component === "." || component === "..") return `it has the component "${component}"`;
+    if (utf8.encode(component).length > COMPONENT_BYTES)
+      return `a component is longer than ${COMPONENT_BYTES} bytes`;
+  }
+  return null;
+}
+
+function hasControl(name: string): boolean {
+  for (let i = 0; i < name.length; i++) {
+    const unit = name.charCodeAt(i);
+    if (unit < 0x20 || unit === 0x7f) return true;
+  }
+  return false;
+}
+
+/** Orders names by their bytes, as the catalogs do; JavaScript's own order differs beyond U+FFFF. */
+export function compareNames(a: string, b: string): number {
+  if (a === b) return 0;
+  return Buffer.compare(utf8.encode(a), utf8.encode(b));
+}
+
+/** The part after the last "/". */
+export const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);

@@ -1,0 +1,191 @@
+/** The real ports, on Bun. The traps that shaped each line are in the project's notes on Bun's sockets and files. */
+import { Database } from "bun:sqlite";
+import { getRandomValues } from "node:crypto";
+import * as fs from "node:fs/promises";
+import { DfsError } from "../errors.ts";
+import { BunConn } from "./bun_conn.ts";
+import type { Clock, Disk, Listener, Net, OpenFile, Random } from "./ports.ts";
+
+export const bunClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(ms, fn) {
+    if (ms <= 0) {
+      const immediate = setImmediate(fn);
+      return () => clearImmediate(immediate);
+    }
+    const timer = setTimeout(fn, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+export const bunRandom: Random = {
+  bytes: (n) => getRandomValues(new Uint8Array(n)),
+  fraction: () => Math.random(),
+};
+
+const socketHandlers: Bun.SocketHandler<BunConn> = {
+  data: (socket, bytes) => socket.data.onData(bytes),
+  drain: (socket) => socket.data.onDrain(),
+  end: (socket) => socket.data.onEnd(),
+  close: (socket) => socket.data.onEnd(),
+  error: (socket) => socket.data.close(),
+};
+
+const hostPort = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
+export const bunNet: Net = {
+  connect(host, port, ms) {
+    const where = hostPort(host, port);
+    return new Promise((resolve, reject) => {
+      let late = false;
+      const fail = (why: string): void => {
+        clearTimeout(timer);
+        reject(new DfsError("down", `${where}: ${why}`));
+      };
+      const timer = setTimeout(() => {
+        late = true;
+        fail(`no connection within ${ms} ms`);
+      }, ms);
+      const conn = new BunConn();
+      const opening = Bun.connect<BunConn>({
+        hostname: host,
+        port,
+        data: conn,
+        socket: {
+          ...socketHandlers,
+          open(socket) {
+            if (late) return void socket.terminate();
+            clearTimeout(timer);
+            socket.data.onOpen(socket, where);
+            resolve(socket.data);
+          },
+          connectError: (_socket, error) => fail(reasonOf(error)),
+        },
+      });
+      opening.catch((error: unknown) => fail(reasonOf(error)));
+    });
+  },
+
+  async listen(host, port, accept) {
+    try {
+      const server = Bun.listen<BunConn>({
+        hostname: host,
+        port,
+        socket: {
+          ...socketHandlers,
+          open(socket) {
+            // `data` of listen() is one object for all sockets.
+            socket.data = new BunConn();
+            socket.data.onOpen(socket, hostPort(socket.remoteAddress, socket.remotePort));
+            accept(socket.data);
+          },
+        },
+      });
+      return { port: server.port, close: () => server.stop(false) } satisfies Listener;
+    } catch (error) {
+      const why = codeOf(error) === "EADDRINUSE" ? "another program is using it" : reasonOf(error);
+      throw new DfsError("folder", `cannot listen on ${hostPort(host, port)}: ${why}`);
+    }
+  },
+};
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error ? (error as Error & { code?: string }).code : undefined;
+
+function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  const known: Record<string, string> = {
+    ECONNREFUSED: "connection refused",
+    ENOENT: "no such file or folder",
+    EACCES: "permission denied",
+    EISDIR: "it is a folder",
+    ENOTDIR: "a part of the path is not a folder",
+    EEXIST: "it is there already",
+    EROFS: "the disk is read-only",
+    ENAMETOOLONG: "the name is too long for this disk",
+    EMFILE: "too many open files",
+    EIO: "the disk reports an error",
+  };
+  return (
+    (code !== undefined && known[code]) || (error instanceof Error ? error.message : String(error))
+  );
+}
+
+/** Runs a file operation; its errors become DfsErrors that name the path. */
+async function io<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOSPC" || code === "EDQUOT")
+      throw new DfsError("noRoom", `${path}: the disk is full`);
+    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
+  }
+}
+
+const openFile = (path: string, handle: fs.FileHandle): OpenFile => ({
+  read: (into, offset) =>
+    io(path, async () => {
+      let got = 0;
+      while (got < into.length) {
+        const { bytesRead } = await handle.read(into, got, into.length - got, offset + got);
+        if (bytesRead === 0) break;
+        got += bytesRead;
+      }
+      return got;
+    }),
+  write: (bytes, offset) =>
+    io(path, async () => {
+      let put = 0;
+      while (put < bytes.length) {
+        const { bytesWritten } = await handle.write(bytes, put, bytes.length - put, offset + put);
+        put += bytesWritten;
+      }
+    }),
+  sync: () => io(path, () => handle.datasync()),
+  close: () => io(path, () => handle.close()),
+});
+
+export const bunDisk: Disk = {
+  open: (path, mode) =>
+    io(path, async () => openFile(path, await fs.open(path, mode === "read" ? "r" : "wx+"))),
+  rename: (from, to) => io(to, () => fs.rename(from, to)),
+  remove: (path) => io(path, () => fs.rm(path, { force: true })),
+  makeFolder: (path) => io(path, async () => void (await fs.mkdir(path, { recursive: true }))),
+  list: (path) =>
+    io(path, async () => {
+      try {
+        return (await fs.readdir(path)).toSorted();
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return [];
+        throw error;
+      }
+    }),
+  syncFolder: (path) =>
+    io(path, async () => {
+      await using folder = await fs.open(path, "r");
+      await folder.sync();
+    }),
+  stat: (path) =>
+    io(path, async () => {
+      try {
+        const info = await fs.stat(path);
+        return {
+          bytes: info.size,
+          isFolder: info.isDirectory(),
+          modified: Math.round(info.mtimeMs),
+        };
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return null;
+        throw error;
+      }
+    }),
+  space: (path) =>
+    io(path, async () => {
+      const { bavail, blocks, bsize } = await fs.statfs(path);
+      return { free: bavail * bsize, total: blocks * bsize };
+    }),
+  database: (path) => new Database(path, { create: true, strict: true }),
+};

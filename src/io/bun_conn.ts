@@ -1,0 +1,122 @@
+/** The real Conn: one TCP connection on Bun's sockets. */
+import { assert, DfsError } from "../errors.ts";
+import { INBOX_BYTES } from "../limits.ts";
+import type { Conn } from "./ports.ts";
+
+interface Pending {
+  readonly part: Uint8Array;
+  taken: number;
+  readonly done: { resolve: () => void; reject: (error: DfsError) => void } | null;
+}
+
+/** One TCP connection. Bun's write() takes what the kernel takes and no more, so the rest is queued here. */
+export class BunConn implements Conn {
+  received = 0;
+  sent = 0;
+  peer = "?";
+  #socket: Bun.Socket<BunConn> | null = null;
+  #inbox: Uint8Array[] = [];
+  #inboxBytes = 0;
+  #paused = false;
+  #ended = false;
+  #reader: ((bytes: Uint8Array | null) => void) | null = null;
+  #queue: Pending[] = [];
+
+  onOpen(socket: Bun.Socket<BunConn>, peer: string): void {
+    this.#socket = socket;
+    this.peer = peer;
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.received += bytes.length;
+    const reader = this.#reader;
+    this.#reader = null;
+    if (reader) return reader(bytes);
+    this.#inbox.push(bytes);
+    this.#inboxBytes += bytes.length;
+    if (this.#inboxBytes >= INBOX_BYTES && !this.#paused) {
+      this.#paused = true;
+      this.#socket?.pause();
+    }
+  }
+
+  onDrain(): void {
+    while (this.#queue.length > 0) {
+      const head = this.#queue[0];
+      assert(head, "the queue has a head");
+      if (!this.#push(head)) return;
+      this.#queue.shift();
+      head.done?.resolve();
+    }
+  }
+
+  onEnd(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#reader?.(null);
+    this.#reader = null;
+    for (const { done } of this.#queue) done?.reject(this.#broken());
+    this.#queue = [];
+  }
+
+  read(): Promise<Uint8Array | null> {
+    assert(this.#reader === null, "one read at a time");
+    const bytes = this.#inbox.shift();
+    if (bytes) {
+      this.#inboxBytes -= bytes.length;
+      if (this.#paused && this.#inbox.length === 0) {
+        this.#paused = false;
+        this.#socket?.resume();
+      }
+      return Promise.resolve(bytes);
+    }
+    if (this.#ended) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+    });
+  }
+
+  write(...parts: Uint8Array[]): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#broken());
+    let i = 0;
+    if (this.#queue.length === 0) {
+      for (; i < parts.length; i++) {
+        const entry: Pending = { part: parts[i] as Uint8Array, taken: 0, done: null };
+        if (!this.#push(entry)) {
+          parts[i] = entry.part.subarray(entry.taken);
+          break;
+        }
+      }
+      if (i === parts.length) return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      for (; i < parts.length; i++) {
+        const done = i === parts.length - 1 ? { resolve, reject } : null;
+        this.#queue.push({ part: parts[i] as Uint8Array, taken: 0, done });
+      }
+      if (this.#ended) this.onEnd();
+    });
+  }
+
+  close(): void {
+    const socket = this.#socket;
+    this.onEnd();
+    socket?.end();
+  }
+
+  /** Gives the kernel what it takes of this part; true when that was all. */
+  #push(entry: Pending): boolean {
+    const left = entry.part.length - entry.taken;
+    if (left === 0) return true;
+    const n = this.#socket?.write(entry.part, entry.taken, left) ?? -1;
+    if (n > 0) {
+      this.sent += n;
+      entry.taken += n;
+    }
+    return entry.taken === entry.part.length;
+  }
+
+  #broken(): DfsError {
+    return new DfsError("down", `${this.peer}: the connection broke`);
+  }
+}

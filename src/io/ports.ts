@@ -1,0 +1,94 @@
+/**
+ * The four ports: all that workflows may know of the machine. `bun.ts` has the real ones, `test/sim` the simulated
+ * ones, and one contract suite (test/io/contract) holds both to what is written here.
+ */
+import type { Database } from "bun:sqlite";
+
+export interface Clock {
+  /** Milliseconds that never go back; for deadlines only. */
+  now(): number;
+  /** Milliseconds since 1970; for what people read, never for order. */
+  wall(): number;
+  /** Calls `fn` once, `ms` milliseconds from now (0: in a later turn); the function returned cancels that. */
+  after(ms: number, fn: () => void): () => void;
+}
+
+export interface Random {
+  /** `n` bytes that nobody can guess. */
+  bytes(n: number): Uint8Array;
+  /** A number in [0, 1). */
+  fraction(): number;
+}
+
+/** One open connection: a stream of bytes each way. */
+export interface Conn {
+  /** Whom this is, for messages: "127.0.0.1:10001". */
+  readonly peer: string;
+  /** Bytes received and sent so far, as the kernel took or gave them. */
+  readonly received: number;
+  readonly sent: number;
+  /**
+   * The next bytes, in order; null once the peer ended or the connection broke. One read at a time. What is not read
+   * is not taken from the kernel beyond a small buffer, so a slow reader slows the sender. The bytes are the caller's.
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Sends the parts in order, after all that was written before; resolves when the kernel has taken them, so awaiting
+   * it is the back-pressure. The parts must not change until then. Throws DfsError("down") once the connection broke.
+   */
+  write(...parts: Uint8Array[]): Promise<void>;
+  /** Ends the connection at once, both ways; a pending read resolves to null, a pending write throws. Idempotent. */
+  close(): void;
+}
+
+export interface Listener {
+  readonly port: number;
+  /** Takes no new connections; those open stay. */
+  close(): void;
+}
+
+export interface Net {
+  /** Opens a connection; throws DfsError("down") if it is refused, or not open within `ms`. */
+  connect(host: string, port: number, ms: number): Promise<Conn>;
+  /** Throws DfsError("folder") with a line for the user when the address cannot be had. Port 0 is any free one. */
+  listen(host: string, port: number, accept: (conn: Conn) => void): Promise<Listener>;
+}
+
+export interface OpenFile {
+  /** Fills `into` from `offset` on; returns how many bytes there were (fewer only at the end of the file). */
+  read(into: Uint8Array, offset: number): Promise<number>;
+  /** Writes all of `bytes` at `offset`; throws DfsError("noRoom") on a full disk. */
+  write(bytes: Uint8Array, offset: number): Promise<void>;
+  /** Returns when all that was written is durable. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FileInfo {
+  readonly bytes: number;
+  readonly isFolder: boolean;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+}
+
+/** Paths are the operating system's. Errors that are not named are DfsError("failed") with the system's reason. */
+export interface Disk {
+  /** "read": of an existing file. "create": a new one; throws if it is there already. */
+  open(path: string, mode: "read" | "create"): Promise<OpenFile>;
+  /** Replaces `to` atomically; durable after `syncFolder` of its folder. */
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file; one that is not there is no error. */
+  remove(path: string): Promise<void>;
+  /** Makes a folder and those above it; one that is there is no error. */
+  makeFolder(path: string): Promise<void>;
+  /** The names in a folder, sorted; an absent folder is empty. */
+  list(path: string): Promise<string[]>;
+  /** Returns when the folder's entries are durable. */
+  syncFolder(path: string): Promise<void>;
+  /** null: nothing is there. */
+  stat(path: string): Promise<FileInfo | null>;
+  /** Bytes a process may still write on the disk of this path, and its whole size. */
+  space(path: string): Promise<{ free: number; total: number }>;
+  /** Opens or makes an SQLite database. */
+  database(path: string): Database;
+}

@@ -1,0 +1,63 @@
+/** Every limit and default, with its unit in its name. Nothing else in the tree is a bare number with a meaning. */
+
+export const KIB = 1024;
+export const MIB = 1024 * KIB;
+
+// Names
+export const NAME_BYTES = 1024;
+export const COMPONENT_BYTES = 255;
+
+// Pieces
+export const BLOCK_BYTES = 64 * KIB;
+export const CHUNK_BYTES = 256 * KIB;
+export const INLINE_BYTES = 16 * KIB;
+export const PIECES_MAX = 64;
+/** Servers that hold each piece of the layout "pairs". */
+export const COPIES = 2;
+export const SERVERS_MAX = 30;
+export const FILE_BYTES_MAX = 2 ** 46;
+
+// Frames
+export const FRAME_BYTES = CHUNK_BYTES + 64 * KIB;
+export const HELLO_FRAME_BYTES = 4 * KIB;
+export const ERROR_TEXT_BYTES = 1024;
+export const MANIFEST_BYTES = 16 * KIB;
+export const HISTORY_LENGTH = 16;
+export const LIST_PAGE = 1000;
+export const LIST_PAGE_BYTES = 192 * KIB;
+export const VIDS_PER_NAME_MAX = 256;
+
+// Time
+export const FIRST_REPLY_MS = 1000;
+export const PROGRESS_MS = 10_000;
+export const STRAGGLER_MS = 1000;
+export const READ_PATIENCE_MS = 100;
+export const HEDGE_MS = 1000;
+export const DOUBT_PAUSE_MS = 20;
+export const DOUBT_TRIES = 2;
+export const BACKOFF_FIRST_MS = 10;
+export const BACKOFF_MAX_MS = 1000;
+export const PROPOSE_MS = 60_000;
+export const STOP_GRACE_MS = 800;
+export const TRASH_GRACE_MS = 10 * 60_000;
+export const TRASH_SWEEP_MS = 60_000;
+export const TEMPORARY_GRACE_MS = 60 * 60_000;
+
+// One server
+export const CONNECTIONS_MAX = 4096;
+export const HELLO_MS = 5000;
+export const FRAME_MS = 30_000;
+export const IDLE_MS = 10 * 60_000;
+export const REQUESTS_PER_CONNECTION = 256;
+export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
+export const UPLOADS_PER_CONNECTION = 256;
+export const RESERVE_FRACTION = 0.02;
+export const RESERVE_BYTES_MAX = 256 * MIB;
+export const GROUP_COMMIT_REQUESTS = 64;
+export const SYNC_EVERY_BYTES = 32 * MIB;
+
+// One client
+export const INBOX_BYTES = 1 * MIB;
+export const FILES_IN_FLIGHT = 16;
+export const CHUNKS_IN_FLIGHT = 32;
+export const CHUNKS_PER_PIECE = 4;

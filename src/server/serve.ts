@@ -1,0 +1,73 @@
+/** A server: its folder, its port, its connections. */
+import { DfsError } from "../errors.ts";
+import type { Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
+import { CONNECTIONS_MAX, STOP_GRACE_MS, TRASH_SWEEP_MS } from "../limits.ts";
+import { Store, type StoreOptions } from "../store/store.ts";
+import { Session } from "./session.ts";
+
+export interface ServerPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly net: Net;
+  readonly disk: Disk;
+}
+
+export interface ServeOptions extends StoreOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly release: string;
+}
+
+export interface Server {
+  readonly sid: string;
+  readonly port: number;
+  /** Answers what was asked, then ends; within about a second. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Opens the folder and serves it until stopped. `die` is called when the disk fails so that nothing may be answered
+ * any more: the process must end. Throws DfsError("folder") with a line for the user.
+ */
+export async function serve(
+  ports: ServerPorts,
+  options: ServeOptions,
+  die: (error: DfsError) => void,
+): Promise<Server> {
+  const { clock } = ports;
+  const store = await Store.open(ports, options, die);
+  const sessions = new Map<Conn, Session>();
+  const accept = (conn: Conn): void => {
+    if (sessions.size >= CONNECTIONS_MAX) return conn.close();
+    const session = new Session(conn, { store, clock, release: options.release });
+    sessions.set(conn, session);
+    void session.run().then(() => sessions.delete(conn));
+  };
+  const listener = await ports.net
+    .listen(options.host, options.port, accept)
+    .catch((error: unknown) => {
+      store.close();
+      throw error;
+    });
+
+  let stopSweeping = (): void => {};
+  const sweepLater = (): void => {
+    stopSweeping = clock.after(TRASH_SWEEP_MS, () => void store.sweep().then(sweepLater, die));
+  };
+  sweepLater();
+
+  return {
+    sid: store.sid,
+    port: listener.port,
+    async stop() {
+      stopSweeping();
+      listener.close();
+      const until = clock.now() + STOP_GRACE_MS;
+      const isWorking = (): boolean => [...sessions.values()].some((session) => session.isWorking);
+      while (isWorking() && clock.now() < until)
+        await new Promise<void>((resolve) => void clock.after(5, resolve));
+      for (const conn of sessions.keys()) conn.close();
+      store.close();
+    },
+  };
+}

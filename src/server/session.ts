@@ -1,0 +1,157 @@
+/**
+ * One connection: frames in, replies out, many requests at once. It reads on only while little is in progress, so that
+ * a fast sender, or one that does not read its replies, waits in its own socket and not in this server's memory.
+ */
+import { decode } from "../bytes.ts";
+import { DfsError } from "../errors.ts";
+import type { Clock, Conn } from "../io/ports.ts";
+import {
+  FRAME_MS,
+  HELLO_MS,
+  IDLE_MS,
+  INFLIGHT_BYTES_PER_CONNECTION,
+  REQUESTS_PER_CONNECTION,
+  SERVERS_MAX,
+} from "../limits.ts";
+import type { Store } from "../store/store.ts";
+import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
+import { checkHello, PROTOCOL_VERSION } from "../wire/handshake.ts";
+import {
+  type AddressedKind,
+  type Kind,
+  kindOfNumber,
+  MESSAGES,
+  type ReplyOf,
+  type RequestOf,
+} from "../wire/messages.ts";
+import type { Codec } from "../bytes.ts";
+import { answer, type Context } from "./answer.ts";
+import { Uploads } from "./uploads.ts";
+
+export interface SessionOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** The program's version, for people. */
+  readonly release: string;
+}
+
+export class Session {
+  readonly #conn: Conn;
+  readonly #options: SessionOptions;
+  readonly #context: Context;
+  readonly #parser = new FrameParser();
+  #greeted = false;
+  #requests = 0;
+  #bytes = 0;
+  #wake: (() => void) | null = null;
+  #cancelDeadline: () => void = () => {};
+
+  constructor(conn: Conn, options: SessionOptions) {
+    this.#conn = conn;
+    this.#options = options;
+    this.#context = { store: options.store, uploads: new Uploads(options.store), user: "" };
+  }
+
+  /** Serves the connection to its end; never throws. */
+  async run(): Promise<void> {
+    try {
+      for (;;) {
+        this.#setDeadline();
+        const bytes = await this.#conn.read();
+        if (!bytes) break;
+        this.#cancelDeadline();
+        for (const frame of this.#parser.push(bytes)) this.#begin(frame);
+        while (this.#isBusy()) await new Promise<void>((resolve) => (this.#wake = resolve));
+      }
+    } catch (error) {
+      await this.#conn.write(...errorFrame(0, error)).catch(() => {});
+    }
+    this.#cancelDeadline();
+    this.#conn.close();
+    await this.#context.uploads.close();
+  }
+
+  /** Is any request not answered yet? */
+  get isWorking(): boolean {
+    return this.#requests > 0;
+  }
+
+  #isBusy(): boolean {
+    return (
+      this.#requests >= REQUESTS_PER_CONNECTION || this.#bytes >= INFLIGHT_BYTES_PER_CONNECTION
+    );
+  }
+
+  #setDeadline(): void {
+    const waiting = this.#parser.isMidFrame ? FRAME_MS : IDLE_MS;
+    this.#cancelDeadline = this.#options.clock.after(this.#greeted ? waiting : HELLO_MS, () =>
+      this.#conn.close(),
+    );
+  }
+
+  #begin(frame: Frame): void {
+    const kind = kindOfNumber(frame.kind);
+    if (!kind) throw new DfsError("protocol", `there is no message ${frame.kind}`);
+    if (!this.#greeted && kind !== "hello")
+      throw new DfsError("protocol", "the first request must be hello");
+    if (kind === "hello") checkHello(decode(MESSAGES.hello.request, frame.body));
+    this.#greeted = true;
+    this.#parser.trust();
+    void this.#serve(kind, frame);
+  }
+
+  async #serve(kind: Kind, frame: Frame): Promise<void> {
+    let weight = frame.body.length;
+    this.#requests++;
+    this.#bytes += weight;
+    try {
+      const request = decode(MESSAGES[kind].request as Codec<RequestOf<Kind>>, frame.body);
+      if ("length" in request) {
+        weight += request.length;
+        this.#bytes += request.length;
+      }
+      const reply = await this.#answer(kind, request);
+      await this.#conn.write(
+        ...frameOf(REPLY, frame.id, MESSAGES[kind].reply as Codec<ReplyOf<Kind>>, reply),
+      );
+    } catch (error) {
+      await this.#conn.write(...errorFrame(frame.id, error)).catch(() => {});
+    } finally {
+      this.#requests--;
+      this.#bytes -= weight;
+      this.#wake?.();
+      this.#wake = null;
+    }
+  }
+
+  async #answer(kind: Kind, request: RequestOf<Kind>): Promise<ReplyOf<Kind>> {
+    if (kind === "hello") return this.#greeting();
+    if (kind === "init") return this.#init(request as RequestOf<"init">);
+    return answer(this.#context, kind, request as RequestOf<AddressedKind> as never);
+  }
+
+  #greeting(): ReplyOf<"hello"> {
+    const { store, release } = this.#options;
+    const { membership, sid, floor } = store;
+    return {
+      version: PROTOCOL_VERSION,
+      release,
+      sid,
+      cluster: membership?.cluster ?? null,
+      slots: membership?.slots ?? 0,
+      epoch: membership?.epoch ?? 0,
+      floor,
+      config: store.read("", "").register,
+    };
+  }
+
+  async #init({ sid, cluster, slots }: RequestOf<"init">): Promise<Record<never, never>> {
+    const { store } = this.#options;
+    if (sid !== store.sid)
+      throw new DfsError("identity", "the request is for another server than this one");
+    if (slots < 1 || slots > SERVERS_MAX)
+      throw new DfsError("protocol", `a cluster has 1 to ${SERVERS_MAX} servers`);
+    await store.join(cluster, slots);
+    return {};
+  }
+}

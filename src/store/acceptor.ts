@@ -1,0 +1,54 @@
+/**
+ * The rules of one register (CONSISTENCY.md section 2), pure: the row as it is, and what a message makes of it.
+ * An absent row is { prom: floor, acc: null, com: null }.
+ */
+import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
+
+/** The row of a name that this server has none for. */
+export const absentRow = (floor: Ballot): Register => ({ prom: floor, acc: null, com: null });
+
+/** PREPARE: the row with the promise, or null where it is refused. */
+export function prepare(row: Register, ballot: Ballot): Register | null {
+  const repeated = ballot === row.prom && (row.acc === null || row.acc.ballot < ballot);
+  return ballot > row.prom || repeated ? { ...row, prom: ballot } : null;
+}
+
+/** ACCEPT: the row that holds the value, or null where it is refused. */
+export function accept(row: Register, ballot: Ballot, version: Version): Register | null {
+  if (row.acc?.ballot === ballot) return row;
+  if (ballot < row.prom) return null;
+  return { ...row, prom: ballot, acc: { ballot, version } };
+}
+
+/** What COMMIT does: the new row, and the versions whose pieces nobody will ask for any more. */
+export interface Committed {
+  readonly row: Register;
+  readonly trash: Vid[];
+}
+
+/** COMMIT: null when it changes nothing; "ignored" for a late one of a name that was forgotten. */
+export function commit(
+  row: Register,
+  floor: Ballot,
+  accepted: Accepted,
+): Committed | "ignored" | null {
+  const { ballot, version } = accepted;
+  if (row.acc === null && row.com === null && ballot <= floor) return "ignored";
+  if (row.com && row.com.ballot >= ballot) return null;
+  const acc = row.acc && row.acc.ballot > ballot ? row.acc : accepted;
+  const prom = row.prom > ballot ? row.prom : ballot;
+  const kept = new Set([version.vid, acc.version.vid]);
+  const old = row.com ? [row.com.version.vid, ...version.history] : version.history;
+  return { row: { prom, acc, com: accepted }, trash: old.filter((vid) => !kept.has(vid)) };
+}
+
+/** FORGET: may the row go, leaving its promise as the server's floor? Only where it is exactly this tombstone. */
+export function mayForget(row: Register, ballot: Ballot): boolean {
+  if (row.acc === null && row.com === null) return true;
+  const { acc, com } = row;
+  return com?.ballot === ballot && acc?.ballot === ballot && com.version.deleted;
+}
+
+/** COLLECT: may the pieces of this version go? Only behind the fence at exactly this ballot. */
+export const mayCollect = (row: Register, ballot: Ballot, vid: Vid): boolean =>
+  row.prom === ballot && row.acc?.version.vid !== vid && row.com?.version.vid !== vid;

@@ -1,0 +1,176 @@
+/** A server's folder as it lies on disk, and what is done to it at each start (README.md). */
+import type { Database } from "bun:sqlite";
+import { asDfsError, DfsError } from "../errors.ts";
+import type { Clock, Disk, Random } from "../io/ports.ts";
+import type { Vid } from "../version.ts";
+import type { Catalog } from "./catalog.ts";
+import { readFooter } from "./piece_file.ts";
+
+const STORE_FORMAT = 1;
+
+/** The paths of one server's folder. */
+export interface Layout {
+  readonly folder: string;
+  readonly pieces: string;
+  readonly temporary: string;
+  readonly format: string;
+  readonly catalog: string;
+  readonly catalogFolder: string;
+  /** Folders below `pieces` that are known to be durable. */
+  readonly folders: Set<string>;
+  folderOf(vid: Vid): string;
+  pathOf(vid: Vid, piece: number): string;
+}
+
+/** The paths of a folder whose catalog is in `catalogFolder`. */
+export function layoutOf({
+  folder,
+  catalogFolder,
+}: {
+  folder: string;
+  catalogFolder: string;
+}): Layout {
+  const pieces = `${folder}/pieces`;
+  const folderOf = (vid: Vid): string => `${pieces}/${vid.slice(0, 2)}`;
+  return {
+    folder,
+    pieces,
+    temporary: `${pieces}/tmp`,
+    format: `${catalogFolder}/format.json`,
+    catalog: `${catalogFolder}/catalog.sqlite`,
+    catalogFolder,
+    folders: new Set(),
+    folderOf,
+    pathOf: (vid, piece) => `${folderOf(vid)}/${vid}.${piece}`,
+  };
+}
+
+interface Format {
+  readonly format: number;
+  readonly sid: string;
+}
+
+/** Makes or opens the folder: its id, its database, held by nobody else. Throws DfsError("folder"). */
+export async function openIdentity(
+  ports: { clock: Clock; random: Random; disk: Disk },
+  layout: Layout,
+): Promise<{ sid: string; database: Database }> {
+  const { disk } = ports;
+  for (const path of [layout.folder, layout.catalogFolder, layout.temporary])
+    await disk.makeFolder(path);
+  const database = openDatabase(disk, layout);
+  try {
+    const known = await readFormat(disk, layout.format);
+    if (known) return { sid: known.sid, database };
+    const sid = ports.random.bytes(16).toHex();
+    await writeDurably(disk, layout, JSON.stringify({ format: STORE_FORMAT, sid }));
+    return { sid, database };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function openDatabase(disk: Disk, layout: Layout): Database {
+  try {
+    const database = disk.database(layout.catalog);
+    database.run("PRAGMA locking_mode=EXCLUSIVE");
+    // A write takes the lock that lasts as long as the process.
+    database.run("BEGIN IMMEDIATE");
+    database.run("COMMIT");
+    return database;
+  } catch (error) {
+    const { message } = asDfsError(error);
+    if (message.includes("locked"))
+      throw new DfsError("folder", `${layout.folder} is in use by another dfs-tool server`);
+    throw new DfsError("folder", `${layout.catalog} cannot be opened: ${message}`);
+  }
+}
+
+async function readFormat(disk: Disk, path: string): Promise<Format | null> {
+  const info = await disk.stat(path);
+  if (!info) return null;
+  const file = await disk.open(path, "read");
+  const bytes = new Uint8Array(info.bytes);
+  await file.read(bytes, 0);
+  await file.close();
+  const format = parseFormat(new TextDecoder().decode(bytes));
+  if (!format)
+    throw new DfsError(
+      "folder",
+      `${path} does not read: restore it, or start this server with an empty folder`,
+    );
+  if (format.format > STORE_FORMAT)
+    throw new DfsError(
+      "folder",
+      `${path}: format ${format.format} is newer than this dfs-tool knows: upgrade it`,
+    );
+  return format;
+}
+
+function parseFormat(json: string): Format | null {
+  try {
+    const value = JSON.parse(json) as Partial<Format> | null;
+    const sid = value?.sid;
+    if (typeof value?.format !== "number" || typeof sid !== "string" || !/^[0-9a-f]{32}$/.test(sid))
+      return null;
+    return { format: value.format, sid };
+  } catch {
+    return null;
+  }
+}
+
+async function writeDurably(disk: Disk, layout: Layout, text: string): Promise<void> {
+  const temporary = `${layout.format}.new`;
+  await disk.remove(temporary);
+  const file = await disk.open(temporary, "create");
+  await file.write(new TextEncoder().encode(text), 0);
+  await file.sync();
+  await file.close();
+  await disk.rename(temporary, layout.format);
+  await disk.syncFolder(layout.catalogFolder);
+  await disk.syncFolder(layout.folder);
+}
+
+/**
+ * After a crash: temporary files go; a piece's file that the catalog does not know is made durable and adopted;
+ * a row whose file is gone is dropped.
+ */
+export async function recoverPieces(disk: Disk, layout: Layout, catalog: Catalog): Promise<void> {
+  for (const name of await disk.list(layout.temporary))
+    await disk.remove(`${layout.temporary}/${name}`);
+  const found = new Set<string>();
+  for (const prefix of await disk.list(layout.pieces)) {
+    if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
+    layout.folders.add(`${layout.pieces}/${prefix}`);
+    for (const name of await disk.list(`${layout.pieces}/${prefix}`)) {
+      found.add(name);
+      await adopt(disk, `${layout.pieces}/${prefix}/${name}`, name, catalog);
+    }
+  }
+  for (const path of layout.folders) await disk.syncFolder(path);
+  await disk.syncFolder(layout.pieces);
+  const lost = [...catalog.filePieces()].filter(({ vid, piece }) => !found.has(`${vid}.${piece}`));
+  if (lost.length === 0) return;
+  await catalog.write(true, () => {
+    for (const { vid, piece } of lost) catalog.dropPiece(vid, piece);
+  });
+}
+
+async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): Promise<void> {
+  const [vid = "", number = ""] = name.split(".");
+  if (catalog.piece(vid, Number(number))) return;
+  const info = await disk.stat(path);
+  const file = await disk.open(path, "read");
+  try {
+    const footer = await readFooter(file, info?.bytes ?? 0);
+    if (name !== `${footer.vid}.${footer.piece}`) return;
+    await file.sync();
+    await catalog.write(false, () => catalog.putPiece({ ...footer, data: null }));
+  } catch (error) {
+    // No footer of ours: not durable before the crash, so never acknowledged; or not our file at all.
+    if (!(error instanceof DfsError && error.code === "badPiece")) throw error;
+  } finally {
+    await file.close();
+  }
+}

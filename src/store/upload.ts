@@ -1,0 +1,76 @@
+/** One piece on its way into a file: bytes to a temporary file, checksums as they pass, durable before it has its name. */
+import { concat } from "../bytes.ts";
+import { assert, DfsError } from "../errors.ts";
+import { rootOf, sumsOf } from "../file/checksum.ts";
+import type { Disk, OpenFile } from "../io/ports.ts";
+import { BLOCK_BYTES, SYNC_EVERY_BYTES } from "../limits.ts";
+import { type PieceFooter, tailOf } from "./piece_file.ts";
+
+export class Upload {
+  readonly #disk: Disk;
+  readonly #temporary: string;
+  readonly #what: Omit<PieceFooter, "root">;
+  readonly #sums: Uint8Array[] = [];
+  readonly #file: OpenFile;
+  #written = 0;
+  #synced = 0;
+
+  private constructor(
+    disk: Disk,
+    temporary: string,
+    what: Omit<PieceFooter, "root">,
+    file: OpenFile,
+  ) {
+    this.#disk = disk;
+    this.#temporary = temporary;
+    this.#what = what;
+    this.#file = file;
+  }
+
+  /** Begins a piece in a new file at `temporary`. */
+  static async begin(
+    disk: Disk,
+    temporary: string,
+    what: Omit<PieceFooter, "root">,
+  ): Promise<Upload> {
+    return new Upload(disk, temporary, what, await disk.open(temporary, "create"));
+  }
+
+  /** Takes the bytes at `offset`, which must be where the last ones ended; throws DfsError("protocol", "noRoom"). */
+  async append(offset: number, data: Uint8Array): Promise<void> {
+    const { vid, piece, bytes } = this.#what;
+    const ends = offset + data.length;
+    if (offset !== this.#written || offset % BLOCK_BYTES !== 0 || ends > bytes)
+      throw new DfsError(
+        "protocol",
+        `piece ${piece + 1}: bytes at ${offset} where ${this.#written} was next`,
+      );
+    this.#sums.push(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
+    this.#written = ends;
+    await this.#file.write(data, offset);
+    // The disk starts early, and the last sync has little left to do.
+    if (ends - this.#synced >= SYNC_EVERY_BYTES) {
+      this.#synced = ends;
+      await this.#file.sync();
+    }
+  }
+
+  /** Makes the piece durable under its name `path`; throws DfsError("protocol") when it is not what `root` says. */
+  async finish(root: Uint8Array, path: string): Promise<void> {
+    const { vid, piece, bytes } = this.#what;
+    assert(this.#written <= bytes, "an upload is never longer than it said");
+    const table = concat(this.#sums);
+    if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
+      throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
+    await this.#file.write(tailOf({ ...this.#what, root }, table), bytes);
+    await this.#file.sync();
+    await this.#file.close();
+    await this.#disk.rename(this.#temporary, path);
+  }
+
+  /** Forgets the piece and its file. */
+  async abort(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await this.#disk.remove(this.#temporary);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What a register holds: ballots and versions (CONSISTENCY.md section 1). Pure values, shared by wire, store and client.
+ */
+import {
+  bool,
+  bytes,
+  type Codec,
+  hex,
+  list,
+  optional,
+  struct,
+  u128,
+  u16,
+  u53,
+  u8,
+  type Value,
+} from "./bytes.ts";
+import { HISTORY_LENGTH, MANIFEST_BYTES } from "./limits.ts";
+
+/** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
+export type Ballot = bigint;
+export const NO_BALLOT: Ballot = 0n;
+export const ballotCodec: Codec<Ballot> = u128;
+
+/** A ballot above all in `seen`; `random` is eight random bytes. */
+export function ballotAbove(seen: readonly Ballot[], random: Uint8Array): Ballot {
+  const c = new DataView(random.buffer, random.byteOffset, 8).getBigUint64(0) | 1n;
+  return (((highest(seen) >> 64n) + 1n) << 64n) | c;
+}
+
+/** The largest of these ballots; NO_BALLOT when there are none. */
+export const highest = (ballots: readonly Ballot[]): Ballot =>
+  ballots.reduce((a, b) => (b > a ? b : a), NO_BALLOT);
+
+/** The random id of a version: sixteen bytes as 32 hexadecimal digits. */
+export type Vid = string;
+export const vidCodec: Codec<Vid> = hex(16);
+
+/** One immutable state of a name. What servers need to know is in the open; the rest is `body`, theirs to keep only. */
+export const versionCodec = struct({
+  vid: vidCodec,
+  /** One more than its parent's. */
+  seq: u53,
+  /** The vids of its last ancestors, newest first: history[0] is the parent. */
+  history: list(vidCodec, HISTORY_LENGTH),
+  /** Of a version born on "absent", the largest floor among the promises it was built on; else inherited. */
+  birthFloor: ballotCodec,
+  deleted: bool,
+  /** How many pieces there are, and how many different ones it takes to rebuild the file. */
+  pieces: u8,
+  needed: u8,
+  /** Servers that hold each piece at home: 2 for pairs (1 when there is one server), 1 for Reed-Solomon. */
+  copies: u8,
+  /** The rotation x of the placement. */
+  x: u16,
+  /** Bytes of the file. */
+  size: u53,
+  body: bytes(MANIFEST_BYTES),
+});
+export type Version = Value<typeof versionCodec>;
+
+/** A version as it was accepted or committed at a ballot. */
+export const acceptedCodec = struct({ ballot: ballotCodec, version: versionCodec });
+export type Accepted = Value<typeof acceptedCodec>;
+
+/** One server's register of one name. An absent row is { prom: floor, acc: null, com: null }. */
+export const registerCodec: Codec<{ prom: Ballot; acc: Accepted | null; com: Accepted | null }> = {
+  write(w, { prom, acc, com }) {
+    ballotCodec.write(w, prom);
+    optional(acceptedCodec).write(w, acc);
+    // One ballot has one value: mostly the committed one is the accepted one, and need not be said twice.
+    const same = com !== null && com.ballot === acc?.ballot;
+    bool.write(w, same);
+    if (!same) optional(acceptedCodec).write(w, com);
+  },
+  read(r) {
+    const prom = ballotCodec.read(r);
+    const acc = optional(acceptedCodec).read(r);
+    return { prom, acc, com: bool.read(r) ? acc : optional(acceptedCodec).read(r) };
+  },
+};
+export type Register = Value<typeof registerCodec>;
+
+/** What a new version is, before it has a place in the chain. */
+export type Content = Omit<Version, "seq" | "history" | "birthFloor">;
+
+/** A deletion, or the value that stands for "absent" where one must be accepted. */
+export const tombstone = (vid: Vid): Content => ({
+  vid,
+  deleted: true,
+  pieces: 0,
+  needed: 0,
+  copies: 0,
+  x: 0,
+  size: 0,
+  body: new Uint8Array(),
+});
+
+/** `content` as the child of `parent`; of nothing, with the largest floor among the promises. */
+export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
+  return {
+    ...content,
+    seq: (parent?.seq ?? 0) + 1,
+    history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
+    birthFloor: parent ? parent.birthFloor : floor,
+  };
+}
+
+/** Is there no file: never one, or a deleted one? */
+export const isGone = (version: Version | null): boolean => version === null || version.deleted;

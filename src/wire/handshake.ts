@@ -1,0 +1,34 @@
+/** The first exchange of a connection: the client's hello, and what each side checks of the other's. */
+import { DfsError } from "../errors.ts";
+import type { ReplyOf, RequestOf } from "./messages.ts";
+
+/** "DFS" and a byte that no text begins with. */
+const MAGIC = 0x444653_f5;
+export const PROTOCOL_VERSION = 1;
+
+/** The client's first request. */
+export const helloOf = (user: string): RequestOf<"hello"> => ({
+  magic: MAGIC,
+  version: PROTOCOL_VERSION,
+  user,
+});
+
+/** Throws DfsError("protocol") unless this hello is one that this server can answer. */
+export function checkHello(hello: RequestOf<"hello">): void {
+  if (hello.magic !== MAGIC)
+    throw new DfsError("protocol", "this is a dfs-tool server; the peer is no dfs-tool client");
+  if (hello.version < PROTOCOL_VERSION)
+    throw new DfsError(
+      "protocol",
+      `protocol ${hello.version} is too old for this server: upgrade the client`,
+    );
+}
+
+/** Throws DfsError("protocol") unless this server speaks the client's protocol. */
+export function checkGreeting(server: string, reply: ReplyOf<"hello">): void {
+  if (reply.version !== PROTOCOL_VERSION)
+    throw new DfsError(
+      "protocol",
+      `${server} speaks protocol ${reply.version}, this client ${PROTOCOL_VERSION}`,
+    );
+}

@@ -1,0 +1,192 @@
+/**
+ * Every message, once: its number, what is asked, what is answered (CONSISTENCY.md section 2). README.md says what each does.
+ * A message with an address is for one server of one cluster at one epoch; any other refuses it.
+ */
+import {
+  bool,
+  bytes,
+  type Codec,
+  fixed,
+  hex,
+  list,
+  optional,
+  struct,
+  text,
+  u16,
+  u32,
+  u53,
+  u8,
+  type Value,
+} from "../bytes.ts";
+import {
+  CHUNK_BYTES,
+  INLINE_BYTES,
+  LIST_PAGE,
+  NAME_BYTES,
+  PIECES_MAX,
+  SERVERS_MAX,
+  VIDS_PER_NAME_MAX,
+} from "../limits.ts";
+import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
+
+/** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
+export const idCodec = hex(16);
+
+/** Whom a request is for. */
+const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec });
+export type Address = Value<typeof address>;
+
+/** A file's name; "" is the reserved name of the cluster's own configuration. */
+const name = text(NAME_BYTES);
+const root = fixed(32);
+const piece = u8;
+const pieceList = list(piece, PIECES_MAX);
+
+/** The pieces of one version that a server holds and has not found bad. */
+const heldCodec = struct({ vid: vidCodec, pieces: pieceList });
+export type Held = Value<typeof heldCodec>;
+
+const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
+export type InlinePiece = Value<typeof inlinePiece>;
+
+/** What a page of names tells of one of them: enough to decide, not enough to read the file. */
+const entryState = struct({
+  ballot: ballotCodec,
+  vid: vidCodec,
+  deleted: bool,
+  pieces: u8,
+  needed: u8,
+  size: u53,
+  held: pieceList,
+});
+export type EntryState = Value<typeof entryState>;
+const listEntry = struct({ name, acc: optional(entryState), com: optional(entryState) });
+export type ListEntry = Value<typeof listEntry>;
+
+const nothing = struct({});
+
+const message = <Q, A>(number: number, request: Codec<Q>, reply: Codec<A>) => ({
+  number,
+  request,
+  reply,
+});
+
+export const MESSAGES = {
+  /** The first request of a connection. */
+  hello: message(
+    1,
+    struct({ magic: u32, version: u16, user: text(255) }),
+    struct({
+      version: u16,
+      release: text(64),
+      sid: idCodec,
+      cluster: optional(idCodec),
+      slots: u8,
+      epoch: u32,
+      floor: ballotCodec,
+      config: registerCodec,
+    }),
+  ),
+  /** A blank server joins a cluster of `slots` servers, for ever. */
+  init: message(2, struct({ sid: idCodec, cluster: idCodec, slots: u8 }), nothing),
+  read: message(
+    3,
+    struct({ to: address, name }),
+    struct({
+      floor: ballotCodec,
+      register: registerCodec,
+      held: list(heldCodec, VIDS_PER_NAME_MAX),
+    }),
+  ),
+  upload: message(
+    4,
+    struct({
+      to: address,
+      name,
+      vid: vidCodec,
+      piece,
+      size: u53,
+      offset: u53,
+      /** With the last bytes only. */
+      root: optional(root),
+      data: bytes(CHUNK_BYTES),
+    }),
+    nothing,
+  ),
+  prepare: message(
+    5,
+    struct({
+      to: address,
+      name,
+      ballot: ballotCodec,
+      vid: vidCodec,
+      inline: list(inlinePiece, PIECES_MAX),
+    }),
+    struct({ ok: bool, floor: ballotCodec, register: registerCodec, held: pieceList }),
+  ),
+  accept: message(
+    6,
+    struct({ to: address, name, ballot: ballotCodec, version: versionCodec }),
+    struct({ ok: bool, prom: ballotCodec }),
+  ),
+  commit: message(
+    7,
+    struct({ to: address, name, accepted: acceptedCodec, sync: bool }),
+    struct({ ignored: bool }),
+  ),
+  forget: message(8, struct({ to: address, name, ballot: ballotCodec }), struct({ ok: bool })),
+  collect: message(
+    9,
+    struct({ to: address, name, vid: vidCodec, ballot: ballotCodec }),
+    struct({ ok: bool }),
+  ),
+  drop: message(10, struct({ to: address, name, vid: vidCodec, piece }), struct({ ok: bool })),
+  fetch: message(
+    11,
+    struct({
+      to: address,
+      name,
+      vid: vidCodec,
+      piece,
+      offset: u53,
+      length: u32,
+    }),
+    struct({ data: bytes(CHUNK_BYTES) }),
+  ),
+  list: message(
+    12,
+    struct({ to: address, after: name, prefix: name, limit: u16 }),
+    struct({ floor: ballotCodec, entries: list(listEntry, LIST_PAGE), done: bool }),
+  ),
+  /** Bytes of a piece's table of block sums. */
+  sums: message(
+    13,
+    struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
+    struct({ data: bytes(CHUNK_BYTES) }),
+  ),
+} as const;
+
+type Messages = typeof MESSAGES;
+export type Kind = keyof Messages;
+export type RequestOf<K extends Kind> = Value<Messages[K]["request"]>;
+export type ReplyOf<K extends Kind> = Value<Messages[K]["reply"]>;
+
+/** The kinds whose requests carry an address. */
+export type AddressedKind = Exclude<Kind, "hello" | "init">;
+/** A request without its address: what a workflow says, before it is known to whom. */
+export type BodyOf<K extends AddressedKind> = Omit<RequestOf<K>, "to">;
+
+/** What servers are named in a cluster's configuration, by slot; null is a slot that no server was seen for yet. */
+export const configCodec = struct({
+  format: u8,
+  epoch: u32,
+  slots: list(optional(idCodec), SERVERS_MAX),
+});
+export type Config = Value<typeof configCodec>;
+
+const KIND_OF_NUMBER = new Map<number, Kind>(
+  (Object.keys(MESSAGES) as Kind[]).map((kind) => [MESSAGES[kind].number, kind]),
+);
+
+/** The kind with this number on the wire, if there is one. */
+export const kindOfNumber = (number: number): Kind | undefined => KIND_OF_NUMBER.get(number);

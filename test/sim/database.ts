@@ -1,0 +1,288 @@
+/**
+ * A simulated SQLite database: the real one in memory, over a file that knows which commits a loss of power may take.
+ * As in WAL mode: a commit at synchronous=FULL that wrote something is durable, and all commits before it with it; one
+ * at NORMAL is not, until such a commit, a checkpoint or an orderly close; a crash keeps a prefix of the commits.
+ */
+import { type Changes, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import type { Rng } from "./random.ts";
+
+/** How many states after the last sync a crash chooses from. */
+const LATER_MAX = 6;
+
+/** What a database needs to know of its disk. */
+export interface DatabaseHost {
+  /** Will the next sync fail? Taking that failure makes the one after it work. */
+  willSyncFail(): boolean;
+  takeSyncFailure(): boolean;
+  /** Bytes it may still grow by; null where there is no limit worth a look. */
+  freeBytes(): number | null;
+  /** Its content is durable, so its name is too. */
+  synced(): void;
+}
+
+/** What the disk holds of a database. */
+export class SimDatabaseFile {
+  /** The state as of the last sync (null: empty); out of date while a clean database has it open. */
+  image: Uint8Array | null = null;
+  /** States after it, in order, each of which a crash may leave. */
+  later: Uint8Array[] = [];
+  opened: SimDatabase | null = null;
+
+  /** What a process that opens it finds. */
+  get latest(): Uint8Array | null {
+    return this.later.at(-1) ?? this.image;
+  }
+
+  get bytes(): number {
+    return this.opened?.bytes ?? this.latest?.length ?? 0;
+  }
+
+  /** The content as a process would read it now; null: empty. */
+  current(): Uint8Array | null {
+    return this.opened ? this.opened.serialize() : this.latest;
+  }
+
+  /** Bit rot in the durable content; only while nobody has it open. */
+  flip(offset: number, bits: number): void {
+    const image = this.opened ? undefined : this.latest?.slice();
+    if (!image || offset >= image.length)
+      throw new Error(`bug: there is no byte ${offset} to flip`);
+    image[offset] = (image[offset] as number) ^ bits;
+    this.image = image;
+    this.later = [];
+  }
+
+  /** Power is lost: the last synced state is left, or by chance a later one. */
+  crash(rng: Rng): void {
+    this.image = this.later[rng.int(this.later.length + 1) - 1] ?? this.image;
+    this.later = [];
+  }
+}
+
+type Kind = "read" | "write" | "schema" | "commit" | "rollback" | "pragma" | "script";
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  SELECT: "read",
+  EXPLAIN: "read",
+  PRAGMA: "pragma",
+  COMMIT: "commit",
+  END: "commit",
+  ROLLBACK: "rollback",
+  CREATE: "schema",
+  DROP: "schema",
+  ALTER: "schema",
+  VACUUM: "schema",
+};
+
+const kinds = new Map<string, Kind>();
+
+function kindOf(sql: string): Kind {
+  let kind = kinds.get(sql);
+  if (kind === undefined) {
+    const word = /^\s*(\w+)/.exec(sql)?.[1]?.toUpperCase() ?? "";
+    kind = /;\s*[^\s;]/.test(sql) ? "script" : (KINDS[word] ?? "write");
+    kinds.set(sql, kind);
+  }
+  return kind;
+}
+
+/** An error as bun:sqlite throws it. */
+function sqliteError(code: string, errno: number, message: string): Error {
+  return Object.assign(new Error(message), { name: "SQLiteError", code, errno, byteOffset: -1 });
+}
+
+export const databaseLocked = (): Error => sqliteError("SQLITE_BUSY", 5, "database is locked");
+
+export class SimDatabase extends Database {
+  /** null once the process that had it open is gone. */
+  #file: SimDatabaseFile | null;
+  readonly #host: DatabaseHost;
+  #full = true;
+  /** Are there commits that no sync covers? Only then is the file's image what the last sync left. */
+  #dirty: boolean;
+  #captured = false;
+  #changesBefore = 0;
+  /** null while the transaction contains no statement that may change more than rows. */
+  #schemaBefore: number | null = null;
+  readonly #watched = new WeakSet<object>();
+  readonly #totalChanges: Statement<{ n: number }, []>;
+  readonly #pages: Statement<{ n: number }, []>;
+  readonly #schema: Statement<{ s: number; u: number; a: number }, []>;
+
+  constructor(file: SimDatabaseFile, host: DatabaseHost) {
+    // The constructor takes an image where it takes a path; Database.deserialize rests on it, but cannot subclass.
+    super((file.latest ?? ":memory:") as string, { strict: true });
+    this.#file = file;
+    this.#host = host;
+    this.#dirty = file.later.length > 0;
+    this.#totalChanges = super.prepare("SELECT total_changes() AS n");
+    this.#pages = super.prepare(
+      "SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size",
+    );
+    this.#schema = super.prepare(
+      `SELECT schema_version AS s, user_version AS u, application_id AS a
+       FROM pragma_schema_version, pragma_user_version, pragma_application_id`,
+    );
+    file.opened = this;
+  }
+
+  get bytes(): number {
+    return this.#pages.get()?.n ?? 0;
+  }
+
+  override run<P extends SQLQueryBindings[]>(sql: string, ...bindings: P[]): Changes {
+    return this.#tracked(sql, () => super.run(sql, ...bindings));
+  }
+
+  override exec<P extends SQLQueryBindings[]>(sql: string, ...bindings: P[]): Changes {
+    return this.run(sql, ...bindings);
+  }
+
+  override query<Row, P extends SQLQueryBindings | SQLQueryBindings[]>(sql: string) {
+    return this.#watch(sql, super.query<Row, P>(said(sql)));
+  }
+
+  override prepare<Row, P extends SQLQueryBindings | SQLQueryBindings[]>(sql: string, params?: P) {
+    return this.#watch(sql, super.prepare<Row, P>(said(sql), params));
+  }
+
+  override transaction(): never {
+    throw new Error('bug: SimDatabase sees only what run("BEGIN IMMEDIATE") and run("COMMIT") say');
+  }
+
+  /** An orderly close checkpoints: all is durable then. */
+  override close(throwOnError?: boolean): void {
+    const file = this.#leave();
+    if (file) {
+      file.image = file.latest;
+      file.later = [];
+      this.#host.synced();
+    }
+    this.#free(throwOnError);
+  }
+
+  /** The process died: the file is left as it is, and what this object is still asked to do leads nowhere. */
+  abandon(): void {
+    this.#leave();
+  }
+
+  /** Frees the memory of an abandoned database; in a later turn, for the dead may still be running in this one. */
+  dispose(): void {
+    this.#free();
+  }
+
+  #free(throwOnError?: boolean): void {
+    this.#totalChanges.finalize();
+    this.#pages.finalize();
+    this.#schema.finalize();
+    super.close(throwOnError);
+  }
+
+  #leave(): SimDatabaseFile | null {
+    const file = this.#file;
+    if (!file) return null;
+    if (this.inTransaction) super.run("ROLLBACK");
+    const state = this.#state();
+    if (this.#dirty && state) file.later.push(state);
+    else file.image = state;
+    if (!this.#dirty) file.later = [];
+    file.opened = null;
+    this.#file = null;
+    return file;
+  }
+
+  #state(): Uint8Array | null {
+    const image = this.serialize();
+    return image.length > 0 ? image : null;
+  }
+
+  #watch<S extends object>(sql: string, statement: S): S {
+    if (kindOf(sql) === "read" || this.#watched.has(statement)) return statement;
+    this.#watched.add(statement);
+    const methods = statement as Record<string, (...args: unknown[]) => unknown>;
+    for (const name of ["run", "get", "all", "values"]) {
+      const plain = methods[name];
+      if (plain)
+        methods[name] = (...args) => this.#tracked(sql, () => plain.apply(statement, args));
+    }
+    return statement;
+  }
+
+  #tracked<T>(sql: string, act: () => T): T {
+    const kind = kindOf(sql);
+    if (kind === "read" || !this.#file) return act();
+    if (kind === "pragma") return this.#pragma(sql, act);
+    if (!this.inTransaction) this.#begin();
+    if (kind === "schema" || kind === "script") this.#schemaBefore ??= this.#schemaMark();
+    const result = act();
+    if (!this.inTransaction && kind !== "rollback") this.#commit();
+    if (kind === "script") this.#setMode(sql);
+    return result;
+  }
+
+  #pragma<T>(sql: string, act: () => T): T {
+    const sets = /\b(user_version|application_id)\s*=/i.test(sql);
+    if (sets && !this.inTransaction) this.#begin();
+    if (sets) this.#schemaBefore ??= this.#schemaMark();
+    const result = act();
+    if (sets && !this.inTransaction) this.#commit();
+    this.#setMode(sql);
+    if (/\bwal_checkpoint\b/i.test(sql) && this.#dirty) this.#sync();
+    return result;
+  }
+
+  #setMode(sql: string): void {
+    const mode = /\bsynchronous\s*=\s*['"]?(\w+)/i.exec(sql)?.[1]?.toUpperCase();
+    if (mode) this.#full = ["FULL", "EXTRA", "2", "3"].includes(mode);
+  }
+
+  /** A transaction is about to start: keeps the state that a crash may fall back to, if its commit may be lost. */
+  #begin(): void {
+    const file = this.#file as SimDatabaseFile;
+    this.#captured = !this.#full || this.#host.willSyncFail();
+    if (this.#captured) {
+      const state = this.#state();
+      if (!this.#dirty) {
+        file.image = state;
+        file.later = [];
+      } else if (state && file.later.length < LATER_MAX) {
+        file.later.push(state);
+      }
+    }
+    this.#schemaBefore = null;
+    this.#changesBefore = this.#totalChanges.get()?.n ?? 0;
+    const free = this.#host.freeBytes();
+    if (free !== null)
+      super.run(`PRAGMA max_page_count=${Math.max(1, Math.floor((this.bytes + free) / 4096))}`);
+  }
+
+  /** Differs after every change of the schema, and of the two numbers that a user may keep in the header. */
+  #schemaMark(): number {
+    const { s, u, a } = this.#schema.get() ?? { s: 0, u: 0, a: 0 };
+    return (s * 65_537 + u) * 65_537 + a;
+  }
+
+  /** A transaction has ended well. One that wrote nothing syncs nothing, whatever its mode. */
+  #commit(): void {
+    const rows = this.#totalChanges.get()?.n !== this.#changesBefore;
+    const schema = this.#schemaBefore !== null && this.#schemaMark() !== this.#schemaBefore;
+    if (!rows && !schema) return;
+    if (!this.#full) this.#dirty = true;
+    else this.#sync();
+  }
+
+  #sync(): void {
+    const file = this.#file as SimDatabaseFile;
+    if ((this.#captured || this.#dirty) && this.#host.takeSyncFailure()) {
+      this.#dirty = true;
+      throw sqliteError("SQLITE_IOERR_FSYNC", 1034, "disk I/O error");
+    }
+    this.#dirty = false;
+    file.later = [];
+    this.#host.synced();
+  }
+}
+
+/** A database in memory has no write-ahead log; it says it has one, as the real one would. */
+const said = (sql: string): string =>
+  /\bjournal_mode\b/i.test(sql) ? "SELECT 'wal' AS journal_mode" : sql;

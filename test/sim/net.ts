@@ -1,0 +1,204 @@
+/**
+ * The simulated network: machines by name, links with weather, and the faults a workload makes. A host is a machine's
+ * name; "127.0.0.1" and "localhost" are the machine itself, and a listener is reached whatever host it named.
+ */
+import { DfsError } from "../../src/errors.ts";
+import type { Conn, Listener, Net } from "../../src/io/ports.ts";
+import { SimConn, type Wire } from "./connection.ts";
+import type { Rng } from "./random.ts";
+import { drawWeather, type Weather } from "./weather.ts";
+import { never, type Machine, type World } from "./world.ts";
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+const FIRST_EPHEMERAL_PORT = 32768;
+const RESEND_MS = 200;
+const SNAP_MS = 300;
+
+interface Listening {
+  readonly machine: Machine;
+  readonly accept: (conn: Conn) => void;
+  open: boolean;
+}
+
+const linkOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${a}`);
+
+const portKey = (machine: string, port: number): string => `${machine}:${port}`;
+
+export class SimNet {
+  readonly weather: Weather;
+  /** How often a frozen machine's backlog is full, so that it does not even connect. */
+  backlogFullChance = 0.1;
+  readonly #world: World;
+  readonly #rng: Rng;
+  readonly #listening = new Map<string, Listening>();
+  readonly #latencies = new Map<string, number>();
+  readonly #cuts = new Set<string>();
+  readonly #open = new Map<
+    Wire,
+    { readonly link: string; readonly ends: readonly [SimConn, SimConn] }
+  >();
+  readonly #mourned = new WeakSet<Machine>();
+  #nextPort = FIRST_EPHEMERAL_PORT;
+
+  /** Without a weather, the seed draws one. */
+  constructor(world: World, weather?: Weather) {
+    this.#world = world;
+    this.#rng = world.rng.fork("net");
+    this.weather = weather ?? drawWeather(this.#rng);
+  }
+
+  /** The Net port of one machine. */
+  of(machine: Machine): Net {
+    if (!this.#mourned.has(machine)) {
+      this.#mourned.add(machine);
+      machine.lastWords.push(() => this.#bury(machine));
+    }
+    return {
+      connect: (host, port, ms) => this.#connect(machine, host, port, ms),
+      listen: (_host, port, accept) => this.#listen(machine, port, accept),
+    };
+  }
+
+  /** How many connections are open, so that a workload can tell that none leaks. */
+  get connections(): number {
+    return this.#open.size;
+  }
+
+  /** Two machines no longer reach each other: each connection between them stalls, or breaks within a moment. */
+  cutLink(a: string, b: string): void {
+    const link = linkOf(a, b);
+    if (this.#cuts.has(link)) return;
+    this.#world.note("cut", link);
+    this.#cuts.add(link);
+    for (const { link: other, ends } of [...this.#open.values()]) {
+      if (other === link && this.#rng.chance(0.5)) ends[0].snap(SNAP_MS, true);
+    }
+  }
+
+  /** Two machines reach each other again; what stalled goes on. */
+  healLink(a: string, b: string): void {
+    const link = linkOf(a, b);
+    if (!this.#cuts.delete(link)) return;
+    this.#world.note("heal", link);
+    for (const { link: other, ends } of this.#open.values()) if (other === link) ends[0].resume();
+  }
+
+  /** Heals all links. */
+  healAll(): void {
+    for (const link of [...this.#cuts]) {
+      const [a, b] = link.split("|") as [string, string];
+      this.healLink(a, b);
+    }
+  }
+
+  /** Every connection of a machine breaks; new ones work. */
+  breakConnections(name: string): void {
+    this.#world.note("break", name);
+    for (const { ends } of [...this.#open.values()]) {
+      if (ends.some((end) => end.owner.name === name)) ends[0].snap(this.weather.farMs, false);
+    }
+  }
+
+  #bury(machine: Machine): void {
+    for (const [key, { machine: owner }] of this.#listening)
+      if (owner === machine) this.#listening.delete(key);
+    for (const { ends } of [...this.#open.values()]) {
+      for (const end of ends) if (end.owner === machine) end.die();
+    }
+  }
+
+  #latency(link: string): number {
+    let ms = this.#latencies.get(link);
+    if (ms === undefined) {
+      const { nearMs, farMs } = this.weather;
+      ms = nearMs + Math.max(0, farMs - nearMs) * this.#rng.fraction() ** 2;
+      this.#latencies.set(link, ms);
+    }
+    return ms;
+  }
+
+  #listen(machine: Machine, wanted: number, accept: (conn: Conn) => void): Promise<Listener> {
+    return this.#world.operation(machine, 0, "listen", () => {
+      let port = wanted;
+      while (port === 0) {
+        const free = this.#ephemeralPort();
+        if (!this.#listening.has(portKey(machine.name, free))) port = free;
+      }
+      const key = portKey(machine.name, port);
+      if (this.#listening.has(key)) {
+        throw new DfsError("folder", `cannot listen on ${key}: another program is using it`);
+      }
+      const listening: Listening = { machine, accept, open: true };
+      this.#listening.set(key, listening);
+      const close = (): void => {
+        listening.open = false;
+        if (this.#listening.get(key) === listening) this.#listening.delete(key);
+      };
+      return { port, close };
+    });
+  }
+
+  #ephemeralPort(): number {
+    const port = this.#nextPort++;
+    if (this.#nextPort > 60_999) this.#nextPort = FIRST_EPHEMERAL_PORT;
+    return port;
+  }
+
+  #connect(client: Machine, host: string, port: number, ms: number): Promise<Conn> {
+    if (!client.alive) return never();
+    const world = this.#world;
+    const server = LOOPBACK.has(host) ? client.name : host;
+    const link = linkOf(client.name, server);
+    const latencyMs = this.#latency(link);
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const fail = (why: string): void => {
+        settled = true;
+        world.cancel(deadline);
+        reject(new DfsError("down", `${host}:${port}: ${why}`));
+      };
+      const deadline = world.after(ms, client, "connect deadline", () =>
+        fail(`no connection within ${ms} ms`),
+      );
+
+      const knock = (): void => {
+        if (settled || !client.alive) return;
+        const listening = this.#listening.get(portKey(server, port));
+        const backlogFull = listening?.machine.frozen && this.#rng.chance(this.backlogFullChance);
+        const boxFrozen = !listening && this.#world.machines.get(server)?.frozen;
+        if (this.#cuts.has(link) || backlogFull || boxFrozen) {
+          world.after(RESEND_MS, null, "knock again", knock);
+        } else if (!listening) {
+          world.after(latencyMs, client, "refused", () => settled || fail("connection refused"));
+        } else {
+          const conn = this.#join(client, listening, link, latencyMs, `${host}:${port}`);
+          world.after(latencyMs, client, "connected", () => {
+            if (settled) return conn.close();
+            settled = true;
+            world.cancel(deadline);
+            resolve(conn);
+          });
+        }
+      };
+      world.after(latencyMs, null, "knock", knock);
+    });
+  }
+
+  #join(client: Machine, to: Listening, link: string, latencyMs: number, where: string): SimConn {
+    const wire: Wire = {
+      world: this.#world,
+      rng: this.#rng,
+      weather: this.weather,
+      latencyMs,
+      isCut: () => this.#cuts.has(link),
+      forget: () => void this.#open.delete(wire),
+    };
+    const from = `${client.name}:${this.#ephemeralPort()}`;
+    const ends = SimConn.pair(wire, client, to.machine, where, from);
+    this.#open.set(wire, { link, ends });
+    this.#world.after(0, to.machine, "accept", () =>
+      to.open ? to.accept(ends[1]) : ends[1].close(),
+    );
+    return ends[0];
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * What a simulated disk holds: names, files, databases, and the room they take. All at once and without time; `disk.ts`
+ * gives it to machines as a port. It knows what a loss of power may take.
+ */
+import { DfsError } from "../../src/errors.ts";
+import type { FileInfo } from "../../src/io/ports.ts";
+import { databaseLocked, SimDatabase, SimDatabaseFile } from "./database.ts";
+import { Inode } from "./inode.ts";
+import { FOLDER, folderOf, Namespace, normal } from "./namespace.ts";
+import type { Rng } from "./random.ts";
+
+/** A disk this large counts as endless. */
+export const ENDLESS_BYTES = 2 ** 40;
+
+export const failed = (path: string, why: string): DfsError =>
+  new DfsError("failed", `${path}: ${why}`);
+
+export class Volume {
+  capacityBytes = ENDLESS_BYTES;
+  /** The next sync of a file, a folder or a database fails, as on a dying disk; what it should have synced is lost. */
+  failNextSync = false;
+  /** Counts all changes, so that a sync covers what was done before it was asked for and nothing later. */
+  order = 0;
+  readonly #names = new Namespace();
+  readonly #databases = new Set<SimDatabaseFile>();
+  #fileBytes = 0;
+
+  /** Bytes in use, those of removed files that are still open among them. */
+  get usedBytes(): number {
+    let bytes = this.#fileBytes;
+    for (const database of this.#databases) bytes += database.bytes;
+    return bytes;
+  }
+
+  get freeBytes(): number {
+    return Math.max(0, this.capacityBytes - this.usedBytes);
+  }
+
+  /** An existing file; its reader must `release` it. */
+  open(path: string): Inode {
+    const node = this.#names.get(normal(path));
+    if (node instanceof Inode) {
+      node.handles++;
+      return node;
+    }
+    throw failed(
+      path,
+      node === FOLDER ? "it is a folder" : node ? "it is a database" : "no such file or folder",
+    );
+  }
+
+  /** A new file; its writer must `release` it. */
+  create(given: string, wallMs: number): Inode {
+    const path = normal(given);
+    if (this.#names.get(path) !== undefined) throw failed(given, "it is there already");
+    this.#needFolderOf(path);
+    const inode = new Inode(wallMs);
+    inode.handles = 1;
+    this.#names.add(path, inode, ++this.order);
+    return inode;
+  }
+
+  release(inode: Inode): void {
+    inode.handles--;
+    if (inode.handles === 0 && !inode.linked) this.#fileBytes -= inode.size;
+  }
+
+  /** Writes what fits; throws DfsError("noRoom") if that is not all. */
+  write(path: string, inode: Inode, bytes: Uint8Array, offset: number): void {
+    const room = this.capacityBytes < ENDLESS_BYTES ? this.freeBytes : Number.POSITIVE_INFINITY;
+    const fits = Math.min(bytes.length, Math.max(0, inode.size + room - offset));
+    const before = inode.size;
+    if (fits > 0) inode.write(bytes.subarray(0, fits), offset, ++this.order);
+    this.#fileBytes += inode.size - before;
+    if (fits < bytes.length) throw new DfsError("noRoom", `${path}: the disk is full`);
+  }
+
+  /** Makes the file's writes up to `order` durable. */
+  sync(path: string, inode: Inode, order: number): void {
+    if (!this.#takeSyncFailure()) return inode.sync(order);
+    inode.failSync(order);
+    throw failed(path, "the disk reports an error");
+  }
+
+  /** Makes the folder's changes up to `order` durable. */
+  syncFolder(path: string, order: number): void {
+    if (this.#names.get(normal(path)) !== FOLDER) throw failed(path, "no such file or folder");
+    if (this.#takeSyncFailure()) throw failed(path, "the disk reports an error");
+    this.#names.sync(normal(path), order);
+  }
+
+  rename(givenFrom: string, givenTo: string): void {
+    const [from, to] = [normal(givenFrom), normal(givenTo)];
+    const node = this.#names.get(from);
+    if (node === undefined) throw failed(to, "no such file or folder");
+    this.#needFolderOf(to);
+    const old = this.#names.get(to);
+    if (node === FOLDER || old === FOLDER) throw failed(to, "it is a folder");
+    if (node === old) return;
+    if (old) this.#unlink(old);
+    this.#names.rename(from, to, ++this.order);
+  }
+
+  remove(given: string): void {
+    const path = normal(given);
+    const node = this.#names.get(path);
+    if (node === undefined) return;
+    if (node === FOLDER) throw failed(path, "it is a folder");
+    this.#unlink(node);
+    this.#names.remove(path, ++this.order);
+  }
+
+  makeFolder(given: string): void {
+    const path = normal(given);
+    const node = this.#names.get(path);
+    if (node === FOLDER) return;
+    if (node !== undefined) throw failed(path, "it is there already");
+    this.makeFolder(folderOf(path));
+    this.#names.add(path, FOLDER, ++this.order);
+  }
+
+  list(given: string): string[] {
+    const node = this.#names.get(normal(given));
+    if (node !== undefined && node !== FOLDER)
+      throw failed(given, "a part of the path is not a folder");
+    return this.#names.names(normal(given));
+  }
+
+  stat(given: string): FileInfo | null {
+    const node = this.#names.get(normal(given));
+    if (node === undefined) return null;
+    if (node === FOLDER) return { bytes: 0, isFolder: true, modified: 0 };
+    if (node instanceof SimDatabaseFile) return { bytes: node.bytes, isFolder: false, modified: 0 };
+    return { bytes: node.size, isFolder: false, modified: node.modified };
+  }
+
+  openDatabase(given: string): SimDatabase {
+    const path = normal(given);
+    let node = this.#names.get(path);
+    if (node instanceof SimDatabaseFile && node.opened) throw databaseLocked();
+    if (node === undefined) {
+      this.#needFolderOf(path);
+      node = new SimDatabaseFile();
+      this.#databases.add(node);
+      this.#names.add(path, node, ++this.order);
+    }
+    if (!(node instanceof SimDatabaseFile)) throw failed(path, "it is no database");
+    let named = false;
+    return new SimDatabase(node, {
+      willSyncFail: () => this.failNextSync,
+      takeSyncFailure: () => this.#takeSyncFailure(),
+      freeBytes: () => (this.capacityBytes < ENDLESS_BYTES ? this.freeBytes : null),
+      synced: () => {
+        if (!named) this.#names.sync(folderOf(path), this.order);
+        named = true;
+      },
+    });
+  }
+
+  /** The power is lost, and comes back: what was not synced is kept or lost by chance. Nobody may have a file open. */
+  crash(rng: Rng): void {
+    const keep = rng.pick([0, 0.1, 0.5, 0.9, 1]);
+    this.#names.crash(rng, keep);
+    this.#fileBytes = 0;
+    this.#databases.clear();
+    for (const [, node] of this.#names.all()) {
+      if (node === FOLDER) continue;
+      if (node instanceof SimDatabaseFile) {
+        node.crash(rng);
+        this.#databases.add(node);
+      } else {
+        node.linked = true;
+        node.crash(rng, keep);
+        this.#fileBytes += node.size;
+      }
+    }
+  }
+
+  /** Bit rot in a byte of a file, or of a database that nobody has open. */
+  flip(path: string, offset: number, bits: number): void {
+    const node = this.#names.get(normal(path));
+    if (node instanceof Inode) return node.flip(offset, bits);
+    if (node instanceof SimDatabaseFile) return node.flip(offset, bits);
+    throw new Error(`bug: there is no ${path} to flip bits in`);
+  }
+
+  *files(): Generator<[path: string, inode: Inode]> {
+    for (const [path, node] of this.#names.all()) if (node instanceof Inode) yield [path, node];
+  }
+
+  database(path: string): SimDatabaseFile | null {
+    const node = this.#names.get(normal(path));
+    return node instanceof SimDatabaseFile ? node : null;
+  }
+
+  /** Puts a durable file there, and the folders above it. */
+  put(path: string, bytes: Uint8Array, wallMs: number): void {
+    const inode = new Inode(wallMs);
+    inode.put(bytes);
+    this.#replace(path);
+    this.#fileBytes += bytes.length;
+    this.#names.put(normal(path), inode);
+  }
+
+  /** Puts a durable database there, and the folders above it. */
+  putDatabase(path: string, image: Uint8Array): void {
+    const file = new SimDatabaseFile();
+    file.image = image;
+    this.#replace(path);
+    this.#databases.add(file);
+    this.#names.put(normal(path), file);
+  }
+
+  #replace(path: string): void {
+    const old = this.#names.get(normal(path));
+    if (old === FOLDER) throw new Error(`bug: ${path} is a folder`);
+    if (old) this.#unlink(old);
+  }
+
+  #unlink(node: Inode | SimDatabaseFile): void {
+    if (node instanceof SimDatabaseFile) return void this.#databases.delete(node);
+    node.linked = false;
+    if (node.handles === 0) this.#fileBytes -= node.size;
+  }
+
+  #needFolderOf(path: string): void {
+    const parent = this.#names.get(folderOf(path));
+    if (parent === FOLDER) return;
+    throw failed(path, parent ? "a part of the path is not a folder" : "no such file or folder");
+  }
+
+  #takeSyncFailure(): boolean {
+    const fails = this.failNextSync;
+    this.failNextSync = false;
+    return fails;
+  }
+}

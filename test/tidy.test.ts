@@ -1,0 +1,206 @@
+/** The rules that the code keeps for itself (DESIGN.md, section 3); each failure names file and line. */
+import { expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import packageJson from "../package.json" with { type: "json" };
+
+const root = join(import.meta.dir, "..");
+const ROOT_FILES = ["errors", "limits", "bytes", "version"];
+const HASHES = ["node:crypto"];
+
+interface Part {
+  /** Which parts of src it may import, besides itself: a root file, a folder, or one file of a folder. */
+  parts: string[];
+  /** Which modules from outside of src. */
+  modules: string[];
+}
+
+/** Who may import whom. The most exact entry counts: "io/bun" before "io". */
+const PARTS: Record<string, Part | "everything"> = {
+  errors: { parts: [], modules: HASHES },
+  limits: { parts: [], modules: HASHES },
+  bytes: { parts: ["errors", "limits"], modules: HASHES },
+  version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
+  file: { parts: ROOT_FILES, modules: HASHES },
+  wire: { parts: ROOT_FILES, modules: HASHES },
+  store: {
+    parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports"],
+    modules: [...HASHES, "bun:sqlite"],
+  },
+  server: { parts: [...ROOT_FILES, "file/names", "wire", "store", "io/ports"], modules: [] },
+  client: { parts: [...ROOT_FILES, "wire", "file", "io/ports"], modules: HASHES },
+  gateway: { parts: ["errors", "limits", "version", "client", "file"], modules: [] },
+  io: { parts: ROOT_FILES, modules: ["bun:sqlite"] },
+  "io/bun": "everything",
+  cli: "everything",
+  main: "everything",
+};
+
+/** What pure code may take from node:crypto: synchronous, and the same for the same input. */
+const CRYPTO = new Set(["createHash"]);
+
+/** The ways to the machine, to the time and to chance that need no import. Bun.hash is pure. */
+const MACHINE = new RegExp(
+  [
+    String.raw`\bBun\.(?!hash\b)\w+`,
+    String.raw`(?<![.\w])(?:process|performance)\.\w+`,
+    String.raw`(?<![.\w])(?:setTimeout|setInterval|setImmediate|globalThis)\b`,
+    String.raw`\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b`,
+    String.raw`\bcrypto\.(?:subtle|getRandomValues|randomUUID|randomBytes)\b`,
+  ].join("|"),
+  "g",
+);
+
+const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)(["'])([^"'\n]+)\1/g;
+const CRYPTO_IMPORT = /\bimport\s+(?:type\s+)?\{([^}]*)\}\s*from\s*["']node:crypto["']/g;
+
+/** The code with its comments, and with `strings` also its quoted strings, blanked out; lines stay where they are. */
+function blank(code: string, strings: boolean): string {
+  const tokens =
+    /\/\/[^\n]*|\/\*[^]*?\*\/|`(?:\\[^]|[^`\\])*`|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'/g;
+  return code.replace(tokens, (token) =>
+    token.startsWith("/") || (strings && !token.startsWith("`"))
+      ? token.replace(/[^\n]/g, " ")
+      : token,
+  );
+}
+
+function* matches(code: string, pattern: RegExp): Generator<{ line: number; match: string[] }> {
+  for (const match of code.matchAll(pattern)) {
+    yield { line: code.slice(0, match.index).split("\n").length, match: [...match] };
+  }
+}
+
+/** "src/file/seal.ts" → ["file/seal", "file"]: its names in PARTS, the most exact first. */
+function namesOf(path: string): string[] {
+  const [first = "", ...rest] = path.slice("src/".length).replace(/\.ts$/, "").split("/");
+  return rest.length > 0 ? [`${first}/${rest.join("/")}`, first] : [first];
+}
+
+function partOf(path: string): Part | "everything" | undefined {
+  return namesOf(path)
+    .map((name) => PARTS[name])
+    .find((part) => part !== undefined);
+}
+
+function mayImport(path: string, part: Part, specifier: string): boolean {
+  if (!specifier.startsWith(".")) return part.modules.includes(specifier);
+  const target = namesOf(join(dirname(path), specifier));
+  return target.at(-1) === namesOf(path).at(-1) || target.some((name) => part.parts.includes(name));
+}
+
+/** What is wrong in one file of src. */
+function* wrongsInSource(path: string, code: string): Generator<string> {
+  const quoted = blank(code, false);
+  const bare = blank(code, true);
+  if (path !== "src/main.ts") {
+    for (const { line } of matches(bare, /\bprocess\s*\.\s*exit\b/g)) {
+      yield `${path}:${line} calls process.exit; only src/main.ts may`;
+    }
+  }
+  if (!path.startsWith("src/cli/")) {
+    for (const { line } of matches(bare, /\bconsole\s*\.\s*log\b/g)) {
+      yield `${path}:${line} calls console.log; only src/cli may`;
+    }
+  }
+  const part = partOf(path);
+  if (part === "everything") return;
+  if (part === undefined) {
+    yield `${path}:1 is in no part that test/tidy.test.ts knows`;
+    return;
+  }
+  for (const { line, match } of matches(quoted, IMPORT)) {
+    const specifier = match[2] ?? "";
+    if (!mayImport(path, part, specifier)) yield `${path}:${line} may not import ${specifier}`;
+  }
+  const named = [...matches(quoted, CRYPTO_IMPORT)];
+  for (const { line, match } of named) {
+    for (const item of (match[1] ?? "").split(",")) {
+      const name = item.trim().split(" ")[0] ?? "";
+      if (name !== "" && !CRYPTO.has(name)) {
+        yield `${path}:${line} may not take ${name} from node:crypto`;
+      }
+    }
+  }
+  const all = [...matches(quoted, IMPORT)].filter(({ match }) => match[2] === "node:crypto");
+  if (all.length > named.length) {
+    yield `${path}:${all[0]?.line} may import node:crypto only by name, as in import { createHash }`;
+  }
+  for (const { line, match } of matches(bare, MACHINE)) {
+    yield `${path}:${line} may not touch the machine: ${match[0]}`;
+  }
+}
+
+const BAD_NAMES = /^(?:utils?|helpers?|common|types|index)$/;
+const MOST_LINES = 300;
+
+function* wrongsInShape(path: string, code: string): Generator<string> {
+  const lines = code.split("\n").length - (code.endsWith("\n") ? 1 : 0);
+  if (lines > MOST_LINES) yield `${path}:${lines} is past the ${MOST_LINES} lines of a file`;
+  for (const name of path.split("/").map((segment) => segment.replace(/\..*$/, ""))) {
+    if (BAD_NAMES.test(name)) yield `${path}:1 "${name}" does not say what is in it`;
+  }
+}
+
+/** The files below a folder, as paths from the root; a folder that is not there yet has none. */
+function filesIn(folder: string): { path: string; code: string }[] {
+  if (!existsSync(join(root, folder))) return [];
+  const paths = [...new Bun.Glob("**/*").scanSync(join(root, folder))].sort();
+  return paths
+    .map((path) => `${folder}/${path.replaceAll("\\", "/")}`)
+    .filter((path) => !path.startsWith("test/vectors/") && !path.endsWith(".wasm"))
+    .map((path) => ({ path, code: readFileSync(join(root, path), "utf8") }));
+}
+
+const source = filesIn("src").filter(({ path }) => path.endsWith(".ts"));
+
+test("each part of src imports and touches only what it may", () => {
+  expect(source.flatMap(({ path, code }) => [...wrongsInSource(path, code)])).toEqual([]);
+});
+
+test("files are short, and are named for what is in them", () => {
+  const files = [...filesIn("src"), ...filesIn("test")];
+  expect(files.flatMap(({ path, code }) => [...wrongsInShape(path, code)])).toEqual([]);
+});
+
+test("package.json pins exact versions", () => {
+  const lines = readFileSync(join(root, "package.json"), "utf8").split("\n");
+  const pins = { ...packageJson.dependencies, ...packageJson.devDependencies };
+  const loose = Object.entries(pins)
+    .filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))
+    .map(([name, version]) => {
+      const line = lines.findIndex((text) => text.includes(`"${name}": "${version}"`)) + 1;
+      return `package.json:${line} ${name} ${version} is not one exact version`;
+    });
+  expect(loose).toEqual([]);
+});
+
+test.each([
+  ["src/client/put.ts", `import { a } from "../server/serve.ts";`],
+  ["src/server/serve.ts", `\nimport type { A } from "../client/put.ts";`],
+  ["src/server/serve.ts", `import { a } from "../io/bun.ts";`],
+  ["src/errors.ts", `import { a } from "./limits.ts";`],
+  ["src/store/store.ts", `import { a } from "../file/seal.ts";`],
+  ["src/store/store.ts", `import { open } from "node:fs/promises";`],
+  ["src/wire/frames.ts", `export { a } from "../file/split.ts";`],
+  ["src/file/seal.ts", `import { randomBytes } from "node:crypto";`],
+  ["src/file/seal.ts", `import * as crypto from "node:crypto";`],
+  ["src/file/seal.ts", `const a = await import("citty");`],
+  ["src/file/names.ts", `const a = Bun.file("a");`],
+  ["src/client/peer.ts", `/* the\nclock */ const a = \`\${Date.now()}\`;`],
+  ["src/cli/put.ts", `process.exit(1);`],
+  ["src/io/bun.ts", `console.log(1);`],
+  ["src/helpers/a.ts", ``],
+])("the rules catch a breach in %s: %s", (path, code) => {
+  expect([...wrongsInSource(path, code)]).toEqual([expect.stringContaining(`${path}:`)]);
+});
+
+test.each([
+  ["src/version.ts", `import { Reader } from "./bytes.ts";`],
+  ["src/store/store.ts", `import { Database } from "bun:sqlite";\nimport "../file/checksum.ts";`],
+  ["src/file/seal.ts", `import { createHash } from "node:crypto";\nBun.hash.xxHash64("a");`],
+  ["src/file/seal.ts", `// Date.now() and import("node:fs")\nconst a = "process.env";`],
+  ["src/io/bun.ts", `import { open } from "node:fs/promises";\nsetTimeout(open, Date.now());`],
+])("the rules let pass %s: %s", (path, code) => {
+  expect([...wrongsInSource(path, code)]).toEqual([]);
+});
