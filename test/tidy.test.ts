@@ -27,11 +27,15 @@ const PARTS: Record<string, Part | "everything"> = {
     parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports"],
     modules: [...HASHES, "bun:sqlite"],
   },
-  server: { parts: [...ROOT_FILES, "file/names", "wire", "store", "io/ports"], modules: [] },
+  server: {
+    parts: [...ROOT_FILES, "file/names", "file/placement", "wire", "store", "io/ports"],
+    modules: [],
+  },
   client: { parts: [...ROOT_FILES, "wire", "file", "io/ports"], modules: HASHES },
   gateway: { parts: ["errors", "limits", "version", "client", "file"], modules: [] },
   io: { parts: ROOT_FILES, modules: ["bun:sqlite"] },
   "io/bun": "everything",
+  "io/bun_conn": "everything",
   cli: "everything",
   main: "everything",
 };

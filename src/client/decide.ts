@@ -25,24 +25,34 @@ export function quorumOf(servers: number): Quorum {
   return { servers, accept, read: servers - accept + 1 };
 }
 
+/** A value at its ballot, and what one server has of them: the parts of its register that decide. */
+interface AtBallot {
+  readonly ballot: Ballot;
+}
+interface Vote<T> {
+  readonly acc: T | null;
+  readonly com: T | null;
+}
+
 /** What a reader may conclude. `lagging`: it was chosen, and not every server that answered knows that. */
-export type Decision =
-  | { readonly is: "current"; readonly current: Accepted | null; readonly lagging: boolean }
+export type Decision<T> =
+  | { readonly is: "current"; readonly current: T | null; readonly lagging: boolean }
   | { readonly is: "doubt" }
   | { readonly is: "tooFew" };
 
-const newest = (values: readonly (Accepted | null)[]): Accepted | null =>
+/** The value with the largest ballot. */
+export const newest = <T extends AtBallot>(values: readonly (T | null)[]): T | null =>
   values.reduce((a, b) => (b && (!a || b.ballot > a.ballot) ? b : a), null);
 
-/** decide: which version is current, going by what these servers answered to READ. */
-export function decide(quorum: Quorum, replies: readonly Register[]): Decision {
-  if (replies.length < quorum.read) return { is: "tooFew" };
-  const committed = newest(replies.map((reply) => reply.com));
+/** decide: which value is current, going by what these servers answered to READ. */
+export function decide<T extends AtBallot>(quorum: Quorum, votes: readonly Vote<T>[]): Decision<T> {
+  if (votes.length < quorum.read) return { is: "tooFew" };
+  const committed = newest(votes.map((vote) => vote.com));
   const ballot = committed?.ballot ?? 0n;
-  const pending = replies.flatMap(({ acc }) => (acc && acc.ballot > ballot ? [acc] : []));
-  const silent = quorum.servers - replies.length;
+  const pending = votes.flatMap(({ acc }) => (acc && acc.ballot > ballot ? [acc] : []));
+  const silent = quorum.servers - votes.length;
   if (pending.length + silent < quorum.accept) {
-    const lagging = replies.some(({ com }) => (com?.ballot ?? 0n) < ballot);
+    const lagging = votes.some(({ com }) => (com?.ballot ?? 0n) < ballot);
     return { is: "current", current: committed, lagging };
   }
   const chosen = pending.filter(

@@ -2,10 +2,10 @@
 import { DfsError } from "../errors.ts";
 import { compareNames } from "../file/names.ts";
 import { LIST_PAGE, READ_PATIENCE_MS } from "../limits.ts";
-import { isGone, type Register } from "../version.ts";
-import type { EntryState, ListEntry } from "../wire/messages.ts";
+import { isGone } from "../version.ts";
+import type { ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
-import { decide } from "./decide.ts";
+import { decide, newest } from "./decide.ts";
 import { holdersOf } from "./get.ts";
 import { readName } from "./register.ts";
 
@@ -25,8 +25,9 @@ export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Li
     );
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
-    for (const [name, states] of namesUpTo(pages, horizon)) {
-      const listed = await judge(cluster, name, states, pages.size);
+    const vouching = [...pages.values()].filter(({ complete }) => complete).length;
+    for (const [name, said] of namesUpTo(pages, horizon)) {
+      const listed = await judge(cluster, name, said, vouching);
       if (listed) yield listed;
     }
     if (horizon === null) return;
@@ -45,14 +46,22 @@ function horizonOf(pages: Replies<"list">): string | null {
   return horizon;
 }
 
-function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, ListEntry[]][] {
-  const names = new Map<string, ListEntry[]>();
-  for (const { entries } of pages.values()) {
+/** What the servers say of one name. */
+interface Said {
+  readonly entries: ListEntry[];
+  /** How many said it of those whose silence would mean "absent". */
+  vouched: number;
+}
+
+function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
+  const names = new Map<string, Said>();
+  for (const { entries, complete } of pages.values()) {
     for (const entry of entries) {
       if (horizon !== null && compareNames(entry.name, horizon) > 0) break;
-      const known = names.get(entry.name);
-      if (known) known.push(entry);
-      else names.set(entry.name, [entry]);
+      const said = names.get(entry.name) ?? { entries: [], vouched: 0 };
+      names.set(entry.name, said);
+      said.entries.push(entry);
+      if (complete) said.vouched++;
     }
   }
   return [...names].toSorted(([a], [b]) => compareNames(a, b));
@@ -62,55 +71,23 @@ function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Lis
 async function judge(
   cluster: Cluster,
   name: string,
-  entries: ListEntry[],
-  answered: number,
+  { entries, vouched }: Said,
+  vouching: number,
 ): Promise<Listed | null> {
-  const registers: Register[] = entries.map(registerOf);
-  while (registers.length < answered) registers.push({ prom: 0n, acc: null, com: null });
-  const decision = decide(cluster.quorum, registers);
+  const absent = Array.from({ length: vouching - vouched }, () => ({ acc: null, com: null }));
+  const votes = [...entries.filter(({ damaged }) => !damaged), ...absent];
+  const decision = decide(cluster.quorum, votes);
   if (decision.is === "doubt") return inDoubt(cluster, name);
-  const certain = decision.is === "current" ? decision.current : newestOf(registers);
-  const version = certain?.version ?? null;
-  if (!version || isGone(version)) return null;
-  const held = new Set(
-    entries.flatMap(({ acc, com }) =>
-      [acc, com].flatMap((x) => (x?.vid === version.vid ? x.held : [])),
-    ),
-  );
-  const isIncomplete = decision.is !== "current" || held.size < version.needed;
-  return { name, bytes: version.size, isIncomplete };
+  const state =
+    decision.is === "current"
+      ? decision.current
+      : newest(votes.flatMap(({ acc, com }) => [acc, com]));
+  if (!state || state.deleted) return null;
+  const states = entries.flatMap(({ acc, com }) => [acc, com]);
+  const held = new Set(states.flatMap((x) => (x?.vid === state.vid ? x.held : [])));
+  const isIncomplete = decision.is !== "current" || held.size < state.needed;
+  return { name, bytes: state.size, isIncomplete };
 }
-
-/** The register that an entry tells of, as far as deciding needs it. */
-const registerOf = ({ acc, com }: ListEntry): Register => ({
-  prom: 0n,
-  acc: acceptedOf(acc),
-  com: acceptedOf(com),
-});
-
-const acceptedOf = (state: EntryState | null) =>
-  state && {
-    ballot: state.ballot,
-    version: {
-      vid: state.vid,
-      seq: 0,
-      history: [],
-      birthFloor: 0n,
-      deleted: state.deleted,
-      pieces: state.pieces,
-      needed: state.needed,
-      copies: 0,
-      x: 0,
-      size: state.size,
-      body: NO_BODY,
-    },
-  };
-const NO_BODY = new Uint8Array();
-
-const newestOf = (registers: readonly Register[]) =>
-  registers
-    .flatMap(({ acc, com }) => [acc, com])
-    .reduce((a, b) => (b && (!a || b.ballot > a.ballot) ? b : a), null);
 
 async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   const reading = await readName(cluster, name);

@@ -43,5 +43,5 @@ export async function inParallel<T>(
     }
   };
   const ended = await Promise.allSettled(Array.from({ length: width }, lane));
-  for (const lane of ended) if (lane.status === "rejected") throw lane.reason;
+  for (const end of ended) if (end.status === "rejected") throw end.reason;
 }

@@ -1,16 +1,20 @@
 /** One request against the store: what each message of the wire means to this server. */
+import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
+import { homes } from "../file/placement.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, LIST_PAGE, LIST_PAGE_BYTES } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import type { Accepted } from "../version.ts";
-import type {
-  Address,
-  AddressedKind,
-  EntryState,
-  ListEntry,
-  ReplyOf,
-  RequestOf,
+import type { Accepted, Version } from "../version.ts";
+import {
+  type Address,
+  type AddressedKind,
+  type Config,
+  configCodec,
+  type EntryState,
+  type ListEntry,
+  type ReplyOf,
+  type RequestOf,
 } from "../wire/messages.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -37,6 +41,11 @@ function checked(context: Context, name: string): [space: string, name: string] 
   return [spaceOf(context.user, name), name];
 }
 
+const placed = (context: Context, name: string): { space: string; name: string } => ({
+  space: checked(context, name)[0],
+  name,
+});
+
 const ANSWERS: Answers = {
   read: (context, { name }) => context.store.read(...checked(context, name)),
 
@@ -61,7 +70,16 @@ const ANSWERS: Answers = {
   collect: (context, { name, vid, ballot }) =>
     context.store.collect(...checked(context, name), vid, ballot),
 
-  drop: () => ({ ok: false }),
+  drop(context, { name, vid, piece }) {
+    const { store } = context;
+    const isAway = ({ x, copies }: Version): boolean => {
+      const config = configOf(store);
+      if (!config) return false;
+      const own = config.slots.indexOf(store.sid);
+      return own >= 0 && !homes(x, piece, config.slots.length, copies).includes(own);
+    };
+    return store.drop(...checked(context, name), vid, piece, isAway);
+  },
 
   async fetch(context, { name, vid, piece, offset, length }) {
     if (offset % BLOCK_BYTES !== 0 || length > CHUNK_BYTES)
@@ -69,32 +87,34 @@ const ANSWERS: Answers = {
         "protocol",
         `a fetch of ${length} bytes at ${offset} is not within the protocol`,
       );
-    const [space] = checked(context, name);
-    return { data: await context.store.fetch(space, vid, piece, offset, length) };
+    const id = { ...placed(context, name), vid, piece };
+    return { data: await context.store.pieces.fetch(id, offset, length) };
   },
 
   async sums(context, { name, vid, piece, offset, length }) {
     if (length > CHUNK_BYTES)
       throw new DfsError("protocol", `${length} bytes of sums are not within the protocol`);
-    const [space] = checked(context, name);
-    return { data: await context.store.sums(space, vid, piece, offset, length) };
+    const id = { ...placed(context, name), vid, piece };
+    return { data: await context.store.pieces.sums(id, offset, length) };
   },
 
   list(context, { after, prefix, limit }) {
     const { store } = context;
+    const complete = !store.isDamaged;
     const entries: ListEntry[] = [];
     let bytes = 0;
     const wanted = Math.min(limit, LIST_PAGE);
     const page = store.page(spaceOf(context.user, "/"), after, prefix, wanted);
     for (const { name, register } of page) {
-      if (!name.startsWith(prefix)) return { floor: store.floor, entries, done: true };
-      const acc = stateOf(store, register?.acc ?? null);
-      const com = stateOf(store, register?.com ?? null);
+      if (!name.startsWith(prefix)) return { complete, entries, done: true };
+      const known = register === "damaged" ? null : register;
+      const acc = stateOf(store, known?.acc ?? null);
+      const com = stateOf(store, known?.com ?? null);
       bytes += 2 * name.length + 256;
-      if (bytes > LIST_PAGE_BYTES) return { floor: store.floor, entries, done: false };
-      entries.push({ name, acc, com });
+      if (bytes > LIST_PAGE_BYTES) return { complete, entries, done: false };
+      entries.push({ name, damaged: register === "damaged", acc, com });
     }
-    return { floor: store.floor, entries, done: page.length < wanted };
+    return { complete, entries, done: page.length < wanted };
   },
 };
 
@@ -102,6 +122,12 @@ function stateOf(store: Store, accepted: Accepted | null): EntryState | null {
   if (!accepted) return null;
   const { vid, deleted, pieces, needed, size } = accepted.version;
   return { ballot: accepted.ballot, vid, deleted, pieces, needed, size, held: store.held(vid) };
+}
+
+/** The configuration of the cluster, as far as this server knows it. */
+function configOf(store: Store): Config | null {
+  const { com } = store.read("", "").register;
+  return com && decode(configCodec, com.version.body);
 }
 
 /** The reply to a request that is for this very server; throws DfsError. */

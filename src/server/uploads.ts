@@ -38,7 +38,7 @@ export class Uploads {
     incoming.tail = incoming.tail.then(async () => {
       const upload = await incoming.upload;
       if (portion.data.length > 0) await upload.append(portion.offset, portion.data);
-      if (root) await this.#store.received(upload, { space, name, vid, piece, bytes: size, root });
+      if (root) await this.#store.pieces.received(upload, { space, name, vid, piece }, size, root);
     });
     const forget = (): boolean => this.#open.get(key) === incoming && this.#open.delete(key);
     if (root) void incoming.tail.then(forget, forget);
@@ -53,7 +53,7 @@ export class Uploads {
       throw new DfsError("protocol", `piece ${piece + 1} does not begin at its beginning`);
     if (this.#open.size >= UPLOADS_PER_CONNECTION)
       throw new DfsError("protocol", "too many pieces at once");
-    const upload = this.#store.receive(space, name, vid, piece, size);
+    const upload = this.#store.pieces.receive({ space, name, vid, piece }, size);
     upload.catch(() => {});
     const incoming = { upload, tail: Promise.resolve() };
     this.#open.set(key, incoming);

@@ -3,8 +3,8 @@
  * few facts. Changes go through `write`, which puts many requests into one durable transaction.
  */
 import type { Database } from "bun:sqlite";
-import { decode, encode } from "../bytes.ts";
-import { asDfsError, DfsError, isDfsError } from "../errors.ts";
+import { concat, decode, encode } from "../bytes.ts";
+import { DfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
 import {
   type Ballot,
@@ -14,6 +14,7 @@ import {
   registerCodec,
   type Vid,
 } from "../version.ts";
+import { GroupCommit } from "./group_commit.ts";
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
@@ -40,16 +41,11 @@ export interface PieceRow {
   readonly trashed: number | null;
 }
 
-interface Job {
-  readonly durable: boolean;
-  readonly run: () => () => void;
-  readonly fail: (error: DfsError) => void;
-}
+const SUM_BYTES = 8;
 
 export class Catalog {
   readonly #db: Database;
-  readonly #clock: Clock;
-  readonly #die: (error: DfsError) => void;
+  readonly #group: GroupCommit;
   readonly #register;
   readonly #putRegister;
   readonly #dropRegister;
@@ -57,15 +53,16 @@ export class Catalog {
   readonly #piece;
   readonly #piecesOfVid;
   readonly #piecesOfName;
-  #jobs: Job[] = [];
-  #dead = false;
+  #damaged = false;
   #floor: Ballot;
 
   /** Opens the catalog in this database, empty or not; `die` is told of an error after which nothing may be answered. */
   constructor(db: Database, clock: Clock, die: (error: DfsError) => void) {
     this.#db = db;
-    this.#clock = clock;
-    this.#die = die;
+    const undone = (): void => {
+      this.#floor = this.#readFloor();
+    };
+    this.#group = new GroupCommit(db, clock, undone, die);
     db.run("PRAGMA locking_mode=EXCLUSIVE");
     db.run("PRAGMA journal_mode=WAL");
     db.run("PRAGMA synchronous=FULL");
@@ -91,61 +88,13 @@ export class Catalog {
     this.#piecesOfName = db.query<{ vid: Vid; piece: number }, [string, string]>(
       "SELECT vid, piece FROM piece WHERE space = ? AND name = ? AND bad = 0 AND trashed IS NULL ORDER BY vid, piece",
     );
-    const floor = this.fact("floor");
-    this.#floor = floor ? decode(ballotCodec, floor) : NO_BALLOT;
+    this.#inspect();
+    this.#floor = this.#readFloor();
   }
 
-  /**
-   * Runs `work` in the next transaction, with all others that wait, and resolves to its result once that is durable
-   * (`durable` false: once it is done; a crash may undo it). `work` must throw, if at all, before it changes anything.
-   */
+  /** Runs `work` in the next transaction; see GroupCommit. */
   write<T>(durable: boolean, work: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const run = (): (() => void) => {
-        try {
-          const value = work();
-          return () => resolve(value);
-        } catch (error) {
-          if (!isDfsError(error)) throw error;
-          return () => reject(error);
-        }
-      };
-      this.#jobs.push({ durable, run, fail: reject });
-      if (this.#jobs.length === 1) this.#clock.after(0, () => this.#flush());
-    });
-  }
-
-  #flush(): void {
-    const jobs = this.#jobs;
-    this.#jobs = [];
-    if (this.#dead) return;
-    const done: (() => void)[] = [];
-    try {
-      this.#db.run(`PRAGMA synchronous=${jobs.some((job) => job.durable) ? "FULL" : "NORMAL"}`);
-      this.#db.run("BEGIN IMMEDIATE");
-      for (const job of jobs) done.push(job.run());
-      this.#db.run("COMMIT");
-    } catch (error) {
-      this.#failed(jobs, error);
-      return;
-    }
-    for (const tell of done) tell();
-  }
-
-  /** A full disk undoes the transaction and is said. After any other error nobody knows what is durable. */
-  #failed(jobs: readonly Job[], error: unknown): void {
-    const code = error instanceof Error ? (error as Error & { code?: string }).code : undefined;
-    if (code === "SQLITE_FULL") {
-      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
-      this.#floor = this.#readFloor();
-      const full = new DfsError("noRoom", "the disk of the catalog is full");
-      for (const job of jobs) job.fail(full);
-      return;
-    }
-    this.#dead = true;
-    this.#die(
-      new DfsError("failed", `the catalog cannot be written: ${asDfsError(error).message}`),
-    );
+    return this.#group.write(durable, work);
   }
 
   #readFloor(): Ballot {
@@ -157,11 +106,18 @@ export class Catalog {
     const query = this.#db.query<{ value: Uint8Array }, [string]>(
       "SELECT value FROM fact WHERE key = ?",
     );
-    return query.get(key)?.value ?? null;
+    const found = query.get(key)?.value;
+    if (!found) return null;
+    const value = found.subarray(SUM_BYTES);
+    if (Buffer.compare(rowSum("", key, value), found.subarray(0, SUM_BYTES)) !== 0)
+      throw brokenCatalog(`its record of "${key}" does not verify`);
+    return value;
   }
 
   setFact(key: string, value: Uint8Array): void {
-    this.#db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value);
+    this.#db
+      .query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)")
+      .run(key, concat([rowSum("", key, value), value]));
   }
 
   /** No ballot up to this one counts for a name that has no row. */
@@ -175,13 +131,30 @@ export class Catalog {
     this.setFact("floor", encode(ballotCodec, to));
   }
 
-  /** The row of a name, null when there is none; throws DfsError("damaged") on one that does not verify. */
+  /** Was a damaged row seen? It may stand for any name, so that no name is known to be absent. */
+  get isDamaged(): boolean {
+    return this.#damaged;
+  }
+
+  /** Reads all that is guarded; throws DfsError("folder") on a database whose structure is broken. */
+  #inspect(): void {
+    const verdict = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+    if (verdict?.quick_check !== "ok") throw brokenCatalog(verdict?.quick_check ?? "no answer");
+    const rows = this.#db.query<
+      { space: string; name: string; row: Uint8Array; sum: Uint8Array },
+      []
+    >("SELECT * FROM register");
+    for (const { space, name, row, sum } of rows.iterate())
+      if (Buffer.compare(rowSum(space, name, row), sum) !== 0) this.#damaged = true;
+  }
+
+  /** The row of a name, null when there is none; throws DfsError("damaged") where that cannot be told. */
   register(space: string, name: string): Register | null {
     const found = this.#register.get(space, name);
-    if (!found) return null;
-    if (Buffer.compare(rowSum(space, name, found.row), found.sum) !== 0)
-      throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
-    return decode(registerCodec, found.row);
+    if (found ? Buffer.compare(rowSum(space, name, found.row), found.sum) === 0 : !this.#damaged)
+      return found && decode(registerCodec, found.row);
+    this.#damaged = true;
+    throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
   }
 
   putRegister(space: string, name: string, row: Register): void {
@@ -239,6 +212,13 @@ export class Catalog {
     this.#db.query("UPDATE piece SET trashed = ? WHERE vid = ? AND trashed IS NULL").run(wall, vid);
   }
 
+  /** Puts one piece into the trash. */
+  trashPiece(vid: Vid, piece: number, wall: number): void {
+    this.#db
+      .query("UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND trashed IS NULL")
+      .run(wall, vid, piece);
+  }
+
   /** Pieces that went into the trash at `wall` or before. */
   trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
     return this.#db
@@ -257,15 +237,21 @@ export class Catalog {
   }
 
   close(): void {
-    this.#dead = true;
+    this.#group.close();
     this.#db.run("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#db.close();
   }
 }
 
-/** Guards a register's row against bit rot, and against standing under another name. */
+const brokenCatalog = (why: string): DfsError =>
+  new DfsError(
+    "folder",
+    `the catalog is damaged (${why}): move this folder away, and replace the server`,
+  );
+
+/** Guards a row against bit rot, and against standing under another name. */
 function rowSum(space: string, name: string, row: Uint8Array): Uint8Array {
-  const sum = new Uint8Array(8);
+  const sum = new Uint8Array(SUM_BYTES);
   const mixed = Bun.hash.xxHash3(row) ^ Bun.hash.xxHash3(`${space}\0${name}`, 1n);
   new DataView(sum.buffer).setBigUint64(0, mixed);
   return sum;

@@ -4,15 +4,13 @@
  */
 import { decode, encode, hex, struct, u32, u8, type Value } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { sealOf, tableBytes } from "../file/checksum.ts";
-import type { Clock, Disk, OpenFile, Random } from "../io/ports.ts";
-import { RESERVE_BYTES_MAX, RESERVE_FRACTION, TRASH_GRACE_MS } from "../limits.ts";
+import { sealOf } from "../file/checksum.ts";
+import type { Clock, Disk, Random } from "../io/ports.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
-import { Catalog, type PieceRow } from "./catalog.ts";
+import { Catalog } from "./catalog.ts";
 import { type Layout, layoutOf, openIdentity, recoverPieces } from "./recover.ts";
-import { readBlocks, readSums } from "./piece_file.ts";
-import { Upload } from "./upload.ts";
+import { PieceStore, type SmallPiece } from "./pieces.ts";
 
 export interface StoreOptions {
   readonly folder: string;
@@ -20,6 +18,17 @@ export interface StoreOptions {
   readonly catalogFolder: string;
   /** Pieces up to this length lie in the catalog. */
   readonly inlineBytes: number;
+  /** How long pieces that nobody needs any more stay for readers that have begun. */
+  readonly trashGraceMs: number;
+}
+
+/** What a PREPARE is answered. */
+export interface Promised {
+  readonly ok: boolean;
+  readonly floor: Ballot;
+  readonly register: Register;
+  /** The pieces held of the version that was asked about. */
+  readonly held: number[];
 }
 
 interface StorePorts {
@@ -37,21 +46,13 @@ function membershipIn(catalog: Catalog): Membership | null {
   return fact && decode(membershipCodec, fact);
 }
 
-/** A whole piece as it comes with a PREPARE. */
-interface SmallPiece {
-  readonly piece: number;
-  readonly root: Uint8Array;
-  readonly data: Uint8Array;
-}
-
 export class Store {
   readonly sid: string;
   readonly #ports: StorePorts;
   readonly #options: StoreOptions;
-  readonly #layout: Layout;
   readonly #catalog: Catalog;
+  readonly pieces: PieceStore;
   #membership: Membership | null;
-  #temporaries = 0;
 
   private constructor(
     ports: StorePorts,
@@ -63,8 +64,8 @@ export class Store {
     this.sid = sid;
     this.#ports = ports;
     this.#options = options;
-    this.#layout = layout;
     this.#catalog = catalog;
+    this.pieces = new PieceStore(ports, layout, catalog);
     this.#membership = membershipIn(catalog);
   }
 
@@ -123,9 +124,14 @@ export class Store {
     after: string,
     from: string,
     limit: number,
-  ): { name: string; register: Register | null }[] {
+  ): { name: string; register: Register | "damaged" }[] {
     const names = this.#catalog.namesAfter(space, after, from, limit);
-    return names.map((name) => ({ name, register: this.#rowOrNull(space, name) }));
+    return names.map((name) => ({ name, register: this.#rowOrDamaged(space, name) }));
+  }
+
+  /** Is any of its records damaged? Then it cannot say of any name that there is none. */
+  get isDamaged(): boolean {
+    return this.#catalog.isDamaged;
   }
 
   /** The good pieces of a version. */
@@ -140,25 +146,23 @@ export class Store {
     ballot: Ballot,
     vid: Vid,
     small: readonly SmallPiece[],
-  ) {
+  ): Promise<Promised> {
     for (const { piece, root, data } of small) {
       if (Buffer.compare(sealOf(vid, piece, data).root, root) !== 0)
         throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     }
     const inline = small.filter(({ data }) => data.length <= this.#options.inlineBytes);
-    for (const item of small.filter((x) => !inline.includes(x)))
-      await this.#storeAsFile(space, name, vid, item);
-    if (inline.length > 0) await this.#reserve(inline.reduce((n, { data }) => n + data.length, 0));
+    const idOf = ({ piece }: SmallPiece) => ({ space, name, vid, piece });
+    for (const item of small)
+      if (!inline.includes(item)) await this.pieces.putFile(idOf(item), item);
+    if (inline.length > 0)
+      await this.pieces.reserve(inline.reduce((n, { data }) => n + data.length, 0));
     return this.#catalog.write(true, () => {
       const old = this.#row(space, name);
       const row = prepare(old, ballot);
       if (row) {
         this.#catalog.putRegister(space, name, row);
-        for (const item of inline) {
-          const known = this.#catalog.piece(vid, item.piece);
-          if (!known || known.bad)
-            this.#catalog.putPiece({ vid, space, name, bytes: item.data.length, ...item });
-        }
+        for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
       const held = this.#catalog.piecesOf(vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };
@@ -218,157 +222,41 @@ export class Store {
     });
   }
 
-  /** Begins a piece that comes in portions; throws DfsError("noRoom"). */
-  async receive(
+  /** DROP: puts one piece into the trash, where `isAway` says of its version that it does not belong here. */
+  drop(
     space: string,
     name: string,
     vid: Vid,
     piece: number,
-    bytes: number,
-  ): Promise<Upload> {
-    await this.#reserve(bytes);
-    const temporary = `${this.#layout.temporary}/${vid}.${piece}.${this.#temporaries++}`;
-    return Upload.begin(this.#ports.disk, temporary, { space, name, vid, piece, bytes });
-  }
-
-  /** Ends a piece: durable, named, known to the catalog. */
-  async received(
-    upload: Upload,
-    row: { space: string; name: string; vid: Vid; piece: number; bytes: number; root: Uint8Array },
-  ) {
-    const { disk } = this.#ports;
-    const folder = this.#layout.folderOf(row.vid);
-    if (!this.#layout.folders.has(folder)) {
-      await disk.makeFolder(folder);
-      await disk.syncFolder(this.#layout.pieces);
-      this.#layout.folders.add(folder);
-    }
-    await upload.finish(row.root, this.#layout.pathOf(row.vid, row.piece));
-    await disk.syncFolder(folder);
-    // The file is the truth: should this row be lost, the next start adopts the file.
-    await this.#catalog.write(false, () => this.#catalog.putPiece({ ...row, data: null }));
-  }
-
-  /**
-   * FETCH: bytes of a piece from a block's begin on. Throws DfsError("noPiece", "badPiece"); a bad one is from then on
-   * not among what is held.
-   */
-  async fetch(
-    space: string,
-    vid: Vid,
-    piece: number,
-    offset: number,
-    length: number,
-  ): Promise<Uint8Array> {
-    const row = this.#pieceOf(space, vid, piece);
-    if (offset + length > row.bytes)
-      throw new DfsError("protocol", `piece ${piece + 1} has only ${row.bytes} bytes`);
-    return this.#orBad(row, async () => {
-      if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
-      if (Buffer.compare(sealOf(vid, piece, row.data).root, row.root) !== 0) throw damaged(row);
-      return row.data.subarray(offset, offset + length);
+    isAway: (version: Version) => boolean,
+  ): Promise<{ ok: boolean }> {
+    return this.#catalog.write(true, () => {
+      const { com } = this.#row(space, name);
+      const ok = com?.version.vid === vid && isAway(com.version);
+      if (ok) this.#catalog.trashPiece(vid, piece, this.#ports.clock.wall());
+      return { ok };
     });
   }
 
-  /** Bytes of a piece's table of block sums; throws as `fetch`. */
-  async sums(
-    space: string,
-    vid: Vid,
-    piece: number,
-    offset: number,
-    length: number,
-  ): Promise<Uint8Array> {
-    const row = this.#pieceOf(space, vid, piece);
-    if (offset + length > tableBytes(row.bytes))
-      throw new DfsError("protocol", "a table is not that long");
-    if (row.data) return sealOf(vid, piece, row.data).table.subarray(offset, offset + length);
-    return this.#orBad(row, () => this.#inFile(row, (file) => readSums(file, row, offset, length)));
-  }
-
-  #pieceOf(space: string, vid: Vid, piece: number): PieceRow {
-    const row = this.#catalog.piece(vid, piece);
-    if (!row || row.space !== space)
-      throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
-    if (row.bad) throw damaged(row);
-    return row;
-  }
-
-  async #orBad<T>(row: PieceRow, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isDfsError(error, "badPiece"))
-        await this.#catalog.write(false, () => this.#catalog.markBad(row.vid, row.piece));
-      throw error;
-    }
-  }
-
-  async #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
-    const path = this.#layout.pathOf(row.vid, row.piece);
-    const file = await this.#ports.disk.open(path, "read").catch(() => {
-      throw damaged(row);
-    });
-    try {
-      return await work(file);
-    } finally {
-      await file.close();
-    }
-  }
-
-  /** Removes what has been in the trash for its grace. */
-  async sweep(): Promise<void> {
-    const old = this.#catalog.trashedUntil(this.#ports.clock.wall() - TRASH_GRACE_MS);
-    if (old.length === 0) return;
-    // The commits that condemned these pieces must be durable before the pieces go.
-    await this.#catalog.write(true, () => {});
-    for (const { vid, piece, inline } of old)
-      if (!inline) await this.#ports.disk.remove(this.#layout.pathOf(vid, piece));
-    await this.#catalog.write(false, () => {
-      for (const { vid, piece } of old) this.#catalog.dropPiece(vid, piece);
-    });
+  /** Removes what has been in the trash for the grace of this server. */
+  sweep(): Promise<void> {
+    return this.pieces.sweep(this.#options.trashGraceMs);
   }
 
   close(): void {
     this.#catalog.close();
   }
 
-  /** Ends only when all that waited for the catalog is done. */
-  settle(): Promise<void> {
-    return this.#catalog.write(false, () => {});
-  }
-
   #row(space: string, name: string): Register {
-    return this.#rowOrNull(space, name) ?? absentRow(this.floor);
+    return this.#catalog.register(space, name) ?? absentRow(this.floor);
   }
 
-  #rowOrNull(space: string, name: string): Register | null {
-    return this.#catalog.register(space, name);
-  }
-
-  async #storeAsFile(
-    space: string,
-    name: string,
-    vid: Vid,
-    { piece, root, data }: SmallPiece,
-  ): Promise<void> {
-    const upload = await this.receive(space, name, vid, piece, data.length);
+  #rowOrDamaged(space: string, name: string): Register | "damaged" {
     try {
-      if (data.length > 0) await upload.append(0, data);
-      await this.received(upload, { space, name, vid, piece, bytes: data.length, root });
+      return this.#row(space, name);
     } catch (error) {
-      await upload.abort();
+      if (isDfsError(error, "damaged")) return "damaged";
       throw error;
     }
   }
-
-  /** A part of the disk stays free of pieces, so that promises and deletions always have room. */
-  async #reserve(bytes: number): Promise<void> {
-    const { free, total } = await this.#ports.disk.space(this.#options.folder);
-    const reserve = Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION);
-    if (free - bytes < reserve)
-      throw new DfsError("noRoom", `${this.#options.folder}: the disk is full`);
-  }
 }
-
-const damaged = ({ vid, piece }: PieceRow): DfsError =>
-  new DfsError("badPiece", `piece ${piece + 1} of version ${vid} is damaged on this server`);

@@ -60,7 +60,13 @@ const entryState = struct({
   held: pieceList,
 });
 export type EntryState = Value<typeof entryState>;
-const listEntry = struct({ name, acc: optional(entryState), com: optional(entryState) });
+/** "damaged": the server cannot tell, and counts as down for this name. */
+const listEntry = struct({
+  name,
+  damaged: bool,
+  acc: optional(entryState),
+  com: optional(entryState),
+});
 export type ListEntry = Value<typeof listEntry>;
 
 const nothing = struct({});
@@ -156,7 +162,8 @@ export const MESSAGES = {
   list: message(
     12,
     struct({ to: address, after: name, prefix: name, limit: u16 }),
-    struct({ floor: ballotCodec, entries: list(listEntry, LIST_PAGE), done: bool }),
+    /** Unless `complete`, a name that is not there is not absent: the server's catalog is damaged somewhere. */
+    struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
   ),
   /** Bytes of a piece's table of block sums. */
   sums: message(

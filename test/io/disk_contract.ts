@@ -1,7 +1,7 @@
 /** The Disk port's part of the contract. */
 import { describe, expect, test } from "bun:test";
 import type { Disk } from "../../src/io/ports.ts";
-import { errorOf, type Harness, pattern, same } from "./contract.ts";
+import { errorOf, type Harness, pattern, same } from "./harness.ts";
 
 async function writeFile(disk: Disk, path: string, bytes: Uint8Array): Promise<void> {
   const file = await disk.open(path, "create");

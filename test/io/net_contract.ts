@@ -10,7 +10,7 @@ import {
   readExactly,
   same,
   wait,
-} from "./contract.ts";
+} from "./harness.ts";
 
 const CONNECT_MS = 20_000;
 /** More than any kernel or simulated network takes for a reader that does not read. */

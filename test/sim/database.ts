@@ -47,6 +47,7 @@ export class SimDatabaseFile {
     const image = this.opened ? undefined : this.latest?.slice();
     if (!image || offset >= image.length)
       throw new Error(`bug: there is no byte ${offset} to flip`);
+    const image = new Uint8Array(latest);
     image[offset] = (image[offset] as number) ^ bits;
     this.image = image;
     this.later = [];

@@ -7,7 +7,8 @@ import type { SimDatabase } from "./database.ts";
 import type { Inode } from "./inode.ts";
 import type { Rng } from "./random.ts";
 import { failed, Volume } from "./volume.ts";
-import { never, type Machine, type World } from "./world.ts";
+import { never, type Machine } from "./machine.ts";
+import type { World } from "./world.ts";
 
 /** How often an operation takes effect when it is asked for, not when it completes: a kill may come in between. */
 const EARLY_CHANCE = 0.3;

@@ -47,7 +47,10 @@ export class Inode {
     const end = offset + bytes.length;
     const overlaps = offset < this.size;
     const over = overlaps
-      ? { bytes: bytes.slice(), before: this.#bytes.slice(offset, Math.min(end, this.size)) }
+      ? {
+          bytes: new Uint8Array(bytes),
+          before: this.#bytes.slice(offset, Math.min(end, this.size)),
+        }
       : null;
     this.#reserve(end);
     this.#bytes.set(bytes, offset);
@@ -75,7 +78,7 @@ export class Inode {
 
   /** Puts durable content into place, for a workload that prepares a disk. */
   put(bytes: Uint8Array): void {
-    this.#bytes = bytes.slice();
+    this.#bytes = new Uint8Array(bytes);
     this.size = bytes.length;
     this.#syncedSize = bytes.length;
     this.#unsynced = [];

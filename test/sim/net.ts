@@ -7,7 +7,8 @@ import type { Conn, Listener, Net } from "../../src/io/ports.ts";
 import { SimConn, type Wire } from "./connection.ts";
 import type { Rng } from "./random.ts";
 import { drawWeather, type Weather } from "./weather.ts";
-import { never, type Machine, type World } from "./world.ts";
+import { never, type Machine } from "./machine.ts";
+import type { World } from "./world.ts";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 const FIRST_EPHEMERAL_PORT = 32768;
@@ -70,7 +71,7 @@ export class SimNet {
     if (this.#cuts.has(link)) return;
     this.#world.note("cut", link);
     this.#cuts.add(link);
-    for (const { link: other, ends } of [...this.#open.values()]) {
+    for (const { link: other, ends } of this.#open.values()) {
       if (other === link && this.#rng.chance(0.5)) ends[0].snap(SNAP_MS, true);
     }
   }
@@ -85,7 +86,7 @@ export class SimNet {
 
   /** Heals all links. */
   healAll(): void {
-    for (const link of [...this.#cuts]) {
+    for (const link of this.#cuts) {
       const [a, b] = link.split("|") as [string, string];
       this.healLink(a, b);
     }
@@ -94,7 +95,7 @@ export class SimNet {
   /** Every connection of a machine breaks; new ones work. */
   breakConnections(name: string): void {
     this.#world.note("break", name);
-    for (const { ends } of [...this.#open.values()]) {
+    for (const { ends } of this.#open.values()) {
       if (ends.some((end) => end.owner.name === name)) ends[0].snap(this.weather.farMs, false);
     }
   }
@@ -102,7 +103,7 @@ export class SimNet {
   #bury(machine: Machine): void {
     for (const [key, { machine: owner }] of this.#listening)
       if (owner === machine) this.#listening.delete(key);
-    for (const { ends } of [...this.#open.values()]) {
+    for (const { ends } of this.#open.values()) {
       for (const end of ends) if (end.owner === machine) end.die();
     }
   }

@@ -1,15 +1,5 @@
 /** What will happen in a simulated world: a binary heap of events by (virtual time, order of making). */
-import type { Machine } from "./world.ts";
-
-export interface SimEvent {
-  time: number;
-  order: number;
-  /** Whose event it is: it waits while that machine is frozen and never fires once it is dead. null: the world's own. */
-  readonly owner: Machine | null;
-  readonly label: string;
-  /** null once cancelled or fired. */
-  fire: (() => void) | null;
-}
+import type { Machine, SimEvent } from "./machine.ts";
 
 const before = (a: SimEvent, b: SimEvent): boolean =>
   a.time < b.time || (a.time === b.time && a.order < b.order);

@@ -6,39 +6,14 @@
  */
 import { drainMicrotasks } from "bun:jsc";
 import type { Clock } from "../../src/io/ports.ts";
-import { EventQueue, type SimEvent } from "./queue.ts";
+import { Machine, never, type SimEvent } from "./machine.ts";
+import { EventQueue } from "./queue.ts";
 import { labelHash, Rng } from "./random.ts";
 
-const HOUR_MS = 3_600_000;
 const START_WALL_MS = Date.UTC(2026, 0, 1);
 /** Times are whole ticks, so that sums and differences are exact: no timer is ever early by a rounding error. */
 const TICKS_PER_MS = 1024;
 export const EVENTS_MAX = 2_000_000;
-
-/** One life of one process on one box. Its timers, I/O and continuations are its own and end with it. */
-export class Machine {
-  readonly name: string;
-  /** Counts machines in one world; a restarted one is a new one of the same name. */
-  readonly id: number;
-  alive = true;
-  frozen = false;
-  /** What came due while it was frozen, in order. */
-  readonly held: SimEvent[] = [];
-  readonly lastWords: (() => void)[] = [];
-  /** No two machines agree about the time. */
-  readonly clockOffset: number;
-  readonly wallOffset: number;
-
-  constructor(name: string, id: number, rng: Rng) {
-    this.name = name;
-    this.id = id;
-    this.clockOffset = rng.int(HOUR_MS);
-    this.wallOffset = rng.int(2 * HOUR_MS) - HOUR_MS;
-  }
-}
-
-/** A promise that never settles: what a dead machine gets from every port. */
-export const never = <T>(): Promise<T> => new Promise<T>(() => {});
 
 export class World {
   readonly seed: number;
@@ -112,8 +87,9 @@ export class World {
 
   /** Makes an event `ms` from now. An event of a dead machine is forgotten at once. */
   after(ms: number, owner: Machine | null, label: string, fire: () => void): SimEvent {
+    const time = ms > 0 ? Math.ceil((this.now + ms) * TICKS_PER_MS) / TICKS_PER_MS : this.now;
     const event: SimEvent = {
-      time: this.now + (ms > 0 ? ms : 0),
+      time,
       order: ++this.#order,
       owner,
       label,

@@ -1,0 +1,162 @@
+/** dfc.conf: which servers there are, and how to use them (DESIGN.md section 2). */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { ServerAddress } from "../client/peer.ts";
+import { DfsError } from "../errors.ts";
+import { SERVERS_MAX } from "../limits.ts";
+
+export interface Configuration {
+  /** The file that it was read from. */
+  readonly path: string;
+  readonly servers: readonly ServerAddress[];
+  /** Empty: none. */
+  readonly user: string;
+  /** Empty: none. */
+  readonly password: string;
+  /** What the rotation x of a file is taken from. */
+  readonly placement: "name" | "content";
+}
+
+const FORMS = {
+  server: "Server NAME HOST:PORT",
+  username: "Username: NAME",
+  password: "Password: WORD",
+  placement: "Placement: name|content",
+} as const;
+type Keyword = keyof typeof FORMS;
+
+const PORT_MAX = 65_535;
+
+/** Reads the configuration that was named, or the first there is in the four places; throws DfsError("config"). */
+export function loadConfiguration(named: string | undefined): Configuration {
+  const path = configurationPath(named);
+  const text = readText(path);
+  if (text === null) throw new DfsError("config", `${path}: there is no such configuration file`);
+  return parseConfiguration(text, path);
+}
+
+function configurationPath(named: string | undefined): string {
+  if (named !== undefined) return named;
+  if (process.env.DFS_CONFIG) return process.env.DFS_CONFIG;
+  const places = ["dfc.conf", join(homedir(), "dfc.conf")];
+  const found = places.find((path) => readText(path) !== null);
+  if (found !== undefined) return found;
+  throw new DfsError(
+    "config",
+    "there is no dfc.conf: looked for --config FILE, $DFS_CONFIG, ./dfc.conf and ~/dfc.conf; " +
+      'write one with a line "Server NAME HOST:PORT" for each server',
+  );
+}
+
+/** null: there is no such file. */
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    const why =
+      code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : code;
+    throw new DfsError("config", `${path}: the configuration cannot be read: ${why}`);
+  }
+}
+
+/**
+ * What the text of a dfc.conf says. A line is a keyword in any case, with or without a colon, and its words; a bullet
+ * (`*` or `-`) before it and what follows a `#` at the start of a word do not count. Throws DfsError("config") that
+ * names `path` and the line.
+ */
+export function parseConfiguration(text: string, path: string): Configuration {
+  const servers: ServerAddress[] = [];
+  const once: { username?: string; password?: string; placement?: "name" | "content" } = {};
+  for (const [i, line] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
+    const fail = (what: string): never => {
+      throw new DfsError("config", `${path}:${i + 1}: ${what}`);
+    };
+    const [keyword, value] = keywordOf(line, fail) ?? [];
+    if (keyword === undefined || value === undefined) continue;
+    if (keyword === "server") {
+      servers.push(newServer(value, servers, fail));
+      continue;
+    }
+    if (once[keyword] !== undefined) fail(`there is a second "${FORMS[keyword]}" line; leave one`);
+    if (keyword === "placement") once.placement = placementOf(value, fail);
+    else once[keyword] = value || fail(`nothing follows the keyword; write "${FORMS[keyword]}"`);
+  }
+  if (servers.length === 0) {
+    throw new DfsError(
+      "config",
+      `${path}: it names no server; write a line "${FORMS.server}" for each`,
+    );
+  }
+  const { username = "", password = "", placement = "name" } = once;
+  return { path, servers, user: username, password, placement };
+}
+
+type Fail = (what: string) => never;
+
+/** The keyword of a line and what follows it; null where there is neither. */
+function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
+  const said = line.replace(/(^|\s)#.*$/, "").trim();
+  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:]*):?\s*(.*)$/.exec(said) ?? [];
+  if (said === "") return null;
+  const keyword = word.toLowerCase();
+  if (keyword in FORMS) return [keyword as Keyword, value];
+  const forms = Object.values(FORMS).map((form) => `"${form}"`);
+  return fail(
+    `${JSON.stringify(word || said)} is no keyword; a line is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
+  );
+}
+
+function placementOf(value: string, fail: Fail): "name" | "content" {
+  const word = value.toLowerCase();
+  return word === "name" || word === "content"
+    ? word
+    : fail(
+        `${JSON.stringify(value)} is no placement; write "Placement: name" or "Placement: content"`,
+      );
+}
+
+function newServer(value: string, others: readonly ServerAddress[], fail: Fail): ServerAddress {
+  const [name, where, ...more] = value.split(/\s+/);
+  if (!name || !where || more.length > 0)
+    return fail(`a server is a name and an address; write "${FORMS.server}"`);
+  const server = { name, ...addressOf(name, where, fail) };
+  if (others.some((other) => other.name === name))
+    fail(`there is another server ${name}; give each its own name`);
+  const twin = others.find(({ host, port }) => host === server.host && port === server.port);
+  if (twin) fail(`${where} is the address of ${twin.name} already; give each server its own`);
+  if (others.length >= SERVERS_MAX)
+    fail(`there are more than ${SERVERS_MAX} servers; leave out some`);
+  return server;
+}
+
+/** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
+function addressOf(name: string, where: string, fail: Fail): { host: string; port: number } {
+  const [, ipv6, plain, digits] =
+    /^(?:\[([0-9a-f:.%]+)\]|([^:[\]/]*))(?::(.*))?$/i.exec(where) ?? [];
+  const host = (ipv6 ?? plain)?.toLowerCase();
+  const address = JSON.stringify(where);
+  if (host === undefined) {
+    const bracketed = where.includes("[") ? "[::1]:10001" : `[${where.replace(/:\d+$/, "")}]:10001`;
+    const isIpv6 = /^[[\]0-9a-f:.%]+$/i.test(where);
+    return fail(
+      `${address} is no address; write ${isIpv6 ? `"Server ${name} ${bracketed}"` : `"${FORMS.server}"`}`,
+    );
+  }
+  if (host === "")
+    fail(`${address} has no host; write "Server ${name} 127.0.0.1:${digits || 10001}"`);
+  if (!digits)
+    return fail(
+      `${address} has no port; write "Server ${name} ${ipv6 ? `[${host}]` : host}:10001"`,
+    );
+  const port = Number(digits);
+  if (/^\d+$/.test(digits) && port >= 1 && port <= PORT_MAX) return { host, port };
+  return fail(
+    `${JSON.stringify(digits)} is no port; write a number from 1 to ${PORT_MAX} after ${host}:`,
+  );
+}

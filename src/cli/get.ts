@@ -1,0 +1,114 @@
+/** dfs-tool get: brings files back. */
+import { defineCommand } from "citty";
+import { get } from "../client/get.ts";
+import { DfsError, isDfsError } from "../errors.ts";
+import { baseName, checkName } from "../file/names.ts";
+import { FILES_IN_FLIGHT } from "../limits.ts";
+import { commonFlags } from "./flags.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
+import { outcomeOf, type Summary, tell } from "./outcomes.ts";
+import { openProgress, type Progress } from "./progress.ts";
+import { eachOf, refuseTwins } from "./several.ts";
+import { checkLocalName, stdoutTarget, type Target, targetAt } from "./sink.ts";
+
+const STDOUT = "-";
+
+export const getCommand = defineCommand({
+  meta: { description: "Bring files back, into the current folder" },
+  args: {
+    "name...": { type: "positional", description: "Names of stored files" },
+    output: {
+      type: "string",
+      alias: "o",
+      valueHint: "FILE",
+      description: 'The file to write a single name to; "-" is stdout',
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const wanted = wantedOf(args._, args.output);
+    if (args.json && args.output === STDOUT) {
+      throw new DfsError("usage", "--json and -o - would both write to stdout; leave out one");
+    }
+    const setup = await setUp(args);
+    const progress = openProgress(
+      wanted.length === 1 ? `get ${wanted[0]?.name}` : `get ${wanted.length} files`,
+      args,
+    );
+    try {
+      const summary = await getAll(setup, wanted, progress);
+      progress.stop();
+      return await tell(summary, incompleteLine, setup.log, args);
+    } finally {
+      progress.stop();
+    }
+  },
+});
+
+interface Wanted {
+  readonly name: string;
+  /** The path of this machine that it goes to, or "-". */
+  readonly path: string;
+}
+
+/** What goes where; throws DfsError("usage"). */
+function wantedOf(names: readonly string[], output: string | undefined): Wanted[] {
+  if (names.length > 1 && output !== undefined) {
+    throw new DfsError("usage", "-o is for a single name; several go to the current folder");
+  }
+  const wanted = names.map((name) => {
+    checkName(name);
+    return { name, path: output ?? checkLocalName(baseName(name)) };
+  });
+  refuseTwins(
+    wanted,
+    ({ path }) => path,
+    (one, other, path) =>
+      `${one.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
+  );
+  return wanted;
+}
+
+/** The line for a file that is there and cannot be rebuilt; other failures have their reason only. */
+const incompleteLine = (name: string, error: DfsError): string | null =>
+  isDfsError(error, "incomplete", "integrity") ? `${name} is incomplete` : null;
+
+function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Promise<Summary> {
+  const started = performance.now();
+  const options = { progress: (bytes: number) => progress.add(bytes) };
+  return withCluster(setup, async (cluster) => {
+    const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
+      outcomeOf(name, setup.log, async () => {
+        const target = path === STDOUT ? stdoutTarget : await targetAt(path);
+        const found = await intoTarget(target, progress, (sink) =>
+          get(cluster, name, sink, options),
+        );
+        return { bytes: found.bytes, version: found.vid };
+      }),
+    );
+    return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
+  });
+}
+
+/** The target keeps what `work` wrote, or, when it throws, is as it was before. */
+async function intoTarget<T>(
+  target: Target,
+  progress: Progress,
+  work: (sink: Target) => Promise<T>,
+): Promise<T> {
+  const sink: Target = {
+    ...target,
+    open(found) {
+      progress.expect(found.bytes);
+      return target.open(found);
+    },
+  };
+  try {
+    const result = await work(sink);
+    await target.keep();
+    return result;
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+/** dfs-tool mkdir: makes an empty folder, which is a name that ends in "/". */
+import { defineCommand } from "citty";
+import { makeFolder } from "../client/put.ts";
+import { checkFolder } from "../file/names.ts";
+import { commonFlags } from "./flags.ts";
+import { setUp, withCluster } from "./open.ts";
+import { printJson } from "./stdout.ts";
+
+export const mkdirCommand = defineCommand({
+  meta: { description: "Make an empty folder in the store" },
+  args: {
+    "dir/": { type: "positional", description: "The name of the folder" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const name = checkFolder(args["dir/"]);
+    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name));
+    if (args.json) await printJson({ name });
+  },
+});

@@ -1,0 +1,90 @@
+/** What became of each file of a put or a get: the lines for it, the JSON for it, and one exit status for all. */
+import { asDfsError, type DfsError, type ErrorCode, exitStatus, isDfsError } from "../errors.ts";
+import type { CommonFlags } from "./flags.ts";
+import type { Log } from "./log.ts";
+import { print, printJson } from "./stdout.ts";
+
+/** What is known of a file that came through. */
+interface Transferred {
+  readonly bytes: number;
+  /** The id of its version. */
+  readonly version: string;
+  /** The rotation of its placement. */
+  readonly x?: number;
+}
+
+export interface Outcome {
+  readonly name: string;
+  readonly seconds: number;
+  readonly done: Transferred | null;
+  readonly error: DfsError | null;
+}
+
+/** Runs the work for one file; what it throws becomes its outcome. */
+export async function outcomeOf(
+  name: string,
+  log: Log,
+  work: () => Promise<Transferred>,
+): Promise<Outcome> {
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
+  try {
+    const done = await work();
+    log.info(`${name}: ${done.bytes} bytes, version ${done.version}`);
+    return { name, seconds: seconds(), done, error: null };
+  } catch (error) {
+    if (error instanceof Error && !isDfsError(error)) log.info(error.stack);
+    return failed(name, asDfsError(error), seconds());
+  }
+}
+
+/** The outcome of a file that failed. */
+export const failed = (name: string, error: DfsError, seconds = 0): Outcome => {
+  return { name, seconds, done: null, error };
+};
+
+export interface Summary {
+  readonly outcomes: readonly Outcome[];
+  /** Bytes on the wire, of the whole command. */
+  readonly traffic: { readonly sent: number; readonly received: number };
+  readonly seconds: number;
+}
+
+/**
+ * Says what failed: on stdout the line that `lineOf` has for it, if any (or everything as JSON), and on stderr the
+ * reason. Returns the exit status.
+ */
+export async function tell(
+  { outcomes, traffic, seconds }: Summary,
+  lineOf: (name: string, error: DfsError) => string | null,
+  log: Log,
+  flags: CommonFlags,
+): Promise<number> {
+  const reasons = new Set<string>();
+  for (const { name, error } of outcomes) {
+    if (!error) continue;
+    const line = lineOf(name, error);
+    if (line !== null && !flags.json) await print(line);
+    reasons.add(error.message);
+  }
+  for (const reason of reasons) log.error(reason);
+  if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
+  return statusOf(outcomes.map(({ error }) => error));
+}
+
+const asJson = ({ name, seconds, done, error }: Outcome) => ({
+  name,
+  ok: error === null,
+  ...done,
+  ...(error && { error: error.code, message: error.message }),
+  seconds,
+});
+
+/** The exit status for all: 0; what the failures have in common when nothing succeeded; else that a part failed. */
+export function statusOf(errors: readonly (DfsError | null)[]): number {
+  const codes = new Set<ErrorCode>();
+  for (const error of errors) if (error) codes.add(error.code);
+  const [code] = codes;
+  if (code === undefined) return 0;
+  return codes.size === 1 && !errors.includes(null) ? exitStatus(code) : exitStatus("partly");
+}

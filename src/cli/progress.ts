@@ -1,0 +1,63 @@
+/** The progress bar of put and get: one line on stderr over all their files, on a terminal only. */
+import type { CommonFlags } from "./flags.ts";
+import { isTerminal, writeError } from "./log.ts";
+import { durationText, sizeText } from "./units.ts";
+
+const REDRAW_MS = 100;
+const BAR_WIDTH = 24;
+const CLEAR_LINE = "\r\u001b[K";
+
+export interface Progress {
+  /** So many bytes more are to come. */
+  expect(bytes: number): void;
+  /** So many bytes more are done. */
+  add(bytes: number): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** A bar, or nothing where it would be in the way. */
+export function openProgress(label: string, flags: CommonFlags): Progress {
+  const isWanted = flags.progress !== false && !flags.quiet && !flags.json;
+  let [done, total] = [0, 0];
+  const expect = (bytes: number): void => void (total += bytes);
+  const add = (bytes: number): void => void (done += bytes);
+  if (!isWanted || !isTerminal()) return { expect, add, stop: () => {} };
+  const started = performance.now();
+  const draw = (): void => {
+    const seconds = (performance.now() - started) / 1000;
+    writeError(CLEAR_LINE + barLine({ label, done, total, seconds }, process.stderr.columns || 80));
+  };
+  const timer = setInterval(draw, REDRAW_MS);
+  const stop = (): void => {
+    clearInterval(timer);
+    writeError(CLEAR_LINE);
+  };
+  return { expect, add, stop };
+}
+
+/** `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of the terminal. */
+export function barLine(
+  { label, done, total, seconds }: { label: string; done: number; total: number; seconds: number },
+  columns: number,
+): string {
+  const part = total > 0 ? Math.min(1, done / total) : 0;
+  const full = Math.floor(part * BAR_WIDTH);
+  const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
+  const percent = `${Math.floor(part * 100)}%`.padStart(4);
+  const rate = seconds > 0 ? done / seconds : 0;
+  const left = rate > 0 ? `  ${durationText((total - done) / rate)} left` : "";
+  const line = `${label} ${bar} ${percent}  ${sizeText(done)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
+  return cut(line, columns - 1);
+}
+
+function cut(line: string, columns: number): string {
+  if (Bun.stringWidth(line) <= columns) return line;
+  let [out, width] = ["", 0];
+  for (const character of line) {
+    width += Bun.stringWidth(character);
+    if (width > columns) break;
+    out += character;
+  }
+  return out;
+}

@@ -1,0 +1,128 @@
+/** dfs-tool put: stores files. */
+import { basename } from "node:path";
+import { defineCommand } from "citty";
+import { put } from "../client/put.ts";
+import { asDfsError, DfsError, isDfsError } from "../errors.ts";
+import { checkFolder, checkName } from "../file/names.ts";
+import { FILES_IN_FLIGHT } from "../limits.ts";
+import { type CommonFlags, commonFlags } from "./flags.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
+import { failed, type Outcome, outcomeOf, type Summary, tell } from "./outcomes.ts";
+import { openProgress, type Progress } from "./progress.ts";
+import { eachOf, refuseTwins } from "./several.ts";
+import { type LocalFile, localFile, spoolStdin, withSource } from "./source.ts";
+
+const STDIN = "-";
+
+export const putCommand = defineCommand({
+  meta: { description: "Store files" },
+  args: {
+    "file...": {
+      type: "positional",
+      description: 'Files to store, each under its own name; "-" is stdin',
+    },
+    to: {
+      type: "string",
+      valueHint: "DIR/",
+      description: "The folder in the store to put them in",
+    },
+    name: {
+      type: "string",
+      valueHint: "NAME",
+      description: "The name to store a single file under",
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const wanted = wantedOf(args._, args);
+    const setup = await setUp(args);
+    const spooled = args._.includes(STDIN) ? await spoolStdin() : null;
+    const look = async ({ path }: Wanted) => spooled?.file ?? localFile(path).catch(asDfsError);
+    const progress = openProgress(labelOf(wanted), args);
+    try {
+      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (one) => ({
+        ...one,
+        file: await look(one),
+      }));
+      const summary = await putAll(setup, jobs, progress);
+      progress.stop();
+      return await tell(summary, (name) => `${name} put failed`, setup.log, args);
+    } finally {
+      progress.stop();
+      spooled?.remove();
+    }
+  },
+});
+
+/** A path of this machine, and the name that it gets. */
+interface Wanted {
+  readonly path: string;
+  readonly name: string;
+}
+
+/** A name, and its file or why there is none. */
+interface Job {
+  readonly name: string;
+  readonly file: LocalFile | DfsError;
+}
+
+/** What is to be put under which name; throws DfsError("usage") before anything is sent. */
+function wantedOf(
+  paths: readonly string[],
+  { to, name }: { to?: string | undefined; name?: string | undefined },
+): Wanted[] {
+  if (paths.length > 1 && paths.includes(STDIN)) {
+    throw new DfsError("usage", '"-" (stdin) must be put alone');
+  }
+  if (paths.length > 1 && name !== undefined) {
+    throw new DfsError("usage", "--name is for a single file; use --to DIR/ for several");
+  }
+  if (paths[0] === STDIN && name === undefined) {
+    throw new DfsError("usage", "what comes from stdin needs a name: put - --name NAME");
+  }
+  const folder = to === undefined ? "" : checkFolder(to);
+  const wanted = paths.map((path) => ({
+    path,
+    name: checkName(folder + (name ?? basename(path))),
+  }));
+  refuseTwins(
+    wanted,
+    (one) => one.name,
+    (one, other) =>
+      `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
+  );
+  return wanted;
+}
+
+const labelOf = (wanted: readonly Wanted[]): string =>
+  wanted.length === 1 ? `put ${wanted[0]?.name}` : `put ${wanted.length} files`;
+
+async function putAll(setup: Setup, jobs: readonly Job[], progress: Progress): Promise<Summary> {
+  const started = performance.now();
+  const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
+    return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
+  };
+  for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
+  const { placement } = setup.configuration;
+  const options = { placement, progress: (bytes: number) => progress.add(bytes) };
+  try {
+    return await withCluster(setup, async (cluster) => {
+      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>
+        outcomeOf(name, setup.log, async () => {
+          if (file instanceof DfsError) throw file;
+          const { vid, x, bytes } = await withSource(file, (source) =>
+            put(cluster, name, source, options),
+          );
+          return { bytes, version: vid, x };
+        }),
+      );
+      return summary(outcomes, cluster.traffic);
+    });
+  } catch (error) {
+    // Too few servers to begin with: that fails each of the files.
+    if (!isDfsError(error, "tooFew")) throw error;
+    return summary(
+      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : error)),
+    );
+  }
+}

@@ -1,0 +1,91 @@
+/** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
+import { defineCommand } from "citty";
+import { DfsError, exitStatus } from "../errors.ts";
+import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
+import { BLOCK_BYTES, INLINE_BYTES } from "../limits.ts";
+import { serve, type ServeOptions } from "../server/serve.ts";
+import { takeSignals } from "./interrupt.ts";
+import { sayLine, writeError } from "./log.ts";
+import { RELEASE } from "./release.ts";
+
+const PORT_MAX = 65_535;
+
+export const serveCommand = defineCommand({
+  meta: { description: "Serve a folder as one server of a cluster" },
+  args: {
+    dir: { type: "positional", description: "The folder; made if it is not there" },
+    port: { type: "positional", description: "The port to listen on; 0 is any free one" },
+    host: {
+      type: "string",
+      valueHint: "ADDRESS",
+      default: "127.0.0.1",
+      description: "The address to listen on",
+    },
+    insecure: {
+      type: "boolean",
+      description: "Allow an address that others can reach, without any protection",
+    },
+    catalog: {
+      type: "string",
+      valueHint: "DIR2",
+      description: "The folder for the catalog, as on a faster disk",
+    },
+    inline: {
+      type: "string",
+      valueHint: "BYTES",
+      default: String(INLINE_BYTES),
+      description: "Keep pieces up to this size in the catalog",
+    },
+  },
+  async run({ args }) {
+    const options: ServeOptions = {
+      folder: args.dir,
+      catalogFolder: args.catalog ?? args.dir,
+      inlineBytes: numberIn(args.inline, "--inline", BLOCK_BYTES),
+      host: args.host,
+      port: numberIn(args.port, "PORT", PORT_MAX),
+      release: RELEASE,
+    };
+    checkHost(args.host, args.insecure);
+    return serveUntilEnd(options);
+  },
+});
+
+function numberIn(text: string, what: string, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= most) return value;
+  throw new DfsError("usage", `${what} is a number from 0 to ${most}, not ${JSON.stringify(text)}`);
+}
+
+/** Without users anybody who reaches the server reads and writes everything: that must be asked for. */
+function checkHost(host: string, insecure: boolean | undefined): void {
+  if (isLoopback(host)) return;
+  if (!insecure) {
+    throw new DfsError(
+      "usage",
+      `${host} can be reached by others, who could read and change everything; use 127.0.0.1, or allow it with --insecure`,
+    );
+  }
+  sayLine(`warning: --insecure: whoever can reach ${host} reads and changes everything`);
+}
+
+const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+
+/** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
+async function serveUntilEnd(options: ServeOptions): Promise<number> {
+  const { folder, host } = options;
+  const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: bunDisk };
+  const end = Promise.withResolvers<number>();
+  const die = (error: DfsError): void => {
+    sayLine(`serve: ${folder}: ${error.message}`);
+    end.resolve(exitStatus(error.code));
+  };
+  // A signal that comes while the server starts must wait until there is one to stop.
+  const signal = Promise.withResolvers<void>();
+  takeSignals(() => signal.resolve());
+  const server = await serve(ports, options, die);
+  const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
+  writeError(`dfs-tool serve: ${folder} on ${address} (server id ${server.sid.slice(0, 8)})\n`);
+  void signal.promise.then(() => server.stop()).then(() => end.resolve(0), end.reject);
+  return end.promise;
+}

@@ -1,0 +1,128 @@
+/**
+ * Where get writes to: a file, which appears only whole; or, in order, a stream, that is stdout or whatever in the
+ * place of a file is no file (/dev/null, a named pipe).
+ */
+import { chmodSync, realpathSync, rmSync, statSync, type Stats } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Sink } from "../client/get.ts";
+import { assert, DfsError } from "../errors.ts";
+import { bunDisk, bunRandom } from "../io/bun.ts";
+import type { OpenFile } from "../io/ports.ts";
+import { undoAtInterrupt } from "./interrupt.ts";
+import { writeBytes } from "./stdout.ts";
+
+/** Permission bits that a file may bring along: none that change who a program runs as. */
+const PERMISSIONS = 0o777;
+
+/** A sink that must be ended: by `keep` once all is in it, else by `discard`. */
+export interface Target extends Sink {
+  keep(): Promise<void>;
+  discard(): Promise<void>;
+}
+
+export const stdoutTarget: Target = {
+  inOrder: true,
+  open: () => Promise.resolve(),
+  write: (bytes) => writeBytes(bytes),
+  keep: () => Promise.resolve(),
+  discard: () => Promise.resolve(),
+};
+
+/** The target for a path; throws DfsError("failed") when it is a folder. */
+export async function targetAt(path: string): Promise<Target> {
+  const info = await bunDisk.stat(path);
+  if (!info) return fileTarget(path, null);
+  if (info.isFolder) {
+    throw new DfsError(
+      "failed",
+      `${path} is a folder; name a file, as in -o ${join(path, "NAME")}`,
+    );
+  }
+  const old = statSync(path);
+  // A link stays one: what it points to is replaced.
+  return old.isFile() ? fileTarget(realpathSync(path), old) : streamTarget(path);
+}
+
+function streamTarget(path: string): Target {
+  let handle: FileHandle | null = null;
+  const close = (): Promise<void> => handle?.close() ?? Promise.resolve();
+  return {
+    inOrder: true,
+    open: () =>
+      naming(path, path, async () => {
+        handle = await open(path, "w");
+      }),
+    write: (bytes) =>
+      naming(path, path, async () => {
+        assert(handle, "the target is open");
+        for (let done = 0; done < bytes.length;) {
+          done += (await handle.write(bytes, done, bytes.length - done, null)).bytesWritten;
+        }
+      }),
+    keep: close,
+    discard: close,
+  };
+}
+
+function fileTarget(path: string, old: Stats | null): Target {
+  const suffix = Buffer.from(bunRandom.bytes(8)).toString("hex");
+  const temporary = join(dirname(path), `.dfs-${suffix}.tmp`);
+  let file: OpenFile | null = null;
+  let mode = 0;
+  let forget = (): void => {};
+  const close = async (): Promise<void> => {
+    await file?.close();
+    file = null;
+  };
+  return {
+    inOrder: false,
+    open: (found) =>
+      naming(path, temporary, async () => {
+        mode = old ? old.mode & PERMISSIONS : found.mode & PERMISSIONS & ~process.umask();
+        forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
+        file = await bunDisk.open(temporary, "create");
+      }),
+    write: (bytes, offset) =>
+      naming(path, temporary, async () => {
+        assert(file, "the target is open");
+        await file.write(bytes, offset);
+      }),
+    keep: () =>
+      naming(path, temporary, async () => {
+        await close();
+        chmodSync(temporary, mode);
+        await bunDisk.rename(temporary, path);
+        forget();
+      }),
+    async discard() {
+      await close();
+      await bunDisk.remove(temporary);
+      forget();
+    },
+  };
+}
+
+/** Errors are of the program's kind, and name the file that the user asked for, not the temporary one. */
+async function naming(path: string, temporary: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (error instanceof DfsError)
+      throw new DfsError(error.code, error.message.replace(temporary, path));
+    throw new DfsError(
+      "failed",
+      `${path}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}
+
+/** The file that a stored name becomes in the current folder: its last component. */
+export function checkLocalName(base: string): string {
+  // On Windows these would lead to another folder, or to a device.
+  if (process.platform !== "win32" || !/[\\:]/.test(base)) return base;
+  throw new DfsError(
+    "usage",
+    `${base} cannot be a file name on Windows; say where it goes with -o FILE`,
+  );
+}

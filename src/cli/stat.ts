@@ -1,0 +1,75 @@
+/** dfs-tool stat: all that is known of a file, and which server holds which piece of it. */
+import { defineCommand } from "citty";
+import { type Stat, stat } from "../client/stat.ts";
+import { checkName } from "../file/names.ts";
+import { commonFlags } from "./flags.ts";
+import { setUp, withCluster } from "./open.ts";
+import { print, printJson } from "./stdout.ts";
+import { sizeText, tableLines } from "./units.ts";
+
+export const statCommand = defineCommand({
+  meta: { description: "Show a file's version, size and placement" },
+  args: {
+    name: { type: "positional", description: "The name of a stored file" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    checkName(args.name.replace(/\/$/, ""));
+    const found = await withCluster(await setUp(args), (cluster) => stat(cluster, args.name));
+    if (args.json) return printJson(asJson(found));
+    for (const line of asLines(found)) await print(line);
+  },
+});
+
+const asJson = (found: Stat) => ({
+  name: found.name,
+  version: found.vid,
+  seq: found.seq,
+  bytes: found.bytes,
+  modified: new Date(found.modified).toISOString(),
+  layout: found.layout,
+  x: found.x,
+  folder: found.isFolder,
+  incomplete: found.isIncomplete,
+  servers: found.servers.map(({ name, isUp, pieces }) => ({ name, up: isUp, pieces })),
+  pieces: found.pieces.map(({ piece, bytes, servers }) => ({
+    piece,
+    bytes,
+    servers: servers.map((slot) => found.servers[slot]?.name),
+  })),
+});
+
+function asLines(found: Stat): string[] {
+  const facts = [
+    ["name", found.name],
+    ["version", `${found.vid} (number ${found.seq} of this name)`],
+    ["modified", new Date(found.modified).toISOString()],
+  ];
+  if (found.isFolder) return tableLines([...facts, ["kind", "folder"]]);
+  const isComplete = found.isIncomplete
+    ? "no: it cannot be rebuilt from the servers that answer"
+    : "yes";
+  facts.push(
+    ["size", `${found.bytes} bytes (${sizeText(found.bytes)})`],
+    ["layout", found.layout],
+    ["x", String(found.x)],
+    ["complete", isComplete],
+  );
+  const servers = found.servers.map(({ name, isUp, pieces }) => [
+    name,
+    isUp ? "up" : "down",
+    pieces.join(",") || "-",
+  ]);
+  const pieces = found.pieces.map(({ piece, bytes, servers: slots }) => [
+    String(piece),
+    String(bytes),
+    slots.map((slot) => found.servers[slot]?.name).join(", ") || "nowhere",
+  ]);
+  return [
+    ...tableLines(facts),
+    "",
+    ...tableLines([["SERVER", "STATE", "PIECES"], ...servers]),
+    "",
+    ...tableLines([["PIECE", "BYTES", "ON"], ...pieces]),
+  ];
+}

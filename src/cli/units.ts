@@ -1,0 +1,35 @@
+/** Quantities as people read them. */
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** "512 B", "1.5 KiB", "23 MiB". */
+export function sizeText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit > 0 && value < 10 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+/** "0:05", "12:34", "1:02:03". */
+export function durationText(seconds: number): string {
+  const s = Math.max(0, Math.round(seconds));
+  const two = (n: number): string => String(n).padStart(2, "0");
+  const minutes = Math.floor(s / 60);
+  if (minutes < 60) return `${minutes}:${two(s % 60)}`;
+  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(s % 60)}`;
+}
+
+/** Lines of columns, each as wide as its widest cell. */
+export function tableLines(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries())
+      widths[i] = Math.max(widths[i] ?? 0, Bun.stringWidth(cell));
+  }
+  const pad = (cell: string, i: number): string =>
+    cell + " ".repeat((widths[i] ?? 0) - Bun.stringWidth(cell));
+  return rows.map((row) => row.map(pad).join("  ").trimEnd());
+}

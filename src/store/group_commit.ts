@@ -1,0 +1,84 @@
+/** Group commit: all changes that wait go into one transaction, and none is answered before that is durable. */
+import type { Database } from "bun:sqlite";
+import { asDfsError, DfsError, isDfsError } from "../errors.ts";
+import type { Clock } from "../io/ports.ts";
+
+interface Job {
+  readonly durable: boolean;
+  /** Does the work; what it returns tells the one who waits, once the transaction stands. */
+  readonly run: () => () => void;
+  readonly fail: (error: DfsError) => void;
+}
+
+export class GroupCommit {
+  readonly #db: Database;
+  readonly #clock: Clock;
+  readonly #undone: () => void;
+  readonly #die: (error: DfsError) => void;
+  #jobs: Job[] = [];
+  #isOver = false;
+
+  /** `undone` is called after a transaction was undone; `die` after an error that leaves open what is durable. */
+  constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
+    this.#db = db;
+    this.#clock = clock;
+    this.#undone = undone;
+    this.#die = die;
+  }
+
+  /**
+   * Runs `work` in the next transaction and resolves to its result once that is durable (`durable` false: once it is
+   * done; a crash may undo it). `work` must throw, if at all, a DfsError and before it changes anything.
+   */
+  write<T>(durable: boolean, work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (): (() => void) => {
+        try {
+          const value = work();
+          return () => resolve(value);
+        } catch (error) {
+          if (!isDfsError(error)) throw error;
+          return () => reject(error);
+        }
+      };
+      this.#jobs.push({ durable, run, fail: reject });
+      // In a later turn: what came in together is committed together.
+      if (this.#jobs.length === 1) this.#clock.after(0, () => this.#flush());
+    });
+  }
+
+  #flush(): void {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    if (this.#isOver) return;
+    const done: (() => void)[] = [];
+    try {
+      this.#db.run(`PRAGMA synchronous=${jobs.some((job) => job.durable) ? "FULL" : "NORMAL"}`);
+      this.#db.run("BEGIN IMMEDIATE");
+      for (const job of jobs) done.push(job.run());
+      this.#db.run("COMMIT");
+    } catch (error) {
+      this.#failed(jobs, error);
+      return;
+    }
+    for (const tell of done) tell();
+  }
+
+  /** A full disk undoes the transaction and is said. After any other error nobody knows what is durable. */
+  #failed(jobs: readonly Job[], error: unknown): void {
+    if ((error as { code?: unknown }).code === "SQLITE_FULL") {
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      this.#undone();
+      for (const job of jobs) job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
+      return;
+    }
+    this.#isOver = true;
+    const { message } = asDfsError(error);
+    this.#die(new DfsError("failed", `the catalog cannot be written: ${message}`));
+  }
+
+  /** What still waits is never answered. */
+  close(): void {
+    this.#isOver = true;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The pieces of one server: files, or small ones in the catalog. A piece is durable before anybody hears of it; what is condemned
+ * stays in the trash for a while, for readers that have begun.
+ */
+import { assert, DfsError, isDfsError } from "../errors.ts";
+import { sealOf, tableBytes } from "../file/checksum.ts";
+import type { Clock, Disk, OpenFile } from "../io/ports.ts";
+import { RESERVE_BYTES_MAX, RESERVE_FRACTION } from "../limits.ts";
+import type { Vid } from "../version.ts";
+import type { Catalog, PieceRow } from "./catalog.ts";
+import { readBlocks, readSums } from "./piece_file.ts";
+import type { Layout } from "./recover.ts";
+import { Upload } from "./upload.ts";
+
+/** Whose piece it is, and which. */
+export interface PieceId {
+  readonly space: string;
+  readonly name: string;
+  readonly vid: Vid;
+  readonly piece: number;
+}
+
+/** A whole piece as it comes with a PREPARE. */
+export interface SmallPiece {
+  readonly piece: number;
+  readonly root: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+export class PieceStore {
+  readonly #clock: Clock;
+  readonly #disk: Disk;
+  readonly #layout: Layout;
+  readonly #catalog: Catalog;
+  #temporaries = 0;
+
+  constructor(ports: { clock: Clock; disk: Disk }, layout: Layout, catalog: Catalog) {
+    this.#clock = ports.clock;
+    this.#disk = ports.disk;
+    this.#layout = layout;
+    this.#catalog = catalog;
+  }
+
+  /** Begins a piece of `bytes` bytes that comes in portions; throws DfsError("noRoom"). */
+  async receive(id: PieceId, bytes: number): Promise<Upload> {
+    await this.reserve(bytes);
+    const temporary = `${this.#layout.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
+    return Upload.begin(this.#disk, temporary, { ...id, bytes });
+  }
+
+  /** Ends a piece: durable, named, known to the catalog. */
+  async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
+    const { space, name, vid, piece } = id;
+    const folder = this.#layout.folderOf(vid);
+    if (!this.#layout.folders.has(folder)) {
+      await this.#disk.makeFolder(folder);
+      await this.#disk.syncFolder(this.#layout.pieces);
+      this.#layout.folders.add(folder);
+    }
+    await upload.finish(root, this.#layout.pathOf(vid, piece));
+    await this.#disk.syncFolder(folder);
+    // The file is the truth: should this row be lost, the next start adopts the file.
+    const row = { space, name, vid, piece, bytes, root, data: null };
+    await this.#catalog.write(false, () => this.#catalog.putPiece(row));
+  }
+
+  /** A small piece as a file. */
+  async putFile(id: PieceId, { root, data }: SmallPiece): Promise<void> {
+    const upload = await this.receive(id, data.length);
+    try {
+      if (data.length > 0) await upload.append(0, data);
+      await this.received(upload, id, data.length, root);
+    } catch (error) {
+      await upload.abort();
+      throw error;
+    }
+  }
+
+  /** A small piece in the catalog; to be called inside a transaction. */
+  putInline(id: PieceId, { root, data }: SmallPiece): void {
+    const known = this.#catalog.piece(id.vid, id.piece);
+    if (known && !known.bad) return;
+    const { space, name, vid, piece } = id;
+    this.#catalog.putPiece({ space, name, vid, piece, bytes: data.length, root, data });
+  }
+
+  /**
+   * FETCH: bytes of a piece from a block's begin on. Throws DfsError("noPiece", "badPiece"); a bad one is from then on
+   * not among what is held.
+   */
+  async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
+    const row = this.#rowOf(id);
+    if (offset + length > row.bytes)
+      throw new DfsError("protocol", `piece ${id.piece + 1} has only ${row.bytes} bytes`);
+    return this.#orBad(row, async () => {
+      if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
+      if (!isWhole(row)) throw damaged(row);
+      return row.data.subarray(offset, offset + length);
+    });
+  }
+
+  /** Bytes of a piece's table of block sums; throws as `fetch`. */
+  async sums(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
+    const row = this.#rowOf(id);
+    if (offset + length > tableBytes(row.bytes))
+      throw new DfsError("protocol", "a table is not that long");
+    return this.#orBad(row, async () => {
+      if (!row.data) return this.#inFile(row, (file) => readSums(file, row, offset, length));
+      return sealOf(row.vid, row.piece, row.data).table.subarray(offset, offset + length);
+    });
+  }
+
+  #rowOf({ space, vid, piece }: PieceId): PieceRow {
+    const row = this.#catalog.piece(vid, piece);
+    if (!row || row.space !== space)
+      throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
+    if (row.bad) throw damaged(row);
+    return row;
+  }
+
+  async #orBad<T>(row: PieceRow, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isDfsError(error, "badPiece"))
+        await this.#catalog.write(false, () => this.#catalog.markBad(row.vid, row.piece));
+      throw error;
+    }
+  }
+
+  async #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
+    const path = this.#layout.pathOf(row.vid, row.piece);
+    const file = await this.#disk.open(path, "read").catch(() => {
+      throw damaged(row);
+    });
+    try {
+      return await work(file);
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Removes what has been in the trash for `graceMs`. */
+  async sweep(graceMs: number): Promise<void> {
+    for (;;) {
+      const old = this.#catalog.trashedUntil(this.#clock.wall() - graceMs);
+      if (old.length === 0) return;
+      // What condemned these pieces must be durable before they go.
+      await this.#catalog.write(true, () => {});
+      for (const { vid, piece, inline } of old)
+        if (!inline) await this.#disk.remove(this.#layout.pathOf(vid, piece));
+      await this.#catalog.write(false, () => {
+        for (const { vid, piece } of old) this.#catalog.dropPiece(vid, piece);
+      });
+    }
+  }
+
+  /**
+   * Makes sure that `bytes` more fit, the trash given up for them if need be. A part of the disk stays free of pieces, so that
+   * promises and deletions always have room. Throws DfsError("noRoom").
+   */
+  async reserve(bytes: number): Promise<void> {
+    if (await this.#fits(bytes)) return;
+    await this.sweep(0);
+    if (await this.#fits(bytes)) return;
+    throw new DfsError("noRoom", `${this.#layout.folder}: the disk is full`);
+  }
+
+  async #fits(bytes: number): Promise<boolean> {
+    const { free, total } = await this.#disk.space(this.#layout.folder);
+    return free - bytes >= Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION);
+  }
+}
+
+function isWhole({ vid, piece, data, root }: PieceRow): boolean {
+  assert(data, "only a piece in the catalog is checked as a whole");
+  return Buffer.compare(sealOf(vid, piece, data).root, root) === 0;
+}
+
+const damaged = ({ vid, piece }: PieceRow): DfsError =>
+  new DfsError("badPiece", `piece ${piece + 1} of version ${vid} is damaged on this server`);
