@@ -60,4 +60,5 @@ export const SYNC_EVERY_BYTES = 32 * MIB;
 export const INBOX_BYTES = 1 * MIB;
 export const FILES_IN_FLIGHT = 16;
 export const CHUNKS_IN_FLIGHT = 32;
+export const NAMES_IN_REPAIR = 16;
 export const CHUNKS_PER_PIECE = 4;

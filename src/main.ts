@@ -1,28 +1,14 @@
 /** Where the program begins: the name it was called by → a command → an exit status. Only this file ends the process. */
 import { existsSync, writeSync } from "node:fs";
 import { basename } from "node:path";
-import type { CommandName } from "./cli/commands.ts";
 import { RELEASE } from "./cli/release.ts";
 
-/** What the user typed, as a command of dfs-tool. */
+/** What the user typed, in the form of `dfs-tool COMMAND ARGS`. */
 interface Call {
-  /** How the user called it, for help texts. */
+  /** How the user called the program and the command, for the help texts. */
   readonly called: string;
   readonly command: string | undefined;
   readonly args: string[];
-}
-
-/** Called `dfs` it is a server, called `dfc` a client, and `dfc dfc.conf` the client's prompt. */
-function callOf(invokedName: string, args: string[], known: (word: string) => boolean): Call {
-  const name = invokedName.replace(/\.exe$/i, "");
-  if (name === "dfs") return { called: "dfs", command: "serve", args };
-  const [first, ...rest] = args;
-  const called = name === "dfc" ? "dfc" : "dfs-tool";
-  if (name === "dfc" && first !== undefined && rest.length === 0 && !known(first)) {
-    const isConfiguration = first.endsWith(".conf") || (!first.startsWith("-") && existsSync(first));
-    if (isConfiguration) return { called, command: "shell", args: [`--config=${first}`] };
-  }
-  return { called, command: first, args: rest };
 }
 
 async function main(): Promise<number> {
@@ -34,18 +20,49 @@ async function main(): Promise<number> {
   }
   const { leave, watchSignals } = await import("./cli/interrupt.ts");
   watchSignals((status) => process.exit(status));
-  const { ALIASES, COMMANDS } = await import("./cli/commands.ts");
-  const { invoke, overview, refuseCommand, report } = await import("./cli/invoke.ts");
+  const { commandNamed, COMMANDS } = await import("./cli/commands.ts");
+  const { invoke, report } = await import("./cli/invoke.ts");
   for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.on(event, (error: unknown) => leave(report(error, null, false)));
+    process.on(event, (error: unknown) => leave(report(error)));
   }
-
-  const commandNamed = (word: string): CommandName | undefined =>
-    Object.hasOwn(COMMANDS, word) ? (word as CommandName) : ALIASES[word];
-  const isKnown = (word: string): boolean => commandNamed(word) !== undefined;
-  const call = callOf(basename(process.argv0), args, isKnown);
+  const call = callOf(args, (word) => commandNamed(word) !== undefined);
   const name = commandNamed(call.command ?? "");
-  ...
+  return name ? invoke(await COMMANDS[name](), call.called, call.args) : withoutCommand(call);
+}
+
+/** Called `dfs` the program is a server, called `dfc` a client, and `dfc dfc.conf` is the client's prompt. */
+function callOf(args: string[], isCommand: (word: string) => boolean): Call {
+  const invokedName = basename(process.argv0).replace(/\.exe$/i, "");
+  if (invokedName === "dfs") return { called: "dfs", command: "serve", args };
+  const [command, ...rest] = args;
+  if (invokedName !== "dfc") return { called: `dfs-tool ${command}`, command, args: rest };
+  const isAlone = command !== undefined && rest.length === 0 && !isCommand(command);
+  if (isAlone && !command.startsWith("-") && (command.endsWith(".conf") || existsSync(command))) {
+    return { called: "dfc", command: "shell", args: [`--config=${command}`] };
+  }
+  return { called: `dfc ${command}`, command, args: rest };
+}
+
+/** The help text where it was asked for; else what is wrong. */
+async function withoutCommand({ command, called }: Call): Promise<number> {
+  const { COMMANDS, overview } = await import("./cli/commands.ts");
+  const { helpOf, report } = await import("./cli/invoke.ts");
+  const { flush, print } = await import("./cli/stdout.ts");
+  const { DfsError } = await import("./errors.ts");
+  const program = called.split(" ", 1)[0] ?? called;
+  if (command !== undefined && ["--help", "-h", "help"].includes(command)) {
+    await print(await helpOf(overview, program));
+    await flush();
+    return 0;
+  }
+  const { hint } = await import("./cli/arguments.ts");
+  const wrong =
+    command === undefined
+      ? `say what to do: ${program} COMMAND; the commands are ${Object.keys(COMMANDS).join(", ")}`
+      : command.startsWith("-")
+        ? `the command comes first, as in ${program} list ${command}`
+        : `there is no command ${command}${hint(command, Object.keys(COMMANDS))}`;
+  return report(new DfsError("usage", wrong), { called: program });
 }
 
 process.exit(await main());

@@ -1,5 +1,5 @@
 /** The commands, each loaded only when it is asked for. */
-import type { CommandDef } from "citty";
+import { defineCommand, type SubCommandsDef } from "citty";
 
 export const COMMANDS = {
   serve: async () => (await import("./serve.ts")).serveCommand,
@@ -12,9 +12,18 @@ export const COMMANDS = {
   demo: async () => (await import("./demo.ts")).demoCommand,
   version: async () => (await import("./version.ts")).versionCommand,
   completion: async () => (await import("./completion.ts")).completionCommand,
-} as const satisfies Record<string, () => Promise<CommandDef<never>>>;
+} as const satisfies SubCommandsDef;
 
 export type CommandName = keyof typeof COMMANDS;
 
-/** Other words for a command. */
-export const ALIASES: Readonly<Record<string, CommandName>> = { ls: "list" };
+/** The command for a word; undefined when there is none. */
+export function commandNamed(word: string): CommandName | undefined {
+  if (word === "ls") return "list";
+  return Object.hasOwn(COMMANDS, word) ? (word as CommandName) : undefined;
+}
+
+/** All commands as one, for the help text. */
+export const overview = defineCommand({
+  meta: { description: "A distributed file store in one executable" },
+  subCommands: COMMANDS,
+});

@@ -16,7 +16,7 @@ const STDOUT = "-";
 export const getCommand = defineCommand({
   meta: { description: "Bring files back, into the current folder" },
   args: {
-    "name...": { type: "positional", description: "Names of stored files" },
+    "name...": { type: "positional", required: true, description: "Names of stored files" },
     output: {
       type: "string",
       alias: "o",
@@ -79,7 +79,7 @@ function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Pr
   return withCluster(setup, async (cluster) => {
     const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
       outcomeOf(name, setup.log, async () => {
-        const target = path === STDOUT ? stdoutTarget : await targetAt(path);
+        const target = path === STDOUT ? stdoutTarget() : await targetAt(path);
         const found = await intoTarget(target, progress, (sink) =>
           get(cluster, name, sink, options),
         );

@@ -9,7 +9,7 @@ import { printJson } from "./stdout.ts";
 export const mkdirCommand = defineCommand({
   meta: { description: "Make an empty folder in the store" },
   args: {
-    "dir/": { type: "positional", description: "The name of the folder" },
+    "dir/": { type: "positional", required: true, description: "The name of the folder" },
     ...commonFlags,
   },
   async run({ args }) {

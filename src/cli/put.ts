@@ -5,7 +5,7 @@ import { put } from "../client/put.ts";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
-import { type CommonFlags, commonFlags } from "./flags.ts";
+import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { failed, type Outcome, outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
@@ -19,6 +19,7 @@ export const putCommand = defineCommand({
   args: {
     "file...": {
       type: "positional",
+      required: true,
       description: 'Files to store, each under its own name; "-" is stdin',
     },
     to: {

@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
-import { BLOCK_BYTES, INLINE_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, INLINE_BYTES, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
@@ -13,8 +13,12 @@ const PORT_MAX = 65_535;
 export const serveCommand = defineCommand({
   meta: { description: "Serve a folder as one server of a cluster" },
   args: {
-    dir: { type: "positional", description: "The folder; made if it is not there" },
-    port: { type: "positional", description: "The port to listen on; 0 is any free one" },
+    dir: { type: "positional", required: true, description: "The folder; made if it is not there" },
+    port: {
+      type: "positional",
+      required: true,
+      description: "The port to listen on; 0 is any free one",
+    },
     host: {
       type: "string",
       valueHint: "ADDRESS",
@@ -41,6 +45,7 @@ export const serveCommand = defineCommand({
     const options: ServeOptions = {
       folder: args.dir,
       catalogFolder: args.catalog ?? args.dir,
+      trashGraceMs: TRASH_GRACE_MS,
       inlineBytes: numberIn(args.inline, "--inline", BLOCK_BYTES),
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),

@@ -3,7 +3,7 @@
  * place of a file is no file (/dev/null, a named pipe).
  */
 import { chmodSync, realpathSync, rmSync, statSync, type Stats } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open as openPath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Sink } from "../client/get.ts";
 import { assert, DfsError } from "../errors.ts";
@@ -21,13 +21,33 @@ export interface Target extends Sink {
   discard(): Promise<void>;
 }
 
-export const stdoutTarget: Target = {
-  inOrder: true,
-  open: () => Promise.resolve(),
-  write: (bytes) => writeBytes(bytes),
-  keep: () => Promise.resolve(),
-  discard: () => Promise.resolve(),
-};
+const nothing = (): Promise<void> => Promise.resolve();
+
+/** A target that hands on what it gets, and cannot take back what it has handed on. */
+function streamTarget(
+  path: string,
+  { open, write, close }: Pick<Target, "write"> & Record<"open" | "close", () => Promise<void>>,
+): Target {
+  let written = 0;
+  return {
+    inOrder: true,
+    open(found) {
+      if (written === 0) return open();
+      const why =
+        "it was replaced while it was read, and a part of it is written already; get it again";
+      return Promise.reject(new DfsError("conflict", `${found.name}: ${why}`));
+    },
+    write(bytes, offset) {
+      written += bytes.length;
+      return naming(path, path, () => write(bytes, offset));
+    },
+    keep: close,
+    discard: close,
+  };
+}
+
+export const stdoutTarget = (): Target =>
+  streamTarget("stdout", { open: nothing, write: (bytes) => writeBytes(bytes), close: nothing });
 
 /** The target for a path; throws DfsError("failed") when it is a folder. */
 export async function targetAt(path: string): Promise<Target> {
@@ -41,28 +61,24 @@ export async function targetAt(path: string): Promise<Target> {
   }
   const old = statSync(path);
   // A link stays one: what it points to is replaced.
-  return old.isFile() ? fileTarget(realpathSync(path), old) : streamTarget(path);
+  return old.isFile() ? fileTarget(realpathSync(path), old) : deviceTarget(path);
 }
 
-function streamTarget(path: string): Target {
+function deviceTarget(path: string): Target {
   let handle: FileHandle | null = null;
-  const close = (): Promise<void> => handle?.close() ?? Promise.resolve();
-  return {
-    inOrder: true,
+  return streamTarget(path, {
     open: () =>
       naming(path, path, async () => {
-        handle = await open(path, "w");
+        handle ??= await openPath(path, "w");
       }),
-    write: (bytes) =>
-      naming(path, path, async () => {
-        assert(handle, "the target is open");
-        for (let done = 0; done < bytes.length;) {
-          done += (await handle.write(bytes, done, bytes.length - done, null)).bytesWritten;
-        }
-      }),
-    keep: close,
-    discard: close,
-  };
+    async write(bytes) {
+      assert(handle, "the target is open");
+      for (let done = 0; done < bytes.length;) {
+        done += (await handle.write(bytes, done, bytes.length - done, null)).bytesWritten;
+      }
+    },
+    close: () => handle?.close() ?? nothing(),
+  });
 }
 
 function fileTarget(path: string, old: Stats | null): Target {
@@ -75,11 +91,18 @@ function fileTarget(path: string, old: Stats | null): Target {
     await file?.close();
     file = null;
   };
+  const discard = async (): Promise<void> => {
+    await close();
+    await bunDisk.remove(temporary);
+    forget();
+  };
   return {
     inOrder: false,
     open: (found) =>
       naming(path, temporary, async () => {
         mode = old ? old.mode & PERMISSIONS : found.mode & PERMISSIONS & ~process.umask();
+        // A second time when a newer version takes the place of the one that was begun.
+        await discard();
         forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
         file = await bunDisk.open(temporary, "create");
       }),
@@ -95,11 +118,7 @@ function fileTarget(path: string, old: Stats | null): Target {
         await bunDisk.rename(temporary, path);
         forget();
       }),
-    async discard() {
-      await close();
-      await bunDisk.remove(temporary);
-      forget();
-    },
+    discard,
   };
 }
 

@@ -10,7 +10,7 @@ import { sizeText, tableLines } from "./units.ts";
 export const statCommand = defineCommand({
   meta: { description: "Show a file's version, size and placement" },
   args: {
-    name: { type: "positional", description: "The name of a stored file" },
+    name: { type: "positional", required: true, description: "The name of a stored file" },
     ...commonFlags,
   },
   async run({ args }) {

@@ -1,11 +1,11 @@
 /** The bytes of one version on their way to a sink, chunk by chunk, each verified before it is written. */
-import { asDfsError, assert, DfsError, isDfsError } from "../errors.ts";
-import { rootOf, sumsOf, tableBytes, verifies } from "../file/checksum.ts";
+import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import { pieceBytes, pieceOffset } from "../file/split.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_IN_FLIGHT, HEDGE_MS } from "../limits.ts";
+import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, HEDGE_MS } from "../limits.ts";
 import type { Version, Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Sink } from "./get.ts";
+import { PieceReader } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
 import { inParallel } from "./window.ts";
 
@@ -19,11 +19,9 @@ export class Download {
   readonly #cluster: Cluster;
   readonly #name: string;
   readonly #version: Version;
-  readonly #roots: readonly Uint8Array[];
+  readonly #reader: PieceReader;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
-  /** The table of block sums of each piece, once its root has vouched for it. */
-  readonly #tables = new Map<number, Promise<Uint8Array>>();
   readonly #done = new Set<Chunk>();
   readonly #chunks: Chunk[];
   /** For each piece the slots to ask, the best first. */
@@ -42,7 +40,7 @@ export class Download {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#roots = roots;
+    this.#reader = new PieceReader(cluster, name, version, roots);
     this.#sink = sink;
     this.#progress = progress;
     this.#chunks = chunksOf(version, sink.inOrder);
@@ -125,7 +123,7 @@ export class Download {
         this.#demote(chunk.piece, slot);
         tryNext();
       });
-      this.#fetchFrom(slot, chunk).then(
+      this.#reader.read(slot, chunk.piece, chunk.offset, chunk.length).then(
         (data) => {
           stopWaiting();
           isOver = true;
@@ -157,63 +155,6 @@ export class Download {
     this.#cluster.warn(
       `${this.#name}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
     );
-  }
-
-  async #fetchFrom(slot: number, { piece, offset, length }: Chunk): Promise<Uint8Array> {
-    const { vid, size, needed } = this.#version;
-    const whole = pieceBytes(size, needed, piece);
-    const sums = length === whole ? null : await this.#tableOf(slot, piece, whole);
-    const { data } = await this.#cluster.call(slot, "fetch", {
-      name: this.#name,
-      vid,
-      piece,
-      offset,
-      length,
-    });
-    const first = offset / BLOCK_BYTES;
-    const isGood = sums
-      ? data.length === length &&
-        verifies(
-          vid,
-          piece,
-          first,
-          data,
-          sums.subarray(tableBytes(offset), tableBytes(offset + length)),
-        )
-      : this.#isTable(piece, whole, sumsOf(vid, piece, 0, data));
-    if (!isGood) throw new DfsError("badPiece", `piece ${piece + 1} arrived damaged`);
-    return data;
-  }
-
-  /** A piece's table from this server, or from the one that it was already had from; the root vouches for it. */
-  #tableOf(slot: number, piece: number, whole: number): Promise<Uint8Array> {
-    const known = this.#tables.get(piece);
-    if (known) return known.catch(() => this.#fetchTable(slot, piece, whole));
-    const table = this.#fetchTable(slot, piece, whole);
-    this.#tables.set(piece, table);
-    table.catch(() => this.#tables.get(piece) === table && this.#tables.delete(piece));
-    return table;
-  }
-
-  async #fetchTable(slot: number, piece: number, whole: number): Promise<Uint8Array> {
-    const table = new Uint8Array(tableBytes(whole));
-    for (let offset = 0; offset < table.length; offset += CHUNK_BYTES) {
-      const length = Math.min(CHUNK_BYTES, table.length - offset);
-      const part = { name: this.#name, vid: this.#version.vid, piece, offset, length };
-      const { data } = await this.#cluster.call(slot, "sums", part);
-      if (data.length !== length)
-        throw new DfsError("badPiece", `the sums of piece ${piece + 1} are cut off`);
-      table.set(data, offset);
-    }
-    if (!this.#isTable(piece, whole, table))
-      throw new DfsError("badPiece", `the sums of piece ${piece + 1} are damaged`);
-    return table;
-  }
-
-  #isTable(piece: number, whole: number, table: Uint8Array): boolean {
-    const root = this.#roots[piece];
-    assert(root, "the manifest has a root for each piece");
-    return Buffer.compare(rootOf(this.#version.vid, piece, whole, table), root) === 0;
   }
 }
 

@@ -1,7 +1,7 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
 import { DfsError } from "../errors.ts";
 import { compareNames } from "../file/names.ts";
-import { LIST_PAGE, READ_PATIENCE_MS } from "../limits.ts";
+import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
 import { isGone } from "../version.ts";
 import type { ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
@@ -17,19 +17,36 @@ export interface Listed {
 
 /** All names that begin with `prefix`, sorted by their bytes. Throws DfsError("tooFew") when no server answers. */
 export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
+  for await (const { name, said, vouching } of namesIn(cluster, prefix, false)) {
+    const listed = await judge(cluster, name, said, vouching);
+    if (listed) yield listed;
+  }
+}
+
+/** A name, what servers say of it, and how many servers' silence would mean "absent". */
+interface NameSaid {
+  readonly name: string;
+  readonly said: Said;
+  readonly vouching: number;
+}
+
+/** Every name that any server knows, deleted and pending ones too; with `everything` those of mere pieces as well. */
+export async function* namesIn(
+  cluster: Cluster,
+  prefix: string,
+  everything: boolean,
+): AsyncGenerator<NameSaid> {
   for (let after = ""; ;) {
+    const page = { after, prefix, limit: LIST_PAGE, everything };
     const pages = await cluster.ask(
       "list",
-      () => ({ after, prefix, limit: LIST_PAGE }),
-      (so) => (so.size >= cluster.quorum.read ? READ_PATIENCE_MS * 10 : null),
+      () => page,
+      (so) => (so.size >= cluster.quorum.read ? STRAGGLER_MS : null),
     );
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     const vouching = [...pages.values()].filter(({ complete }) => complete).length;
-    for (const [name, said] of namesUpTo(pages, horizon)) {
-      const listed = await judge(cluster, name, said, vouching);
-      if (listed) yield listed;
-    }
+    for (const [name, said] of namesUpTo(pages, horizon)) yield { name, said, vouching };
     if (horizon === null) return;
     after = horizon;
   }

@@ -45,7 +45,8 @@ export async function readName(cluster: Cluster, name: string): Promise<Reading>
     );
     const decision = decide(cluster.quorum, registersOf(replies));
     if (decision.is === "current") {
-      if (decision.lagging && decision.current) await sendCommit(cluster, name, decision.current);
+      if (decision.lagging && decision.current)
+        await sendCommit(cluster, name, decision.current, false);
       return { ...decision, replies };
     }
     const { current } = select(registersOf(replies));
@@ -159,19 +160,29 @@ async function acceptAndCommit(
   );
   for (const { prom } of replies.values()) ballots.saw(prom);
   if (yes(replies) >= quorum.accept) {
-    await sendCommit(cluster, name, { ballot, version });
+    await sendCommit(cluster, name, { ballot, version }, false);
     return "chosen";
   }
   return replies.size < quorum.accept ? "tooFew" : "refused";
 }
 
-/** COMMIT to all; that it arrives everywhere is a matter of speed, not of safety. */
-async function sendCommit(cluster: Cluster, name: string, accepted: Accepted): Promise<void> {
-  await cluster.ask(
+/**
+ * COMMIT to all, and how many acknowledged it. That it arrives everywhere is a matter of speed, not of safety;
+ * with `sync` a server acknowledges it only once it is durable, and all are waited for.
+ */
+export async function sendCommit(
+  cluster: Cluster,
+  name: string,
+  accepted: Accepted,
+  sync: boolean,
+): Promise<number> {
+  const enough = (so: Replies<"commit">): boolean => !sync && so.size >= cluster.quorum.accept;
+  const replies = await cluster.ask(
     "commit",
-    () => ({ name, accepted, sync: false }),
-    (so) => (so.size >= cluster.quorum.accept ? STRAGGLER_MS : null),
+    () => ({ name, accepted, sync }),
+    (so) => (enough(so) ? STRAGGLER_MS : null),
   );
+  return replies.size;
 }
 
 /** Waits, longer with each try and never the same time as others, so that of many writers one gets through. */

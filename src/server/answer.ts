@@ -98,21 +98,26 @@ const ANSWERS: Answers = {
     return { data: await context.store.pieces.sums(id, offset, length) };
   },
 
-  list(context, { after, prefix, limit }) {
+  list(context, { after, prefix, limit, everything }) {
     const { store } = context;
     const complete = !store.isDamaged;
     const entries: ListEntry[] = [];
     let bytes = 0;
     const wanted = Math.min(limit, LIST_PAGE);
-    const page = store.page(spaceOf(context.user, "/"), after, prefix, wanted);
+    const space = spaceOf(context.user, "/");
+    const page = store.page(space, after, prefix, wanted, everything);
     for (const { name, register } of page) {
       if (!name.startsWith(prefix)) return { complete, entries, done: true };
       const known = register === "damaged" ? null : register;
       const acc = stateOf(store, known?.acc ?? null);
-      const com = stateOf(store, known?.com ?? null);
+      const isSame = known?.acc?.ballot === known?.com?.ballot;
+      const com = isSame ? acc : stateOf(store, known?.com ?? null);
+      const vids = [acc?.vid, com?.vid];
+      const others =
+        everything && store.heldOfName(space, name).some(({ vid }) => !vids.includes(vid));
       bytes += 2 * name.length + 256;
       if (bytes > LIST_PAGE_BYTES) return { complete, entries, done: false };
-      entries.push({ name, damaged: register === "damaged", acc, com });
+      entries.push({ name, damaged: register === "damaged", others, acc, com });
     }
     return { complete, entries, done: page.length < wanted };
   },
@@ -120,8 +125,9 @@ const ANSWERS: Answers = {
 
 function stateOf(store: Store, accepted: Accepted | null): EntryState | null {
   if (!accepted) return null;
-  const { vid, deleted, pieces, needed, size } = accepted.version;
-  return { ballot: accepted.ballot, vid, deleted, pieces, needed, size, held: store.held(vid) };
+  const { vid, deleted, pieces, needed, copies, x, size } = accepted.version;
+  const held = deleted ? [] : store.held(vid);
+  return { ballot: accepted.ballot, vid, deleted, pieces, needed, copies, x, size, held };
 }
 
 /** The configuration of the cluster, as far as this server knows it. */

@@ -21,7 +21,8 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT, row BLOB NOT NULL, sum BLOB NOT NULL,
    PRIMARY KEY (space, name)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS piece (vid TEXT, piece INTEGER, space TEXT NOT NULL, name TEXT NOT NULL,
-   bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0, trashed INTEGER,
+   bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0,
+   created INTEGER NOT NULL, trashed INTEGER,
    PRIMARY KEY (vid, piece))`,
   "CREATE INDEX IF NOT EXISTS piece_by_name ON piece (space, name)",
   "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
@@ -37,6 +38,8 @@ export interface PieceRow {
   readonly root: Uint8Array;
   readonly data: Uint8Array | null;
   readonly bad: number;
+  /** When it came, in milliseconds since 1970. */
+  readonly created: number;
   /** When it went into the trash, in milliseconds since 1970. */
   readonly trashed: number | null;
 }
@@ -50,6 +53,7 @@ export class Catalog {
   readonly #putRegister;
   readonly #dropRegister;
   readonly #page;
+  readonly #pageOfAll;
   readonly #piece;
   readonly #piecesOfVid;
   readonly #piecesOfName;
@@ -79,14 +83,19 @@ export class Catalog {
     this.#page = db.query<{ name: string }, [string, string, string, number]>(
       "SELECT name FROM register WHERE space = ? AND name > ? AND name >= ? ORDER BY name LIMIT ?",
     );
+    this.#pageOfAll = db.query<{ name: string }, [string, string, string, number]>(
+      `SELECT name FROM register WHERE space = ?1 AND name > ?2 AND name >= ?3
+       UNION SELECT name FROM piece WHERE space = ?1 AND name > ?2 AND name >= ?3 AND trashed IS NULL
+       ORDER BY name LIMIT ?4`,
+    );
     this.#piece = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
     );
     this.#piecesOfVid = db.query<{ piece: number }, [string]>(
       "SELECT piece FROM piece WHERE vid = ? AND bad = 0 AND trashed IS NULL ORDER BY piece",
     );
-    this.#piecesOfName = db.query<{ vid: Vid; piece: number }, [string, string]>(
-      "SELECT vid, piece FROM piece WHERE space = ? AND name = ? AND bad = 0 AND trashed IS NULL ORDER BY vid, piece",
+    this.#piecesOfName = db.query<{ vid: Vid; piece: number; created: number }, [string, string]>(
+      "SELECT vid, piece, created FROM piece WHERE space = ? AND name = ? AND bad = 0 AND trashed IS NULL ORDER BY vid, piece",
     );
     this.#inspect();
     this.#floor = this.#readFloor();
@@ -166,9 +175,20 @@ export class Catalog {
     this.#dropRegister.run(space, name);
   }
 
-  /** Up to `limit` names of a space that come after `after` and not before `from`, in byte order. */
-  namesAfter(space: string, after: string, from: string, limit: number): string[] {
-    return this.#page.all(space, after, from, limit).map((row) => row.name);
+  /**
+   * Up to `limit` names of a space that come after `after` and not before `from`, in byte order;
+   * with `everything` those too of which there are only pieces.
+   */
+  namesAfter(
+    space: string,
+    after: string,
+    from: string,
+    limit: number,
+    everything: boolean,
+  ): string[] {
+    return (everything ? this.#pageOfAll : this.#page)
+      .all(space, after, from, limit)
+      .map((row) => row.name);
   }
 
   piece(vid: Vid, piece: number): PieceRow | null {
@@ -180,13 +200,16 @@ export class Catalog {
     return this.#piecesOfVid.all(vid).map((row) => row.piece);
   }
 
-  /** The good pieces of all versions of a name that are not in the trash. */
-  piecesOfName(space: string, name: string): { vid: Vid; pieces: number[] }[] {
-    const held: { vid: Vid; pieces: number[] }[] = [];
-    for (const { vid, piece } of this.#piecesOfName.all(space, name)) {
+  /** The good pieces of all versions of a name that are not in the trash, and when the last of each came. */
+  piecesOfName(space: string, name: string): { vid: Vid; pieces: number[]; created: number }[] {
+    const held: { vid: Vid; pieces: number[]; created: number }[] = [];
+    for (const { vid, piece, created } of this.#piecesOfName.all(space, name)) {
       const last = held.at(-1);
-      if (last?.vid === vid) last.pieces.push(piece);
-      else held.push({ vid, pieces: [piece] });
+      if (last?.vid !== vid) held.push({ vid, pieces: [piece], created });
+      else {
+        last.pieces.push(piece);
+        last.created = Math.max(last.created, created);
+      }
     }
     return held;
   }
@@ -194,9 +217,9 @@ export class Catalog {
   putPiece(row: Omit<PieceRow, "bad" | "trashed">): void {
     this.#db
       .query(
-        "INSERT OR REPLACE INTO piece (vid, piece, space, name, bytes, root, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO piece (vid, piece, space, name, bytes, root, data, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       )
-      .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data);
+      .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data, row.created);
   }
 
   markBad(vid: Vid, piece: number): void {

@@ -50,7 +50,7 @@ export class PieceStore {
 
   /** Ends a piece: durable, named, known to the catalog. */
   async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
-    const { space, name, vid, piece } = id;
+    const { vid, piece } = id;
     const folder = this.#layout.folderOf(vid);
     if (!this.#layout.folders.has(folder)) {
       await this.#disk.makeFolder(folder);
@@ -60,7 +60,7 @@ export class PieceStore {
     await upload.finish(root, this.#layout.pathOf(vid, piece));
     await this.#disk.syncFolder(folder);
     // The file is the truth: should this row be lost, the next start adopts the file.
-    const row = { space, name, vid, piece, bytes, root, data: null };
+    const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
     await this.#catalog.write(false, () => this.#catalog.putPiece(row));
   }
 
@@ -80,8 +80,8 @@ export class PieceStore {
   putInline(id: PieceId, { root, data }: SmallPiece): void {
     const known = this.#catalog.piece(id.vid, id.piece);
     if (known && !known.bad) return;
-    const { space, name, vid, piece } = id;
-    this.#catalog.putPiece({ space, name, vid, piece, bytes: data.length, root, data });
+    const created = this.#clock.wall();
+    this.#catalog.putPiece({ ...id, bytes: data.length, root, data, created });
   }
 
   /**

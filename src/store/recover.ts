@@ -166,7 +166,9 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
     const footer = await readFooter(file, info?.bytes ?? 0);
     if (name !== `${footer.vid}.${footer.piece}`) return;
     await file.sync();
-    await catalog.write(false, () => catalog.putPiece({ ...footer, data: null }));
+    await catalog.write(false, () =>
+      catalog.putPiece({ ...footer, data: null, created: info?.modified ?? 0 }),
+    );
   } catch (error) {
     // No footer of ours: not durable before the crash, so never acknowledged; or not our file at all.
     if (!(error instanceof DfsError && error.code === "badPiece")) throw error;

@@ -6,6 +6,7 @@ import { decode, encode, hex, struct, u32, u8, type Value } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { sealOf } from "../file/checksum.ts";
 import type { Clock, Disk, Random } from "../io/ports.ts";
+import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
@@ -20,6 +21,13 @@ export interface StoreOptions {
   readonly inlineBytes: number;
   /** How long pieces that nobody needs any more stay for readers that have begun. */
   readonly trashGraceMs: number;
+}
+
+/** The good pieces held of one version, and the seconds since the last of them came. */
+export interface Held {
+  readonly vid: Vid;
+  readonly pieces: number[];
+  readonly age: number;
 }
 
 /** What a PREPARE is answered. */
@@ -107,31 +115,37 @@ export class Store {
   }
 
   /** READ: the register of a name and the pieces held of its versions. Throws DfsError("damaged"). */
-  read(
-    space: string,
-    name: string,
-  ): { floor: Ballot; register: Register; held: { vid: Vid; pieces: number[] }[] } {
+  read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
     return {
       floor: this.floor,
       register: this.#row(space, name),
-      held: this.#catalog.piecesOfName(space, name),
+      held: this.heldOfName(space, name),
     };
   }
 
-  /** Names after `after`, and not before `from`, with their registers, in byte order. */
+  /** A page of names with their registers, in byte order; see Catalog.namesAfter. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
+    everything: boolean,
   ): { name: string; register: Register | "damaged" }[] {
-    const names = this.#catalog.namesAfter(space, after, from, limit);
+    const names = this.#catalog.namesAfter(space, after, from, limit, everything);
     return names.map((name) => ({ name, register: this.#rowOrDamaged(space, name) }));
   }
 
   /** Is any of its records damaged? Then it cannot say of any name that there is none. */
   get isDamaged(): boolean {
     return this.#catalog.isDamaged;
+  }
+
+  /** The good pieces of all versions of a name. */
+  heldOfName(space: string, name: string): Held[] {
+    const now = this.#ports.clock.wall();
+    const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
+    const held = this.#catalog.piecesOfName(space, name).slice(0, VIDS_PER_NAME_MAX);
+    return held.map(({ vid, pieces, created }) => ({ vid, pieces, age: ageOf(created) }));
   }
 
   /** The good pieces of a version. */

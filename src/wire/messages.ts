@@ -43,7 +43,12 @@ const piece = u8;
 const pieceList = list(piece, PIECES_MAX);
 
 /** The pieces of one version that a server holds and has not found bad. */
-const heldCodec = struct({ vid: vidCodec, pieces: pieceList });
+const heldCodec = struct({
+  vid: vidCodec,
+  pieces: pieceList,
+  /** Seconds since the last of them came, by the server's own clock. */
+  age: u32,
+});
 export type Held = Value<typeof heldCodec>;
 
 const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
@@ -56,6 +61,8 @@ const entryState = struct({
   deleted: bool,
   pieces: u8,
   needed: u8,
+  copies: u8,
+  x: u16,
   size: u53,
   held: pieceList,
 });
@@ -64,6 +71,8 @@ export type EntryState = Value<typeof entryState>;
 const listEntry = struct({
   name,
   damaged: bool,
+  /** Does the server hold pieces of yet other versions? Told only where everything is asked for. */
+  others: bool,
   acc: optional(entryState),
   com: optional(entryState),
 });
@@ -161,7 +170,8 @@ export const MESSAGES = {
   ),
   list: message(
     12,
-    struct({ to: address, after: name, prefix: name, limit: u16 }),
+    /** `everything`: names too of which there are only pieces. */
+    struct({ to: address, after: name, prefix: name, limit: u16, everything: bool }),
     /** Unless `complete`, a name that is not there is not absent: the server's catalog is damaged somewhere. */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
   ),

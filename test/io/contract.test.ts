@@ -8,6 +8,7 @@ import { SimNet } from "../sim/net.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
 import { portsContract } from "./contract.ts";
+import { silentServer } from "./silent_server.ts";
 
 const SEEDS = 25;
 
@@ -24,7 +25,7 @@ portsContract({
         serverNet: bunNet,
         clientNet: bunNet,
         host: "127.0.0.1",
-        silent: { host: "192.0.2.1", port: 9 },
+        silent: silentServer,
       });
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -49,7 +50,7 @@ portsContract({
         serverNet: net.of(server),
         clientNet: net.of(client),
         host: "server",
-        silent: { host: "lost", port: 9 },
+        silent: () => Promise.resolve({ host: "lost", port: 9, end() {} }),
       };
       try {
         world.finish(disk.makeFolder(ports.folder).then(() => body(ports)));

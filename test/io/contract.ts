@@ -1,4 +1,6 @@
-/** What every implementation of the ports must do, as one suite: `contract.test.ts` runs it on each. */
+/**
+ * What every implementation of the ports must do, as one suite: `contract.test.ts` runs it on each.
+ */
 import { describe, expect, test } from "bun:test";
 import { diskContract } from "./disk_contract.ts";
 import { type Harness, same, wait } from "./harness.ts";

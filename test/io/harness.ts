@@ -1,4 +1,7 @@
-/** What the parts of the ports' contract share: the ports they are given, and a few ways to use and judge them. */
+/**
+ * What the parts of the ports' contract share: the ports they are given, and a few ways to use and
+ * judge them.
+ */
 import { expect } from "bun:test";
 import { DfsError, type ErrorCode } from "../../src/errors.ts";
 import type { Clock, Conn, Disk, Net, Random } from "../../src/io/ports.ts";
@@ -14,8 +17,8 @@ export interface PortsUnderTest {
   readonly clientNet: Net;
   /** Where the client reaches the server. */
   readonly host: string;
-  /** An address that never answers; or, on a real machine without a network, one that is refused at once. */
-  readonly silent: { readonly host: string; readonly port: number };
+  /** An address that neither opens nor refuses a connection; `end` when done with it. */
+  silent(): Promise<{ readonly host: string; readonly port: number; end(): void }>;
 }
 
 export interface Harness {

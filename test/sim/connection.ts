@@ -1,6 +1,7 @@
 /**
- * One simulated TCP connection, seen from one end. Bytes arrive whole and in order, or are cut off at some point by an
- * end; what lies between is the luck of the history: latency, fragments, merged reads, stalls.
+ * One simulated TCP connection, seen from one end. Bytes arrive whole and in order, or are cut off
+ * at some point by an end; what lies between is the luck of the history: latency, fragments, merged
+ * reads, stalls.
  */
 import { DfsError } from "../../src/errors.ts";
 import type { Conn } from "../../src/io/ports.ts";
@@ -124,7 +125,10 @@ export class SimConn implements Conn {
     this.#forgetIfOver();
   }
 
-  /** The connection breaks: both ends see it, each in its own time, and lose what was under way from some point on. */
+  /**
+   * The connection breaks: both ends see it, each in its own time, and lose what was under way from
+   * some point on.
+   */
   snap(withinMs: number, all: boolean): void {
     this.#severed = true;
     this.#other.#severed = true;
@@ -165,7 +169,9 @@ export class SimConn implements Conn {
     });
   }
 
-  /** Takes bytes that are nobody else's; a Buffer, because that is what a real socket's reader gets. */
+  /**
+   * Takes bytes that are nobody else's; a Buffer, because that is what a real socket's reader gets.
+   */
   #send(bytes: Buffer): void {
     this.sent += bytes.length;
     this.#flightBytes += bytes.length;
@@ -226,7 +232,8 @@ export class SimConn implements Conn {
     if (segment === null) return this.#arriveEnd(false);
     from.#flightBytes -= segment.bytes;
     if (this.#closed && !this.#severed && this.#wire.rng.chance(0.5)) {
-      // Bytes for a closed socket are answered by a reset, which may overtake what the peer has not read yet.
+      // Bytes for a closed socket are answered by a reset, which may overtake what the peer has not
+      // read yet.
       this.snap(0, false);
     }
     if (this.#closed || this.#ended) return;

@@ -1,13 +1,17 @@
 /**
- * A simulated SQLite database: the real one in memory, over a file that knows which commits a loss of power may take.
- * As in WAL mode: a commit at synchronous=FULL that wrote something is durable, and all commits before it with it; one
- * at NORMAL is not, until such a commit, a checkpoint or an orderly close; a crash keeps a prefix of the commits.
+ * A simulated SQLite database: the real one in memory, over a file that knows which commits a loss
+ * of power may take. As in WAL mode: a commit at synchronous=FULL that wrote something is durable,
+ * and all commits before it with it; one at NORMAL is not, until such a commit, a checkpoint or an
+ * orderly close; a crash keeps a prefix of the commits.
  */
 import { type Changes, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
 import type { Rng } from "./random.ts";
+import { kindOf } from "./sql_kind.ts";
 
 /** How many states after the last sync a crash chooses from. */
 const LATER_MAX = 6;
+const PAGE_BYTES = 4096;
+const PAGES_MAX = 2 ** 32 - 2;
 
 /** What a database needs to know of its disk. */
 export interface DatabaseHost {
@@ -22,7 +26,9 @@ export interface DatabaseHost {
 
 /** What the disk holds of a database. */
 export class SimDatabaseFile {
-  /** The state as of the last sync (null: empty); out of date while a clean database has it open. */
+  /**
+   * The state as of the last sync (null: empty); out of date while a clean database has it open.
+   */
   image: Uint8Array | null = null;
   /** States after it, in order, each of which a crash may leave. */
   later: Uint8Array[] = [];
@@ -44,8 +50,8 @@ export class SimDatabaseFile {
 
   /** Bit rot in the durable content; only while nobody has it open. */
   flip(offset: number, bits: number): void {
-    const image = this.opened ? undefined : this.latest?.slice();
-    if (!image || offset >= image.length)
+    const latest = this.opened ? null : this.latest;
+    if (!latest || offset >= latest.length)
       throw new Error(`bug: there is no byte ${offset} to flip`);
     const image = new Uint8Array(latest);
     image[offset] = (image[offset] as number) ^ bits;
@@ -60,33 +66,6 @@ export class SimDatabaseFile {
   }
 }
 
-type Kind = "read" | "write" | "schema" | "commit" | "rollback" | "pragma" | "script";
-
-const KINDS: Readonly<Record<string, Kind>> = {
-  SELECT: "read",
-  EXPLAIN: "read",
-  PRAGMA: "pragma",
-  COMMIT: "commit",
-  END: "commit",
-  ROLLBACK: "rollback",
-  CREATE: "schema",
-  DROP: "schema",
-  ALTER: "schema",
-  VACUUM: "schema",
-};
-
-const kinds = new Map<string, Kind>();
-
-function kindOf(sql: string): Kind {
-  let kind = kinds.get(sql);
-  if (kind === undefined) {
-    const word = /^\s*(\w+)/.exec(sql)?.[1]?.toUpperCase() ?? "";
-    kind = /;\s*[^\s;]/.test(sql) ? "script" : (KINDS[word] ?? "write");
-    kinds.set(sql, kind);
-  }
-  return kind;
-}
-
 /** An error as bun:sqlite throws it. */
 function sqliteError(code: string, errno: number, message: string): Error {
   return Object.assign(new Error(message), { name: "SQLiteError", code, errno, byteOffset: -1 });
@@ -99,9 +78,12 @@ export class SimDatabase extends Database {
   #file: SimDatabaseFile | null;
   readonly #host: DatabaseHost;
   #full = true;
-  /** Are there commits that no sync covers? Only then is the file's image what the last sync left. */
+  /**
+   * Are there commits that no sync covers? Only then is the file's image what the last sync left.
+   */
   #dirty: boolean;
   #captured = false;
+  #limited = false;
   #changesBefore = 0;
   /** null while the transaction contains no statement that may change more than rows. */
   #schemaBefore: number | null = null;
@@ -111,7 +93,8 @@ export class SimDatabase extends Database {
   readonly #schema: Statement<{ s: number; u: number; a: number }, []>;
 
   constructor(file: SimDatabaseFile, host: DatabaseHost) {
-    // The constructor takes an image where it takes a path; Database.deserialize rests on it, but cannot subclass.
+    // The constructor takes an image where it takes a path; Database.deserialize rests on it, but
+    // cannot subclass.
     super((file.latest ?? ":memory:") as string, { strict: true });
     this.#file = file;
     this.#host = host;
@@ -162,12 +145,18 @@ export class SimDatabase extends Database {
     this.#free(throwOnError);
   }
 
-  /** The process died: the file is left as it is, and what this object is still asked to do leads nowhere. */
+  /**
+   * The process died: the file is left as it is, and what this object is still asked to do leads
+   * nowhere.
+   */
   abandon(): void {
     this.#leave();
   }
 
-  /** Frees the memory of an abandoned database; in a later turn, for the dead may still be running in this one. */
+  /**
+   * Frees the memory of an abandoned database; in a later turn, for the dead may still be running
+   * in this one.
+   */
   dispose(): void {
     this.#free();
   }
@@ -237,7 +226,10 @@ export class SimDatabase extends Database {
     if (mode) this.#full = ["FULL", "EXTRA", "2", "3"].includes(mode);
   }
 
-  /** A transaction is about to start: keeps the state that a crash may fall back to, if its commit may be lost. */
+  /**
+   * A transaction is about to start: keeps the state that a crash may fall back to, if its commit
+   * may be lost.
+   */
   #begin(): void {
     const file = this.#file as SimDatabaseFile;
     this.#captured = !this.#full || this.#host.willSyncFail();
@@ -252,12 +244,22 @@ export class SimDatabase extends Database {
     }
     this.#schemaBefore = null;
     this.#changesBefore = this.#totalChanges.get()?.n ?? 0;
-    const free = this.#host.freeBytes();
-    if (free !== null)
-      super.run(`PRAGMA max_page_count=${Math.max(1, Math.floor((this.bytes + free) / 4096))}`);
+    this.#limit(this.#host.freeBytes());
   }
 
-  /** Differs after every change of the schema, and of the two numbers that a user may keep in the header. */
+  /** Lets the database grow by so much and no more. */
+  #limit(freeBytes: number | null): void {
+    if (freeBytes === null && !this.#limited) return;
+    this.#limited = freeBytes !== null;
+    const pages =
+      freeBytes === null ? PAGES_MAX : Math.floor((this.bytes + freeBytes) / PAGE_BYTES);
+    super.run(`PRAGMA max_page_count=${Math.max(1, pages)}`);
+  }
+
+  /**
+   * Differs after every change of the schema, and of the two numbers that a user may keep in the
+   * header.
+   */
   #schemaMark(): number {
     const { s, u, a } = this.#schema.get() ?? { s: 0, u: 0, a: 0 };
     return (s * 65_537 + u) * 65_537 + a;

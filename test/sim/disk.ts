@@ -1,6 +1,7 @@
 /**
- * One machine's simulated disk. It outlives the machine's restarts; each life gets a Disk port of its own by `of`. What
- * was not synced is at risk when the power is lost (`crash`), and only then: a killed process loses nothing it wrote.
+ * One machine's simulated disk. It outlives the machine's restarts; each life gets a Disk port of
+ * its own by `of`. What was not synced is at risk when the power is lost (`crash`), and only then:
+ * a killed process loses nothing it wrote.
  */
 import type { Disk, OpenFile } from "../../src/io/ports.ts";
 import type { SimDatabase } from "./database.ts";
@@ -10,7 +11,10 @@ import { failed, Volume } from "./volume.ts";
 import { never, type Machine } from "./machine.ts";
 import type { World } from "./world.ts";
 
-/** How often an operation takes effect when it is asked for, not when it completes: a kill may come in between. */
+/**
+ * How often an operation takes effect when it is asked for, not when it completes: a kill may come
+ * in between.
+ */
 const EARLY_CHANCE = 0.3;
 const SLOW_CHANCE = 0.01;
 const SLOW_FACTOR = 20;
@@ -70,7 +74,10 @@ export class SimDisk {
     };
   }
 
-  /** The power is lost, and comes back: what was not synced is kept or lost by chance. Kill the machine first. */
+  /**
+   * The power is lost, and comes back: what was not synced is kept or lost by chance. Kill the
+   * machine first.
+   */
   crash(): void {
     for (const { machine } of this.#lives)
       throw new Error(`bug: ${machine.name} lives; kill it, then crash its disk`);
@@ -78,7 +85,9 @@ export class SimDisk {
     this.#volume.crash(this.#rng);
   }
 
-  /** The size of the disk; beyond it a write throws DfsError("noRoom"), and a database SQLITE_FULL. */
+  /**
+   * The size of the disk; beyond it a write throws DfsError("noRoom"), and a database SQLITE_FULL.
+   */
   get capacityBytes(): number {
     return this.#volume.capacityBytes;
   }
@@ -91,7 +100,10 @@ export class SimDisk {
     return this.#volume.usedBytes;
   }
 
-  /** The next sync of a file, a folder or a database fails, as on a dying disk; what it should have synced is lost. */
+  /**
+   * The next sync of a file, a folder or a database fails, as on a dying disk; what it should have
+   * synced is lost.
+   */
   get failNextSync(): boolean {
     return this.#volume.failNextSync;
   }
@@ -105,7 +117,9 @@ export class SimDisk {
     this.#volume.flip(path, offset, bits);
   }
 
-  /** All files with their content as a process would read it now: views, valid until the next write. */
+  /**
+   * All files with their content as a process would read it now: views, valid until the next write.
+   */
   files(): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
     for (const [path, inode] of this.#volume.files()) files.set(path, inode.content);

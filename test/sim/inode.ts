@@ -1,6 +1,7 @@
 /**
- * One simulated file's content: what a reader sees, and what of it would survive a loss of power. Each write since the
- * last sync is kept, lost or torn on its own; bytes that are lost read as what was there before, or as zeros.
+ * One simulated file's content: what a reader sees, and what of it would survive a loss of power.
+ * Each write since the last sync is kept, lost or torn on its own; bytes that are lost read as what
+ * was there before, or as zeros.
  */
 import type { Rng } from "./random.ts";
 
@@ -11,7 +12,10 @@ interface Unsynced {
   readonly length: number;
   /** Only for a write over bytes that were there: what it wrote, and what it wrote over. */
   readonly over: { readonly bytes: Uint8Array; readonly before: Uint8Array } | null;
-  /** A sync of it failed: the kernel has forgotten that it is not on the disk, and no later sync will put it there. */
+  /**
+   * A sync of it failed: the kernel has forgotten that it is not on the disk, and no later sync
+   * will put it there.
+   */
   doomed: boolean;
 }
 
@@ -21,7 +25,10 @@ const UNSYNCED_MAX = 64;
 export class Inode {
   size = 0;
   modified: number;
-  /** Whether a folder names it, and how many handles hold it open: with neither, its room is free again. */
+  /**
+   * Whether a folder names it, and how many handles hold it open: with neither, its room is free
+   * again.
+   */
   linked = true;
   handles = 0;
   #bytes: Uint8Array = new Uint8Array(0);
@@ -90,7 +97,9 @@ export class Inode {
     this.#bytes[offset] = (this.#bytes[offset] as number) ^ bits;
   }
 
-  /** Power is lost: each unsynced write is kept with probability `keep`. What is left is durable. */
+  /**
+   * Power is lost: each unsynced write is kept with probability `keep`. What is left is durable.
+   */
   crash(rng: Rng, keep: number): void {
     const writes = this.#unsynced;
     if (writes.length === 0) return;

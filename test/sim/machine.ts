@@ -6,14 +6,20 @@ const HOUR_MS = 3_600_000;
 export interface SimEvent {
   time: number;
   order: number;
-  /** Whose event it is: it waits while that machine is frozen and never fires once it is dead. null: the world's own. */
+  /**
+   * Whose event it is: it waits while that machine is frozen and never fires once it is dead. null:
+   * the world's own.
+   */
   readonly owner: Machine | null;
   readonly label: string;
   /** null once cancelled or fired. */
   fire: (() => void) | null;
 }
 
-/** One life of one process on one box. Its timers, I/O and continuations are its own and end with it. */
+/**
+ * One life of one process on one box. Its timers, I/O and continuations are its own and end with
+ * it.
+ */
 export class Machine {
   readonly name: string;
   /** Counts machines in one world; a restarted one is a new one of the same name. */

@@ -1,8 +1,9 @@
 /**
- * A simulated disk's folders: what names there are, and which of them would survive a loss of power. Each creation,
- * rename and removal that is not synced yet is kept or undone on its own, whole, but never without what it rests on: an
- * earlier change of the same name or file, or the folder it is in. That is what a journalling filesystem may show.
- * Syncing a folder makes it durable itself, as ext4 and XFS do; syncing a file does not make its name durable.
+ * A simulated disk's folders: what names there are, and which of them would survive a loss of
+ * power. Each creation, rename and removal that is not synced yet is kept or undone on its own,
+ * whole, but never without what it rests on: an earlier change of the same name or file, or the
+ * folder it is in. That is what a journalling filesystem may show. Syncing a folder makes it
+ * durable itself, as ext4 and XFS do; syncing a file does not make its name durable.
  */
 import { posix } from "node:path";
 import type { SimDatabaseFile } from "./database.ts";
@@ -23,7 +24,10 @@ interface Change {
   readonly node: Node | null;
 }
 
-/** Beyond so many unsynced changes the oldest half is written back, as a journal does every few seconds. */
+/**
+ * Beyond so many unsynced changes the oldest half is written back, as a journal does every few
+ * seconds.
+ */
 const CHANGES_MAX = 64;
 
 /** A path in one spelling, so that equal places are equal texts. */
@@ -81,7 +85,10 @@ export class Namespace {
     this.#change({ order, folder: folderOf(to), path: from, to, node });
   }
 
-  /** The changes of this folder's names, up to `order`, are durable now, and with them what they rest on. */
+  /**
+   * The changes of this folder's names, up to `order`, are durable now, and with them what they
+   * rest on.
+   */
   sync(folder: string, order: number): void {
     const wanted = new Set<Change>();
     for (const change of this.#changes.toReversed()) {
@@ -101,7 +108,9 @@ export class Namespace {
     this.#show(path, node);
   }
 
-  /** Power is lost: each unsynced change is kept with probability `keep`. What is left is durable. */
+  /**
+   * Power is lost: each unsynced change is kept with probability `keep`. What is left is durable.
+   */
   crash(rng: Rng, keep: number): void {
     if (this.#changes.length === 0) return;
     const undone: Change[] = [];

@@ -1,6 +1,7 @@
 /**
- * The simulated network: machines by name, links with weather, and the faults a workload makes. A host is a machine's
- * name; "127.0.0.1" and "localhost" are the machine itself, and a listener is reached whatever host it named.
+ * The simulated network: machines by name, links with weather, and the faults a workload makes. A
+ * host is a machine's name; "127.0.0.1" and "localhost" are the machine itself, and a listener is
+ * reached whatever host it named.
  */
 import { DfsError } from "../../src/errors.ts";
 import type { Conn, Listener, Net } from "../../src/io/ports.ts";
@@ -65,7 +66,10 @@ export class SimNet {
     return this.#open.size;
   }
 
-  /** Two machines no longer reach each other: each connection between them stalls, or breaks within a moment. */
+  /**
+   * Two machines no longer reach each other: each connection between them stalls, or breaks within
+   * a moment.
+   */
   cutLink(a: string, b: string): void {
     const link = linkOf(a, b);
     if (this.#cuts.has(link)) return;

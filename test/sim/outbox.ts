@@ -23,7 +23,9 @@ export class Outbox {
     });
   }
 
-  /** A copy of the next bytes, at most `room` of them; the writes that are through with it resolve. */
+  /**
+   * A copy of the next bytes, at most `room` of them; the writes that are through with it resolve.
+   */
   take(room: number): Buffer {
     const taken: Uint8Array[] = [];
     let left = room;

@@ -1,4 +1,7 @@
-/** What will happen in a simulated world: a binary heap of events by (virtual time, order of making). */
+/**
+ * What will happen in a simulated world: a binary heap of events by (virtual time, order of
+ * making).
+ */
 import type { Machine, SimEvent } from "./machine.ts";
 
 const before = (a: SimEvent, b: SimEvent): boolean =>
@@ -57,7 +60,10 @@ export class EventQueue {
     }
   }
 
-  /** Only for an event that is in the queue. Most deadlines are cancelled, so the dead ones are swept now and then. */
+  /**
+   * Only for an event that is in the queue. Most deadlines are cancelled, so the dead ones are
+   * swept now and then.
+   */
   cancel(event: SimEvent): void {
     event.fire = null;
     this.#cancelled++;

@@ -1,6 +1,7 @@
 /**
- * All chance in a simulated history: one seed, many independent streams. The generator is sfc32, which is fast in
- * JavaScript, passes PractRand, and whose state is small enough to give every link and disk a stream of its own.
+ * All chance in a simulated history: one seed, many independent streams. The generator is sfc32,
+ * which is fast in JavaScript, passes PractRand, and whose state is small enough to give every link
+ * and disk a stream of its own.
  */
 import type { Random } from "../../src/io/ports.ts";
 
@@ -84,8 +85,9 @@ export class Rng {
   }
 
   /**
-   * A new independent stream. It depends on this stream's seed, the label and how many forks came before, but not on
-   * what was drawn in between: a new draw in one place does not change the luck of all others.
+   * A new independent stream. It depends on this stream's seed, the label and how many forks came
+   * before, but not on what was drawn in between: a new draw in one place does not change the luck
+   * of all others.
    */
   fork(label: string): Rng {
     const seed = this.#seedLow + (this.#seedHigh & 0x1fffff) * 2 ** 32;

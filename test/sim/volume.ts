@@ -1,6 +1,6 @@
 /**
- * What a simulated disk holds: names, files, databases, and the room they take. All at once and without time; `disk.ts`
- * gives it to machines as a port. It knows what a loss of power may take.
+ * What a simulated disk holds: names, files, databases, and the room they take. All at once and
+ * without time; `disk.ts` gives it to machines as a port. It knows what a loss of power may take.
  */
 import { DfsError } from "../../src/errors.ts";
 import type { FileInfo } from "../../src/io/ports.ts";
@@ -10,16 +10,22 @@ import { FOLDER, folderOf, Namespace, normal } from "./namespace.ts";
 import type { Rng } from "./random.ts";
 
 /** A disk this large counts as endless. */
-export const ENDLESS_BYTES = 2 ** 40;
+const ENDLESS_BYTES = 2 ** 40;
 
 export const failed = (path: string, why: string): DfsError =>
   new DfsError("failed", `${path}: ${why}`);
 
 export class Volume {
   capacityBytes = ENDLESS_BYTES;
-  /** The next sync of a file, a folder or a database fails, as on a dying disk; what it should have synced is lost. */
+  /**
+   * The next sync of a file, a folder or a database fails, as on a dying disk; what it should have
+   * synced is lost.
+   */
   failNextSync = false;
-  /** Counts all changes, so that a sync covers what was done before it was asked for and nothing later. */
+  /**
+   * Counts all changes, so that a sync covers what was done before it was asked for and nothing
+   * later.
+   */
   order = 0;
   readonly #names = new Namespace();
   readonly #databases = new Set<SimDatabaseFile>();
@@ -157,7 +163,10 @@ export class Volume {
     });
   }
 
-  /** The power is lost, and comes back: what was not synced is kept or lost by chance. Nobody may have a file open. */
+  /**
+   * The power is lost, and comes back: what was not synced is kept or lost by chance. Nobody may
+   * have a file open.
+   */
   crash(rng: Rng): void {
     const keep = rng.pick([0, 0.1, 0.5, 0.9, 1]);
     this.#names.crash(rng, keep);

@@ -1,4 +1,7 @@
-/** How bad the network of a history is: drawn once from its seed, so that some are calm and some are dreadful. */
+/**
+ * How bad the network of a history is: drawn once from its seed, so that some are calm and some are
+ * dreadful.
+ */
 import { KIB, MIB } from "../../src/limits.ts";
 import type { Rng } from "./random.ts";
 

@@ -1,8 +1,8 @@
 /**
- * The simulated world: one thread, one queue of events, virtual time. An event's function runs, then all promise jobs
- * that follow from it, then the next event; so ordinary async code over the simulated ports runs in an order that the
- * seed alone decides, and a second of it takes no time. Real timers and real I/O never settle here: code that awaits
- * one hangs, and `run` says so.
+ * The simulated world: one thread, one queue of events, virtual time. An event's function runs,
+ * then all promise jobs that follow from it, then the next event; so ordinary async code over the
+ * simulated ports runs in an order that the seed alone decides, and a second of it takes no time.
+ * Real timers and real I/O never settle here: code that awaits one hangs, and `run` says so.
  */
 import { drainMicrotasks } from "bun:jsc";
 import type { Clock } from "../../src/io/ports.ts";
@@ -11,9 +11,14 @@ import { EventQueue } from "./queue.ts";
 import { labelHash, Rng } from "./random.ts";
 
 const START_WALL_MS = Date.UTC(2026, 0, 1);
-/** Times are whole ticks, so that sums and differences are exact: no timer is ever early by a rounding error. */
+/**
+ * Times are whole ticks, so that sums and differences are exact: no timer is ever early by a
+ * rounding error.
+ */
 const TICKS_PER_MS = 1024;
-export const EVENTS_MAX = 2_000_000;
+const EVENTS_MAX = 2_000_000;
+
+const onTick = (ms: number): number => Math.ceil(ms * TICKS_PER_MS) / TICKS_PER_MS;
 
 export class World {
   readonly seed: number;
@@ -43,7 +48,10 @@ export class World {
     this.#tracing = options.trace ?? false;
   }
 
-  /** Boots a machine. The name must be free: a machine of that name that lived before must have been killed. */
+  /**
+   * Boots a machine. The name must be free: a machine of that name that lived before must have been
+   * killed.
+   */
   machine(name: string): Machine {
     if (this.machines.get(name)?.alive) throw new Error(`bug: machine ${name} is running already`);
     const machine = new Machine(name, ++this.#order, this.#lives);
@@ -53,8 +61,9 @@ export class World {
   }
 
   /**
-   * The process dies as by kill -9: nothing of it ever runs again, and the world sees its connections break. What it
-   * wrote stays in the disk's cache, at risk until it is synced; SimDisk.crash() then makes it a loss of power.
+   * The process dies as by kill -9: nothing of it ever runs again, and the world sees its
+   * connections break. What it wrote stays in the disk's cache, at risk until it is synced;
+   * SimDisk.crash() then makes it a loss of power.
    */
   kill(machine: Machine): void {
     if (!machine.alive) return;
@@ -66,7 +75,10 @@ export class World {
     for (const say of machine.lastWords.splice(0)) say();
   }
 
-  /** Stops a machine as SIGSTOP does: its kernel still accepts connections, but it does nothing until it is thawed. */
+  /**
+   * Stops a machine as SIGSTOP does: its kernel still accepts connections, but it does nothing
+   * until it is thawed.
+   */
   freeze(machine: Machine): void {
     if (!machine.alive) return;
     this.note("freeze", machine.name);
@@ -87,7 +99,7 @@ export class World {
 
   /** Makes an event `ms` from now. An event of a dead machine is forgotten at once. */
   after(ms: number, owner: Machine | null, label: string, fire: () => void): SimEvent {
-    const time = ms > 0 ? Math.ceil((this.now + ms) * TICKS_PER_MS) / TICKS_PER_MS : this.now;
+    const time = ms > 0 ? onTick(this.now + ms) : this.now;
     const event: SimEvent = {
       time,
       order: ++this.#order,
@@ -109,7 +121,10 @@ export class World {
     event.fire = null;
   }
 
-  /** An operation of a machine that takes `ms`: `effect` happens then, and its value or error settles the promise. */
+  /**
+   * An operation of a machine that takes `ms`: `effect` happens then, and its value or error
+   * settles the promise.
+   */
   operation<T>(owner: Machine, ms: number, label: string, effect: () => T): Promise<T> {
     if (!owner.alive) return never();
     return new Promise<T>((resolve, reject) => {
@@ -140,7 +155,10 @@ export class World {
     return new Promise((resolve) => void this.after(ms, null, "sleep", resolve));
   }
 
-  /** Runs until it is so; throws when nothing will ever happen, or when `maxEvents` more events did not suffice. */
+  /**
+   * Runs until it is so; throws when nothing will ever happen, or when `maxEvents` more events did
+   * not suffice.
+   */
   run(until: () => boolean, maxEvents: number = EVENTS_MAX): void {
     if (this.#running)
       throw new Error("bug: a world cannot be run from inside one of its own events");
@@ -174,12 +192,15 @@ export class World {
 
   /** Runs all that happens within the next `ms`, be it nothing. */
   pass(ms: number, maxEvents: number = EVENTS_MAX): void {
-    const end = this.now + ms;
+    const end = onTick(this.now + ms);
     this.run(() => this.#queue.nextTime() > end, maxEvents);
     this.now = end;
   }
 
-  /** Puts something into the trace and its hash, so that two runs that differ in it are seen to differ. */
+  /**
+   * Puts something into the trace and its hash, so that two runs that differ in it are seen to
+   * differ.
+   */
   note(what: string, detail: string | number = ""): void {
     this.#mix(this.#hashOf(what), typeof detail === "number" ? detail | 0 : labelHash(detail));
     if (this.#tracing) this.trace.push(`${this.now.toFixed(3)} ${what} ${detail}`);

@@ -1,0 +1,99 @@
+/** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
+import { homes } from "../file/placement.ts";
+import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
+import type { Held } from "../wire/messages.ts";
+
+/** What one server says of a name. */
+export interface Told {
+  readonly floor: Ballot;
+  readonly register: Register;
+  readonly held: readonly Held[];
+}
+
+export interface Diagnosis {
+  /** Some register differs so that only accepting the value anew, at a fresh ballot, brings it in line. */
+  readonly isStray: boolean;
+  /** Some server that answered does not know the value as committed. */
+  readonly isLagging: boolean;
+  /** Homes that answered and lack a piece, with the slots to have it from. */
+  readonly missing: readonly {
+    readonly piece: number;
+    readonly from: number[];
+    readonly to: number[];
+  }[];
+  /** Slots that hold a piece that is not at home there, while its homes have it or are about to. */
+  readonly away: readonly {
+    readonly piece: number;
+    readonly homes: number[];
+    readonly slots: number[];
+  }[];
+  /** Pieces that no server that answered holds. */
+  readonly lost: readonly number[];
+  /** Versions that are neither current nor pending anywhere, and have pieces. */
+  readonly orphans: readonly Vid[];
+  /** It is deleted, or was never there: its rows can go once all servers agree. */
+  readonly isGone: boolean;
+}
+
+/**
+ * What repair has to do for a name whose current value is this, of `y` servers in all. Orphans younger than `orphanAge`
+ * seconds are left alone: they may be the pieces of a put that goes on.
+ */
+export function diagnose(
+  current: Accepted | null,
+  told: ReadonlyMap<number, Told>,
+  y: number,
+  orphanAge: number,
+): Diagnosis {
+  const all = [...told.values()];
+  const value = current?.ballot ?? 0n;
+  const isStray = all.some(({ register: { acc, com }, floor }) =>
+    acc ? acc.ballot !== com?.ballot : current !== null && com === null && floor >= value,
+  );
+  const version = current && !current.version.deleted ? current.version : null;
+  return {
+    isStray,
+    isLagging: all.some(({ register: { com } }) => com?.ballot !== current?.ballot),
+    ...(version ? diagnosePieces(version, told, y) : { missing: [], away: [], lost: [] }),
+    orphans: orphansAmong(all, orphanAge),
+    isGone: version === null,
+  };
+}
+
+/** A row that promises something and holds nothing; FORGET turns its promise into the server's floor. */
+export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
+  acc === null && com === null && prom > floor;
+
+function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, y: number) {
+  const missing: { piece: number; from: number[]; to: number[] }[] = [];
+  const away: { piece: number; homes: number[]; slots: number[] }[] = [];
+  const lost: number[] = [];
+  for (let piece = 0; piece < version.pieces; piece++) {
+    const atHome = homes(version.x, piece, y, version.copies);
+    const from = [...told].flatMap(([slot, { held }]) =>
+      holds(held, version.vid, piece) ? [slot] : [],
+    );
+    const to = atHome.filter((slot) => told.has(slot) && !from.includes(slot));
+    if (from.length === 0) lost.push(piece);
+    else if (to.length > 0) missing.push({ piece, from, to });
+    const slots = from.filter((slot) => !atHome.includes(slot));
+    // While a home is away the copy in its stead stays.
+    if (slots.length > 0 && atHome.every((slot) => told.has(slot)))
+      away.push({ piece, homes: atHome, slots });
+  }
+  return { missing, away, lost };
+}
+
+const holds = (held: readonly Held[], vid: Vid, piece: number): boolean =>
+  held.some((one) => one.vid === vid && one.pieces.includes(piece));
+
+function orphansAmong(all: readonly Told[], orphanAge: number): Vid[] {
+  const known = new Set(
+    all.flatMap(({ register: { acc, com } }) => [acc?.version.vid, com?.version.vid]),
+  );
+  const held = all.flatMap((told) => told.held);
+  const young = new Set(held.flatMap(({ vid, age }) => (age < orphanAge ? [vid] : [])));
+  return [...new Set(held.map(({ vid }) => vid))].filter(
+    (vid) => !known.has(vid) && !young.has(vid),
+  );
+}

@@ -1,0 +1,40 @@
+/** rm: a deletion is one more version, a tombstone; repair forgets it once all servers hold it. */
+import { DfsError } from "../errors.ts";
+import { tombstone } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Condition } from "./decide.ts";
+import { propose } from "./register.ts";
+
+/** Deletes a name. Throws DfsError("noSuchName", "conflict"), and ("failed") with a message that says whether it is open. */
+export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
+  const { live, quorum, size, ports } = cluster;
+  if (live.length < quorum.accept)
+    throw new DfsError(
+      "tooFew",
+      `${live.length} of ${size} servers answer, and a deletion takes ${quorum.accept}`,
+    );
+  const content = tombstone(ports.random.bytes(16).toHex());
+  const outcome = await propose(cluster, name, {
+    content,
+    condition: condition ?? null,
+    supply: null,
+  });
+  switch (outcome.is) {
+    case "done":
+      return;
+    case "nothingToDelete":
+      throw new DfsError("noSuchName", `there is no ${name}`);
+    case "refused":
+      throw new DfsError(
+        "conflict",
+        `${name} was changed by someone else meanwhile; it was not deleted`,
+      );
+    case "failed":
+      throw new DfsError("tooFew", `${name} was not deleted: ${outcome.why}`);
+    default:
+      throw new DfsError(
+        "tooFew",
+        `${name}: ${outcome.why}; the outcome is open: it may yet be deleted`,
+      );
+  }
+}

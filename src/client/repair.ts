@@ -1,0 +1,228 @@
+/**
+ * repair: brings one name, or all, to what it should be: registers agree, every piece is at home, what nobody needs is gone.
+ * It is an ordinary client of the messages and may be killed at any point.
+ */
+import { DfsError, isDfsError } from "../errors.ts";
+import { NAMES_IN_REPAIR } from "../limits.ts";
+import { type Accepted, highest, type Vid } from "../version.ts";
+import type { Cluster, Replies } from "./cluster.ts";
+import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
+import { namesIn } from "./list.ts";
+import { bringHome } from "./bring_home.ts";
+import { readName, sendCommit, settle } from "./register.ts";
+import { inParallel } from "./window.ts";
+
+/** What was done for a name, or with `dryRun` would be. */
+export interface Repaired {
+  readonly name: string;
+  /** Its registers were brought in line. */
+  readonly agreed: boolean;
+  /** Copies of pieces made where they belong. */
+  readonly restored: number;
+  /** Copies of pieces taken away from where they do not belong. */
+  readonly dropped: number;
+  /** Versions that never became current, whose pieces were collected. */
+  readonly collected: number;
+  /** Its deletion is forgotten. */
+  readonly forgotten: boolean;
+  /** Pieces (from 1) that no server that answers holds. */
+  readonly lost: readonly number[];
+  /** Why it could not be repaired, or not wholly. */
+  readonly problem: string | null;
+}
+
+export interface RepairOptions {
+  readonly dryRun: boolean;
+  /** Seconds that pieces which belong to no version must have lain before they are collected. */
+  readonly orphanAge: number;
+  /** Told of bytes copied between servers. */
+  readonly progress?: (bytes: number) => void;
+}
+
+/** Repairs every name below `prefix`; yields those where something was to do. Throws DfsError("tooFew"). */
+export async function* repairAll(
+  cluster: Cluster,
+  prefix: string,
+  options: RepairOptions,
+): AsyncGenerator<Repaired> {
+  const config = await repairName(cluster, "", options);
+  if (isNews(config)) yield config;
+  let names: string[] = [];
+  const flush = async (): Promise<Repaired[]> => {
+    const done: Repaired[] = [];
+    await inParallel(
+      names,
+      NAMES_IN_REPAIR,
+      async (name) => void done.push(await repairName(cluster, name, options)),
+    );
+    names = [];
+    return done.filter(isNews);
+  };
+  for await (const { name } of namesIn(cluster, prefix, true)) {
+    names.push(name);
+    if (names.length >= NAMES_IN_REPAIR) yield* await flush();
+  }
+  yield* await flush();
+}
+
+const REPAIR_ROUNDS = 4;
+
+const isNews = ({
+  agreed,
+  restored,
+  dropped,
+  collected,
+  forgotten,
+  lost,
+  problem,
+}: Repaired): boolean =>
+  agreed || restored + dropped + collected + lost.length > 0 || forgotten || problem !== null;
+
+const NOTHING = {
+  agreed: false,
+  restored: 0,
+  dropped: 0,
+  collected: 0,
+  forgotten: false,
+  lost: [] as readonly number[],
+  problem: null as string | null,
+};
+
+/** Repairs one name; never throws for what servers do. */
+export async function repairName(
+  cluster: Cluster,
+  name: string,
+  options: RepairOptions,
+): Promise<Repaired> {
+  let sum: Repaired = { name, ...NOTHING };
+  try {
+    // What one round brings in line may show the next one more to do.
+    for (let round = 0; round < REPAIR_ROUNDS; round++) {
+      const { is, current, replies } = await readName(cluster, name);
+      if (is !== "current") return { ...sum, problem: "too few servers answer" };
+      const found = diagnose(current, replies, cluster.size, options.orphanAge);
+      const planned = forecast(cluster, found, current, replies);
+      sum = { ...sum, lost: found.lost.map((piece) => piece + 1) };
+      if (!isNews({ ...sum, ...NOTHING, ...planned })) return sum;
+      if (options.dryRun) return { ...sum, ...planned };
+      sum = plus(sum, await carryOut(cluster, name, current, replies, found, options));
+    }
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return { ...sum, problem: error.message };
+  }
+  return sum;
+}
+
+/** What a round comes to. */
+type Done = Pick<Repaired, "agreed" | "restored" | "dropped" | "collected" | "forgotten">;
+
+const plus = (sum: Repaired, done: Done): Repaired => ({
+  ...sum,
+  agreed: sum.agreed || done.agreed,
+  restored: sum.restored + done.restored,
+  dropped: sum.dropped + done.dropped,
+  collected: sum.collected + done.collected,
+  forgotten: sum.forgotten || done.forgotten,
+});
+
+/** What `carryOut` would come to. */
+const forecast = (
+  cluster: Cluster,
+  found: Diagnosis,
+  current: Accepted | null,
+  replies: Replies<"read">,
+): Done => ({
+  agreed: found.isStray || found.isLagging,
+  restored: found.missing.reduce((n, { to }) => n + to.length, 0),
+  dropped: found.away.reduce((n, { slots }) => n + slots.length, 0),
+  collected: found.orphans.length,
+  forgotten: replies.size === cluster.size && mayGo(current, found, replies),
+});
+
+const mayGo = (current: Accepted | null, found: Diagnosis, replies: Replies<"read">): boolean =>
+  found.isGone && (current !== null || [...replies.values()].some(isEmptyRow));
+
+async function carryOut(
+  cluster: Cluster,
+  name: string,
+  read: Accepted | null,
+  replies: Replies<"read">,
+  found: Diagnosis,
+  options: RepairOptions,
+): Promise<Done> {
+  let current = read;
+  if (found.isStray || found.orphans.length > 0) {
+    // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
+    const top = highest(
+      [...replies.values()].map(({ register, floor }) => highest([register.prom, floor])),
+    );
+    const settled = await settle(cluster, name, top);
+    if (settled === "failed") throw new DfsError("tooFew", "too few servers answer");
+    current = settled;
+  } else if (found.isLagging && current) {
+    await sendCommit(cluster, name, current, false);
+  }
+  const collected = current ? await collect(cluster, name, current, found.orphans) : 0;
+  const version = current && !current.version.deleted ? current.version : null;
+  // Pieces were looked at before the value was settled: what they are pieces of must still be current.
+  const isSame = version !== null && version.vid === read?.version.vid;
+  const moved = isSame
+    ? await bringHome(cluster, name, version, found, options.progress)
+    : { restored: 0, dropped: 0 };
+  const forgotten =
+    version === null && (await forget(cluster, name, current, mayGo(current, found, replies)));
+  return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
+}
+
+/** Orphans were listed before the fence; behind it no older ballot can make them current any more. */
+async function collect(
+  cluster: Cluster,
+  name: string,
+  fence: Accepted,
+  orphans: readonly Vid[],
+): Promise<number> {
+  const doomed = orphans.filter((vid) => vid !== fence.version.vid);
+  for (const vid of doomed)
+    await cluster.ask(
+      "collect",
+      () => ({ name, vid, ballot: fence.ballot }),
+      () => null,
+    );
+  return doomed.length;
+}
+
+/**
+ * A tombstone goes once all servers hold exactly it, durably; then each keeps only a floor. A row that holds nothing
+ * may go at any time. True when the name is gone from every server.
+ */
+async function forget(
+  cluster: Cluster,
+  name: string,
+  current: Accepted | null,
+  isWorth: boolean,
+): Promise<boolean> {
+  if (!isWorth) return false;
+  if (current && !(await isHeldByAll(cluster, name, current))) return false;
+  const replies = await cluster.ask(
+    "forget",
+    () => ({ name, ballot: current?.ballot ?? 0n }),
+    () => null,
+  );
+  return replies.size === cluster.size && [...replies.values()].every(({ ok }) => ok);
+}
+
+async function isHeldByAll(cluster: Cluster, name: string, tombstone: Accepted): Promise<boolean> {
+  const { ballot } = tombstone;
+  const acknowledged = await sendCommit(cluster, name, tombstone, true);
+  if (acknowledged < cluster.size) return false;
+  const replies = await cluster.ask(
+    "read",
+    () => ({ name }),
+    () => null,
+  );
+  if (replies.size < cluster.size) return false;
+  return [...replies.values()].every(({ floor, register: { acc, com } }) =>
+    acc || com ? acc?.ballot === ballot && com?.ballot === ballot : floor >= ballot,
+  );
+}
