@@ -15,6 +15,8 @@ const ERRORS = {
   conflict: { wire: 9, exit: 11, http: 412 },
   login: { wire: 10, exit: 12, http: 401 },
   integrity: { wire: 11, exit: 13, http: 502 },
+  /** A write whose outcome cannot be told: it may have happened, or may yet happen. */
+  open: { wire: 13, exit: 7, http: 503 },
   interrupted: { wire: 12, exit: 130, http: 499 },
   /** The peer sent what the protocol does not allow, or speaks another version of it. */
   protocol: { wire: 20, exit: 1, http: 400 },

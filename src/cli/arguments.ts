@@ -25,9 +25,11 @@ export function checkArguments(raw: readonly string[], defs: ArgsDef): string[] 
 
 function longFlag(arg: string, rest: string[], defs: ArgsDef): string {
   const [, flag = "", value] = /^--([^=]*)(?:=([^]*))?$/.exec(arg) ?? [];
-  const negated = flag.startsWith("no-") ? flag.slice("no-".length) : null;
-  if (negated !== null && defs[negated]?.type === "boolean" && value === undefined) return arg;
-  const def = defs[flag];
+  const defOf = (name: string): ArgDef | undefined =>
+    Object.hasOwn(defs, name) ? defs[name] : undefined;
+  const negated = flag.startsWith("no-") ? defOf(flag.slice("no-".length)) : undefined;
+  if (negated?.type === "boolean" && value === undefined) return arg;
+  const def = defOf(flag);
   if (!def || def.type === "positional") {
     throw new DfsError("usage", `there is no flag --${flag}${hint(flag, longFlagsOf(defs))}`);
   }
@@ -94,16 +96,19 @@ export function hint(typed: string, known: readonly string[]): string {
   return near ? `; did you mean ${near.word}?` : "";
 }
 
-/** How many letters must be put in, left out or replaced to make `a` into `b`. */
+/** How many letters must be put in, left out, replaced or swapped with the next to make `a` into `b`. */
 function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  let above: number[] = [];
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      const isSwap = i > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swapped = isSwap ? (above[j - 2] ?? 0) + 1 : Infinity;
+      next.push(Math.min(replaced, swapped, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
     }
-    row = next;
+    [above, row] = [row, next];
   }
   return row[b.length] ?? 0;
 }

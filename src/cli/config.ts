@@ -105,7 +105,7 @@ function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
   const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:]*):?\s*(.*)$/.exec(said) ?? [];
   if (said === "") return null;
   const keyword = word.toLowerCase();
-  if (keyword in FORMS) return [keyword as Keyword, value];
+  if (Object.hasOwn(FORMS, keyword)) return [keyword as Keyword, value];
   const forms = Object.values(FORMS).map((form) => `"${form}"`);
   return fail(
     `${JSON.stringify(word || said)} is no keyword; a line is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
@@ -138,7 +138,7 @@ function newServer(value: string, others: readonly ServerAddress[], fail: Fail):
 /** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
 function addressOf(name: string, where: string, fail: Fail): { host: string; port: number } {
   const [, ipv6, plain, digits] =
-    /^(?:\[([0-9a-f:.%]+)\]|([^:[\]/]*))(?::(.*))?$/i.exec(where) ?? [];
+    /^(?:\[([0-9a-f:.%]+)\]|([^:[\]/]*))(?::([^:/]*))?$/i.exec(where) ?? [];
   const host = (ipv6 ?? plain)?.toLowerCase();
   const address = JSON.stringify(where);
   if (host === undefined) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { defineCommand } from "citty";
 import { exitStatus } from "../errors.ts";
 import { MIB } from "../limits.ts";
-import { type DemoServer, runClient, startServer } from "./demo_servers.ts";
+import { type DemoServer, OWN_COMMAND, runClient, startServer } from "./demo_servers.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 import { flush, print } from "./stdout.ts";
 import { sizeText, tableLines } from "./units.ts";
@@ -31,7 +31,7 @@ export const demoCommand = defineCommand({
     const forget = undoAtInterrupt(clear);
     try {
       for (const name of ["DFS1", "DFS2", "DFS3", "DFS4"])
-        servers.push(await startServer(home, name));
+        servers.push(await startServer(OWN_COMMAND, home, name));
       const isWhole = await tellStory({ home, servers });
       await say(
         "",

@@ -1,5 +1,5 @@
 /** The demo's servers and clients: real processes of this same program. */
-import { assert } from "../errors.ts";
+import { DfsError } from "../errors.ts";
 
 export interface DemoServer {
   readonly name: string;
@@ -11,12 +11,20 @@ export interface DemoServer {
   restart(): Promise<void>;
 }
 
-/** How this program is started: itself, or from source by the Bun that runs it. */
-const OWN_COMMAND = Bun.isStandaloneExecutable ? [process.execPath] : [process.execPath, Bun.main];
+/** The command that starts this program: itself, or from source the Bun that runs it. */
+export const OWN_COMMAND = Bun.isStandaloneExecutable
+  ? [process.execPath]
+  : [process.execPath, Bun.main];
 
-/** Starts `dfs-tool serve` on a folder below `home` and any free port. */
-export async function startServer(home: string, name: string): Promise<DemoServer> {
-  let { child, port } = await spawnServer(home, name, 0);
+/** Starts a server on a folder below `home` and any free port. */
+export async function startServer(
+  program: readonly string[],
+  home: string,
+  name: string,
+): Promise<DemoServer> {
+  const spawn = (port: number) =>
+    spawnServer([...program, "serve", name.toLowerCase(), String(port)], home);
+  let { child, port } = await spawn(0);
   return {
     name,
     get port() {
@@ -30,22 +38,21 @@ export async function startServer(home: string, name: string): Promise<DemoServe
       return child.exited;
     },
     async restart() {
-      ({ child, port } = await spawnServer(home, name, port));
+      ({ child, port } = await spawn(port));
     },
   };
 }
 
-async function spawnServer(home: string, name: string, port: number) {
-  const child = Bun.spawn([...OWN_COMMAND, "serve", name.toLowerCase(), String(port)], {
-    cwd: home,
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  // It says in one line that it is ready, and on which port.
-  const { value } = await child.stderr.getReader().read();
-  const line = new TextDecoder().decode(value);
-  const [, listening] = / on \S+:(\d+) /.exec(line) ?? [];
-  assert(listening, `the server ${name} starts, but said: ${line.trim()}`);
-  return { child, port: Number(listening) };
+async function spawnServer(command: string[], cwd: string) {
+  const child = Bun.spawn(command, { cwd, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
+    said += part;
+    // It says in one line that it is ready, and on which port.
+    const [, listening] = / on \S+:(\d+) \(.*\n/.exec(said) ?? [];
+    if (listening !== undefined) return { child, port: Number(listening) };
+  }
+  throw new DfsError("failed", `${command.join(" ")} did not start: ${said.trim()}`);
 }
 
 /** What a command printed, stdout and stderr, and its exit status. */

@@ -60,16 +60,25 @@ export async function tell(
   log: Log,
   flags: CommonFlags,
 ): Promise<number> {
-  const reasons = new Set<string>();
   for (const { name, error } of outcomes) {
-    if (!error) continue;
-    const line = lineOf(name, error);
+    const line = error && lineOf(name, error);
     if (line !== null && !flags.json) await print(line);
-    reasons.add(error.message);
   }
-  for (const reason of reasons) log.error(reason);
+  for (const reason of reasonsOf(outcomes)) log.error(reason);
   if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
   return statusOf(outcomes.map(({ error }) => error));
+}
+
+/** Why files failed; what failed several at once is said once. */
+function reasonsOf(outcomes: readonly Outcome[]): string[] {
+  const failures = new Map<DfsError, string[]>();
+  for (const { name, error } of outcomes) {
+    if (error) failures.set(error, [...(failures.get(error) ?? []), name]);
+  }
+  return [...failures].map(([{ message }, names]) => {
+    const [name] = names;
+    return names.length > 1 || message.includes(name ?? "") ? message : `${name}: ${message}`;
+  });
 }
 
 const asJson = ({ name, seconds, done, error }: Outcome) => ({
@@ -81,7 +90,7 @@ const asJson = ({ name, seconds, done, error }: Outcome) => ({
 });
 
 /** The exit status for all: 0; what the failures have in common when nothing succeeded; else that a part failed. */
-export function statusOf(errors: readonly (DfsError | null)[]): number {
+function statusOf(errors: readonly (DfsError | null)[]): number {
   const codes = new Set<ErrorCode>();
   for (const error of errors) if (error) codes.add(error.code);
   const [code] = codes;

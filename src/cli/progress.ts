@@ -1,5 +1,6 @@
 /** The progress bar of put and get: one line on stderr over all their files, on a terminal only. */
 import type { CommonFlags } from "./flags.ts";
+import { undoAtInterrupt } from "./interrupt.ts";
 import { isTerminal, writeError } from "./log.ts";
 import { durationText, sizeText } from "./units.ts";
 
@@ -30,9 +31,11 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
   };
   const timer = setInterval(draw, REDRAW_MS);
   const stop = (): void => {
+    forget();
     clearInterval(timer);
     writeError(CLEAR_LINE);
   };
+  const forget = undoAtInterrupt(stop);
   return { expect, add, stop };
 }
 

@@ -21,6 +21,10 @@ export const statCommand = defineCommand({
   },
 });
 
+/** The names of servers by their slots, in the order of the cluster. */
+const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>
+  servers.flatMap(({ name }, slot) => (slots.includes(slot) ? [name] : []));
+
 const asJson = (found: Stat) => ({
   name: found.name,
   version: found.vid,
@@ -35,7 +39,7 @@ const asJson = (found: Stat) => ({
   pieces: found.pieces.map(({ piece, bytes, servers }) => ({
     piece,
     bytes,
-    servers: servers.map((slot) => found.servers[slot]?.name),
+    servers: namesAt(found, servers),
   })),
 });
 
@@ -63,7 +67,7 @@ function asLines(found: Stat): string[] {
   const pieces = found.pieces.map(({ piece, bytes, servers: slots }) => [
     String(piece),
     String(bytes),
-    slots.map((slot) => found.servers[slot]?.name).join(", ") || "nowhere",
+    namesAt(found, slots).join(", ") || "nowhere",
   ]);
   return [
     ...tableLines(facts),

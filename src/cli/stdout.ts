@@ -22,8 +22,8 @@ export function print(line: string): Promise<void> {
   return heldLength < FLUSH_AT ? Promise.resolve() : flush();
 }
 
-/** One JSON value. */
-export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value, null, 2));
+/** One JSON value, on one line. */
+export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value));
 
 /** Resolves when the kernel has taken all that was printed. */
 export function flush(): Promise<void> {
@@ -36,8 +36,10 @@ export function flush(): Promise<void> {
 
 /** Bytes as they are, after all that was written before; resolves when the kernel has taken them. */
 export function writeBytes(bytes: Uint8Array): Promise<void> {
-  writing = writing.then(() => writeAll(bytes));
-  return writing;
+  const written = writing.then(() => writeAll(bytes));
+  // Who waits for these bytes hears of a failure; who only waits for their turn does not.
+  writing = written.catch(() => {});
+  return written;
 }
 
 async function writeAll(bytes: Uint8Array): Promise<void> {

@@ -1,5 +1,5 @@
 /** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
-import { asDfsError, assert, DfsError } from "../errors.ts";
+import { assert, DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import type { AddressedKind, BodyOf, Config, ReplyOf } from "../wire/messages.ts";
 import { type Quorum, quorumOf } from "./decide.ts";
@@ -90,7 +90,7 @@ export class Cluster {
   ): Promise<Replies<K>> {
     const { clock } = this.ports;
     const replies: Replies<K> = new Map();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       let open = 1;
       let until = Infinity;
       let cancel = (): void => {};
@@ -119,6 +119,7 @@ export class Cluster {
             settle();
           },
           (error: unknown) => {
+            if (!isDfsError(error)) return reject(error);
             this.mention(slot, error);
             settle();
           },
@@ -129,8 +130,7 @@ export class Cluster {
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */
-  mention(slot: number, error: unknown): void {
-    const { code, message } = asDfsError(error);
+  mention(slot: number, { code, message }: DfsError): void {
     if (code !== "down") this.warn(`${this.labelOf(slot)}: ${message}`);
   }
 

@@ -81,11 +81,15 @@ async function join(
   checkDistinct(greeted);
   const clusterId = theOneCluster(greeted);
   const known = newestConfig(greeted);
-  if (!known) return initialise(ports, servers, greeted, clusterId, options);
-  let cluster = clusterOf(ports, servers, greeted, clusterId ?? "", known, options);
+  if (!known || clusterId === null) return initialise(ports, servers, greeted, clusterId, options);
+  // A member that is still blank is one that the first client's INIT did not reach.
+  for (const server of greeted)
+    if (server.greeting.cluster === null && known.slots.includes(server.greeting.sid))
+      await initServer(server, clusterId, known.slots.length);
+  let cluster = clusterOf(ports, servers, greeted, clusterId, known, options);
   const agreed = await agreedConfig(cluster, greeted);
   if (agreed && !sameSlots(agreed, known))
-    cluster = clusterOf(ports, servers, greeted, clusterId ?? "", agreed, options);
+    cluster = clusterOf(ports, servers, greeted, clusterId, agreed, options);
   return bindNew(ports, servers, greeted, cluster, options);
 }
 

@@ -2,7 +2,7 @@
  * The pieces of one new version on their way to servers. Each piece goes to its homes; where one of them is silent or full,
  * to the next live server round the ring (handoff), so that it has its copies all the same.
  */
-import { assert, DfsError } from "../errors.ts";
+import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sealOf, sumsOf } from "../file/checksum.ts";
 import { candidates } from "../file/placement.ts";
 import { pieceBytes, pieceOffset } from "../file/split.ts";
@@ -175,6 +175,7 @@ export class Pieces implements Supply {
         const to = { name: this.#name, vid: this.#vid, piece, size, offset, root, data };
         await this.#cluster.call(slot, "upload", to);
       } catch (error) {
+        if (!isDfsError(error)) throw error;
         if (alive.delete(slot)) this.#cluster.mention(slot, error);
       }
     });

@@ -1,6 +1,6 @@
 /** put: pieces to their servers first, the manifest after them, and the register decides (CONSISTENCY.md section 4). */
 import { createHash } from "node:crypto";
-import { asDfsError, DfsError } from "../errors.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import { encodeManifest } from "../file/manifest.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { rotation, rotationOfName } from "../file/placement.ts";
@@ -27,8 +27,8 @@ export interface Stored {
 }
 
 /**
- * Stores a file under a name. Throws DfsError("usage") for the name, ("putFailed") when it could not be done, with a message that
- * says so where the outcome is open, and ("conflict") when the condition does not hold.
+ * Stores a file under a name. Throws DfsError("usage") for the name, ("putFailed") when nothing was changed, ("open") when that
+ * cannot be told, and ("conflict") when the condition does not hold.
  */
 export async function put(
   cluster: Cluster,
@@ -47,7 +47,7 @@ export async function put(
   const shape = { pieces: y, copies: Math.min(COPIES, y), x };
   const pieces = new Pieces(cluster, name, vid, source, shape, options.progress ?? (() => {}));
   await pieces.send().catch((error: unknown) => {
-    throw new DfsError("putFailed", asDfsError(error).message);
+    throw isDfsError(error) ? new DfsError("putFailed", error.message) : error;
   });
   const { modified, mode, bytes: size } = source;
   const body = encodeManifest({ isFolder: false, modified, mode, roots: pieces.roots });
@@ -99,7 +99,7 @@ function stored(name: string, outcome: Outcome, vid: Vid): { vid: Vid; seq: numb
     default: {
       const why = outcome.is === "unknown" ? outcome.why : "the name was deleted";
       throw new DfsError(
-        "putFailed",
+        "open",
         `${why}; the outcome is open: the new version may yet become current`,
       );
     }

@@ -1,5 +1,5 @@
 /** Agreeing on a version (CONSISTENCY.md sections 2 and 3): READ and decide; PREPARE, ACCEPT, COMMIT. */
-import { asDfsError } from "../errors.ts";
+import { isDfsError } from "../errors.ts";
 import {
   BACKOFF_FIRST_MS,
   BACKOFF_MAX_MS,
@@ -234,9 +234,7 @@ export async function propose(
     if (step.do === "refuse") return { is: "refused", current };
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
-      const problem = await supply
-        .cover(heldIn(granted))
-        .then((done) => (done ? null : tooFewLine(cluster)), reason);
+      const problem = await coverOrWhy(cluster, supply, heldIn(granted));
       if (problem !== null || ++covers > cluster.size)
         return giveUp(problem ?? tooFewLine(cluster));
       continue;
@@ -255,7 +253,19 @@ export async function propose(
   return giveUp("too many others write this name at once");
 }
 
-const reason = (error: unknown): string => asDfsError(error).message;
+/** null once all pieces have their copies; else why not. */
+async function coverOrWhy(
+  cluster: Cluster,
+  supply: Supply,
+  held: ReadonlyMap<number, readonly number[]>,
+): Promise<string | null> {
+  try {
+    return (await supply.cover(held)) ? null : tooFewLine(cluster);
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return error.message;
+  }
+}
 
 const tooFewLine = (cluster: Cluster): string =>
   `${cluster.live.length} of ${cluster.size} servers answer, and it takes ${cluster.quorum.accept}`;

@@ -5,7 +5,10 @@ import type { Cluster } from "./cluster.ts";
 import type { Condition } from "./decide.ts";
 import { propose } from "./register.ts";
 
-/** Deletes a name. Throws DfsError("noSuchName", "conflict"), and ("failed") with a message that says whether it is open. */
+/**
+ * Deletes a name. Throws DfsError("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open") when that
+ * cannot be told.
+ */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
   const { live, quorum, size, ports } = cluster;
   if (live.length < quorum.accept)
@@ -33,7 +36,7 @@ export async function remove(cluster: Cluster, name: string, condition?: Conditi
       throw new DfsError("tooFew", `${name} was not deleted: ${outcome.why}`);
     default:
       throw new DfsError(
-        "tooFew",
+        "open",
         `${name}: ${outcome.why}; the outcome is open: it may yet be deleted`,
       );
   }

@@ -100,6 +100,8 @@ export class BunConn implements Conn {
 
   close(): void {
     const socket = this.#socket;
+    this.#inbox = [];
+    this.#inboxBytes = 0;
     this.onEnd();
     socket?.end();
   }

@@ -12,15 +12,22 @@ interface Job {
 
 export class GroupCommit {
   readonly #db: Database;
+  readonly #pulse;
   readonly #clock: Clock;
   readonly #undone: () => void;
   readonly #die: (error: DfsError) => void;
   #jobs: Job[] = [];
+  /** Are there changes that no sync covers yet? */
+  #isAtRisk = true;
   #isOver = false;
 
   /** `undone` is called after a transaction was undone; `die` after an error that leaves open what is durable. */
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
+    db.run("CREATE TABLE IF NOT EXISTS pulse (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL)");
+    this.#pulse = db.query(
+      "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
+    );
     this.#clock = clock;
     this.#undone = undone;
     this.#die = die;
@@ -53,10 +60,14 @@ export class GroupCommit {
     if (this.#isOver) return;
     const done: (() => void)[] = [];
     try {
-      this.#db.run(`PRAGMA synchronous=${jobs.some((job) => job.durable) ? "FULL" : "NORMAL"}`);
+      const durable = jobs.some((job) => job.durable);
+      this.#db.run(`PRAGMA synchronous=${durable ? "FULL" : "NORMAL"}`);
       this.#db.run("BEGIN IMMEDIATE");
       for (const job of jobs) done.push(job.run());
+      // A transaction that changes nothing syncs nothing, and would leave earlier ones at risk.
+      if (durable && this.#isAtRisk) this.#pulse.run();
       this.#db.run("COMMIT");
+      this.#isAtRisk = !durable;
     } catch (error) {
       this.#failed(jobs, error);
       return;

@@ -1,7 +1,7 @@
 /** A server's folder as it lies on disk, and what is done to it at each start (README.md). */
 import type { Database } from "bun:sqlite";
-import { asDfsError, DfsError } from "../errors.ts";
-import type { Clock, Disk, Random } from "../io/ports.ts";
+import { asDfsError, DfsError, isDfsError } from "../errors.ts";
+import type { Disk, Random } from "../io/ports.ts";
 import type { Vid } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
 import { readFooter } from "./piece_file.ts";
@@ -45,41 +45,69 @@ export function layoutOf({
   };
 }
 
-interface Format {
+/** What format.json says. */
+export interface Format {
   readonly format: number;
   readonly sid: string;
 }
 
-/** Makes or opens the folder: its id, its database, held by nobody else. Throws DfsError("folder"). */
-export async function openIdentity(
-  ports: { clock: Clock; random: Random; disk: Disk },
+/** Makes or opens the folder: its database, held by nobody else, of a format that is known. Throws DfsError("folder"). */
+export async function openFolder(
+  disk: Disk,
   layout: Layout,
-): Promise<{ sid: string; database: Database }> {
-  const { disk } = ports;
+): Promise<{ database: Database; format: Format | null }> {
   for (const path of [layout.folder, layout.catalogFolder, layout.temporary])
     await disk.makeFolder(path);
   const database = openDatabase(disk, layout);
   try {
-    const known = await readFormat(disk, layout.format);
-    if (known) return { sid: known.sid, database };
-    const sid = ports.random.bytes(16).toHex();
-    await writeDurably(disk, layout, JSON.stringify({ format: STORE_FORMAT, sid }));
-    return { sid, database };
+    return { database, format: await readFormat(disk, layout.format) };
   } catch (error) {
     database.close();
     throw error;
   }
 }
 
+/**
+ * The server's id. It lives in the catalog, so that whoever loses the promises in there loses the id with them, and counts
+ * as a new server; format.json repeats it for people. Throws DfsError("folder") when the catalog is gone.
+ */
+export async function openIdentity(
+  ports: { random: Random; disk: Disk },
+  layout: Layout,
+  catalog: Catalog,
+  format: Format | null,
+): Promise<string> {
+  const known = catalog.fact("sid")?.toHex();
+  if (known === undefined && format)
+    throw new DfsError(
+      "folder",
+      `${layout.catalog} has been lost: move ${layout.folder} away, and start this server with an empty folder`,
+    );
+  const sid = known ?? ports.random.bytes(16).toHex();
+  if (known === undefined)
+    await catalog.write(true, () => catalog.setFact("sid", Uint8Array.fromHex(sid)));
+  if (format?.sid !== sid)
+    await writeDurably(ports.disk, layout, JSON.stringify({ format: STORE_FORMAT, sid }));
+  return sid;
+}
+
+/** Opens the database and takes the lock that lasts as long as the process. */
 function openDatabase(disk: Disk, layout: Layout): Database {
-  try {
+  return orFolderError(layout, () => {
     const database = disk.database(layout.catalog);
     database.run("PRAGMA locking_mode=EXCLUSIVE");
-    // A write takes the lock that lasts as long as the process.
     database.run("BEGIN IMMEDIATE");
     database.run("COMMIT");
     return database;
+  });
+}
+
+/** What SQLite throws becomes a line for the user. */
+export function orFolderError<T>(layout: Layout, work: () => T): T {
+  try {
+    return work();
   } catch (error) {
+    if (isDfsError(error)) throw error;
     const { message } = asDfsError(error);
     if (message.includes("locked"))
       throw new DfsError("folder", `${layout.folder} is in use by another dfs-tool server`);
@@ -120,6 +148,14 @@ function parseFormat(json: string): Format | null {
   }
 }
 
+/** A new folder is durable once all folders above it know of it; one that may not be read was there before. */
+async function syncUpwards(disk: Disk, folder: string): Promise<void> {
+  await disk.syncFolder(folder);
+  const depth = folder.split("/").length;
+  for (let i = 1; i <= depth; i++)
+    await disk.syncFolder(`${folder}${"/..".repeat(i)}`).catch(() => {});
+}
+
 async function writeDurably(disk: Disk, layout: Layout, text: string): Promise<void> {
   const temporary = `${layout.format}.new`;
   await disk.remove(temporary);
@@ -128,8 +164,7 @@ async function writeDurably(disk: Disk, layout: Layout, text: string): Promise<v
   await file.sync();
   await file.close();
   await disk.rename(temporary, layout.format);
-  await disk.syncFolder(layout.catalogFolder);
-  await disk.syncFolder(layout.folder);
+  for (const folder of [layout.catalogFolder, layout.folder]) await syncUpwards(disk, folder);
 }
 
 /**

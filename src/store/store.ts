@@ -10,7 +10,14 @@ import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
-import { type Layout, layoutOf, openIdentity, recoverPieces } from "./recover.ts";
+import {
+  type Layout,
+  layoutOf,
+  openFolder,
+  openIdentity,
+  orFolderError,
+  recoverPieces,
+} from "./recover.ts";
 import { PieceStore, type SmallPiece } from "./pieces.ts";
 
 export interface StoreOptions {
@@ -87,8 +94,9 @@ export class Store {
     die: (error: DfsError) => void,
   ): Promise<Store> {
     const layout = layoutOf(options);
-    const { sid, database } = await openIdentity(ports, layout);
-    const catalog = new Catalog(database, ports.clock, die);
+    const { database, format } = await openFolder(ports.disk, layout);
+    const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
+    const sid = await openIdentity(ports, layout, catalog, format);
     await recoverPieces(ports.disk, layout, catalog);
     return new Store(ports, options, layout, sid, catalog);
   }

@@ -8,7 +8,7 @@ const LISTEN = `
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 `;
 const BACKLOG_MAX = 5000;
-const STUCK_MS = 100;
+const STUCK_MS = 300;
 
 export interface SilentServer {
   readonly host: string;

@@ -4,7 +4,7 @@
  * and all commits before it with it; one at NORMAL is not, until such a commit, a checkpoint or an
  * orderly close; a crash keeps a prefix of the commits.
  */
-import { type Changes, Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
+import { type Changes, Database, type SQLQueryBindings } from "bun:sqlite";
 import type { Rng } from "./random.ts";
 import { kindOf } from "./sql_kind.ts";
 
@@ -88,9 +88,6 @@ export class SimDatabase extends Database {
   /** null while the transaction contains no statement that may change more than rows. */
   #schemaBefore: number | null = null;
   readonly #watched = new WeakSet<object>();
-  readonly #totalChanges: Statement<{ n: number }, []>;
-  readonly #pages: Statement<{ n: number }, []>;
-  readonly #schema: Statement<{ s: number; u: number; a: number }, []>;
 
   constructor(file: SimDatabaseFile, host: DatabaseHost) {
     // The constructor takes an image where it takes a path; Database.deserialize rests on it, but
@@ -99,19 +96,11 @@ export class SimDatabase extends Database {
     this.#file = file;
     this.#host = host;
     this.#dirty = file.later.length > 0;
-    this.#totalChanges = super.prepare("SELECT total_changes() AS n");
-    this.#pages = super.prepare(
-      "SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size",
-    );
-    this.#schema = super.prepare(
-      `SELECT schema_version AS s, user_version AS u, application_id AS a
-       FROM pragma_schema_version, pragma_user_version, pragma_application_id`,
-    );
     file.opened = this;
   }
 
   get bytes(): number {
-    return this.#pages.get()?.n ?? 0;
+    return this.#number("page_count * page_size", "pragma_page_count, pragma_page_size");
   }
 
   override run<P extends SQLQueryBindings[]>(sql: string, ...bindings: P[]): Changes {
@@ -142,7 +131,7 @@ export class SimDatabase extends Database {
       file.later = [];
       this.#host.synced();
     }
-    this.#free(throwOnError);
+    super.close(throwOnError);
   }
 
   /**
@@ -158,14 +147,7 @@ export class SimDatabase extends Database {
    * in this one.
    */
   dispose(): void {
-    this.#free();
-  }
-
-  #free(throwOnError?: boolean): void {
-    this.#totalChanges.finalize();
-    this.#pages.finalize();
-    this.#schema.finalize();
-    super.close(throwOnError);
+    super.close();
   }
 
   #leave(): SimDatabaseFile | null {
@@ -203,7 +185,7 @@ export class SimDatabase extends Database {
     if (kind === "read" || !this.#file) return act();
     if (kind === "pragma") return this.#pragma(sql, act);
     if (!this.inTransaction) this.#begin();
-    if (kind === "schema" || kind === "script") this.#schemaBefore ??= this.#schemaMark();
+    if (kind === "schema" || kind === "script") this.#schemaMayChange();
     const result = act();
     if (!this.inTransaction && kind !== "rollback") this.#commit();
     if (kind === "script") this.#setMode(sql);
@@ -213,7 +195,7 @@ export class SimDatabase extends Database {
   #pragma<T>(sql: string, act: () => T): T {
     const sets = /\b(user_version|application_id)\s*=/i.test(sql);
     if (sets && !this.inTransaction) this.#begin();
-    if (sets) this.#schemaBefore ??= this.#schemaMark();
+    if (sets) this.#schemaMayChange();
     const result = act();
     if (sets && !this.inTransaction) this.#commit();
     this.#setMode(sql);
@@ -232,6 +214,7 @@ export class SimDatabase extends Database {
    */
   #begin(): void {
     const file = this.#file as SimDatabaseFile;
+    // At FULL nothing can be lost but by a sync that fails.
     this.#captured = !this.#full || this.#host.willSyncFail();
     if (this.#captured) {
       const state = this.#state();
@@ -243,7 +226,7 @@ export class SimDatabase extends Database {
       }
     }
     this.#schemaBefore = null;
-    this.#changesBefore = this.#totalChanges.get()?.n ?? 0;
+    this.#changesBefore = this.#number("total_changes()");
     this.#limit(this.#host.freeBytes());
   }
 
@@ -256,19 +239,28 @@ export class SimDatabase extends Database {
     super.run(`PRAGMA max_page_count=${Math.max(1, pages)}`);
   }
 
-  /**
-   * Differs after every change of the schema, and of the two numbers that a user may keep in the
-   * header.
-   */
+  /** Notes what there was, unless the commit will sync in any case: then it need not be known. */
+  #schemaMayChange(): void {
+    const matters = this.#dirty || this.#captured;
+    this.#schemaBefore ??= matters ? this.#schemaMark() : Number.NaN;
+  }
+
+  /** Differs after every change of the schema, and of the two numbers that a user may keep. */
   #schemaMark(): number {
-    const { s, u, a } = this.#schema.get() ?? { s: 0, u: 0, a: 0 };
-    return (s * 65_537 + u) * 65_537 + a;
+    const mark = "(schema_version * 65537 + user_version) * 65537 + application_id";
+    return this.#number(mark, "pragma_schema_version, pragma_user_version, pragma_application_id");
+  }
+
+  #number(expression: string, from = "(SELECT 1)"): number {
+    const query = super.query<{ n: number }, []>(`SELECT ${expression} AS n FROM ${from}`);
+    return query.get()?.n ?? 0;
   }
 
   /** A transaction has ended well. One that wrote nothing syncs nothing, whatever its mode. */
   #commit(): void {
-    const rows = this.#totalChanges.get()?.n !== this.#changesBefore;
-    const schema = this.#schemaBefore !== null && this.#schemaMark() !== this.#schemaBefore;
+    const rows = this.#number("total_changes()") !== this.#changesBefore;
+    const before = this.#schemaBefore;
+    const schema = before !== null && (Number.isNaN(before) || before !== this.#schemaMark());
     if (!rows && !schema) return;
     if (!this.#full) this.#dirty = true;
     else this.#sync();

@@ -10,7 +10,7 @@ import { FOLDER, folderOf, Namespace, normal } from "./namespace.ts";
 import type { Rng } from "./random.ts";
 
 /** A disk this large counts as endless. */
-const ENDLESS_BYTES = 2 ** 40;
+export const ENDLESS_BYTES = 2 ** 40;
 
 export const failed = (path: string, why: string): DfsError =>
   new DfsError("failed", `${path}: ${why}`);

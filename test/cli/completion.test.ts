@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { run } from "./program.ts";
+
+/** Whether a shell takes the text as a script; null where that shell is not installed. */
+function parses(shell: string, script: string): boolean | null {
+  if (!Bun.which(shell)) return null;
+  const ran = Bun.spawnSync([shell, "-n"], { stdin: Buffer.from(script) });
+  return ran.success && ran.stderr.length === 0;
+}
+
+test.each([["bash"], ["zsh"], ["fish"]])("the completion for %s parses", async (shell) => {
+  const { status, out, err } = await run(["completion", shell]);
+  expect([status, err]).toEqual([0, ""]);
+  expect(parses(shell, out)).not.toBe(false);
+  for (const word of ["serve", "list", "no-progress", "insecure"]) expect(out).toContain(word);
+});
+
+test("bash completes commands, flags and files with it", async () => {
+  const { out } = await run(["completion", "bash"]);
+  const completed = (...words: string[]): string[] => {
+    const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}`;
+    const script = `${out}\n${ask}; _dfs_tool; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return Bun.spawnSync(["bash", "-c", script]).stdout.toString().trim().split("\n");
+  };
+  expect(completed("dfs-tool", "s")).toEqual(["serve", "stat", "shell"]);
+  expect(completed("dfs-tool", "put", "--to")).toEqual(["--to"]);
+  expect(completed("dfs-tool", "put", "/etc/pass")).toContain("/etc/passwd");
+});

@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import { barLine } from "../../src/cli/progress.ts";
+import { wordsOf } from "../../src/cli/shell_lines.ts";
+import { durationText, sizeText, tableLines } from "../../src/cli/units.ts";
+
+test.each([
+  [0, "0 B"],
+  [1023, "1023 B"],
+  [1024, "1.0 KiB"],
+  [10 * 1024, "10 KiB"],
+  [1.25 * 2 ** 30, "1.3 GiB"],
+  [2 ** 60, "1048576 TiB"],
+])("%d bytes are %s", (bytes, text) => {
+  expect(sizeText(bytes)).toBe(text);
+});
+
+test.each([
+  [0.4, "0:00"],
+  [65, "1:05"],
+  [3723, "1:02:03"],
+])("%d seconds are %s", (seconds, text) => {
+  expect(durationText(seconds)).toBe(text);
+});
+
+test("columns are as wide as they look", () => {
+  const rows = [
+    ["ä😀", "x"],
+    ["abc", "yy"],
+    ["", "z"],
+  ];
+  expect(tableLines(rows)).toEqual(["ä😀  x", "abc  yy", "     z"]);
+});
+
+describe("the progress bar", () => {
+  test("shows bytes, rate and time left", () => {
+    const half = { label: "put a", done: 512 * 1024, total: 1024 * 1024, seconds: 2 };
+    expect(barLine(half, 120)).toBe(
+      "put a [============            ]  50%  512 KiB of 1.0 MiB  256 KiB/s  0:02 left",
+    );
+  });
+
+  test.each([10, 40, 79])("fits %d columns, whatever the name", (columns) => {
+    const line = barLine({ label: "put 😀😀😀 ü", done: 0, total: 0, seconds: 0 }, columns);
+    expect(Bun.stringWidth(line)).toBeLessThan(columns);
+  });
+});
+
+describe("a line of the shell", () => {
+  test.each([
+    ["", []],
+    ["  GET  a b\t", ["GET", "a", "b"]],
+    [`PUT "my file" 'a "b"'/c""`, ["PUT", "my file", `a "b"/c`]],
+    [`GET "" ''`, ["GET", "", ""]],
+  ])("%j is %j", (line, words) => {
+    expect(wordsOf(line)).toEqual(words);
+  });
+
+  test.each([[`GET "a`], [`GET a'`]])("%j has a quote too few", (line) => {
+    expect(() => wordsOf(line)).toThrow("a quote is not closed");
+  });
+});

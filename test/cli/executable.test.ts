@@ -1,0 +1,100 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { newFolder, run, writeDeadConfig } from "./program.ts";
+
+const VERSION = /^dfs-tool \d+\.\d+\.\d+\n$/;
+
+describe("the executable", () => {
+  test.each([["--version"], ["-V"]])("says its version: %s", async (flag) => {
+    const { status, out, err } = await run([flag]);
+    expect(out).toMatch(VERSION);
+    expect([status, err]).toEqual([0, ""]);
+  });
+
+  test("takes nothing from the .env and bunfig.toml of the current folder", async () => {
+    const cwd = newFolder();
+    writeFileSync(join(cwd, ".env"), "DFS_CONFIG=from-dotenv.conf\nDFS_VERSION=6.6.6\n");
+    writeFileSync(join(cwd, "bunfig.toml"), 'preload = ["./evil.ts"]\n');
+    writeFileSync(join(cwd, "evil.ts"), 'console.log("evil");\n');
+    writeFileSync(join(cwd, "package.json"), "not json");
+    writeFileSync(join(cwd, "tsconfig.json"), "not json");
+    const version = await run(["--version"], { cwd });
+    expect(version.out).toMatch(VERSION);
+    expect(version.out).not.toContain("6.6.6");
+    const list = await run(["list"], { cwd });
+    expect(list.err).toStartWith("dfs-tool: there is no dfc.conf");
+    expect(list.out + list.err).not.toMatch(/evil|from-dotenv/);
+  });
+
+  test("has a help text for all commands and for each", async () => {
+    const { status, out, err } = await run(["--help"]);
+    expect([status, err]).toEqual([0, ""]);
+    const commands = [...out.matchAll(/^ +(\w+)(?:, \w+)? {2,}\w/gm)].map(([, name]) => name ?? "");
+    expect(commands.length).toBeGreaterThan(5);
+    for (const command of commands) {
+      for (const flag of ["--help", "-h"]) {
+        const help = await run([command, flag]);
+        expect(help.out).toContain(`USAGE dfs-tool ${command}`);
+        expect([help.status, help.err]).toEqual([0, ""]);
+      }
+    }
+  });
+
+  test("version --json is JSON", async () => {
+    const { out } = await run(["version", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ version: expect.any(String), bun: Bun.version });
+  });
+
+  test("says when no server answers: exit status 5", async () => {
+    const cwd = newFolder();
+    writeDeadConfig(cwd);
+    writeFileSync(join(cwd, "a"), "a");
+    const list = await run(["list"], { cwd });
+    expect(list.err).toMatch(/^dfs-tool: no server answers .*\n$/);
+    expect([list.status, list.out]).toEqual([5, ""]);
+    const put = await run(["put", "a"], { cwd });
+    expect([put.status, put.out]).toEqual([5, "a put failed\n"]);
+    const json = await run(["put", "a", "--json"], { cwd });
+    expect(JSON.parse(json.out)).toMatchObject({
+      files: [{ name: "a", ok: false, error: "tooFew" }],
+      traffic: { sent: 0, received: 0 },
+    });
+  });
+});
+
+describe("the name it is called by", () => {
+  test("dfs is serve", async () => {
+    const { status, err } = await run(["folder"], { name: "dfs" });
+    expect(err).toStartWith("dfs-tool: PORT is missing");
+    expect(status).toBe(2);
+  });
+
+  test("dfc is the client", async () => {
+    expect((await run(["list"], { name: "dfc" })).err).toStartWith(
+      "dfs-tool: there is no dfc.conf",
+    );
+    expect((await run(["put"], { name: "dfc" })).err).toContain("Try 'dfc put --help'");
+  });
+
+  test("dfc with a configuration alone is the shell", async () => {
+    const cwd = newFolder();
+    writeDeadConfig(cwd);
+    const stdin = 'HELP\nnonsense\nGET "a\nLIST\nEXIT\nLIST\n';
+    const { status, out, err } = await run(["dfc.conf"], { name: "dfc", cwd, stdin });
+    expect(out).toStartWith("LIST [dir]");
+    const [unknown, quote, down, ...more] = err.trimEnd().split("\n");
+    expect(unknown).toStartWith("dfs-tool: nonsense is none of LIST");
+    expect(quote).toBe("dfs-tool: a quote is not closed");
+    expect(down).toStartWith("dfs-tool: no server answers");
+    expect([status, more]).toEqual([3, []]);
+    const missing = await run(["other.conf"], { name: "dfc", cwd });
+    expect(missing.err).toBe("dfs-tool: other.conf: there is no such configuration file\n");
+  });
+
+  test("dfc with a command is that command, even where there is a file of its name", async () => {
+    const cwd = newFolder();
+    mkdirSync(join(cwd, "list"));
+    expect((await run(["list"], { name: "dfc", cwd })).err).toContain("there is no dfc.conf");
+  });
+});

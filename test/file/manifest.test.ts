@@ -1,0 +1,84 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { encodeManifest, manifestOf, pieceLengths } from "../../src/file/manifest.ts";
+import { MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
+import * as any from "../arbitraries.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { forAll } from "../property.ts";
+import { errorOf } from "../thrown.ts";
+
+const manifest = fc.record({
+  isFolder: fc.boolean(),
+  modified: any.u53,
+  mode: any.u32,
+  roots: fc.array(any.bytesOf(32), { maxLength: PIECES_MAX }),
+});
+const version = (body: Uint8Array, pieces: number) =>
+  versionOf({ vid: vidOf(1), pieces, needed: pieces, copies: 2, size: 1000, body });
+
+const plain = { isFolder: false, modified: 1234, mode: 0o644, roots: [new Uint8Array(32).fill(7)] };
+
+describe("a manifest", () => {
+  test("reads as it was written", () => {
+    forAll([manifest], (value) => {
+      const body = encodeManifest(value);
+      expect(manifestOf("a", version(body, value.roots.length))).toEqual({ ...value, format: 1 });
+    });
+  });
+
+  test("lies in bytes as the format says", () => {
+    const expected = ["01", "00", "00000000000004d2", "000001a4", "00000001", "07".repeat(32)];
+    expect(encodeManifest(plain).toHex()).toBe(expected.join(""));
+  });
+
+  test("of the most pieces fits into a version", () => {
+    const roots = Array.from({ length: PIECES_MAX }, () => new Uint8Array(32));
+    expect(encodeManifest({ ...plain, roots }).length).toBeLessThanOrEqual(MANIFEST_BYTES);
+  });
+});
+
+describe("a manifest that contradicts itself is refused", () => {
+  const body = encodeManifest(plain);
+  const refused = (wrong: Uint8Array, pieces = 1): string =>
+    errorOf("integrity", () => manifestOf("dir/a", version(wrong, pieces))).message;
+
+  test("with the name of its file", () => {
+    expect(refused(new Uint8Array())).toContain("dir/a");
+  });
+
+  test("when it is cut, too long, or of another format", () => {
+    for (const cut of body.keys()) refused(body.subarray(0, cut));
+    refused(Buffer.concat([body, new Uint8Array(1)]));
+    refused(body.with(0, 2));
+    refused(body.with(0, 0));
+  });
+
+  test("when it has not one root for each piece", () => {
+    refused(body, 0);
+    refused(body, 2);
+  });
+
+  // BUG: a get of such a version ends well, with none of its bytes; or asks for pieces that are not.
+  test("when no pieces, or more than there are, would make up the file", () => {
+    for (const needed of [0, 2])
+      errorOf("integrity", () => manifestOf("a", { ...version(body, 1), needed }));
+  });
+
+  test("whatever the bytes are, nothing else is thrown", () => {
+    forAll([any.bytesUpTo(100), fc.nat(3)], (raw, pieces) => {
+      try {
+        manifestOf("a", version(raw, pieces));
+      } catch {
+        refused(raw, pieces);
+      }
+    });
+  });
+});
+
+test("the lengths of the pieces sum to the file", () => {
+  const whole = version(new Uint8Array(), 4);
+  expect(pieceLengths(whole)).toEqual([250, 250, 250, 250]);
+  expect(pieceLengths({ ...whole, size: 1002 })).toEqual([251, 251, 250, 250]);
+  expect(pieceLengths({ ...whole, size: 0 })).toEqual([0, 0, 0, 0]);
+  expect(pieceLengths({ ...whole, pieces: 0 })).toEqual([]);
+});

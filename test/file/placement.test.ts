@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { createHash } from "node:crypto";
+import { candidates, homes, rotation, rotationOfName } from "../../src/file/placement.ts";
+import { SERVERS_MAX } from "../../src/limits.ts";
+import { bytesOf, textUpTo } from "../arbitraries.ts";
+import { forAll } from "../property.ts";
+
+/** What each server holds, sorted: the pieces that have it among their homes. */
+function holdings(x: number, y: number, copies: number): number[][] {
+  const held: number[][] = Array.from({ length: y }, () => []);
+  for (let piece = 0; piece < y; piece++)
+    for (const server of homes(x, piece, y, copies)) held[server]?.push(piece);
+  return held;
+}
+const sorted = (pieces: number[]): number[] => pieces.toSorted((a, b) => a - b);
+
+// DESIGN.md, section 2, as people write it: pieces and servers count from 1.
+test.each([
+  [0, ["1,2", "2,3", "3,4", "4,1"]],
+  [1, ["4,1", "1,2", "2,3", "3,4"]],
+  [2, ["3,4", "4,1", "1,2", "2,3"]],
+  [3, ["2,3", "3,4", "4,1", "1,2"]],
+])("four servers, x = %d: %j", (x, row) => {
+  const expected = row.map((cell) => sorted(cell.split(",").map((piece) => Number(piece) - 1)));
+  expect(holdings(x, 4, 2)).toEqual(expected);
+});
+
+test.each([1, 2, 3, 5, 7, 30])(
+  "of %d servers, server i holds (i-x) mod y and (i-x+1) mod y",
+  (y) => {
+    const mod = (n: number): number => ((n % y) + y) % y;
+    for (let x = 0; x < y; x++) {
+      const expected = Array.from({ length: y }, (_, i) => [
+        ...new Set(sorted([mod(i - x), mod(i - x + 1)])),
+      ]);
+      expect(holdings(x, y, Math.min(2, y))).toEqual(expected);
+    }
+  },
+);
+
+test("the first home of piece j is (x+j) mod y, the second the one before it", () => {
+  expect(homes(1, 2, 4, 2)).toEqual([3, 2]);
+  expect(homes(3, 1, 4, 2)).toEqual([0, 3]);
+  expect(homes(0, 0, 1, 1)).toEqual([0]);
+  expect(homes(2, 3, 5, 1)).toEqual([0]);
+});
+
+test("candidates are all servers, each once, the homes first, then on round the ring", () => {
+  expect(candidates(1, 2, 4)).toEqual([3, 2, 1, 0]);
+  const y = fc.integer({ min: 1, max: SERVERS_MAX });
+  forAll([y, fc.nat(29), fc.nat(29)], (servers, x, piece) => {
+    const all = candidates(x % servers, piece % servers, servers);
+    expect(sorted(all)).toEqual(Array.from({ length: servers }, (_, i) => i));
+    const copies = Math.min(2, servers);
+    expect(all.slice(0, copies)).toEqual(homes(x % servers, piece % servers, servers, copies));
+  });
+});
+
+describe("the rotation", () => {
+  test("is the digest, as one big-endian number, mod y", () => {
+    forAll([bytesOf(16), fc.integer({ min: 1, max: 1000 })], (digest, y) => {
+      expect(rotation(digest, y)).toBe(Number(BigInt(`0x${digest.toHex()}`) % BigInt(y)));
+    });
+  });
+
+  test("of a name is that of the MD5 of its bytes", () => {
+    forAll([textUpTo(30), fc.integer({ min: 1, max: 30 })], (name, y) => {
+      const digest = BigInt(`0x${createHash("md5").update(name, "utf8").digest("hex")}`);
+      expect(rotationOfName(name, y)).toBe(Number(digest % BigInt(y)));
+    });
+  });
+
+  // Computed by another program (Python's hashlib), for y = 1, 2, 3, 4, 5, 7, 10, 30.
+  test.each([
+    ["a", [0, 1, 1, 1, 2, 0, 7, 7]],
+    ["foo.txt", [0, 0, 0, 2, 3, 4, 8, 18]],
+    ["Grüße/😀", [0, 0, 2, 0, 0, 6, 0, 20]],
+  ])("of %s", (name, expected) => {
+    expect([1, 2, 3, 4, 5, 7, 10, 30].map((y) => rotationOfName(name, y))).toEqual(expected);
+  });
+});

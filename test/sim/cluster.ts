@@ -1,0 +1,132 @@
+/** A simulated cluster: real servers on simulated disks and a simulated network, and clients that come and go. */
+import { DfsError } from "../../src/errors.ts";
+import type { ClientPorts } from "../../src/client/cluster.ts";
+import type { ServerAddress } from "../../src/client/peer.ts";
+import type { Disk } from "../../src/io/ports.ts";
+import { serve } from "../../src/server/serve.ts";
+import { SimDisk } from "./disk.ts";
+import type { Machine } from "./machine.ts";
+import { SimNet } from "./net.ts";
+import { simRandom } from "./random.ts";
+import type { World } from "./world.ts";
+
+const PORT = 10_001;
+const FOLDER = "/dfs";
+export const CATALOG = `${FOLDER}/catalog.sqlite`;
+export const TRASH_GRACE_MS = 600_000;
+
+/** One server's box: its disk outlives the processes that run on it. */
+export class SimServer {
+  readonly name: string;
+  readonly #world: World;
+  readonly #net: SimNet;
+  readonly #onCommit: (server: SimServer) => void;
+  disk: SimDisk;
+  machine: Machine | null = null;
+  #disks = 0;
+  #lives = 0;
+  /** A start that failed for good, such as of a folder that is damaged. */
+  refused: string | null = null;
+
+  constructor(world: World, net: SimNet, name: string, onCommit: (server: SimServer) => void) {
+    this.name = name;
+    this.#world = world;
+    this.#net = net;
+    this.#onCommit = onCommit;
+    this.disk = new SimDisk(world, name);
+  }
+
+  get isUp(): boolean {
+    return this.machine?.alive ?? false;
+  }
+
+  start(): void {
+    if (this.isUp) return;
+    const machine = this.#world.machine(this.name);
+    this.machine = machine;
+    const ports = {
+      clock: this.#world.clock(machine),
+      random: simRandom(this.#world.rng.fork(`${this.name} ${++this.#lives}`)),
+      net: this.#net.of(machine),
+      disk: this.#watched(this.disk.of(machine)),
+    };
+    const options = {
+      folder: FOLDER,
+      catalogFolder: FOLDER,
+      inlineBytes: 16 * 1024,
+      trashGraceMs: TRASH_GRACE_MS,
+      host: "127.0.0.1",
+      port: PORT,
+      release: "sim",
+    };
+    const die = (): void => this.#world.kill(machine);
+    serve(ports, options, die).catch((error: unknown) => {
+      if (!(error instanceof DfsError))
+        this.#world.after(0, null, "bug", () => {
+          throw error;
+        });
+      else if (error.code === "folder") this.refused = error.message;
+      die();
+    });
+  }
+
+  /** kill -9; with `power` the box goes down, and what was not synced is at risk. */
+  kill(power: boolean): void {
+    if (this.machine) this.#world.kill(this.machine);
+    if (power) this.disk.crash();
+  }
+
+  /** The disk is replaced by an empty one. */
+  wipe(): void {
+    this.kill(true);
+    this.disk = new SimDisk(this.#world, `${this.name} ${++this.#disks}`);
+  }
+
+  /** Tells of every transaction, so that checkers can look at what it did. */
+  #watched(disk: Disk): Disk {
+    return {
+      ...disk,
+      database: (path) => {
+        const database = disk.database(path);
+        const run = database.run.bind(database);
+        database.run = (sql: string) => {
+          const changes = run(sql);
+          if (sql === "COMMIT") this.#onCommit(this);
+          return changes;
+        };
+        return database;
+      },
+    };
+  }
+}
+
+export class SimCluster {
+  readonly world: World;
+  readonly net: SimNet;
+  readonly servers: SimServer[];
+  #clients = 0;
+
+  constructor(world: World, size: number, onCommit: (server: SimServer) => void) {
+    this.world = world;
+    this.net = new SimNet(world);
+    this.servers = Array.from(
+      { length: size },
+      (_, i) => new SimServer(world, this.net, `dfs${i + 1}`, onCommit),
+    );
+  }
+
+  get addresses(): ServerAddress[] {
+    return this.servers.map(({ name }) => ({ name, host: name, port: PORT }));
+  }
+
+  /** A new client process. */
+  client(): { machine: Machine; ports: ClientPorts } {
+    const machine = this.world.machine(`client${++this.#clients}`);
+    const ports = {
+      clock: this.world.clock(machine),
+      random: simRandom(this.world.rng.fork(machine.name)),
+      net: this.net.of(machine),
+    };
+    return { machine, ports };
+  }
+}

@@ -1,0 +1,174 @@
+/** What goes wrong in a history: kinds of faults, how often each, all drawn from the seed. */
+import type { SimCluster, SimServer } from "./cluster.ts";
+import { slotsOf } from "./quiet.ts";
+import type { Rng } from "./random.ts";
+import { ENDLESS_BYTES } from "./volume.ts";
+
+/** Chances of each fault in one step of about `stepMs`. */
+export interface Rates {
+  readonly stepMs: number;
+  readonly kill: number;
+  /** Of the kills, how many are a loss of power. */
+  readonly power: number;
+  readonly restart: number;
+  readonly freeze: number;
+  readonly thaw: number;
+  readonly cut: number;
+  readonly heal: number;
+  readonly snap: number;
+  readonly killClient: number;
+  readonly fill: number;
+  readonly failSync: number;
+  /** At most one disk of a history is lost, or rots. */
+  readonly wipe: number;
+  readonly rot: number;
+}
+
+export const CALM: Rates = {
+  stepMs: 50,
+  kill: 0,
+  power: 0,
+  restart: 1,
+  freeze: 0,
+  thaw: 1,
+  cut: 0,
+  heal: 1,
+  snap: 0,
+  killClient: 0,
+  fill: 0,
+  failSync: 0,
+  wipe: 0,
+  rot: 0,
+};
+
+export const drawRates = (rng: Rng): Rates => ({
+  stepMs: rng.pick([3, 10, 40, 200]),
+  kill: rng.pick([0, 0.02, 0.08]),
+  power: rng.pick([0, 0.5, 1]),
+  restart: rng.pick([0.05, 0.2, 0.5]),
+  freeze: rng.pick([0, 0, 0.02, 0.08]),
+  thaw: rng.pick([0.05, 0.3]),
+  cut: rng.pick([0, 0, 0.02, 0.1]),
+  heal: rng.pick([0.05, 0.3]),
+  snap: rng.pick([0, 0.02, 0.06]),
+  killClient: rng.pick([0, 0.01, 0.05]),
+  fill: rng.pick([0, 0, 0, 0.03]),
+  failSync: rng.pick([0, 0, 0, 0.01]),
+  wipe: rng.pick([0, 0, 0, 0.01]),
+  rot: rng.pick([0, 0, 0, 0.03]),
+});
+
+export type FaultKind = Exclude<keyof Rates, "stepMs" | "power" | "restart" | "thaw" | "heal">;
+
+export class Faults {
+  readonly #cluster: SimCluster;
+  readonly #rng: Rng;
+  readonly #rates: Rates;
+  /** How often each fault really happened. */
+  readonly marks = new Map<FaultKind, number>();
+  /** The server whose disk was lost or rots; one a history. */
+  spoilt: SimServer | null = null;
+
+  constructor(cluster: SimCluster, rng: Rng, rates: Rates) {
+    this.#cluster = cluster;
+    this.#rng = rng;
+    this.#rates = rates;
+  }
+
+  #mark(kind: FaultKind): void {
+    this.marks.set(kind, (this.marks.get(kind) ?? 0) + 1);
+  }
+
+  /** Whether a client process dies now. */
+  killsClient(): boolean {
+    const kills = this.#rng.chance(this.#rates.killClient);
+    if (kills) this.#mark("killClient");
+    return kills;
+  }
+
+  /** One step of bad luck, or of recovery. */
+  step(clients: readonly string[]): void {
+    for (const server of this.#cluster.servers) this.#stepServer(server);
+    const { cut, heal, snap } = this.#rates;
+    const { servers, net } = this.#cluster;
+    for (const client of clients) {
+      const server = this.#rng.pick(servers).name;
+      if (this.#rng.chance(cut)) {
+        net.cutLink(client, server);
+        this.#mark("cut");
+      }
+    }
+    if (this.#rng.chance(heal)) net.healAll();
+    if (this.#rng.chance(snap)) {
+      net.breakConnections(this.#rng.pick(servers).name);
+      this.#mark("snap");
+    }
+  }
+
+  #stepServer(server: SimServer): void {
+    const rng = this.#rng;
+    const rates = this.#rates;
+    const { machine, disk } = server;
+    if (!machine?.alive) {
+      if (rng.chance(rates.restart)) server.start();
+      return;
+    }
+    if (machine.frozen && rng.chance(rates.thaw)) this.#cluster.world.thaw(machine);
+    else if (rng.chance(rates.freeze)) {
+      this.#cluster.world.freeze(machine);
+      this.#mark("freeze");
+    }
+    if (rng.chance(rates.fill)) {
+      disk.capacityBytes =
+        disk.capacityBytes >= ENDLESS_BYTES ? disk.usedBytes + rng.int(40_000) : ENDLESS_BYTES;
+      this.#mark("fill");
+    }
+    if (rng.chance(rates.failSync)) {
+      disk.failNextSync = true;
+      this.#mark("failSync");
+    }
+    if (rng.chance(rates.rot)) this.#rot(server);
+    if (rng.chance(rates.wipe) && this.#maySpoil(server)) {
+      server.wipe();
+      this.#mark("wipe");
+    } else if (rng.chance(rates.kill)) {
+      server.kill(rng.chance(rates.power));
+      this.#mark("kill");
+    }
+  }
+
+  /** Only a cluster that has seen all its servers promises to survive the loss of one. */
+  #isWhole(): boolean {
+    const slots = slotsOf(this.#cluster);
+    return slots.length > 2 && !slots.includes(null);
+  }
+
+  #maySpoil(server: SimServer): boolean {
+    if (!this.#isWhole()) return false;
+    this.spoilt ??= server;
+    return this.spoilt === server;
+  }
+
+  /** Flips a byte of a piece's file, on the one disk that may be spoilt. */
+  #rot(server: SimServer): void {
+    if (this.#cluster.servers.length < 2) return;
+    const files = [...server.disk.files()].filter(
+      ([path, bytes]) => /pieces\/..\//.test(path) && bytes.length > 0,
+    );
+    if (files.length === 0 || !this.#maySpoil(server)) return;
+    const [path, bytes] = this.#rng.pick(files);
+    server.disk.flip(path, this.#rng.int(bytes.length));
+    this.#mark("rot");
+  }
+
+  /** Ends all that is wrong; what was spoilt stays so. */
+  heal(): void {
+    this.#cluster.net.healAll();
+    for (const server of this.#cluster.servers) {
+      server.disk.capacityBytes = ENDLESS_BYTES;
+      server.disk.failNextSync = false;
+      if (server.machine) this.#cluster.world.thaw(server.machine);
+      server.start();
+    }
+  }
+}

@@ -1,0 +1,215 @@
+/** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
+import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
+import { CALM, drawRates, type FaultKind, Faults, type Rates } from "./faults.ts";
+import { Invariants, Violation } from "./invariants.ts";
+import { isLinearizable } from "./linearizable.ts";
+import type { Machine } from "./machine.ts";
+import { type Order, Recorder, type Recorded } from "./operations.ts";
+import { portrait } from "./portrait.ts";
+import { checkQuiet } from "./quiet.ts";
+import type { Rng } from "./random.ts";
+import { World } from "./world.ts";
+
+export interface HistoryOptions {
+  readonly trace?: boolean;
+  /** Fewer operations than the seed would draw: for the shortest history that still fails. */
+  readonly operations?: number;
+  readonly calm?: boolean;
+}
+
+export interface History {
+  readonly seed: number;
+  readonly servers: number;
+  readonly rates: Rates;
+  /** What is wrong; null when nothing is. */
+  readonly wrong: string | null;
+  readonly operations: readonly Recorded[];
+  readonly marks: ReadonlyMap<FaultKind | string, number>;
+  readonly hash: string;
+  readonly trace: readonly string[];
+  readonly events: number;
+  /** What the servers held at the end; only of a history that is wrong. */
+  readonly portrait: readonly string[];
+}
+
+const NAMES = ["a", "b/c"];
+const OPERATIONS_MAX = 14;
+const AT_ONCE = 4;
+
+/** Draws what a client does next. */
+function drawOrder(rng: Rng, value: number, known: readonly number[]): Order {
+  const name = rng.chance(0.75) ? "a" : "b/c";
+  const bytes = rng.chance(0.7)
+    ? rng.between(20, 3000)
+    : rng.chance(0.8)
+      ? rng.between(40_000, 200_000)
+      : rng.between(300_000, 2_000_000);
+  const dice = rng.fraction();
+  if (dice < 0.3) return { do: "put", name, value, bytes };
+  if (dice < 0.42) {
+    const expected = rng.chance(0.4) || known.length === 0 ? 0 : rng.pick(known.slice(-3));
+    return { do: "putIf", name, value, bytes, expected };
+  }
+  if (dice < 0.54) return { do: "rm", name };
+  if (dice < 0.64) return { do: "repair" };
+  if (dice < 0.68) return { do: "list" };
+  return { do: "get", name };
+}
+
+class Run {
+  readonly world: World;
+  readonly rng: Rng;
+  readonly cluster: SimCluster;
+  readonly faults: Faults;
+  readonly rates: Rates;
+  readonly invariants: Invariants;
+  readonly recorder: Recorder;
+  readonly #running = new Map<Recorded | object, Machine>();
+  readonly #toCheck = new Set<SimServer>();
+  #failure: unknown = null;
+
+  constructor(seed: number, options: HistoryOptions) {
+    this.world = new World(seed, { trace: options.trace ?? false });
+    this.rng = this.world.rng.fork("workload");
+    const size = this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
+    this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
+    this.rates = options.calm ? CALM : drawRates(this.rng.fork("rates"));
+    this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates);
+    this.invariants = new Invariants(size);
+    const now = (): number => this.world.now;
+    this.recorder = new Recorder(now, (line) => this.world.note(line));
+  }
+
+  /** Runs the world until it is so, checking after each event. */
+  until(isSo: () => boolean): void {
+    this.world.run(() => {
+      for (const server of this.#toCheck) this.invariants.afterCommit(server);
+      this.#toCheck.clear();
+      if (this.#failure !== null) throw this.#failure;
+      return isSo();
+    });
+  }
+
+  begin(order: Order): Machine {
+    const { machine, ports } = this.cluster.client();
+    const token = {};
+    this.#running.set(token, machine);
+    this.world.note(`${machine.name} ${JSON.stringify(order)}`);
+    this.recorder.perform(ports, this.cluster.addresses, order).then(
+      (record) => {
+        this.world.note(`${machine.name} ${record.outcome} ${record.value ?? ""}`);
+        this.#running.delete(token);
+        this.world.after(0, null, "client ends", () => this.world.kill(machine));
+      },
+      (error: unknown) => {
+        this.#failure = error;
+      },
+    );
+    return machine;
+  }
+
+  get running(): Machine[] {
+    for (const [token, machine] of this.#running) if (!machine.alive) this.#running.delete(token);
+    return [...this.#running.values()];
+  }
+
+  /** The stormy part. */
+  storm(operations: number): void {
+    for (const server of this.cluster.servers) if (this.rng.chance(0.95)) server.start();
+    let left = operations;
+    let value = 0;
+    const deadline = this.world.now + 400_000;
+    while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
+      if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
+        left--;
+        this.begin(drawOrder(this.rng, ++value, this.recorder.knownValues));
+      }
+      const until = this.world.now + this.rates.stepMs * this.rng.fraction() * 2;
+      const tick = this.world.after(until - this.world.now, null, "step", () => {});
+      this.until(() => tick.fire === null);
+      this.faults.step(this.running.map(({ name }) => name));
+      for (const client of this.running) if (this.faults.killsClient()) this.world.kill(client);
+      for (const server of this.cluster.servers)
+        if (!server.isUp) this.invariants.afterCrash(server);
+      if (this.faults.spoilt) this.invariants.excused = 1;
+      if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
+    }
+    for (const client of this.running) this.world.kill(client);
+  }
+
+  /** One operation in calm weather, to its end. */
+  calmly(order: Order): Recorded {
+    const before = this.recorder.operations.length;
+    this.begin(order);
+    this.until(
+      () =>
+        this.recorder.operations[before]?.returned !== Infinity &&
+        this.recorder.operations.length > before,
+    );
+    return this.recorder.operations[before] as Recorded;
+  }
+
+  pass(ms: number): void {
+    const tick = this.world.after(ms, null, "pass", () => {});
+    this.until(() => tick.fire === null);
+  }
+}
+
+/** Runs the history of a seed to its end and checks it. */
+export function runHistory(seed: number, options: HistoryOptions = {}): History {
+  const run = new Run(seed, options);
+  let wrong: string | null = null;
+  const drawn = run.rng.between(3, OPERATIONS_MAX);
+  try {
+    run.storm(options.operations ?? drawn);
+    run.faults.heal();
+    run.pass(5000);
+    checkCalm(run);
+  } catch (error) {
+    wrong =
+      error instanceof Violation
+        ? error.message
+        : String(error instanceof Error ? error.stack : error);
+  }
+  if (wrong === null) {
+    const bad = NAMES.find((name) => !isLinearizable(run.recorder.historyOf(name)));
+    if (bad !== undefined) wrong = `the history of ${bad} is not linearizable`;
+  }
+  const marks = new Map<string, number>(run.faults.marks);
+  for (const { order, outcome } of run.recorder.operations)
+    marks.set(`${order.do} ${outcome}`, (marks.get(`${order.do} ${outcome}`) ?? 0) + 1);
+  const { world, rates, recorder, cluster } = run;
+  const { hash, trace, events } = world;
+  return {
+    seed,
+    servers: cluster.servers.length,
+    rates,
+    wrong,
+    operations: recorder.operations,
+    marks,
+    hash,
+    trace,
+    events,
+    portrait: wrong === null ? [] : portrait(cluster),
+  };
+}
+
+/** With all up again, everything must be there; after repair nothing else may be. */
+function checkCalm(run: Run): void {
+  for (const name of NAMES) expectRead(run, name);
+  run.calmly({ do: "repair" });
+  run.calmly({ do: "repair" });
+  const repaired = run.calmly({ do: "repair" });
+  if (repaired.outcome !== "done") throw new Violation(`repair ended with ${repaired.outcome}`);
+  for (const name of NAMES) expectRead(run, name);
+  // A restarted machine may think that it is two hours earlier.
+  run.pass(TRASH_GRACE_MS + 3 * 3_600_000);
+  checkQuiet(run.cluster, run.faults.spoilt);
+  for (const name of NAMES) expectRead(run, name);
+}
+
+function expectRead(run: Run, name: string): void {
+  const { outcome } = run.calmly({ do: "get", name });
+  if (outcome !== "done" && outcome !== "noSuchName")
+    throw new Violation(`with all servers up, a get of ${name} ended with ${outcome}`);
+}

@@ -1,0 +1,201 @@
+/**
+ * What must hold of the servers at every moment (CONSISTENCY.md section 10), seen from outside: after each transaction
+ * the rows are compared with the ones before, and accepted values are counted as votes.
+ */
+import type { Database } from "bun:sqlite";
+import { decode } from "../../src/bytes.ts";
+import {
+  type Accepted,
+  type Ballot,
+  type Register,
+  registerCodec,
+  type Version,
+} from "../../src/version.ts";
+import { CATALOG, type SimServer } from "./cluster.ts";
+
+export class Violation extends Error {}
+
+interface Row {
+  readonly space: string;
+  readonly name: string;
+  readonly row: Uint8Array;
+}
+
+/** All that was ever chosen for one name. */
+class Chain {
+  readonly #votes = new Map<string, Set<string>>();
+  readonly #versions = new Map<string, Version>();
+  /** Chosen values by ballot, lowest first. */
+  readonly chosen: Accepted[] = [];
+
+  vote(server: string, accepted: Accepted, needed: number, name: string): void {
+    const key = `${accepted.ballot}/${accepted.version.vid}`;
+    const votes = this.#votes.get(key) ?? new Set();
+    this.#votes.set(key, votes);
+    if (votes.has(server)) return;
+    votes.add(server);
+    this.#versions.set(accepted.version.vid, accepted.version);
+    if (votes.size !== needed) return;
+    this.chosen.push(accepted);
+    this.chosen.sort((a, b) => (a.ballot < b.ballot ? -1 : 1));
+    this.#checkChain(name);
+  }
+
+  isChosen(ballot: Ballot): boolean {
+    return this.chosen.some((value) => value.ballot === ballot);
+  }
+
+  get newest(): Version | null {
+    return this.chosen.at(-1)?.version ?? null;
+  }
+
+  /** Each chosen value descends from the one before, or begins a new life after a deletion. */
+  #checkChain(name: string): void {
+    for (const [i, { version }] of this.chosen.entries()) {
+      const before = this.chosen[i - 1]?.version;
+      if (!before || before.vid === version.vid) continue;
+      const again = this.chosen.slice(0, i).some((other) => other.version.vid === version.vid);
+      if (again) throw new Violation(`${name}: version ${version.vid} was applied twice`);
+      const isNewLife = version.seq === 1 && before.deleted;
+      if (!isNewLife && !this.#descends(version, before))
+        throw new Violation(
+          `${name}: chosen ${version.vid} (seq ${version.seq}) does not descend from chosen ${before.vid} (seq ${before.seq})`,
+        );
+    }
+  }
+
+  #descends(version: Version, from: Version): boolean {
+    let at: Version | undefined = version;
+    while (at) {
+      if (at.vid === from.vid) return true;
+      const [parent]: (string | undefined)[] = at.history;
+      at = parent === undefined ? undefined : this.#versions.get(parent);
+      if (!at && parent === from.vid) return true;
+    }
+    // A parent that only a minority ever accepted may be known by its child's history alone.
+    return version.history.includes(from.vid);
+  }
+}
+
+export class Invariants {
+  readonly #needed: number;
+  readonly #chains = new Map<string, Chain>();
+  readonly #before = new Map<string, Map<string, Register>>();
+  readonly #floors = new Map<string, Ballot>();
+  /** What each server holds, "vid.piece". */
+  readonly #held = new Map<string, Set<string>>();
+  /** How many copies of a piece may be missing: those of disks that were lost or rot. */
+  excused = 0;
+
+  constructor(servers: number) {
+    this.#needed = Math.floor(servers / 2) + 1;
+  }
+
+  /** Looks at one server after a transaction; throws a Violation. */
+  afterCommit(server: SimServer): void {
+    const database = server.disk.openDatabase(CATALOG);
+    if (!database || !hasTables(database)) return;
+    const rows = readRows(database);
+    const floor = floorOf(database);
+    const known = this.#floors.get(server.name) ?? 0n;
+    if (floor < known) throw new Violation(`${server.name}: its floor fell`);
+    this.#floors.set(server.name, floor);
+    const before = this.#before.get(server.name) ?? new Map<string, Register>();
+    const now = new Map<string, Register>();
+    for (const [key, register] of rows) {
+      now.set(key, register);
+      this.#checkRow(server.name, key, register, before.get(key), floor);
+    }
+    for (const [key, { prom }] of before)
+      if (!now.has(key) && floor < prom)
+        throw new Violation(`${server.name}: it forgot a promise for ${key}`);
+    this.#before.set(server.name, now);
+    this.#held.set(server.name, piecesIn(database));
+    this.#checkCopies();
+  }
+
+  /** The newest chosen version of each name has all its copies. */
+  #checkCopies(): void {
+    for (const [key, chain] of this.#chains) {
+      const version = chain.newest;
+      if (!version || version.deleted) continue;
+      for (let piece = 0; piece < version.pieces; piece++) {
+        const id = `${version.vid}.${piece}`;
+        const copies = [...this.#held.values()].filter((held) => held.has(id)).length;
+        if (copies < version.copies - this.excused)
+          throw new Violation(
+            `${key}: piece ${piece + 1} of the current ${version.vid} has ${copies} copies`,
+          );
+      }
+    }
+  }
+
+  /** A crash may take back what was not durable: from then on the rows as they are count. */
+  afterCrash(server: SimServer): void {
+    this.#before.delete(server.name);
+  }
+
+  #checkRow(
+    server: string,
+    key: string,
+    row: Register,
+    old: Register | undefined,
+    floor: Ballot,
+  ): void {
+    const { prom, acc, com } = row;
+    if (old && prom < old.prom) throw new Violation(`${server}: the promise for ${key} fell`);
+    if (prom < floor && !old && !acc)
+      throw new Violation(`${server}: a new row of ${key} is below the floor`);
+    if ((com?.ballot ?? 0n) > (acc?.ballot ?? 0n))
+      throw new Violation(`${server}: ${key} com above acc`);
+    if ((acc?.ballot ?? 0n) > prom) throw new Violation(`${server}: ${key} acc above prom`);
+    const chain = this.#chainOf(key);
+    // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
+    if (acc && acc.ballot !== com?.ballot) chain.vote(server, acc, this.#needed, key);
+    if (com && old?.com?.ballot !== com.ballot && !chain.isChosen(com.ballot))
+      throw new Violation(`${server}: ${key} committed a value that was not chosen`);
+  }
+
+  #chainOf(key: string): Chain {
+    const chain = this.#chains.get(key) ?? new Chain();
+    this.#chains.set(key, chain);
+    return chain;
+  }
+
+  /** The newest chosen version of a name; null when there is none, or it is deleted. */
+  currentOf(name: string): Version | null {
+    const version = this.#chains.get(`u:/${name}`)?.newest ?? null;
+    return version?.deleted ? null : version;
+  }
+
+  get names(): string[] {
+    return [...this.#chains.keys()]
+      .filter((key) => key.startsWith("u:/"))
+      .map((key) => key.slice(3));
+  }
+}
+
+/** A database is opened, and locked, before it has its tables. */
+export const hasTables = (database: Database): boolean =>
+  database.query("SELECT 1 FROM sqlite_master WHERE name = 'piece'").get() !== null;
+
+function readRows(database: Database): [string, Register][] {
+  const rows = database.query<Row, []>("SELECT space, name, row FROM register").all();
+  return rows.map(({ space, name, row }) => [`${space}/${name}`, decode(registerCodec, row)]);
+}
+
+function floorOf(database: Database): Ballot {
+  const fact = database
+    .query<{ value: Uint8Array }, []>("SELECT value FROM fact WHERE key = 'floor'")
+    .get();
+  return fact ? BigInt(`0x${fact.value.subarray(8).toHex()}`) : 0n;
+}
+
+function piecesIn(database: Database): Set<string> {
+  const rows = database
+    .query<{ id: string }, []>(
+      "SELECT vid || '.' || piece AS id FROM piece WHERE bad = 0 AND trashed IS NULL",
+    )
+    .all();
+  return new Set(rows.map(({ id }) => id));
+}

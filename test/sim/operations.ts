@@ -1,0 +1,207 @@
+/** What simulated clients do, and the record of it. */
+import { isDfsError } from "../../src/errors.ts";
+import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
+import { type Found, get, type Sink } from "../../src/client/get.ts";
+import { list } from "../../src/client/list.ts";
+import { openCluster } from "../../src/client/open.ts";
+import type { ServerAddress } from "../../src/client/peer.ts";
+import type { Source } from "../../src/client/pieces.ts";
+import { put } from "../../src/client/put.ts";
+import { remove } from "../../src/client/remove.ts";
+import { repairAll } from "../../src/client/repair.ts";
+import type { Vid } from "../../src/version.ts";
+import { Violation } from "./invariants.ts";
+import type { Operation } from "./linearizable.ts";
+
+/** What to do; contents are numbers, from which the bytes follow. */
+export type Order =
+  | { readonly do: "put"; readonly name: string; readonly value: number; readonly bytes: number }
+  /** Of the version that the content `expected` came with; 0: only if there is no file. */
+  | {
+      readonly do: "putIf";
+      readonly name: string;
+      readonly value: number;
+      readonly bytes: number;
+      readonly expected: number;
+    }
+  | { readonly do: "get"; readonly name: string }
+  | { readonly do: "rm"; readonly name: string }
+  | { readonly do: "list" }
+  | { readonly do: "repair" };
+
+export interface Recorded {
+  readonly id: number;
+  readonly order: Order;
+  readonly invoked: number;
+  returned: number;
+  /** "pending" while it runs, and for ever when its client died. */
+  outcome: string;
+  /** What a get read. */
+  value: number | null;
+}
+
+const SEED_BYTES = 16;
+
+/** The bytes of a content: its number and length in front, as far as they fit, then a pattern that both make. */
+export function contentOf(value: number, bytes: number): Uint8Array {
+  const data = new Uint8Array(bytes).fill(value * 31 + 7);
+  const head = new TextEncoder().encode(`${value}:${bytes}|`.padEnd(SEED_BYTES, "."));
+  data.set(head.subarray(0, bytes));
+  for (let i = SEED_BYTES; i < bytes; i += 997) data[i] = (value + i) & 0xff;
+  return data;
+}
+
+/** The number of a content, which must be one of these, and whole. */
+function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
+  for (const [value, bytes] of known)
+    if (bytes === data.length && Buffer.compare(contentOf(value, bytes), data) === 0) return value;
+  throw new Violation(`a get returned ${data.length} bytes that nobody put: a mixture, or damaged`);
+}
+
+const sourceOf = (data: Uint8Array): Source => ({
+  bytes: data.length,
+  modified: 0,
+  mode: 0o644,
+  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
+});
+
+function memorySink(inOrder: boolean): Sink & { data: Uint8Array } {
+  let next = 0;
+  const sink = {
+    inOrder,
+    data: new Uint8Array(),
+    async open(found: Found) {
+      sink.data = new Uint8Array(found.bytes);
+      next = 0;
+    },
+    async write(bytes: Uint8Array, offset: number) {
+      if (inOrder && offset !== next) throw new Violation("a stream was written out of order");
+      next = offset + bytes.length;
+      sink.data.set(bytes, offset);
+    },
+  };
+  return sink;
+}
+
+/** All that clients did in one history, and what they learned. */
+export class Recorder {
+  readonly operations: Recorded[] = [];
+  /** Contents that were ever on their way, with their lengths. */
+  readonly #contents = new Map<number, number>();
+  readonly #vids = new Map<number, Vid>();
+  readonly #now: () => number;
+  readonly #warn: (line: string) => void;
+
+  constructor(now: () => number, warn: (line: string) => void) {
+    this.#now = now;
+    this.#warn = warn;
+  }
+
+  /** Does one thing as a process of its own; resolves when it is over. Throws only what must not happen. */
+  async perform(
+    ports: ClientPorts,
+    servers: readonly ServerAddress[],
+    order: Order,
+  ): Promise<Recorded> {
+    const record: Recorded = {
+      id: this.operations.length,
+      order,
+      invoked: this.#now(),
+      returned: Infinity,
+      outcome: "pending",
+      value: null,
+    };
+    this.operations.push(record);
+    if ("bytes" in order) this.#contents.set(order.value, order.bytes);
+    let cluster: Cluster | null = null;
+    let begun = false;
+    try {
+      cluster = await openCluster(ports, servers, { user: "", warn: this.#warn });
+      begun = true;
+      record.value = await this.#run(cluster, order);
+      record.outcome = "done";
+    } catch (error) {
+      if (!isDfsError(error)) throw error;
+      record.outcome = begun ? error.code : "failed";
+      this.#warn(`#${record.id} ${error.code}: ${error.message}`);
+    }
+    record.returned = this.#now();
+    cluster?.close();
+    return record;
+  }
+
+  async #run(cluster: Cluster, order: Order): Promise<number | null> {
+    switch (order.do) {
+      case "put":
+      case "putIf": {
+        const vid =
+          order.do === "putIf" && order.expected !== 0 ? this.#vidOf(order.expected) : null;
+        const condition = order.do === "putIf" ? { condition: { vid } } : {};
+        const source = sourceOf(contentOf(order.value, order.bytes));
+        const stored = await put(cluster, order.name, source, { placement: "name", ...condition });
+        this.#vids.set(order.value, stored.vid);
+        return null;
+      }
+      case "get": {
+        const sink = memorySink(cluster.ports.random.fraction() < 0.3);
+        await get(cluster, order.name, sink, {});
+        return valueOf(sink.data, this.#contents);
+      }
+      case "rm":
+        await remove(cluster, order.name);
+        return null;
+      case "list":
+        for await (const _ of list(cluster, "")) void _;
+        return null;
+      case "repair":
+        for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
+        return null;
+    }
+  }
+
+  /** The version of a content; one that nobody was told of cannot be current for long, if at all. */
+  #vidOf(value: number): Vid {
+    return this.#vids.get(value) ?? "00000000000000000000000000000000";
+  }
+
+  /** Contents that a conditional put may name: those whose version somebody was told. */
+  get knownValues(): number[] {
+    return [...this.#vids.keys()];
+  }
+
+  /** The history of one name, for the checker. */
+  historyOf(name: string): Operation[] {
+    return this.operations.flatMap((record) => operationOf(record, name));
+  }
+}
+
+/** What an operation tells about a name; nothing where it had no effect and saw nothing. */
+function operationOf(
+  { order, outcome, invoked, returned, value }: Recorded,
+  name: string,
+): Operation[] {
+  if (!("name" in order) || order.name !== name) return [];
+  const open = outcome === "pending" || outcome === "open";
+  const when = { invoked, returned: open ? Infinity : returned };
+  switch (order.do) {
+    case "get":
+      if (outcome === "done") return [{ ...when, effect: { is: "read", value: value ?? 0 } }];
+      return outcome === "noSuchName" ? [{ ...when, effect: { is: "read", value: 0 } }] : [];
+    case "put":
+      return open || outcome === "done"
+        ? [{ ...when, effect: { is: "write", value: order.value } }]
+        : [];
+    case "putIf": {
+      const { expected } = order;
+      if (outcome === "conflict") return [{ ...when, effect: { is: "readNot", value: expected } }];
+      return open || outcome === "done"
+        ? [{ ...when, effect: { is: "writeIf", expected, value: order.value } }]
+        : [];
+    }
+    case "rm":
+      if (outcome === "noSuchName") return [{ ...when, effect: { is: "read", value: 0 } }];
+      return open || outcome === "done" ? [{ ...when, effect: { is: "write", value: 0 } }] : [];
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,111 @@
+/** After repair, in calm weather, nothing may be left but the current versions' pieces at their homes. */
+import { decode } from "../../src/bytes.ts";
+import { homes } from "../../src/file/placement.ts";
+import { type Register, registerCodec } from "../../src/version.ts";
+import { configCodec } from "../../src/wire/messages.ts";
+import { CATALOG, type SimCluster, type SimServer } from "./cluster.ts";
+import { hasTables, Violation } from "./invariants.ts";
+
+interface PieceLine {
+  readonly vid: string;
+  readonly piece: number;
+  readonly name: string;
+  readonly bad: number;
+  readonly file: number;
+}
+
+/** Throws a Violation for what is left over or missing. A server whose disk was lost is no member any more. */
+export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void {
+  const slots = slotsOf(cluster);
+  for (const server of cluster.servers) {
+    const slot = slots.indexOf(sidOf(server));
+    if (slot >= 0)
+      checkServer(
+        server,
+        slot,
+        slots.length,
+        server === spoilt,
+        slots.includes(null) || hasLost(cluster, slots),
+      );
+    if (slot < 0 && server !== spoilt && slots.length > 0)
+      throw new Violation(`${server.name} is in no slot of the cluster`);
+  }
+}
+
+function checkServer(
+  server: SimServer,
+  slot: number,
+  y: number,
+  isSpoilt: boolean,
+  oneIsLost: boolean,
+): void {
+  const registers = registersOf(server);
+  for (const [name, { acc, com }] of registers) {
+    if (acc?.ballot !== com?.ballot)
+      throw new Violation(`${server.name}: ${name} is still pending`);
+    // A tombstone waits for all servers; a lost one never comes back.
+    if (!oneIsLost && (com === null || com.version.deleted))
+      throw new Violation(`${server.name}: a tombstone or an empty row of ${name} is left`);
+  }
+  const database = server.disk.openDatabase(CATALOG);
+  const rows =
+    database
+      ?.query<PieceLine, []>("SELECT vid, piece, name, bad, data IS NULL AS file FROM piece")
+      .all() ?? [];
+  for (const { vid, piece, name, bad, file } of rows) {
+    const version = registers.get(name)?.com?.version;
+    if (version?.vid !== vid)
+      throw new Violation(`${server.name}: an orphan of ${name} is left: ${vid}.${piece}`);
+    if (!oneIsLost && !homes(version.x, piece, y, version.copies).includes(slot))
+      throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
+    if (bad && !isSpoilt)
+      throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);
+    const path = `/dfs/pieces/${vid.slice(0, 2)}/${vid}.${piece}`;
+    if (file && !server.disk.files().has(path))
+      throw new Violation(`${server.name}: ${path} is not there`);
+  }
+  const files = [...server.disk.files().keys()].filter((path) => path.startsWith("/dfs/pieces/"));
+  const known = new Set(
+    rows
+      .filter(({ file }) => file)
+      .map(({ vid, piece }) => `/dfs/pieces/${vid.slice(0, 2)}/${vid}.${piece}`),
+  );
+  for (const path of files)
+    if (!known.has(path)) throw new Violation(`${server.name}: ${path} is left over`);
+}
+
+function registersOf(server: SimServer): Map<string, Register> {
+  const database = server.disk.openDatabase(CATALOG);
+  const rows =
+    database
+      ?.query<{ name: string; row: Uint8Array }, []>(
+        "SELECT name, row FROM register WHERE space <> ''",
+      )
+      .all() ?? [];
+  return new Map(rows.map(({ name, row }) => [name, decode(registerCodec, row)]));
+}
+
+/** The slots that the cluster has agreed on. */
+export function slotsOf(cluster: SimCluster): (string | null)[] {
+  for (const server of cluster.servers) {
+    const database = server.disk.openDatabase(CATALOG);
+    if (!database || !hasTables(database)) continue;
+    const found = database
+      .query<{ row: Uint8Array }, []>("SELECT row FROM register WHERE space = ''")
+      .get();
+    const com = found && decode(registerCodec, found.row).com;
+    if (com) return decode(configCodec, com.version.body).slots;
+  }
+  return [];
+}
+
+function sidOf(server: SimServer): string | null {
+  const file = server.disk.files().get("/dfs/format.json");
+  return file ? (JSON.parse(new TextDecoder().decode(file)) as { sid: string }).sid : null;
+}
+
+/** Does a slot belong to a server that is there no more? */
+function hasLost(cluster: SimCluster, slots: readonly (string | null)[]): boolean {
+  const sids = new Set(cluster.servers.map(sidOf));
+  return slots.some((sid) => sid !== null && !sids.has(sid));
+}

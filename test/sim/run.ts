@@ -1,0 +1,48 @@
+/**
+ * `bun run sim --seeds A..B`: runs these histories and says what failed. `--calm`, `--trace` (prints each step of a single seed),
+ * `--marks` (how often everything happened).
+ */
+import { parseArgs } from "node:util";
+import { type History, runHistory } from "./history_run.ts";
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string", default: "1..100" },
+    calm: { type: "boolean", default: false },
+    trace: { type: "boolean", default: false },
+    marks: { type: "boolean", default: false },
+    stop: { type: "boolean", default: false },
+  },
+});
+const [from = 1, to = from] = values.seeds.split("..").map(Number);
+
+const marks = new Map<string, number>();
+let failed = 0;
+let events = 0;
+const begun = performance.now();
+for (let seed = from; seed <= to; seed++) {
+  const history = runHistory(seed, { calm: values.calm, trace: values.trace });
+  events += history.events;
+  for (const [mark, n] of history.marks) marks.set(mark, (marks.get(mark) ?? 0) + n);
+  if (values.trace) for (const line of history.trace) console.log(line);
+  if (history.wrong === null) continue;
+  failed++;
+  console.log(tellOf(history));
+  if (values.stop) break;
+}
+const seconds = (performance.now() - begun) / 1000;
+if (values.marks)
+  for (const [mark, n] of [...marks].toSorted()) console.log(`${String(n).padStart(8)} ${mark}`);
+const count = to - from + 1;
+console.log(
+  `${count} histories, ${failed} wrong, ${events} events, ${seconds.toFixed(1)} s, ${((seconds * 1000) / count).toFixed(1)} ms each`,
+);
+process.exit(failed > 0 ? 1 : 0);
+
+function tellOf({ seed, servers, wrong, operations, portrait }: History): string {
+  const lines = operations.map(({ id, order, invoked, returned, outcome, value }) => {
+    const what = JSON.stringify(order).replaceAll('"', "");
+    return `  ${invoked.toFixed(1).padStart(9)} to ${returned.toFixed(1).padStart(9)}  #${id} ${what} ${outcome} ${value ?? ""}`;
+  });
+  return [`SEED=${seed} (${servers} servers): ${wrong}`, ...lines, ...portrait].join("\n");
+}

@@ -1,0 +1,162 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { decode, encode } from "../src/bytes.ts";
+import { HISTORY_LENGTH } from "../src/limits.ts";
+import {
+  acceptedCodec,
+  ballotAbove,
+  childOf,
+  highest,
+  isGone,
+  NO_BALLOT,
+  registerCodec,
+  tombstone,
+  type Version,
+  versionCodec,
+} from "../src/version.ts";
+import * as any from "./arbitraries.ts";
+import { versionOf, vidOf } from "./arbitraries.ts";
+import { forAll } from "./property.ts";
+import { errorOf } from "./thrown.ts";
+
+/** A ballot that leaves room for one above it. */
+const ballot = fc.bigInt({ min: 0n, max: (1n << 127n) - 1n });
+
+describe("ballots", () => {
+  test("ballotAbove is above all that was seen, by one round, with a random part that is not 0", () => {
+    forAll([fc.array(ballot, { maxLength: 6 }), any.bytesOf(8)], (seen, random) => {
+      const next = ballotAbove(seen, random);
+      expect(seen.every((one) => one < next)).toBe(true);
+      expect(next >> 64n).toBe((highest(seen) >> 64n) + 1n);
+      expect((next & 0xffff_ffff_ffff_ffffn) | 1n).toBe(BigInt(`0x${random.toHex()}`) | 1n);
+      expect(next & 1n).toBe(1n);
+    });
+  });
+
+  test("the random part is read where it lies, and is never 0", () => {
+    const larger = new Uint8Array([9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 2, 9]);
+    expect(ballotAbove([], larger.subarray(3, 11))).toBe((1n << 64n) | 3n);
+    expect(ballotAbove([5n], new Uint8Array(8))).toBe((1n << 64n) | 1n);
+  });
+
+  test("highest is the largest, and no ballot of none", () => {
+    expect(highest([])).toBe(NO_BALLOT);
+    forAll([fc.array(any.ballot, { minLength: 1, maxLength: 6 })], (ballots) => {
+      const top = highest(ballots);
+      expect(ballots.includes(top) && ballots.every((one) => one <= top)).toBe(true);
+    });
+  });
+});
+
+describe("childOf", () => {
+  const content = { ...tombstone(vidOf(99)), deleted: false, size: 5, body: new Uint8Array([1]) };
+
+  test("of nothing, it is the first, and born on the floor", () => {
+    expect(childOf(null, 77n, content)).toEqual({
+      ...content,
+      seq: 1,
+      history: [],
+      birthFloor: 77n,
+    });
+  });
+
+  test("of a parent, it is one later, inherits the birth floor, and remembers its ancestors, newest first", () => {
+    const parent = versionOf({
+      vid: vidOf(3),
+      seq: 3,
+      history: [vidOf(2), vidOf(1)],
+      birthFloor: 5n,
+    });
+    expect(childOf(parent, 77n, content)).toEqual({
+      ...content,
+      seq: 4,
+      history: [vidOf(3), vidOf(2), vidOf(1)],
+      birthFloor: 5n,
+    });
+  });
+
+  test("it remembers no more than the last ancestors", () => {
+    let current: Version | null = null;
+    for (let n = 1; n <= 2 * HISTORY_LENGTH; n++) {
+      current = childOf(current, 9n, { ...content, vid: vidOf(n) });
+      const ancestors = Array.from({ length: n - 1 }, (_, i) => vidOf(n - 1 - i));
+      expect(current.seq).toBe(n);
+      expect(current.history).toEqual(ancestors.slice(0, HISTORY_LENGTH));
+      expect(current.birthFloor).toBe(9n);
+    }
+  });
+});
+
+test("what is gone: nothing, and a tombstone", () => {
+  expect(isGone(null)).toBe(true);
+  expect(isGone(childOf(null, 0n, tombstone(vidOf(1))))).toBe(true);
+  expect(isGone(versionOf({ vid: vidOf(1) }))).toBe(false);
+});
+
+describe("in bytes", () => {
+  test("versions and accepted ones read as they were written", () => {
+    forAll([any.version], (version) =>
+      expect(decode(versionCodec, encode(versionCodec, version))).toEqual(version),
+    );
+    forAll([any.accepted], (accepted) =>
+      expect(decode(acceptedCodec, encode(acceptedCodec, accepted))).toEqual(accepted),
+    );
+  });
+
+  test("registers read as they were written", () => {
+    forAll([any.register], (register) =>
+      expect(decode(registerCodec, encode(registerCodec, register))).toEqual(register),
+    );
+  });
+
+  test("a value that is accepted and committed at one ballot is there once", () => {
+    forAll([any.accepted, any.version], (acc, other) => {
+      const prom = acc.ballot;
+      const lengthOf = (register: Parameters<typeof registerCodec.write>[1]): number =>
+        encode(registerCodec, register).length;
+      const alone = lengthOf({ prom, acc, com: null });
+      expect(lengthOf({ prom, acc, com: acc })).toBe(alone - 1);
+      if (acc.ballot === 0n) return;
+      const com = { ballot: acc.ballot - 1n, version: other };
+      const both = lengthOf({ prom, acc, com });
+      expect(both).toBe(alone + encode(acceptedCodec, com).length);
+    });
+  });
+
+  test("the layout of a register", () => {
+    const one = versionOf({
+      vid: "11".repeat(16),
+      seq: 2,
+      history: ["22".repeat(16)],
+      birthFloor: 3n,
+    });
+    const body = new Uint8Array([0xab]);
+    const version = { ...one, pieces: 4, needed: 3, copies: 2, x: 0x102, size: 10, body };
+    const acc = { ballot: (1n << 64n) | 5n, version };
+    const written = encode(registerCodec, { prom: (2n << 64n) | 7n, acc, com: acc }).toHex();
+    expect(written).toBe(
+      [
+        "00000000000000020000000000000007", // prom
+        "01", // acc is there
+        "00000000000000010000000000000005", // its ballot
+        "11111111111111111111111111111111", // vid
+        "0000000000000002", // seq
+        "0000000122222222222222222222222222222222", // history
+        "00000000000000000000000000000003", // birthFloor
+        "00040302", // deleted, pieces, needed, copies
+        "0102", // x
+        "000000000000000a", // size
+        "00000001ab", // body
+        "01", // com is the same
+      ].join(""),
+    );
+  });
+
+  test("a longer history than there may be is refused", () => {
+    const history = Array.from({ length: HISTORY_LENGTH + 1 }, (_, n) => vidOf(n));
+    expect(() => encode(versionCodec, versionOf({ vid: vidOf(1), history }))).toThrow("bug");
+    const raw = encode(versionCodec, versionOf({ vid: vidOf(1), history: history.slice(1) }));
+    raw[16 + 8 + 3] = HISTORY_LENGTH + 1;
+    errorOf("protocol", () => decode(versionCodec, raw));
+  });
+});

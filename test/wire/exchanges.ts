@@ -1,0 +1,135 @@
+/** For every message the requests and the replies that there may be. */
+import fc from "fast-check";
+import { INLINE_BYTES, NAME_BYTES, SERVERS_MAX } from "../../src/limits.ts";
+import {
+  type Address,
+  type Config,
+  type EntryState,
+  type Held,
+  type InlinePiece,
+  type Kind,
+  type ListEntry,
+  type ReplyOf,
+  type RequestOf,
+} from "../../src/wire/messages.ts";
+import * as any from "../arbitraries.ts";
+
+const name = fc.oneof(
+  any.textUpTo(40),
+  fc.constantFrom("", "a/b", "ü".repeat(NAME_BYTES / 2), "c".repeat(NAME_BYTES)),
+);
+const id = any.hexOf(16);
+const to: fc.Arbitrary<Address> = fc.record({ cluster: id, epoch: any.u32, sid: id });
+const pieces = fc.array(any.u8, { maxLength: 64 });
+const root = any.bytesOf(32);
+const { vid, ballot, accepted, register, version } = any;
+/** Mostly a few bytes, now and then as many as make a field that is not copied. */
+const data = fc.oneof(any.bytesUpTo(80), any.bytesOf(4095), any.bytesOf(5000));
+
+const held: fc.Arbitrary<Held> = fc.record({ vid, pieces, age: any.u32 });
+const inline: fc.Arbitrary<InlinePiece> = fc.record({
+  piece: any.u8,
+  root,
+  data: fc.oneof(any.bytesUpTo(80), any.bytesOf(INLINE_BYTES)),
+});
+const entryState: fc.Arbitrary<EntryState> = fc.record({
+  ballot,
+  vid,
+  deleted: fc.boolean(),
+  pieces: any.u8,
+  needed: any.u8,
+  copies: any.u8,
+  x: any.u16,
+  size: any.u53,
+  held: pieces,
+});
+const entry: fc.Arbitrary<ListEntry> = fc.record({
+  name,
+  damaged: fc.boolean(),
+  others: fc.boolean(),
+  acc: fc.option(entryState),
+  com: fc.option(entryState),
+});
+
+const nothing = fc.constant({});
+const ok = fc.record({ ok: fc.boolean() });
+
+type Exchanges = {
+  [K in Kind]: {
+    readonly request: fc.Arbitrary<RequestOf<K>>;
+    readonly reply: fc.Arbitrary<ReplyOf<K>>;
+  };
+};
+
+export const EXCHANGES: Exchanges = {
+  hello: {
+    request: fc.record({ magic: any.u32, version: any.u16, user: any.textUpTo(255) }),
+    reply: fc.record({
+      version: any.u16,
+      release: any.textUpTo(64),
+      sid: id,
+      cluster: fc.option(id),
+      slots: any.u8,
+      epoch: any.u32,
+      floor: ballot,
+      config: register,
+    }),
+  },
+  init: { request: fc.record({ sid: id, cluster: id, slots: any.u8 }), reply: nothing },
+  read: {
+    request: fc.record({ to, name }),
+    reply: fc.record({ floor: ballot, register, held: fc.array(held, { maxLength: 6 }) }),
+  },
+  upload: {
+    request: fc.record({
+      to,
+      name,
+      vid,
+      piece: any.u8,
+      size: any.u53,
+      offset: any.u53,
+      root: fc.option(root),
+      data,
+    }),
+    reply: nothing,
+  },
+  prepare: {
+    request: fc.record({ to, name, ballot, vid, inline: fc.array(inline, { maxLength: 3 }) }),
+    reply: fc.record({ ok: fc.boolean(), floor: ballot, register, held: pieces }),
+  },
+  accept: {
+    request: fc.record({ to, name, ballot, version }),
+    reply: fc.record({ ok: fc.boolean(), prom: ballot }),
+  },
+  commit: {
+    request: fc.record({ to, name, accepted, sync: fc.boolean() }),
+    reply: fc.record({ ignored: fc.boolean() }),
+  },
+  forget: { request: fc.record({ to, name, ballot }), reply: ok },
+  collect: { request: fc.record({ to, name, vid, ballot }), reply: ok },
+  drop: { request: fc.record({ to, name, vid, piece: any.u8 }), reply: ok },
+  fetch: {
+    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    reply: fc.record({ data }),
+  },
+  list: {
+    request: fc.record({ to, after: name, prefix: name, limit: any.u16, everything: fc.boolean() }),
+    reply: fc.record({
+      complete: fc.boolean(),
+      entries: fc.array(entry, { maxLength: 6 }),
+      done: fc.boolean(),
+    }),
+  },
+  sums: {
+    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    reply: fc.record({ data }),
+  },
+};
+
+export const KINDS = Object.keys(EXCHANGES) as Kind[];
+
+export const config: fc.Arbitrary<Config> = fc.record({
+  format: any.u8,
+  epoch: any.u32,
+  slots: fc.array(fc.option(id), { maxLength: SERVERS_MAX }),
+});

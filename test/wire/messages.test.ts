@@ -1,0 +1,146 @@
+import { describe, expect, test } from "bun:test";
+import { type Codec, decode, encode } from "../../src/bytes.ts";
+import {
+  CHUNK_BYTES,
+  FRAME_BYTES,
+  HELLO_FRAME_BYTES,
+  HISTORY_LENGTH,
+  INLINE_BYTES,
+  LIST_PAGE_BYTES,
+  MANIFEST_BYTES,
+  NAME_BYTES,
+  PIECES_MAX,
+  VIDS_PER_NAME_MAX,
+} from "../../src/limits.ts";
+import { configCodec, kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { forAll } from "../property.ts";
+import { errorOf } from "../thrown.ts";
+import { config, EXCHANGES, KINDS } from "./exchanges.ts";
+
+/** The codec of either side of a message, its type forgotten. */
+const codecOf = (kind: Kind, side: "request" | "reply"): Codec<unknown> =>
+  MESSAGES[kind][side] as Codec<unknown>;
+
+describe.each(KINDS)("%s", (kind) => {
+  test.each(["request", "reply"] as const)("its %s reads as it was written", (side) => {
+    const codec = codecOf(kind, side);
+    forAll(
+      [EXCHANGES[kind][side]],
+      (value) => {
+        const body = encode(codec, value);
+        expect(decode(codec, body)).toEqual(value as never);
+        errorOf("protocol", () => decode(codec, Buffer.concat([body, new Uint8Array(1)])));
+        if (body.length > 0) errorOf("protocol", () => decode(codec, body.subarray(0, -1)));
+      },
+      60,
+    );
+  });
+});
+
+test("the configuration of a cluster reads as it was written", () => {
+  forAll([config], (value) =>
+    expect(decode(configCodec, encode(configCodec, value))).toEqual(value),
+  );
+});
+
+test("the numbers of the messages are what they always were", () => {
+  expect(Object.fromEntries(KINDS.map((kind) => [kind, MESSAGES[kind].number]))).toEqual({
+    hello: 1,
+    init: 2,
+    read: 3,
+    upload: 4,
+    prepare: 5,
+    accept: 6,
+    commit: 7,
+    forget: 8,
+    collect: 9,
+    drop: 10,
+    fetch: 11,
+    list: 12,
+    sums: 13,
+  });
+  expect(Object.keys(MESSAGES)).toEqual(KINDS);
+});
+
+test("a number leads to its message, any other to none", () => {
+  for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
+  for (const number of [0, 14, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+});
+
+describe("the largest messages fit into a frame", () => {
+  const to = { cluster: vidOf(1), epoch: 1, sid: vidOf(2) };
+  const name = "c".repeat(NAME_BYTES);
+  const root = new Uint8Array(32);
+  const history = Array.from({ length: HISTORY_LENGTH }, (_, n) => vidOf(n));
+  const version = versionOf({ vid: vidOf(1), history, body: new Uint8Array(MANIFEST_BYTES) });
+  const acc = { ballot: 2n, version };
+  const register = { prom: 2n, acc, com: { ballot: 1n, version } };
+  const pieces = Array.from({ length: PIECES_MAX }, (_, n) => n);
+  const sizeOf = <T>(codec: Codec<T>, value: T): number => 9 + encode(codec, value).length;
+
+  test("a chunk of a piece, up and down", () => {
+    const data = new Uint8Array(CHUNK_BYTES);
+    const chunk = { to, name, vid: vidOf(1), piece: 1, size: 1, offset: 0, root, data };
+    expect(sizeOf(MESSAGES.upload.request, chunk)).toBeLessThanOrEqual(FRAME_BYTES);
+    expect(sizeOf(MESSAGES.fetch.reply, { data })).toBeLessThanOrEqual(FRAME_BYTES);
+  });
+
+  test("all that a server knows of a name", () => {
+    const held = history.map((vid) => ({ vid, pieces, age: 1 }));
+    const most = Array.from({ length: VIDS_PER_NAME_MAX }, (_, n) => held[n % held.length]!);
+    const reply = { floor: 1n, register, held: most };
+    expect(sizeOf(MESSAGES.read.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
+  });
+
+  test("the small pieces that one server may be sent when half of the largest cluster is down", () => {
+    const inline = pieces
+      .slice(0, 16)
+      .map((piece) => ({ piece, root, data: new Uint8Array(INLINE_BYTES) }));
+    const request = { to, name, ballot: 1n, vid: vidOf(1), inline };
+    expect(sizeOf(MESSAGES.prepare.request, request)).toBeLessThanOrEqual(FRAME_BYTES);
+  });
+
+  test("a page of the longest names, each counted as the server counts it", () => {
+    const long = "\uFFFF".repeat(341);
+    const state = {
+      ballot: 1n,
+      vid: vidOf(1),
+      deleted: false,
+      pieces: 64,
+      needed: 64,
+      copies: 2,
+      x: 1,
+      size: 1,
+      held: pieces,
+    };
+    const entry = { name: long, damaged: false, others: false, acc: state, com: state };
+    const count = Math.floor(LIST_PAGE_BYTES / (2 * long.length + 256));
+    const entries = Array.from({ length: count }, () => entry);
+    const reply = { complete: true, entries, done: false };
+    expect(sizeOf(MESSAGES.list.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
+  });
+
+  test("a greeting with the configuration of the largest cluster is one small frame", () => {
+    const sid = vidOf(3);
+    const slots = Array.from({ length: 30 }, () => sid);
+    const body = encode(configCodec, { format: 1, epoch: 1, slots });
+    const one = versionOf({ vid: vidOf(1), history, body });
+    const config = {
+      prom: 2n,
+      acc: { ballot: 2n, version: one },
+      com: { ballot: 1n, version: one },
+    };
+    const greeting = {
+      version: 1,
+      release: "1.0.0",
+      sid,
+      cluster: sid,
+      slots: 30,
+      epoch: 1,
+      floor: 0n,
+      config,
+    };
+    expect(sizeOf(MESSAGES.hello.reply, greeting)).toBeLessThanOrEqual(HELLO_FRAME_BYTES);
+  });
+});
