@@ -16,6 +16,10 @@ interface Completed {
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 const STORED_NAMES = new Set(["get", "list", "stat"]);
 
+/** The command that prints the stored names that begin so. */
+const listNames = (prefix: string): string =>
+  `dfs-tool list -q -- ${prefix} 2>/dev/null | sed 's/ [[]incomplete]$//'`;
+
 export const completionCommand = defineCommand({
   meta: { description: "Print a script that completes commands in bash, zsh or fish" },
   args: {
@@ -44,9 +48,12 @@ async function completedCommands(): Promise<Completed[]> {
     const { meta, args } = (await load()) as { meta: { description: string }; args: ArgsDef };
     const flags = Object.entries(args)
       .filter(([, { type }]) => type !== "positional")
-      .map(([flag, { type, default: isOn, description = "" }]) => {
-        const long = type === "boolean" && isOn === true ? `no-${flag}` : flag;
-        return { long, about: description, takesValue: type !== "boolean" };
+      .map(([flag, def]) => {
+        const takesValue = def.type !== "boolean";
+        // What is on by default can only be switched off.
+        const isOn = def.type === "boolean" && def.default === true;
+        const about = (isOn ? def.negativeDescription : def.description) ?? "";
+        return { long: isOn ? `no-${flag}` : flag, about, takesValue };
       });
     out.push({ name, about: meta.description, flags, takesNames: STORED_NAMES.has(name) });
   }
@@ -75,13 +82,11 @@ ${cases.join("\n")}
   esac
   case "$command" in
     ${names.join("|")})
-      local IFS=$'\\n'
-      COMPREPLY=($(dfs-tool list -q -- "$word" 2>/dev/null))
+      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(${listNames('"$word"')})
       ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
   esac
 }
-complete -o filenames -F _dfs_tool dfs-tool dfc`;
+complete -o default -o filenames -F _dfs_tool dfs-tool dfc`;
 }
 
 /** Text inside single quotes of zsh, in a place where ":" and "[" mean something. */
@@ -102,7 +107,7 @@ function zshScript(commands: readonly Completed[]): string {
 #   source <(dfs-tool completion zsh)
 _dfs_tool_names() {
   local -a names
-  names=("\${(@f)$(dfs-tool list -q -- "$PREFIX" 2>/dev/null)}")
+  names=(\${(f)"$(${listNames('"$PREFIX"')})"})
   compadd -a names
 }
 _dfs_tool() {
@@ -134,7 +139,7 @@ function fishScript(commands: readonly Completed[]): string {
       `complete -c dfs-tool -f -n __fish_use_subcommand -a ${name} -d '${fishText(about)}'`,
       ...(takesNames
         ? [
-            `complete -c dfs-tool -f ${inCommand} -a '(dfs-tool list -q -- (commandline -ct) 2>/dev/null)'`,
+            `complete -c dfs-tool -f ${inCommand} -a '(${fishText(listNames("(commandline -ct)"))})'`,
           ]
         : []),
       ...flags.map(

@@ -14,7 +14,7 @@ export const commonFlags = {
     type: "boolean",
     default: true,
     description: "Show a progress bar on a terminal",
-    negativeDescription: "Show none",
+    negativeDescription: "Show no progress bar",
   },
 } as const satisfies ArgsDef;
 

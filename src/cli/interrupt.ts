@@ -7,8 +7,8 @@ let end: (status: number) => void = () => {};
 let onSignal: ((signal: NodeJS.Signals) => void) | null = null;
 const undos = new Set<() => void>();
 
-/** Signals that end a command, and the exit status that says so. */
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+/** Signals that end a command, and the exit status that says so. (To handle SIGHUP would undo what nohup does.) */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** From now on a signal undoes what is registered and ends the process through `exit`. */
 export function watchSignals(exit: (status: number) => void): void {

@@ -11,16 +11,21 @@ type Command = Awaited<Extract<SubCommandsDef[string], Promise<unknown>>>;
 const HELP = new Set(["--help", "-h"]);
 const VERBOSE = new Set(["--verbose", "-v"]);
 
-/** A command returns its exit status; nothing means 0. `called` is what the user typed for it: "dfs-tool put". */
+/**
+ * A command returns its exit status; nothing means 0. `called` is what the user typed for it, as "dfs-tool put"; null where
+ * there is no help text to point to.
+ */
 export async function invoke(
   command: Command,
-  called: string,
+  called: string | null,
   args: readonly string[],
 ): Promise<number> {
   const flags = args.includes("--") ? args.slice(0, args.indexOf("--")) : args;
   try {
     const isHelp = flags.some((arg) => HELP.has(arg));
-    const status = isHelp ? await print(await helpOf(command, called)) : await run(command, args);
+    const status = isHelp
+      ? await print(await helpOf(command, called ?? "dfs-tool"))
+      : await run(command, args);
     await flush();
     return typeof status === "number" ? status : 0;
   } catch (error) {
@@ -47,11 +52,11 @@ export async function helpOf(command: Command, called: string): Promise<string> 
 /** Says what went wrong, on one line, and returns the exit status for it. */
 export function report(
   error: unknown,
-  { called, isVerbose = false }: { called?: string; isVerbose?: boolean } = {},
+  { called = null, isVerbose = false }: { called?: string | null; isVerbose?: boolean } = {},
 ): number {
   const { code, message } = asDfsError(error);
   sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);
-  if (called !== undefined && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
+  if (called !== null && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
   const isBug = error instanceof Error && !isDfsError(error);
   if (isBug && (isVerbose || process.env.DFS_DEBUG)) writeError(`${error.stack}\n`);
   return exitStatus(code);

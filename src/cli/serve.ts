@@ -4,6 +4,7 @@ import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
 import { BLOCK_BYTES, INLINE_BYTES, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
+import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
 import { RELEASE } from "./release.ts";
@@ -40,6 +41,8 @@ export const serveCommand = defineCommand({
       default: String(INLINE_BYTES),
       description: "Keep pieces up to this size in the catalog",
     },
+    quiet: { ...commonFlags.quiet, description: "Print errors and warnings only" },
+    verbose: commonFlags.verbose,
   },
   async run({ args }) {
     const options: ServeOptions = {
@@ -52,7 +55,7 @@ export const serveCommand = defineCommand({
       release: RELEASE,
     };
     checkHost(args.host, args.insecure);
-    return serveUntilEnd(options);
+    return serveUntilEnd(options, args);
   },
 });
 
@@ -77,7 +80,7 @@ function checkHost(host: string, insecure: boolean | undefined): void {
 const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 
 /** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
-async function serveUntilEnd(options: ServeOptions): Promise<number> {
+async function serveUntilEnd(options: ServeOptions, flags: CommonFlags): Promise<number> {
   const { folder, host } = options;
   const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: bunDisk };
   const end = Promise.withResolvers<number>();
@@ -90,7 +93,10 @@ async function serveUntilEnd(options: ServeOptions): Promise<number> {
   takeSignals(() => signal.resolve());
   const server = await serve(ports, options, die);
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
-  writeError(`dfs-tool serve: ${folder} on ${address} (server id ${server.sid.slice(0, 8)})\n`);
+  const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
+  if (!flags.quiet) say(`on ${address} (server id ${server.sid.slice(0, 8)})`);
   void signal.promise.then(() => server.stop()).then(() => end.resolve(0), end.reject);
-  return end.promise;
+  const status = await end.promise;
+  if (flags.verbose) say("stopped");
+  return status;
 }

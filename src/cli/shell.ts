@@ -75,25 +75,24 @@ function runVerb(
       throw new DfsError("usage", `write it so: ${form}`);
     }
   };
-  const called = "dfs-tool shell";
   const [first = "", second] = words;
   switch (verb.toUpperCase()) {
     case "LIST": {
       check("LIST [dir]", 0, 1);
       const prefixes = words.map((dir) => dir.replace(/\/*$/, "/"));
-      return invoke(listCommand, called, [...flags, "--", ...prefixes]);
+      return invoke(listCommand, null, [...flags, "--", ...prefixes]);
     }
     case "GET":
       check("GET name [name...]", 1, Infinity);
-      return invoke(getCommand, called, [...flags, "--", ...words]);
+      return invoke(getCommand, null, [...flags, "--", ...words]);
     case "PUT": {
       check("PUT file [dir/]", 1, 2);
       const to = second === undefined ? [] : [`--to=${second}`];
-      return invoke(putCommand, called, [...flags, ...to, "--", first]);
+      return invoke(putCommand, null, [...flags, ...to, "--", first]);
     }
     case "MKDIR":
       check("MKDIR dir", 1, 1);
-      return invoke(mkdirCommand, called, [...flags, "--", first]);
+      return invoke(mkdirCommand, null, [...flags, "--", first]);
     default: {
       const near = hint(verb.toUpperCase(), VERBS);
       throw new DfsError("usage", `${verb} is none of ${VERBS.join(", ")}${near}`);

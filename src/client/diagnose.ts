@@ -76,7 +76,10 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, y: nu
     const to = atHome.filter((slot) => told.has(slot) && !from.includes(slot));
     if (from.length === 0) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
-    const slots = from.filter((slot) => !atHome.includes(slot));
+    const bad = [...told].flatMap(([slot, { held }]) =>
+      isBad(held, version.vid, piece) ? [slot] : [],
+    );
+    const slots = [...from, ...bad].filter((slot) => !atHome.includes(slot));
     // While a home is away the copy in its stead stays.
     if (slots.length > 0 && atHome.every((slot) => told.has(slot)))
       away.push({ piece, homes: atHome, slots });
@@ -86,6 +89,9 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, y: nu
 
 const holds = (held: readonly Held[], vid: Vid, piece: number): boolean =>
   held.some((one) => one.vid === vid && one.pieces.includes(piece));
+
+const isBad = (held: readonly Held[], vid: Vid, piece: number): boolean =>
+  held.some((one) => one.vid === vid && one.bad.includes(piece));
 
 function orphansAmong(all: readonly Told[], orphanAge: number): Vid[] {
   const known = new Set(

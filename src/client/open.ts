@@ -88,7 +88,8 @@ async function join(
       await initServer(server, clusterId, known.slots.length);
   let cluster = clusterOf(ports, servers, greeted, clusterId, known, options);
   const agreed = await agreedConfig(cluster, greeted);
-  if (agreed && !sameSlots(agreed, known))
+  if (agreed === "none") return initialise(ports, servers, greeted, clusterId, options);
+  if (agreed !== "unknown" && !sameSlots(agreed, known))
     cluster = clusterOf(ports, servers, greeted, clusterId, agreed, options);
   return bindNew(ports, servers, greeted, cluster, options);
 }
@@ -136,14 +137,17 @@ function newestConfig(greeted: readonly Greeted[]): Config | null {
   return newest && configIn(newest);
 }
 
-/** The configuration that is certainly current; null when too few of its servers answer to tell. */
-async function agreedConfig(cluster: Cluster, greeted: readonly Greeted[]): Promise<Config | null> {
+/** The configuration that is certainly current; "none": the first one was never chosen; "unknown": too few answer to tell. */
+async function agreedConfig(
+  cluster: Cluster,
+  greeted: readonly Greeted[],
+): Promise<Config | "none" | "unknown"> {
   const members = greeted.filter(({ greeting }) => cluster.config.slots.includes(greeting.sid));
   const decision = decide(cluster.quorum, acceptedConfigs(members));
-  if (decision.is === "current") return decision.current && configIn(decision.current);
-  if (decision.is === "tooFew") return null;
-  const settled = await settle(cluster, CONFIG_NAME);
-  return settled === "failed" || settled === null ? null : configIn(settled);
+  if (decision.is === "tooFew") return "unknown";
+  const current = decision.is === "current" ? decision.current : await settle(cluster, CONFIG_NAME);
+  if (current === "failed") return "unknown";
+  return current ? configIn(current) : "none";
 }
 
 const sameSlots = (a: Config, b: Config): boolean => a.slots.join() === b.slots.join();

@@ -100,6 +100,8 @@ export async function repairName(
     for (let round = 0; round < REPAIR_ROUNDS; round++) {
       const { is, current, replies } = await readName(cluster, name);
       if (is !== "current") return { ...sum, problem: "too few servers answer" };
+      // The configuration of a cluster is never given up.
+      if (name === "" && current === null) return sum;
       const found = diagnose(current, replies, cluster.size, options.orphanAge);
       const planned = forecast(cluster, found, current, replies);
       sum = { ...sum, lost: found.lost.map((piece) => piece + 1) };

@@ -41,10 +41,10 @@ export class Uploads {
       if (root) await this.#store.pieces.received(upload, { space, name, vid, piece }, size, root);
     });
     const forget = (): boolean => this.#open.get(key) === incoming && this.#open.delete(key);
-    if (root) void incoming.tail.then(forget, forget);
-    incoming.tail.catch(() => {
-      if (forget()) void abort(incoming);
-    });
+    incoming.tail.then(
+      () => root && forget(),
+      () => forget() && void abort(incoming),
+    );
     return incoming.tail;
   }
 

@@ -46,6 +46,14 @@ export interface PieceRow {
 
 const SUM_BYTES = 8;
 
+/** What is held of one version. */
+export interface HeldVersion {
+  readonly vid: Vid;
+  readonly pieces: number[];
+  readonly bad: number[];
+  created: number;
+}
+
 export class Catalog {
   readonly #db: Database;
   readonly #group: GroupCommit;
@@ -94,8 +102,11 @@ export class Catalog {
     this.#piecesOfVid = db.query<{ piece: number }, [string]>(
       "SELECT piece FROM piece WHERE vid = ? AND bad = 0 AND trashed IS NULL ORDER BY piece",
     );
-    this.#piecesOfName = db.query<{ vid: Vid; piece: number; created: number }, [string, string]>(
-      "SELECT vid, piece, created FROM piece WHERE space = ? AND name = ? AND bad = 0 AND trashed IS NULL ORDER BY vid, piece",
+    this.#piecesOfName = db.query<
+      Pick<PieceRow, "vid" | "piece" | "bad" | "created">,
+      [string, string]
+    >(
+      "SELECT vid, piece, bad, created FROM piece WHERE space = ? AND name = ? AND trashed IS NULL ORDER BY vid, piece",
     );
     this.#inspect();
     this.#floor = this.#readFloor();
@@ -200,16 +211,14 @@ export class Catalog {
     return this.#piecesOfVid.all(vid).map((row) => row.piece);
   }
 
-  /** The good pieces of all versions of a name that are not in the trash, and when the last of each came. */
-  piecesOfName(space: string, name: string): { vid: Vid; pieces: number[]; created: number }[] {
-    const held: { vid: Vid; pieces: number[]; created: number }[] = [];
-    for (const { vid, piece, created } of this.#piecesOfName.all(space, name)) {
-      const last = held.at(-1);
-      if (last?.vid !== vid) held.push({ vid, pieces: [piece], created });
-      else {
-        last.pieces.push(piece);
-        last.created = Math.max(last.created, created);
-      }
+  /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
+  piecesOfName(space: string, name: string): HeldVersion[] {
+    const held: HeldVersion[] = [];
+    for (const { vid, piece, bad, created } of this.#piecesOfName.all(space, name)) {
+      if (held.at(-1)?.vid !== vid) held.push({ vid, pieces: [], bad: [], created });
+      const last = held.at(-1) as HeldVersion;
+      (bad ? last.bad : last.pieces).push(piece);
+      last.created = Math.max(last.created, created);
     }
     return held;
   }

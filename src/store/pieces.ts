@@ -10,7 +10,7 @@ import type { Vid } from "../version.ts";
 import type { Catalog, PieceRow } from "./catalog.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
 import type { Layout } from "./recover.ts";
-import { Upload } from "./upload.ts";
+import { orDie, Upload } from "./upload.ts";
 
 /** Whose piece it is, and which. */
 export interface PieceId {
@@ -32,9 +32,17 @@ export class PieceStore {
   readonly #disk: Disk;
   readonly #layout: Layout;
   readonly #catalog: Catalog;
+  readonly #die: (error: DfsError) => void;
   #temporaries = 0;
 
-  constructor(ports: { clock: Clock; disk: Disk }, layout: Layout, catalog: Catalog) {
+  /** `die` is called when the disk fails so that nothing may be answered any more. */
+  constructor(
+    ports: { clock: Clock; disk: Disk },
+    layout: Layout,
+    catalog: Catalog,
+    die: (error: DfsError) => void,
+  ) {
+    this.#die = die;
     this.#clock = ports.clock;
     this.#disk = ports.disk;
     this.#layout = layout;
@@ -45,7 +53,7 @@ export class PieceStore {
   async receive(id: PieceId, bytes: number): Promise<Upload> {
     await this.reserve(bytes);
     const temporary = `${this.#layout.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
-    return Upload.begin(this.#disk, temporary, { ...id, bytes });
+    return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.#die);
   }
 
   /** Ends a piece: durable, named, known to the catalog. */
@@ -54,14 +62,21 @@ export class PieceStore {
     const folder = this.#layout.folderOf(vid);
     if (!this.#layout.folders.has(folder)) {
       await this.#disk.makeFolder(folder);
-      await this.#disk.syncFolder(this.#layout.pieces);
+      await orDie(this.#disk.syncFolder(this.#layout.pieces), this.#die);
       this.#layout.folders.add(folder);
     }
-    await upload.finish(root, this.#layout.pathOf(vid, piece));
-    await this.#disk.syncFolder(folder);
+    const path = this.#layout.pathOf(vid, piece);
+    await upload.finish(root, path);
+    await orDie(this.#disk.syncFolder(folder), this.#die);
     // The file is the truth: should this row be lost, the next start adopts the file.
     const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
-    await this.#catalog.write(false, () => this.#catalog.putPiece(row));
+    try {
+      await this.#catalog.write(false, () => this.#catalog.putPiece(row));
+    } catch (error) {
+      // A file that the catalog has no room for would be nobody's.
+      if (!this.#catalog.piece(vid, piece)) await this.#disk.remove(path);
+      throw error;
+    }
   }
 
   /** A small piece as a file. */

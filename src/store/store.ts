@@ -30,10 +30,11 @@ export interface StoreOptions {
   readonly trashGraceMs: number;
 }
 
-/** The good pieces held of one version, and the seconds since the last of them came. */
+/** The pieces held of one version, those found damaged apart, and the seconds since the last of them came. */
 export interface Held {
   readonly vid: Vid;
   readonly pieces: number[];
+  readonly bad: number[];
   readonly age: number;
 }
 
@@ -75,12 +76,13 @@ export class Store {
     layout: Layout,
     sid: string,
     catalog: Catalog,
+    die: (error: DfsError) => void,
   ) {
     this.sid = sid;
     this.#ports = ports;
     this.#options = options;
     this.#catalog = catalog;
-    this.pieces = new PieceStore(ports, layout, catalog);
+    this.pieces = new PieceStore(ports, layout, catalog, die);
     this.#membership = membershipIn(catalog);
   }
 
@@ -98,7 +100,7 @@ export class Store {
     const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
     const sid = await openIdentity(ports, layout, catalog, format);
     await recoverPieces(ports.disk, layout, catalog);
-    return new Store(ports, options, layout, sid, catalog);
+    return new Store(ports, options, layout, sid, catalog, die);
   }
 
   /** null: it is blank. */
@@ -148,12 +150,12 @@ export class Store {
     return this.#catalog.isDamaged;
   }
 
-  /** The good pieces of all versions of a name. */
+  /** The pieces of all versions of a name. */
   heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
     const held = this.#catalog.piecesOfName(space, name).slice(0, VIDS_PER_NAME_MAX);
-    return held.map(({ vid, pieces, created }) => ({ vid, pieces, age: ageOf(created) }));
+    return held.map(({ created, ...rest }) => ({ ...rest, age: ageOf(created) }));
   }
 
   /** The good pieces of a version. */

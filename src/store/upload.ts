@@ -1,6 +1,6 @@
 /** One piece on its way into a file: bytes to a temporary file, checksums as they pass, durable before it has its name. */
 import { concat } from "../bytes.ts";
-import { assert, DfsError } from "../errors.ts";
+import { asDfsError, assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sumsOf } from "../file/checksum.ts";
 import type { Disk, OpenFile } from "../io/ports.ts";
 import { BLOCK_BYTES, SYNC_EVERY_BYTES } from "../limits.ts";
@@ -12,6 +12,7 @@ export class Upload {
   readonly #what: Omit<PieceFooter, "root">;
   readonly #sums: Uint8Array[] = [];
   readonly #file: OpenFile;
+  readonly #die: (error: DfsError) => void;
   #written = 0;
   #synced = 0;
 
@@ -20,20 +21,23 @@ export class Upload {
     temporary: string,
     what: Omit<PieceFooter, "root">,
     file: OpenFile,
+    die: (error: DfsError) => void,
   ) {
+    this.#die = die;
     this.#disk = disk;
     this.#temporary = temporary;
     this.#what = what;
     this.#file = file;
   }
 
-  /** Begins a piece in a new file at `temporary`. */
+  /** Begins a piece in a new file at `temporary`; `die` is called when a sync fails. */
   static async begin(
     disk: Disk,
     temporary: string,
     what: Omit<PieceFooter, "root">,
+    die: (error: DfsError) => void,
   ): Promise<Upload> {
-    return new Upload(disk, temporary, what, await disk.open(temporary, "create"));
+    return new Upload(disk, temporary, what, await disk.open(temporary, "create"), die);
   }
 
   /** Takes the bytes at `offset`, which must be where the last ones ended; throws DfsError("protocol", "noRoom"). */
@@ -51,7 +55,7 @@ export class Upload {
     // The disk starts early, and the last sync has little left to do.
     if (ends - this.#synced >= SYNC_EVERY_BYTES) {
       this.#synced = ends;
-      await this.#file.sync();
+      await orDie(this.#file.sync(), this.#die);
     }
   }
 
@@ -63,7 +67,7 @@ export class Upload {
     if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     await this.#file.write(tailOf({ ...this.#what, root }, table), bytes);
-    await this.#file.sync();
+    await orDie(this.#file.sync(), this.#die);
     await this.#file.close();
     await this.#disk.rename(this.#temporary, path);
   }
@@ -72,5 +76,15 @@ export class Upload {
   async abort(): Promise<void> {
     await this.#file.close().catch(() => {});
     await this.#disk.remove(this.#temporary);
+  }
+}
+
+/** After a sync that failed nobody knows what is durable, and a second one would lie: the server must end. */
+export async function orDie(sync: Promise<void>, die: (error: DfsError) => void): Promise<void> {
+  try {
+    await sync;
+  } catch (error) {
+    if (!isDfsError(error, "noRoom")) die(asDfsError(error));
+    throw error;
   }
 }

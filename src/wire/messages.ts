@@ -42,10 +42,12 @@ const root = fixed(32);
 const piece = u8;
 const pieceList = list(piece, PIECES_MAX);
 
-/** The pieces of one version that a server holds and has not found bad. */
+/** The pieces of one version that a server holds. */
 const heldCodec = struct({
   vid: vidCodec,
   pieces: pieceList,
+  /** Pieces that were found damaged: their bytes are worth nothing, and still there. */
+  bad: pieceList,
   /** Seconds since the last of them came, by the server's own clock. */
   age: u32,
 });

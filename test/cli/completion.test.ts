@@ -15,14 +15,15 @@ test.each([["bash"], ["zsh"], ["fish"]])("the completion for %s parses", async (
   for (const word of ["serve", "list", "no-progress", "insecure"]) expect(out).toContain(word);
 });
 
-test("bash completes commands, flags and files with it", async () => {
+test("bash completes commands, flags and stored names with it", async () => {
   const { out } = await run(["completion", "bash"]);
   const completed = (...words: string[]): string[] => {
     const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}`;
-    const script = `${out}\n${ask}; _dfs_tool; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const stub = "dfs-tool() { printf '%s\\n' 'a b' 'c* [incomplete]'; }";
+    const script = `${out}\n${stub}; ${ask}; _dfs_tool; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return Bun.spawnSync(["bash", "-c", script]).stdout.toString().trim().split("\n");
   };
   expect(completed("dfs-tool", "s")).toEqual(["serve", "stat", "shell"]);
   expect(completed("dfs-tool", "put", "--to")).toEqual(["--to"]);
-  expect(completed("dfs-tool", "put", "/etc/pass")).toContain("/etc/passwd");
+  expect(completed("dfs-tool", "get", "")).toEqual(["a b", "c*"]);
 });

@@ -23,7 +23,8 @@ export class SimServer {
   readonly #onCommit: (server: SimServer) => void;
   disk: SimDisk;
   machine: Machine | null = null;
-  #disks = 0;
+  /** Counts the disks that it has had. */
+  disks = 0;
   #lives = 0;
   /** A start that failed for good, such as of a folder that is damaged. */
   refused: string | null = null;
@@ -79,7 +80,7 @@ export class SimServer {
   /** The disk is replaced by an empty one. */
   wipe(): void {
     this.kill(true);
-    this.disk = new SimDisk(this.#world, `${this.name} ${++this.#disks}`);
+    this.disk = new SimDisk(this.#world, `${this.name} ${++this.disks}`);
   }
 
   /** Tells of every transaction, so that checkers can look at what it did. */

@@ -2,6 +2,7 @@
 import type { SimCluster, SimServer } from "./cluster.ts";
 import { slotsOf } from "./quiet.ts";
 import type { Rng } from "./random.ts";
+import { CALM as FAIR } from "./weather.ts";
 import { ENDLESS_BYTES } from "./volume.ts";
 
 /** Chances of each fault in one step of about `stepMs`. */
@@ -163,6 +164,7 @@ export class Faults {
 
   /** Ends all that is wrong; what was spoilt stays so. */
   heal(): void {
+    this.#cluster.net.weather = FAIR;
     this.#cluster.net.healAll();
     for (const server of this.#cluster.servers) {
       server.disk.capacityBytes = ENDLESS_BYTES;

@@ -162,8 +162,11 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
   const drawn = run.rng.between(3, OPERATIONS_MAX);
   try {
     run.storm(options.operations ?? drawn);
-    run.faults.heal();
-    run.pass(5000);
+    // A server that was just failing may need to be started once more.
+    for (let i = 0; i < 3; i++) {
+      run.faults.heal();
+      run.pass(2000);
+    }
     checkCalm(run);
   } catch (error) {
     wrong =

@@ -97,9 +97,10 @@ export class Invariants {
     if (!database || !hasTables(database)) return;
     const rows = readRows(database);
     const floor = floorOf(database);
-    const known = this.#floors.get(server.name) ?? 0n;
+    const disk = `${server.name} ${server.disks}`;
+    const known = this.#floors.get(disk) ?? 0n;
     if (floor < known) throw new Violation(`${server.name}: its floor fell`);
-    this.#floors.set(server.name, floor);
+    this.#floors.set(disk, floor);
     const before = this.#before.get(server.name) ?? new Map<string, Register>();
     const now = new Map<string, Register>();
     for (const [key, register] of rows) {

@@ -27,7 +27,7 @@ const linkOf = (a: string, b: string): string => (a < b ? `${a}|${b}` : `${b}|${
 const portKey = (machine: string, port: number): string => `${machine}:${port}`;
 
 export class SimNet {
-  readonly weather: Weather;
+  weather: Weather;
   /** How often a frozen machine's backlog is full, so that it does not even connect. */
   backlogFullChance = 0.1;
   readonly #world: World;

@@ -172,6 +172,7 @@ describe("an error", () => {
     login: 10,
     integrity: 11,
     interrupted: 12,
+    open: 13,
     protocol: 20,
     down: 21,
     identity: 22,

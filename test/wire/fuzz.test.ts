@@ -3,7 +3,7 @@
  * FUZZ_SECONDS=n goes on for so long, with inputs of its own each time; DFS_SEED=n begins elsewhere. A failure prints the input.
  */
 import { expect, test } from "bun:test";
-import { type Codec, concat, decode, encode } from "../../src/bytes.ts";
+import { type Codec, concat, decode, encode, u32 } from "../../src/bytes.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { errorFrame, errorOf, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";
 import { configCodec, MESSAGES } from "../../src/wire/messages.ts";
@@ -73,14 +73,20 @@ const crop = (bytes: Uint8Array, roll: Dice): Uint8Array => {
   return bytes.subarray(at, at + 1 + roll(8));
 };
 
-/** One to three frames, damaged once to four times; mostly in the first bytes, where the lengths are. */
+/** One frame whose length is right and whose body is damaged; or up to three, damaged anywhere. */
 function input(roll: Dice): Uint8Array {
-  let bytes = concat(Array.from({ length: 1 + roll(3) }, () => FRAMES[roll(FRAMES.length)]!));
+  const isBody = roll(2) === 0;
+  const frames = Array.from(
+    { length: isBody ? 1 : 1 + roll(3) },
+    () => FRAMES[roll(FRAMES.length)]!,
+  );
+  let bytes = concat(frames).subarray(isBody ? 9 : 0);
   for (let times = 1 + roll(4); times > 0 && bytes.length > 0; times--) {
+    // Mostly in the first bytes: there are the lengths.
     const split = roll(2) === 0 ? bytes.length : Math.min(bytes.length, 64);
     bytes = concat([damage(bytes.subarray(0, split), roll), bytes.subarray(split)]);
   }
-  return bytes;
+  return isBody ? concat([encode(u32, 5 + bytes.length), frames[0]!.subarray(4, 9), bytes]) : bytes;
 }
 
 /** Only DfsError("protocol") may be thrown here; returns whether it was. */

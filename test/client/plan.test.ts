@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { balance } from "../../src/client/plan.ts";
+import { homes } from "../../src/file/placement.ts";
+import { forAll } from "../property.ts";
+
+/** How many pieces the busiest server serves. */
+function busiest(chosen: readonly (number | null)[]): number {
+  const loads = new Map<number, number>();
+  for (const slot of chosen) if (slot !== null) loads.set(slot, (loads.get(slot) ?? 0) + 1);
+  return Math.max(0, ...loads.values());
+}
+
+/** The least that the busiest server can serve: every choice is tried. */
+function leastBusiest(
+  holders: readonly (readonly number[])[],
+  chosen: (number | null)[] = [],
+): number {
+  if (chosen.length === holders.length) return busiest(chosen);
+  const options: (number | null)[] = [...(holders[chosen.length] ?? [])];
+  if (options.length === 0) options.push(null);
+  return Math.min(...options.map((slot) => leastBusiest(holders, [...chosen, slot])));
+}
+
+describe("balance", () => {
+  test("gives each piece one of its holders, and null where there is none", () => {
+    expect(balance([])).toEqual([]);
+    expect(balance([[]])).toEqual([null]);
+    expect(balance([[3], [], [5]])).toEqual([3, null, 5]);
+  });
+
+  test("moves a piece over when another one has no choice", () => {
+    expect(balance([[0, 1], [0]])).toEqual([1, 0]);
+    expect(balance([[0, 1], [1, 2], [0]])).toEqual([1, 2, 0]);
+  });
+
+  test("any holders: the busiest server serves as few as can be", () => {
+    const holders = fc.array(fc.uniqueArray(fc.nat(4), { maxLength: 4 }), { maxLength: 6 });
+    forAll(
+      [holders],
+      (all) => {
+        const chosen = balance(all);
+        expect(chosen.length).toBe(all.length);
+        for (const [piece, slot] of chosen.entries())
+          expect(slot === null ? all[piece]?.length === 0 : all[piece]?.includes(slot)).toBe(true);
+        expect(busiest(chosen)).toBe(leastBusiest(all));
+      },
+      1500,
+    );
+  });
+
+  test.each([2, 3, 4, 5, 10, 30])("of %d servers all serve one piece, whatever x", (y) => {
+    for (let x = 0; x < y; x++) {
+      const holders = Array.from({ length: y }, (_, piece) => homes(x, piece, y, 2));
+      expect(busiest(balance(holders))).toBe(1);
+      // With one server down its neighbours share its pieces: none serves more than two.
+      const without = holders.map((slots) => slots.filter((slot) => slot !== 0));
+      expect(busiest(balance(without))).toBe(2);
+    }
+  });
+});

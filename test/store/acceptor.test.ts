@@ -1,0 +1,222 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  absentRow,
+  accept,
+  commit,
+  mayCollect,
+  mayForget,
+  prepare,
+} from "../../src/store/acceptor.ts";
+import type { Accepted, Ballot, Register, Version } from "../../src/version.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { forAll } from "../property.ts";
+
+const file = (n: number, history: number[] = []): Version =>
+  versionOf({ vid: vidOf(n), history: history.map(vidOf) });
+const tombstone = (n: number): Version => ({ ...file(n), deleted: true });
+const at = (ballot: Ballot, version: Version): Accepted => ({ ballot, version });
+const row = (prom: Ballot, acc: Accepted | null, com: Accepted | null): Register => ({
+  prom,
+  acc,
+  com,
+});
+
+describe("PREPARE", () => {
+  const held = row(5n, at(3n, file(1)), at(3n, file(1)));
+
+  test.each([
+    ["a ballot above the promise", held, 6n, true],
+    ["the promised ballot again, before it was accepted", held, 5n, true],
+    ["the promised ballot, already accepted", row(5n, at(5n, file(1)), null), 5n, false],
+    ["a ballot below the promise", held, 4n, false],
+    ["a ballot that was accepted, below the promise", held, 3n, false],
+    ["on nothing, above the floor", absentRow(2n), 3n, true],
+    ["on nothing, at the floor", absentRow(2n), 2n, true],
+    ["on nothing, below the floor", absentRow(2n), 1n, false],
+  ])("%s", (_, old, ballot, granted) => {
+    expect(prepare(old, ballot)).toEqual(granted ? { ...old, prom: ballot } : null);
+  });
+});
+
+describe("ACCEPT", () => {
+  const held = row(5n, at(3n, file(1)), at(3n, file(1)));
+
+  test.each([
+    ["at the promise", held, 5n, true],
+    ["above the promise", held, 9n, true],
+    ["below the promise", held, 4n, false],
+    ["on nothing, at the floor", absentRow(2n), 2n, true],
+    ["on nothing, below the floor", absentRow(2n), 1n, false],
+  ])("%s", (_, old, ballot, taken) => {
+    const version = file(7);
+    const expected = taken ? { ...old, prom: ballot, acc: { ballot, version } } : null;
+    expect(accept(old, ballot, version)).toEqual(expected);
+  });
+
+  test("again is done already, even when more was promised since", () => {
+    const once = accept(held, 6n, file(7))!;
+    expect(accept(once, 6n, file(7))).toBe(once);
+    const promised = prepare(once, 8n)!;
+    expect(accept(promised, 6n, file(7))).toBe(promised);
+  });
+});
+
+describe("COMMIT", () => {
+  test("raises the accepted value and the promise to at least itself", () => {
+    const done = { row: row(4n, at(4n, file(2)), at(4n, file(2))), trash: [] };
+    expect(commit(absentRow(0n), 0n, at(4n, file(2)))).toEqual(done);
+    expect(commit(row(3n, at(1n, file(1)), null), 0n, at(4n, file(2)))).toEqual(done);
+  });
+
+  test("leaves a later accepted value and a higher promise", () => {
+    const later = row(9n, at(6n, file(3)), null);
+    const done = commit(later, 0n, at(4n, file(2)));
+    expect(done).toEqual({ row: row(9n, at(6n, file(3)), at(4n, file(2))), trash: [] });
+  });
+
+  test("that is not newer changes nothing", () => {
+    const held = row(5n, at(5n, file(2)), at(5n, file(2)));
+    expect(commit(held, 0n, at(5n, file(2)))).toBeNull();
+    expect(commit(held, 0n, at(4n, file(1)))).toBeNull();
+  });
+
+  test("of a name that was forgotten is ignored up to the floor, and counts above it", () => {
+    expect(commit(absentRow(7n), 7n, at(6n, file(1)))).toBe("ignored");
+    expect(commit(absentRow(7n), 7n, at(7n, file(1)))).toBe("ignored");
+    expect(commit(absentRow(7n), 7n, at(8n, file(1)))).not.toBe("ignored");
+  });
+
+  test("below the floor counts where there is a row", () => {
+    expect(commit(row(9n, at(3n, file(1)), null), 7n, at(3n, file(1)))).not.toBe("ignored");
+    expect(commit(row(9n, null, null), 7n, at(3n, file(1)))).toBe("ignored");
+  });
+
+  test("throws away the pieces of the old value, and of all its ancestors", () => {
+    const old = row(3n, at(3n, file(3)), at(3n, file(3)));
+    const done = commit(old, 0n, at(5n, file(5, [4, 3, 2])));
+    expect(done).toMatchObject({ trash: [3, 4, 3, 2].map(vidOf) });
+  });
+
+  test("keeps the pieces of what it commits, and of what is accepted", () => {
+    const pending = row(9n, at(9n, file(4)), at(3n, file(3)));
+    expect(commit(pending, 0n, at(5n, file(5, [4, 3])))).toMatchObject({
+      trash: [3, 3].map(vidOf),
+    });
+    // The same version, accepted anew by somebody who finished it.
+    const same = row(3n, at(3n, file(3)), at(3n, file(3)));
+    expect(commit(same, 0n, at(5n, file(3, [2])))).toMatchObject({ trash: [vidOf(2)] });
+  });
+});
+
+describe("FORGET", () => {
+  const gone = at(5n, tombstone(1));
+  test.each([
+    ["exactly this tombstone", row(5n, gone, gone), 5n, true],
+    ["this tombstone under a higher promise", row(9n, gone, gone), 5n, true],
+    ["a tombstone at another ballot", row(5n, gone, gone), 4n, false],
+    ["a tombstone that is not committed", row(5n, gone, null), 5n, false],
+    ["a tombstone committed at a lower ballot", row(6n, at(6n, tombstone(1)), gone), 6n, false],
+    ["a tombstone under a later value", row(6n, at(6n, file(2)), gone), 5n, false],
+    ["a file", row(5n, at(5n, file(1)), at(5n, file(1))), 5n, false],
+    ["a promise alone", row(5n, null, null), 5n, true],
+    ["a promise alone, whatever the ballot", row(5n, null, null), 1n, true],
+    ["nothing", absentRow(0n), 5n, true],
+  ])("%s", (_, old, ballot, allowed) => {
+    expect(mayForget(old, ballot)).toBe(allowed);
+  });
+});
+
+describe("COLLECT", () => {
+  const held = row(5n, at(5n, file(2)), at(3n, file(1)));
+  test.each([
+    ["an orphan, at exactly the promise", 5n, 9, true],
+    ["an orphan, below the promise", 4n, 9, false],
+    ["an orphan, above the promise", 6n, 9, false],
+    ["what is accepted", 5n, 2, false],
+    ["what is committed", 5n, 1, false],
+  ])("%s", (_, ballot, vid, allowed) => {
+    expect(mayCollect(held, ballot, vidOf(vid))).toBe(allowed);
+  });
+});
+
+describe("whatever comes, in whatever order", () => {
+  interface Message {
+    readonly kind: "prepare" | "accept" | "commit" | "forget";
+    readonly ballot: Ballot;
+    readonly vid: number;
+    readonly history: number[];
+    readonly deleted: boolean;
+  }
+  const message: fc.Arbitrary<Message> = fc.record({
+    kind: fc.constantFrom("prepare", "accept", "commit", "forget"),
+    ballot: fc.bigInt({ min: 0n, max: 12n }),
+    vid: fc.nat(5),
+    history: fc.array(fc.nat(5), { maxLength: 4 }),
+    deleted: fc.boolean(),
+  });
+  interface Server {
+    row: Register;
+    floor: Ballot;
+  }
+
+  /** Applies a message as a server does, and checks what must hold of this one step. */
+  function step(server: Server, { kind, ballot, vid, history, deleted }: Message): Server {
+    const { row: old, floor } = server;
+    const version = { ...file(vid, history), deleted };
+    switch (kind) {
+      case "prepare": {
+        const next = prepare(old, ballot);
+        expect(next !== null).toBe(
+          ballot > old.prom || (ballot === old.prom && old.acc?.ballot !== ballot),
+        );
+        return { row: next ?? old, floor };
+      }
+      case "accept": {
+        const next = accept(old, ballot, version);
+        if (next === null) expect(ballot < old.prom && old.acc?.ballot !== ballot).toBe(true);
+        else expect(accept(next, ballot, version)).toEqual(next);
+        return { row: next ?? old, floor };
+      }
+      case "commit": {
+        const done = commit(old, floor, { ballot, version });
+        if (done === null || done === "ignored") return server;
+        expect(done.row.com).toEqual({ ballot, version });
+        for (const kept of [version.vid, done.row.acc?.version.vid])
+          expect(done.trash as (string | undefined)[]).not.toContain(kept);
+        expect(commit(done.row, floor, { ballot, version })).toBeNull();
+        return { row: done.row, floor };
+      }
+      case "forget": {
+        if (!mayForget(old, ballot)) return server;
+        const isTombstone = old.com?.ballot === ballot && old.com.version.deleted;
+        expect(isTombstone || (old.acc === null && old.com === null)).toBe(true);
+        const raised = old.prom > floor ? old.prom : floor;
+        return { row: absentRow(raised), floor: raised };
+      }
+    }
+  }
+
+  test("no promise ever falls, and committed <= accepted <= promised, floor <= promised", () => {
+    forAll(
+      [fc.array(message, { maxLength: 30, size: "large" }), fc.bigInt({ min: 0n, max: 3n })],
+      (messages, floor) => {
+        let server: Server = { row: absentRow(floor), floor };
+        for (const one of messages) {
+          const before = server;
+          server = step(server, one);
+          const { prom, acc, com } = server.row;
+          expect(prom >= before.row.prom && server.floor >= before.floor).toBe(true);
+          expect(prom >= server.floor).toBe(true);
+          expect(acc === null || acc.ballot <= prom).toBe(true);
+          expect(com === null || (acc !== null && com.ballot <= acc.ballot)).toBe(true);
+          if (server.floor === before.floor) {
+            expect((acc?.ballot ?? 0n) >= (before.row.acc?.ballot ?? 0n)).toBe(true);
+            expect((com?.ballot ?? 0n) >= (before.row.com?.ballot ?? 0n)).toBe(true);
+          }
+        }
+      },
+      2000,
+    );
+  });
+});
