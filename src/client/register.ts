@@ -163,7 +163,7 @@ async function acceptAndCommit(
     await sendCommit(cluster, name, { ballot, version }, false);
     return "chosen";
   }
-  return replies.size < quorum.accept ? "tooFew" : "refused";
+  return yes(replies) < replies.size ? "refused" : "tooFew";
 }
 
 /**

@@ -1,9 +1,12 @@
 /** A simulated cluster: real servers on simulated disks and a simulated network, and clients that come and go. */
+import type { Database } from "bun:sqlite";
+import { decode } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
 import type { ClientPorts } from "../../src/client/cluster.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import type { Disk } from "../../src/io/ports.ts";
 import { serve } from "../../src/server/serve.ts";
+import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
@@ -26,6 +29,11 @@ export class SimServer {
   /** Counts the disks that it has had. */
   disks = 0;
   #lives = 0;
+  /** Rows written by the transaction at hand, in order. */
+  readonly written: [key: string, row: Register][] = [];
+  readonly #seen = new WeakSet<object>();
+  /** Has this life come to serve? */
+  isServing = false;
   /** A start that failed for good, such as of a folder that is damaged. */
   refused: string | null = null;
 
@@ -61,7 +69,12 @@ export class SimServer {
       release: "sim",
     };
     const die = (): void => this.#world.kill(machine);
-    serve(ports, options, die).catch((error: unknown) => {
+    this.isServing = false;
+    const serving = serve(ports, options, die).then(() => {
+      this.isServing = true;
+      this.#onCommit(this);
+    });
+    serving.catch((error: unknown) => {
       if (!(error instanceof DfsError))
         this.#world.after(0, null, "bug", () => {
           throw error;
@@ -83,21 +96,42 @@ export class SimServer {
     this.disk = new SimDisk(this.#world, `${this.name} ${++this.disks}`);
   }
 
-  /** Tells of every transaction, so that checkers can look at what it did. */
+  /** Tells of every transaction and of each row it wrote, so that checkers can look at what it did. */
   #watched(disk: Disk): Disk {
     return {
       ...disk,
       database: (path) => {
         const database = disk.database(path);
-        const run = database.run.bind(database);
-        database.run = (sql: string) => {
-          const changes = run(sql);
-          if (sql === "COMMIT") this.#onCommit(this);
-          return changes;
-        };
+        this.#watch(database);
         return database;
       },
     };
+  }
+
+  #watch(database: Database): void {
+    const { run, query } = {
+      run: database.run.bind(database),
+      query: database.query.bind(database),
+    };
+    database.run = (sql: string) => {
+      if (sql.startsWith("BEGIN") || sql === "ROLLBACK") this.written.length = 0;
+      const changes = run(sql);
+      if (sql === "COMMIT") this.#onCommit(this);
+      return changes;
+    };
+    database.query = ((sql: string) => {
+      const statement = query(sql);
+      if (!sql.startsWith("INSERT OR REPLACE INTO register") || this.#seen.has(statement))
+        return statement;
+      this.#seen.add(statement);
+      const write = statement.run.bind(statement);
+      statement.run = (...values) => {
+        const [space, name, row] = values as unknown as [string, string, Uint8Array];
+        this.written.push([`${space}/${name}`, decode(registerCodec, new Uint8Array(row))]);
+        return write(...values);
+      };
+      return statement;
+    }) as typeof database.query;
   }
 }
 

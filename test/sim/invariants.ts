@@ -15,12 +15,6 @@ import { CATALOG, type SimServer } from "./cluster.ts";
 
 export class Violation extends Error {}
 
-interface Row {
-  readonly space: string;
-  readonly name: string;
-  readonly row: Uint8Array;
-}
-
 /** All that was ever chosen for one name. */
 class Chain {
   readonly #votes = new Map<string, Set<string>>();
@@ -80,7 +74,8 @@ class Chain {
 export class Invariants {
   readonly #needed: number;
   readonly #chains = new Map<string, Chain>();
-  readonly #before = new Map<string, Map<string, Register>>();
+  /** Each server's rows as far as they were written in this life. */
+  readonly #rows = new Map<string, Map<string, Register>>();
   readonly #floors = new Map<string, Ballot>();
   /** What each server holds, "vid.piece". */
   readonly #held = new Map<string, Set<string>>();
@@ -95,24 +90,34 @@ export class Invariants {
   afterCommit(server: SimServer): void {
     const database = server.disk.openDatabase(CATALOG);
     if (!database || !hasTables(database)) return;
-    const rows = readRows(database);
     const floor = floorOf(database);
     const disk = `${server.name} ${server.disks}`;
     const known = this.#floors.get(disk) ?? 0n;
     if (floor < known) throw new Violation(`${server.name}: its floor fell`);
     this.#floors.set(disk, floor);
-    const before = this.#before.get(server.name) ?? new Map<string, Register>();
-    const now = new Map<string, Register>();
-    for (const [key, register] of rows) {
-      now.set(key, register);
-      this.#checkRow(server.name, key, register, before.get(key), floor);
+    const rows = this.#rows.get(server.name) ?? this.#firstLook(server.name, database, floor);
+    this.#rows.set(server.name, rows);
+    for (const [key, row] of server.written.splice(0)) {
+      this.#checkRow(server.name, key, row, rows.get(key), floor);
+      rows.set(key, row);
     }
-    for (const [key, { prom }] of before)
-      if (!now.has(key) && floor < prom)
-        throw new Violation(`${server.name}: it forgot a promise for ${key}`);
-    this.#before.set(server.name, now);
+    const left = new Set(keysIn(database));
+    for (const [key, { prom }] of rows) {
+      if (left.has(key)) continue;
+      if (floor < prom) throw new Violation(`${server.name}: it forgot a promise for ${key}`);
+      rows.delete(key);
+    }
+    // While a server starts it does not know its pieces yet.
+    if (!server.isServing) return;
     this.#held.set(server.name, piecesIn(database));
     this.#checkCopies();
+  }
+
+  /** A server that starts may hold what it never acknowledged: from now on that counts too. */
+  #firstLook(server: string, database: Database, floor: Ballot): Map<string, Register> {
+    const rows = new Map(rowsIn(database));
+    for (const [key, row] of rows) this.#checkRow(server, key, row, undefined, floor);
+    return rows;
   }
 
   /** The newest chosen version of each name has all its copies. */
@@ -133,7 +138,8 @@ export class Invariants {
 
   /** A crash may take back what was not durable: from then on the rows as they are count. */
   afterCrash(server: SimServer): void {
-    this.#before.delete(server.name);
+    this.#rows.delete(server.name);
+    server.written.length = 0;
   }
 
   #checkRow(
@@ -180,10 +186,22 @@ export class Invariants {
 export const hasTables = (database: Database): boolean =>
   database.query("SELECT 1 FROM sqlite_master WHERE name = 'piece'").get() !== null;
 
-function readRows(database: Database): [string, Register][] {
-  const rows = database.query<Row, []>("SELECT space, name, row FROM register").all();
-  return rows.map(({ space, name, row }) => [`${space}/${name}`, decode(registerCodec, row)]);
+interface Line {
+  readonly key: string;
+  readonly row: Uint8Array;
 }
+
+const rowsIn = (database: Database): [string, Register][] =>
+  database
+    .query<Line, []>("SELECT space || '/' || name AS key, row FROM register")
+    .all()
+    .map(({ key, row }) => [key, decode(registerCodec, row)]);
+
+const keysIn = (database: Database): string[] =>
+  database
+    .query<Pick<Line, "key">, []>("SELECT space || '/' || name AS key FROM register")
+    .all()
+    .map(({ key }) => key);
 
 function floorOf(database: Database): Ballot {
   const fact = database

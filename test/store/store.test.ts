@@ -1,0 +1,275 @@
+/** A server's registers on the real disk: what each message does, and that it is there after a restart. */
+import { describe, expect, test } from "bun:test";
+import type { Store } from "../../src/store/store.ts";
+import { type Accepted, type Ballot, childOf, tombstone, type Version } from "../../src/version.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { rejectionOf } from "../thrown.ts";
+import { heldOf, inFolder, pattern, smallPiece, SPACE } from "./folder.ts";
+
+const version = (n: number, some: Partial<Version> = {}): Version =>
+  versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
+const at = (ballot: Ballot, value: Version): Accepted => ({ ballot, version: value });
+const inline = (n: number) => [
+  smallPiece(vidOf(n), 0, pattern(100, n)),
+  smallPiece(vidOf(n), 1, pattern(99, n)),
+];
+
+/** One whole put to this one server. */
+async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
+  const n = Number(`0x${value.vid}`);
+  expect(await store.prepare(SPACE, name, ballot, value.vid, inline(n))).toMatchObject({
+    ok: true,
+  });
+  expect(await store.accept(SPACE, name, ballot, value)).toEqual({ ok: true, prom: ballot });
+  expect(await store.commit(SPACE, name, at(ballot, value), false)).toEqual({ ignored: false });
+}
+
+describe("a register", () => {
+  test("is absent at first", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const register = { prom: 0n, acc: null, com: null };
+      expect(store.read(SPACE, "a")).toEqual({ floor: 0n, register, held: [] });
+    }));
+
+  test("goes through a put, and is the same after a restart", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const one = at(5n, version(1));
+      expect(await store.prepare(SPACE, "a", 5n, vidOf(1), inline(1))).toEqual({
+        ok: true,
+        floor: 0n,
+        register: { prom: 5n, acc: null, com: null },
+        held: [0, 1],
+      });
+      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(await store.accept(SPACE, "a", 5n, one.version)).toEqual({ ok: true, prom: 5n });
+      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: one, com: null });
+      expect(await store.commit(SPACE, "a", one, true)).toEqual({ ignored: false });
+      const after = { prom: 5n, acc: one, com: one };
+      expect(store.read(SPACE, "a").register).toEqual(after);
+      const again = await folder.reopen();
+      expect(again.read(SPACE, "a").register).toEqual(after);
+      expect(heldOf(again, vidOf(1))).toEqual([0, 1]);
+      expect(again.sid).toBe(store.sid);
+    }));
+
+  test("refuses lower ballots, and says which it has promised", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await store.prepare(SPACE, "a", 5n, vidOf(1), []);
+      expect(await store.prepare(SPACE, "a", 4n, vidOf(2), inline(2))).toEqual({
+        ok: false,
+        floor: 0n,
+        register: { prom: 5n, acc: null, com: null },
+        held: [],
+      });
+      expect(heldOf(store, vidOf(2))).toEqual([]);
+      expect(await store.accept(SPACE, "a", 4n, version(2))).toEqual({ ok: false, prom: 5n });
+      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
+    }));
+
+  test("is one of its space and its name", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      expect(store.read(SPACE, "A").register.com).toBeNull();
+      expect(store.read("", "a").register.com).toBeNull();
+      expect(store.read("u:Alice", "a").register.com).toBeNull();
+    }));
+
+  test("many at once are all answered", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const names = Array.from({ length: 200 }, (_, n) => `n${n}`);
+      await Promise.all(names.map((name, n) => put(store, name, 5n, version(n + 1))));
+      for (const [n, name] of names.entries())
+        expect(store.read(SPACE, name).register.com?.version.vid).toBe(vidOf(n + 1));
+    }));
+
+  test("a small piece that is not what its root says is refused, and nothing is promised", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
+      await rejectionOf("protocol", store.prepare(SPACE, "a", 5n, vidOf(1), [wrong]));
+      expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 0n }, held: [] });
+    }));
+});
+
+describe("COMMIT", () => {
+  test("throws away the pieces of the old version and of its ancestors, and no others", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "b", 5n, version(7));
+      await put(store, "a", 5n, version(1));
+      // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
+      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
+      await store.prepare(SPACE, "a", 7n, vidOf(3), inline(3));
+      await put(store, "a", 8n, version(4, { seq: 3, history: [vidOf(2), vidOf(1)] }));
+      expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
+      expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
+    }));
+
+  test("of a late one, after the name was forgotten, is ignored", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const gone = childOf(version(1), 0n, tombstone(vidOf(2)));
+      await put(store, "a", 5n, version(1));
+      await put(store, "a", 6n, gone);
+      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      expect(store.floor).toBe(6n);
+      expect(await store.commit(SPACE, "a", at(5n, version(1)), true)).toEqual({ ignored: true });
+      expect(await store.commit(SPACE, "a", at(6n, gone), true)).toEqual({ ignored: true });
+      const absent = { prom: 6n, acc: null, com: null };
+      expect(store.read(SPACE, "a").register).toEqual(absent);
+      expect(store.read(SPACE, "any other").register).toEqual(absent);
+      const again = await folder.reopen();
+      expect(again.floor).toBe(6n);
+      expect(again.read(SPACE, "a").register).toEqual(absent);
+    }));
+});
+
+describe("FORGET", () => {
+  test("takes only the very tombstone, and leaves the promise as the floor", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
+      await put(store, "a", 6n, childOf(version(1), 0n, tombstone(vidOf(2))));
+      await store.prepare(SPACE, "a", 9n, vidOf(3), []);
+      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      expect(store.floor).toBe(9n);
+      // It never sinks.
+      await put(store, "b", 10n, { ...tombstone(vidOf(4)), seq: 1, history: [], birthFloor: 9n });
+      expect(await store.forget(SPACE, "b", 10n)).toEqual({ ok: true });
+      await store.forget(SPACE, "a", 6n);
+      expect(store.floor).toBe(10n);
+    }));
+});
+
+describe("COLLECT and DROP", () => {
+  test("an orphan goes behind the fence at exactly its ballot, and nothing that counts", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
+      expect(await store.collect(SPACE, "a", vidOf(2), 5n)).toEqual({ ok: false });
+      expect(await store.collect(SPACE, "a", vidOf(1), 6n)).toEqual({ ok: false });
+      expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
+      expect(await store.collect(SPACE, "a", vidOf(2), 6n)).toEqual({ ok: true });
+      expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
+    }));
+
+  // BUG: pieces are found by their version alone, so that the fence of one name lets the pieces of another go.
+  test("the fence of one name is none for the pieces of another", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      await put(store, "b", 6n, version(2));
+      await store.collect(SPACE, "b", vidOf(1), 6n);
+      await store.collect("u:Mallory", "b", vidOf(1), 0n);
+      await store.commit(SPACE, "b", at(7n, version(3, { history: [vidOf(2), vidOf(1)] })), true);
+      expect(heldOf(store, vidOf(1))).toEqual([0, 1]);
+    }));
+
+  test("a piece is dropped where it does not belong, if its version is the current one", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
+      expect(await store.drop(SPACE, "a", vidOf(1), 0, () => false)).toEqual({ ok: false });
+      expect(await store.drop(SPACE, "a", vidOf(2), 0, () => true)).toEqual({ ok: false });
+      expect(await store.drop(SPACE, "a", vidOf(1), 0, ({ vid }) => vid === vidOf(1))).toEqual({
+        ok: true,
+      });
+      expect([1, 2].map((n) => heldOf(store, vidOf(n)))).toEqual([[1], [0, 1]]);
+    }));
+
+  // BUG: a small piece in the trash counts as one that is here, so it is not stored; but neither is it held.
+  test("a piece that was dropped may come again", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "a", 5n, version(1));
+      await store.drop(SPACE, "a", vidOf(1), 0, () => true);
+      const { held } = await store.prepare(SPACE, "a", 6n, vidOf(1), inline(1));
+      expect(held).toEqual([0, 1]);
+    }));
+});
+
+describe("READ", () => {
+  // BUG: of more versions than a reply has room for, those with the smallest ids are told, not those that count.
+  test("tells the pieces of what is current, however many orphans there are", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const current = versionOf({ vid: "f".repeat(32), pieces: 1, needed: 1 });
+      await store.prepare(SPACE, "a", 5n, current.vid, [smallPiece(current.vid, 0, pattern(9))]);
+      await store.commit(SPACE, "a", at(5n, current), true);
+      const orphans = Array.from({ length: 300 }, (_, n) => n + 1);
+      await Promise.all(
+        orphans.map((n) =>
+          store.prepare(SPACE, "a", 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
+        ),
+      );
+      expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(256);
+      expect(heldOf(store, current.vid)).toEqual([0]);
+    }));
+});
+
+describe("LIST", () => {
+  test("goes through the names in the order of their bytes, from after one, and from one on", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const names = ["a", "a/b", "a/c", "b", "z", "ä", "\uFFFD", "😀"];
+      for (const name of names.toReversed()) await store.prepare(SPACE, name, 5n, vidOf(1), []);
+      await store.prepare("u:other", "aa", 5n, vidOf(1), []);
+      const page = (after: string, from: string, limit: number, everything = false) =>
+        store.page(SPACE, after, from, limit, everything).map(({ name }) => name);
+      expect(page("", "", 100)).toEqual(names);
+      expect(page("", "", 3)).toEqual(names.slice(0, 3));
+      expect(page("a/c", "", 100)).toEqual(names.slice(3));
+      expect(page("", "a/", 2)).toEqual(["a/b", "a/c"]);
+      expect(page("a/b", "a/", 2)).toEqual(["a/c", "b"]);
+      expect(page("", "", 100, true)).toEqual(names);
+    }));
+
+  test("tells of names that there are only pieces of when everything is asked for", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await put(store, "b", 5n, version(1));
+      await store.pieces.putFile(
+        { space: SPACE, name: "a", vid: vidOf(2), piece: 0 },
+        smallPiece(vidOf(2), 0, pattern(5)),
+      );
+      expect(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
+      const all = store.page(SPACE, "", "", 9, true);
+      expect(all.map(({ name }) => name)).toEqual(["a", "b"]);
+      expect(all[0]?.register).toEqual({ prom: 0n, acc: null, com: null });
+    }));
+});
+
+describe("joining a cluster", () => {
+  const [one, other] = ["1".repeat(32), "2".repeat(32)];
+
+  test("once, for ever; the same one again is no error", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      expect(store.membership).toBeNull();
+      await store.join(one, 4);
+      await store.join(one, 4);
+      await rejectionOf("identity", store.join(other, 4));
+      expect(store.membership).toEqual({ cluster: one, slots: 4, epoch: 1 });
+      const again = await folder.reopen();
+      expect(again.membership).toEqual({ cluster: one, slots: 4, epoch: 1 });
+      await rejectionOf("identity", again.join(other, 4));
+    }));
+
+  test("of two that ask at once one gets it", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const joined = await Promise.allSettled([store.join(one, 4), store.join(other, 4)]);
+      expect(joined.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+      expect(store.membership?.cluster).toBe(one);
+    }));
+});
