@@ -31,7 +31,7 @@ interface Case<T> {
 }
 /** Ties a codec to its values' type, and then forgets that type. */
 const one = <T>(name: string, codec: Codec<T>, values: fc.Arbitrary<T>): Case<unknown> =>
-  ({ name, codec, values }) as unknown as Case<unknown>;
+  ({ name, codec, values }) as Case<unknown>;
 
 const point = struct({ x: u16, name: text(40), tags: list(text(20), 5), rest: bytes(9000) });
 const points = fc.record({

@@ -28,7 +28,8 @@ export class SimServer {
   machine: Machine | null = null;
   /** Counts the disks that it has had. */
   disks = 0;
-  #lives = 0;
+  /** Counts the processes that it has had. */
+  lives = 0;
   /** Rows written by the transaction at hand, in order. */
   readonly written: [key: string, row: Register][] = [];
   readonly #seen = new WeakSet<object>();
@@ -55,7 +56,7 @@ export class SimServer {
     this.machine = machine;
     const ports = {
       clock: this.#world.clock(machine),
-      random: simRandom(this.#world.rng.fork(`${this.name} ${++this.#lives}`)),
+      random: simRandom(this.#world.rng.fork(`${this.name} ${++this.lives}`)),
       net: this.#net.of(machine),
       disk: this.#watched(this.disk.of(machine)),
     };
@@ -70,6 +71,7 @@ export class SimServer {
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;
+    this.written.length = 0;
     const serving = serve(ports, options, die).then(() => {
       this.isServing = true;
       this.#onCommit(this);

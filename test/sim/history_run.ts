@@ -129,8 +129,6 @@ class Run {
       this.until(() => tick.fire === null);
       this.faults.step(this.running.map(({ name }) => name));
       for (const client of this.running) if (this.faults.killsClient()) this.world.kill(client);
-      for (const server of this.cluster.servers)
-        if (!server.isUp) this.invariants.afterCrash(server);
       if (this.faults.spoilt) this.invariants.excused = 1;
       if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
     }

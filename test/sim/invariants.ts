@@ -95,8 +95,9 @@ export class Invariants {
     const known = this.#floors.get(disk) ?? 0n;
     if (floor < known) throw new Violation(`${server.name}: its floor fell`);
     this.#floors.set(disk, floor);
-    const rows = this.#rows.get(server.name) ?? this.#firstLook(server.name, database, floor);
-    this.#rows.set(server.name, rows);
+    const life = `${server.name} ${server.lives}`;
+    const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floor);
+    this.#rows.set(life, rows);
     for (const [key, row] of server.written.splice(0)) {
       this.#checkRow(server.name, key, row, rows.get(key), floor);
       rows.set(key, row);
@@ -134,12 +135,6 @@ export class Invariants {
           );
       }
     }
-  }
-
-  /** A crash may take back what was not durable: from then on the rows as they are count. */
-  afterCrash(server: SimServer): void {
-    this.#rows.delete(server.name);
-    server.written.length = 0;
   }
 
   #checkRow(

@@ -26,7 +26,7 @@ const { vid, ballot, accepted, register, version } = any;
 /** Mostly a few bytes, now and then as many as make a field that is not copied. */
 const data = fc.oneof(any.bytesUpTo(80), any.bytesOf(4095), any.bytesOf(5000));
 
-const held: fc.Arbitrary<Held> = fc.record({ vid, pieces, age: any.u32 });
+const held: fc.Arbitrary<Held> = fc.record({ vid, pieces, bad: pieces, age: any.u32 });
 const inline: fc.Arbitrary<InlinePiece> = fc.record({
   piece: any.u8,
   root,

@@ -35,8 +35,8 @@ const CODECS = KINDS.flatMap((kind) => [
 const FRAMES: Uint8Array[] = [
   ...KINDS.flatMap((kind) => {
     const { number, request, reply } = MESSAGES[kind];
-    const requests = samples(EXCHANGES[kind].request as never, 6) as unknown[];
-    const replies = samples(EXCHANGES[kind].reply as never, 6) as unknown[];
+    const requests = samples<unknown>(EXCHANGES[kind].request, 6);
+    const replies = samples<unknown>(EXCHANGES[kind].reply, 6);
     return [
       ...requests.map((value, id) => concat(frameOf(number, id, request as Codec<unknown>, value))),
       ...replies.map((value, id) => concat(frameOf(REPLY, id, reply as Codec<unknown>, value))),

@@ -19,8 +19,7 @@ import { errorOf } from "../thrown.ts";
 import { config, EXCHANGES, KINDS } from "./exchanges.ts";
 
 /** The codec of either side of a message, its type forgotten. */
-const codecOf = (kind: Kind, side: "request" | "reply"): Codec<unknown> =>
-  MESSAGES[kind][side] as Codec<unknown>;
+const codecOf = (kind: Kind, side: "request" | "reply"): Codec<unknown> => MESSAGES[kind][side];
 
 describe.each(KINDS)("%s", (kind) => {
   test.each(["request", "reply"] as const)("its %s reads as it was written", (side) => {
@@ -87,7 +86,7 @@ describe("the largest messages fit into a frame", () => {
   });
 
   test("all that a server knows of a name", () => {
-    const held = history.map((vid) => ({ vid, pieces, age: 1 }));
+    const held = history.map((vid) => ({ vid, pieces, bad: [], age: 1 }));
     const most = Array.from({ length: VIDS_PER_NAME_MAX }, (_, n) => held[n % held.length]!);
     const reply = { floor: 1n, register, held: most };
     expect(sizeOf(MESSAGES.read.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
