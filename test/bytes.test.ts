@@ -30,8 +30,11 @@ interface Case<T> {
   readonly values: fc.Arbitrary<T>;
 }
 /** Ties a codec to its values' type, and then forgets that type. */
-const one = <T>(name: string, codec: Codec<T>, values: fc.Arbitrary<T>): Case<unknown> =>
-  ({ name, codec, values }) as Case<unknown>;
+const one = <T>(name: string, codec: Codec<T>, values: fc.Arbitrary<T>): Case<unknown> => ({
+  name,
+  codec,
+  values,
+});
 
 const point = struct({ x: u16, name: text(40), tags: list(text(20), 5), rest: bytes(9000) });
 const points = fc.record({

@@ -14,8 +14,6 @@ import { simRandom } from "./random.ts";
 import type { World } from "./world.ts";
 
 const PORT = 10_001;
-const FOLDER = "/dfs";
-export const CATALOG = `${FOLDER}/catalog.sqlite`;
 export const TRASH_GRACE_MS = 600_000;
 
 /** One server's box: its disk outlives the processes that run on it. */
@@ -24,6 +22,8 @@ export class SimServer {
   readonly #world: World;
   readonly #net: SimNet;
   readonly #onCommit: (server: SimServer) => void;
+  readonly folder: string;
+  readonly catalog: string;
   disk: SimDisk;
   machine: Machine | null = null;
   /** Counts the disks that it has had. */
@@ -40,6 +40,8 @@ export class SimServer {
 
   constructor(world: World, net: SimNet, name: string, onCommit: (server: SimServer) => void) {
     this.name = name;
+    this.folder = `/${name}`;
+    this.catalog = `${this.folder}/catalog.sqlite`;
     this.#world = world;
     this.#net = net;
     this.#onCommit = onCommit;
@@ -61,8 +63,8 @@ export class SimServer {
       disk: this.#watched(this.disk.of(machine)),
     };
     const options = {
-      folder: FOLDER,
-      catalogFolder: FOLDER,
+      folder: this.folder,
+      catalogFolder: this.folder,
       inlineBytes: 16 * 1024,
       trashGraceMs: TRASH_GRACE_MS,
       host: "127.0.0.1",

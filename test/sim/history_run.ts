@@ -35,24 +35,38 @@ export interface History {
 const NAMES = ["a", "b/c"];
 const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
+/** How often put, putIf, rm, repair, list and get come, in histories of several kinds. */
+const MIXES: readonly (readonly number[])[] = [
+  [30, 12, 12, 10, 4, 32],
+  [50, 0, 10, 5, 0, 35],
+  [15, 45, 5, 5, 0, 30],
+  [20, 5, 30, 30, 0, 15],
+  [30, 0, 0, 40, 0, 30],
+];
 
 /** Draws what a client does next. */
-function drawOrder(rng: Rng, value: number, known: readonly number[]): Order {
+function drawOrder(
+  rng: Rng,
+  mix: readonly number[],
+  value: number,
+  known: readonly number[],
+): Order {
   const name = rng.chance(0.75) ? "a" : "b/c";
   const bytes = rng.chance(0.7)
     ? rng.between(20, 3000)
     : rng.chance(0.8)
       ? rng.between(40_000, 200_000)
       : rng.between(300_000, 2_000_000);
-  const dice = rng.fraction();
-  if (dice < 0.3) return { do: "put", name, value, bytes };
-  if (dice < 0.42) {
+  const dice = rng.fraction() * mix.reduce((a, b) => a + b, 0);
+  const at = (kind: number): boolean => dice < mix.slice(0, kind + 1).reduce((a, b) => a + b, 0);
+  if (at(0)) return { do: "put", name, value, bytes };
+  if (at(1)) {
     const expected = rng.chance(0.4) || known.length === 0 ? 0 : rng.pick(known.slice(-3));
     return { do: "putIf", name, value, bytes, expected };
   }
-  if (dice < 0.54) return { do: "rm", name };
-  if (dice < 0.64) return { do: "repair" };
-  if (dice < 0.68) return { do: "list" };
+  if (at(2)) return { do: "rm", name };
+  if (at(3)) return { do: "repair" };
+  if (at(4)) return { do: "list" };
   return { do: "get", name };
 }
 
@@ -116,13 +130,14 @@ class Run {
   /** The stormy part. */
   storm(operations: number): void {
     for (const server of this.cluster.servers) if (this.rng.chance(0.95)) server.start();
+    const mix = this.rng.pick(MIXES);
     let left = operations;
     let value = 0;
     const deadline = this.world.now + 400_000;
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
         left--;
-        this.begin(drawOrder(this.rng, ++value, this.recorder.knownValues));
+        this.begin(drawOrder(this.rng, mix, ++value, this.recorder.knownValues));
       }
       const until = this.world.now + this.rates.stepMs * this.rng.fraction() * 2;
       const tick = this.world.after(until - this.world.now, null, "step", () => {});

@@ -11,7 +11,7 @@ import {
   registerCodec,
   type Version,
 } from "../../src/version.ts";
-import { CATALOG, type SimServer } from "./cluster.ts";
+import type { SimServer } from "./cluster.ts";
 
 export class Violation extends Error {}
 
@@ -88,7 +88,7 @@ export class Invariants {
 
   /** Looks at one server after a transaction; throws a Violation. */
   afterCommit(server: SimServer): void {
-    const database = server.disk.openDatabase(CATALOG);
+    const database = server.disk.openDatabase(server.catalog);
     if (!database || !hasTables(database)) return;
     const floor = floorOf(database);
     const disk = `${server.name} ${server.disks}`;
@@ -117,7 +117,7 @@ export class Invariants {
   /** A server that starts may hold what it never acknowledged: from now on that counts too. */
   #firstLook(server: string, database: Database, floor: Ballot): Map<string, Register> {
     const rows = new Map(rowsIn(database));
-    for (const [key, row] of rows) this.#checkRow(server, key, row, undefined, floor);
+    for (const [key, row] of rows) this.#checkRow(server, key, row, row, floor);
     return rows;
   }
 

@@ -1,7 +1,7 @@
 /** What every server holds, in lines a person can read; for histories that went wrong. */
 import { decode } from "../../src/bytes.ts";
 import { type Accepted, type Ballot, registerCodec } from "../../src/version.ts";
-import { CATALOG, type SimCluster } from "./cluster.ts";
+import type { SimCluster } from "./cluster.ts";
 import { hasTables } from "./invariants.ts";
 
 const shortBallot = (ballot: Ballot): string =>
@@ -23,7 +23,7 @@ interface PieceLine {
 export function portrait(cluster: SimCluster): string[] {
   const lines: string[] = [];
   for (const server of cluster.servers) {
-    const database = server.disk.openDatabase(CATALOG);
+    const database = server.disk.openDatabase(server.catalog);
     if (!database || !hasTables(database)) {
       lines.push(`${server.name}: ${server.refused ?? "down"}`);
       continue;

@@ -3,7 +3,7 @@ import { decode } from "../../src/bytes.ts";
 import { homes } from "../../src/file/placement.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
 import { configCodec } from "../../src/wire/messages.ts";
-import { CATALOG, type SimCluster, type SimServer } from "./cluster.ts";
+import type { SimCluster, SimServer } from "./cluster.ts";
 import { hasTables, Violation } from "./invariants.ts";
 
 interface PieceLine {
@@ -47,7 +47,7 @@ function checkServer(
     if (!oneIsLost && (com === null || com.version.deleted))
       throw new Violation(`${server.name}: a tombstone or an empty row of ${name} is left`);
   }
-  const database = server.disk.openDatabase(CATALOG);
+  const database = server.disk.openDatabase(server.catalog);
   const rows =
     database
       ?.query<PieceLine, []>("SELECT vid, piece, name, bad, data IS NULL AS file FROM piece")
@@ -60,22 +60,24 @@ function checkServer(
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
     if (bad && !isSpoilt)
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);
-    const path = `/dfs/pieces/${vid.slice(0, 2)}/${vid}.${piece}`;
+    const path = `${server.folder}/pieces/${vid.slice(0, 2)}/${vid}.${piece}`;
     if (file && !server.disk.files().has(path))
       throw new Violation(`${server.name}: ${path} is not there`);
   }
-  const files = [...server.disk.files().keys()].filter((path) => path.startsWith("/dfs/pieces/"));
+  const files = [...server.disk.files().keys()].filter((path) =>
+    path.startsWith(`${server.folder}/pieces/`),
+  );
   const known = new Set(
     rows
       .filter(({ file }) => file)
-      .map(({ vid, piece }) => `/dfs/pieces/${vid.slice(0, 2)}/${vid}.${piece}`),
+      .map(({ vid, piece }) => `${server.folder}/pieces/${vid.slice(0, 2)}/${vid}.${piece}`),
   );
   for (const path of files)
     if (!known.has(path)) throw new Violation(`${server.name}: ${path} is left over`);
 }
 
 function registersOf(server: SimServer): Map<string, Register> {
-  const database = server.disk.openDatabase(CATALOG);
+  const database = server.disk.openDatabase(server.catalog);
   const rows =
     database
       ?.query<{ name: string; row: Uint8Array }, []>(
@@ -88,7 +90,7 @@ function registersOf(server: SimServer): Map<string, Register> {
 /** The slots that the cluster has agreed on. */
 export function slotsOf(cluster: SimCluster): (string | null)[] {
   for (const server of cluster.servers) {
-    const database = server.disk.openDatabase(CATALOG);
+    const database = server.disk.openDatabase(server.catalog);
     if (!database || !hasTables(database)) continue;
     const found = database
       .query<{ row: Uint8Array }, []>("SELECT row FROM register WHERE space = ''")
@@ -100,7 +102,7 @@ export function slotsOf(cluster: SimCluster): (string | null)[] {
 }
 
 function sidOf(server: SimServer): string | null {
-  const file = server.disk.files().get("/dfs/format.json");
+  const file = server.disk.files().get(`${server.folder}/format.json`);
   return file ? (JSON.parse(new TextDecoder().decode(file)) as { sid: string }).sid : null;
 }
 

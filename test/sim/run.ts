@@ -1,9 +1,11 @@
 /**
  * `bun run sim --seeds A..B`: runs these histories and says what failed. `--calm`, `--trace` (prints each step of a single seed),
- * `--marks` (how often everything happened).
+ * `--marks` (how often everything happened),
+ * `--stop` (at the first that fails), `--mutant NAME` (with a rule broken on purpose).
  */
 import { parseArgs } from "node:util";
-import { type History, runHistory } from "./history_run.ts";
+import type { History } from "./history_run.ts";
+import { mutate } from "./mutate.ts";
 
 const { values } = parseArgs({
   options: {
@@ -12,12 +14,16 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     marks: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
+    mutant: { type: "string" },
   },
 });
+if (values.mutant) mutate(values.mutant);
+const { runHistory } = await import("./history_run.ts");
 const [from = 1, to = from] = values.seeds.split("..").map(Number);
 
 const marks = new Map<string, number>();
 let failed = 0;
+let stoppedAt = from;
 let events = 0;
 const begun = performance.now();
 for (let seed = from; seed <= to; seed++) {
@@ -28,12 +34,13 @@ for (let seed = from; seed <= to; seed++) {
   if (history.wrong === null) continue;
   failed++;
   console.log(tellOf(history));
+  stoppedAt = seed;
   if (values.stop) break;
 }
 const seconds = (performance.now() - begun) / 1000;
 if (values.marks)
   for (const [mark, n] of [...marks].toSorted()) console.log(`${String(n).padStart(8)} ${mark}`);
-const count = to - from + 1;
+const count = (values.stop && failed > 0 ? stoppedAt : to) - from + 1;
 console.log(
   `${count} histories, ${failed} wrong, ${events} events, ${seconds.toFixed(1)} s, ${((seconds * 1000) / count).toFixed(1)} ms each`,
 );

@@ -1,4 +1,4 @@
-/** Pieces on the real disk: how they come, are read, go to the trash, and are swept. */
+/** Pieces on the real disk: how they come, lie there, and are read. */
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -9,7 +9,6 @@ import { sealOf } from "../../src/file/checksum.ts";
 import { bunDisk } from "../../src/io/bun.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { vidOf } from "../arbitraries.ts";
 import { rejectionOf } from "../thrown.ts";
 import {
   type Folder,
@@ -250,53 +249,5 @@ describe("a small piece", () => {
       expect(existsSync(folder.file(VID, 2))).toBe(true);
       expect(heldOf(store, VID)).toEqual([2]);
       expect(same(await store.pieces.fetch(idOf(VID, 2), 0, data.length), data)).toBe(true);
-    }));
-});
-
-describe("the trash", () => {
-  /** A file's piece and a small one, both of a version that was then overtaken. */
-  async function overtaken(store: Store): Promise<void> {
-    await upload(store, idOf(VID, 0), pattern(LARGE));
-    await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 1, pattern(10))]);
-    expect(await store.collect(SPACE, "a", VID, 5n)).toEqual({ ok: true });
-  }
-
-  test("keeps pieces for readers until its grace is over, though they are not held any more", () =>
-    inFolder(async (folder) => {
-      const store = await folder.open({ trashGraceMs: 60_000 });
-      await overtaken(store);
-      folder.aheadMs = 59_000;
-      await store.sweep();
-      expect(heldOf(store, VID)).toEqual([]);
-      expect((await store.pieces.fetch(idOf(VID, 0), 0, 1 * BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
-      expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
-      folder.aheadMs = 61_000;
-      await store.sweep();
-      await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
-      await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 1), 0, 10));
-      expect(existsSync(folder.file(VID, 0))).toBe(false);
-      expect(heldOf(await folder.reopen(), VID)).toEqual([]);
-    }));
-
-  test("is emptied wholly, however much is in it", () =>
-    inFolder(async (folder) => {
-      const store = await folder.open({ trashGraceMs: 0 });
-      const vids = Array.from({ length: 40 }, (_, n) => vidOf(n + 1));
-      const all = (vid: string) =>
-        Array.from({ length: 60 }, (_, piece) => smallPiece(vid, piece, pattern(1)));
-      await Promise.all(vids.map((vid) => store.prepare(SPACE, "a", 5n, vid, all(vid))));
-      for (const vid of vids) await store.collect(SPACE, "a", vid, 5n);
-      await store.sweep();
-      for (const vid of vids) await rejectionOf("noPiece", store.pieces.fetch(idOf(vid, 0), 0, 1));
-    }));
-
-  test("a large piece that comes again is out of it", () =>
-    inFolder(async (folder) => {
-      const store = await folder.open({ trashGraceMs: 0 });
-      await overtaken(store);
-      await upload(store, idOf(VID, 0), pattern(LARGE));
-      expect(heldOf(store, VID)).toEqual([0]);
-      await store.sweep();
-      expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
     }));
 });

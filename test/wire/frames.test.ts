@@ -45,8 +45,8 @@ const bytesOf = (all: readonly Frame[]): Uint8Array =>
 describe("a frame", () => {
   test("is its length, its kind, its id and its body", () => {
     const whole = concat(frameOf(7, 0x01020304, struct({ a: u8, b: u8 }), { a: 9, b: 8 }));
-    expect(whole.toHex()).toBe("00000007" + "07" + "01020304" + "0908");
-    expect(concat(frameOf(7, 1, struct({}), {})).toHex()).toBe("00000005" + "07" + "00000001");
+    expect(whole.toHex()).toBe("0000000707010203040908");
+    expect(concat(frameOf(7, 1, struct({}), {})).toHex()).toBe("000000050700000001");
   });
 
   test.each(KINDS)("of a request of %s says what was said", (kind) => {
