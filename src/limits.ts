@@ -37,8 +37,12 @@ export const DOUBT_PAUSE_MS = 20;
 export const DOUBT_TRIES = 2;
 export const BACKOFF_FIRST_MS = 10;
 export const BACKOFF_MAX_MS = 1000;
+export const WATCH_MS = 50;
 export const PROPOSE_MS = 60_000;
 export const STOP_GRACE_MS = 800;
+export const REPAIR_INTERVAL_SECONDS = 3600;
+export const REPAIR_JITTER = 0.3;
+export const ORPHAN_AGE_SECONDS = 24 * 3600;
 export const TRASH_GRACE_MS = 10 * 60_000;
 export const TRASH_SWEEP_MS = 60_000;
 export const TEMPORARY_GRACE_MS = 60 * 60_000;
@@ -57,8 +61,8 @@ export const GROUP_COMMIT_REQUESTS = 64;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
 // One client
-export const INBOX_BYTES = 1 * MIB;
+export const INBOX_BYTES = 512 * KIB;
 export const FILES_IN_FLIGHT = 16;
-export const CHUNKS_IN_FLIGHT = 32;
+export const CHUNKS_IN_FLIGHT = 12;
 export const NAMES_IN_REPAIR = 16;
 export const CHUNKS_PER_PIECE = 4;

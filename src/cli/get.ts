@@ -83,7 +83,7 @@ function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Pr
         const found = await intoTarget(target, progress, (sink) =>
           get(cluster, name, sink, options),
         );
-        return { bytes: found.bytes, version: found.vid };
+        return { bytes: found.bytes, version: found.vid, x: found.x };
       }),
     );
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };

@@ -10,7 +10,7 @@ interface Transferred {
   /** The id of its version. */
   readonly version: string;
   /** The rotation of its placement. */
-  readonly x?: number;
+  readonly x: number;
 }
 
 export interface Outcome {
@@ -32,6 +32,23 @@ export async function outcomeOf(
     const done = await work();
     log.info(`${name}: ${done.bytes} bytes, version ${done.version}`);
     return { name, seconds: seconds(), done, error: null };
+  } catch (error) {
+    if (error instanceof Error && !isDfsError(error)) log.info(error.stack);
+    return failed(name, asDfsError(error), seconds());
+  }
+}
+
+/** Runs the deletion of one name; what it throws becomes its outcome. */
+export async function deletedOf(
+  name: string,
+  log: Log,
+  work: () => Promise<void>,
+): Promise<Outcome> {
+  const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
+  try {
+    await work();
+    return { name, seconds: seconds(), done: null, error: null };
   } catch (error) {
     if (error instanceof Error && !isDfsError(error)) log.info(error.stack);
     return failed(name, asDfsError(error), seconds());

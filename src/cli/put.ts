@@ -1,6 +1,7 @@
 /** dfs-tool put: stores files. */
 import { basename } from "node:path";
 import { defineCommand } from "citty";
+import type { Condition } from "../client/decide.ts";
 import { put } from "../client/put.ts";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
@@ -32,10 +33,17 @@ export const putCommand = defineCommand({
       valueHint: "NAME",
       description: "The name to store a single file under",
     },
+    "if-absent": { type: "boolean", description: "Only if there is no file of that name yet" },
+    "if-version": {
+      type: "string",
+      valueHint: "VERSION",
+      description: "Only if that is the current version, as stat tells it",
+    },
     ...commonFlags,
   },
   async run({ args }) {
     const wanted = wantedOf(args._, args);
+    const condition = conditionOf(args["if-absent"], args["if-version"]);
     const setup = await setUp(args);
     const spooled = args._.includes(STDIN) ? await spoolStdin() : null;
     const look = async ({ path }: Wanted) => spooled?.file ?? localFile(path).catch(asDfsError);
@@ -45,7 +53,7 @@ export const putCommand = defineCommand({
         ...one,
         file: await look(one),
       }));
-      const summary = await putAll(setup, jobs, progress);
+      const summary = await putAll(setup, jobs, progress, condition);
       progress.stop();
       return await tell(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
@@ -95,17 +103,39 @@ function wantedOf(
   return wanted;
 }
 
+/** Throws DfsError("usage") on conditions that contradict each other, or that no version can meet. */
+function conditionOf(ifAbsent: boolean | undefined, version: string | undefined): Condition | null {
+  if (ifAbsent && version !== undefined)
+    throw new DfsError("usage", "--if-absent and --if-version exclude each other; leave out one");
+  if (ifAbsent) return { vid: null };
+  if (version === undefined) return null;
+  if (/^[0-9a-f]{32}$/.test(version)) return { vid: version };
+  throw new DfsError(
+    "usage",
+    `${version} is no version: it has 32 hexadecimal digits, as stat tells`,
+  );
+}
+
 const labelOf = (wanted: readonly Wanted[]): string =>
   wanted.length === 1 ? `put ${wanted[0]?.name}` : `put ${wanted.length} files`;
 
-async function putAll(setup: Setup, jobs: readonly Job[], progress: Progress): Promise<Summary> {
+async function putAll(
+  setup: Setup,
+  jobs: readonly Job[],
+  progress: Progress,
+  condition: Condition | null,
+): Promise<Summary> {
   const started = performance.now();
   const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
     return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
   };
   for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
   const { placement } = setup.configuration;
-  const options = { placement, progress: (bytes: number) => progress.add(bytes) };
+  const options = {
+    placement,
+    progress: (bytes: number) => progress.add(bytes),
+    ...(condition && { condition }),
+  };
   try {
     return await withCluster(setup, async (cluster) => {
       const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>

@@ -2,14 +2,17 @@
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
-import { BLOCK_BYTES, INLINE_BYTES, TRASH_GRACE_MS } from "../limits.ts";
+import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
+import { repairInBackground } from "./background.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
+import { setUp } from "./open.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
+const SECONDS_MAX = 31_536_000;
 
 export const serveCommand = defineCommand({
   meta: { description: "Serve a folder as one server of a cluster" },
@@ -41,6 +44,23 @@ export const serveCommand = defineCommand({
       default: String(INLINE_BYTES),
       description: "Keep pieces up to this size in the catalog",
     },
+    "trash-grace": {
+      type: "string",
+      valueHint: "SECONDS",
+      default: String(TRASH_GRACE_MS / 1000),
+      description: "Keep pieces that nobody needs any more so long for readers that have begun",
+    },
+    config: {
+      type: "string",
+      valueHint: "FILE",
+      description: "The dfc.conf of this server's cluster: it then repairs it in the background",
+    },
+    "repair-interval": {
+      type: "string",
+      valueHint: "SECONDS",
+      default: String(REPAIR_INTERVAL_SECONDS),
+      description: "The time between two repairs, about; 0 is never",
+    },
     quiet: { ...commonFlags.quiet, description: "Print errors and warnings only" },
     verbose: commonFlags.verbose,
   },
@@ -48,14 +68,19 @@ export const serveCommand = defineCommand({
     const options: ServeOptions = {
       folder: args.dir,
       catalogFolder: args.catalog ?? args.dir,
-      trashGraceMs: TRASH_GRACE_MS,
-      inlineBytes: numberIn(args.inline, "--inline", BLOCK_BYTES),
+      trashGraceMs: 1000 * numberIn(args["trash-grace"], "--trash-grace", SECONDS_MAX),
+      inlineBytes: numberIn(args.inline, "--inline", INLINE_BYTES),
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
     };
     checkHost(args.host, args.insecure);
-    return serveUntilEnd(options, args);
+    const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
+    const repairs = args.config !== undefined && interval > 0;
+    const setup = repairs ? await setUp({ ...args, quiet: !args.verbose }) : null;
+    return serveUntilEnd(options, args, () =>
+      setup ? repairInBackground(setup, interval) : () => {},
+    );
   },
 });
 
@@ -80,7 +105,11 @@ function checkHost(host: string, insecure: boolean | undefined): void {
 const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 
 /** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
-async function serveUntilEnd(options: ServeOptions, flags: CommonFlags): Promise<number> {
+async function serveUntilEnd(
+  options: ServeOptions,
+  flags: CommonFlags,
+  alongside: () => () => void,
+): Promise<number> {
   const { folder, host } = options;
   const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: bunDisk };
   const end = Promise.withResolvers<number>();
@@ -95,7 +124,11 @@ async function serveUntilEnd(options: ServeOptions, flags: CommonFlags): Promise
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
   if (!flags.quiet) say(`on ${address} (server id ${server.sid.slice(0, 8)})`);
-  void signal.promise.then(() => server.stop()).then(() => end.resolve(0), end.reject);
+  const stopRepairs = alongside();
+  void signal.promise
+    .then(stopRepairs)
+    .then(() => server.stop())
+    .then(() => end.resolve(0), end.reject);
   const status = await end.promise;
   if (flags.verbose) say("stopped");
   return status;

@@ -102,10 +102,11 @@ export class Cluster {
       const settle = (): void => {
         if (open === 0) return;
         open--;
-        const more = open > 0 ? patience(replies) : 0;
+        if (open === 0) return end();
+        const more = patience(replies);
+        if (more === 0) return end();
         if (more === null || clock.now() + more >= until) return;
         cancel();
-        if (more === 0) return end();
         until = clock.now() + more;
         cancel = clock.after(more, () => open > 0 && end());
       };

@@ -129,3 +129,11 @@ function isProvablyNoAncestor(
   if (born >= first.ballot) return false;
   return current === null || current.seq - current.history.length <= parentSeq + 1;
 }
+
+/**
+ * Can none of these attempts be chosen any more, nor have been? So it is once a chosen value has a higher ballot than each,
+ * and its history, which does not have them, reaches back to what they were built on.
+ */
+export const areDead = (attempts: readonly Attempt[], chosen: Accepted): boolean =>
+  attempts.every((attempt) => attempt.ballot < chosen.ballot) &&
+  isProvablyNoAncestor(attempts, chosen.version, []);

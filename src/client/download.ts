@@ -62,6 +62,9 @@ export class Download {
     });
     try {
       const left = this.#chunks.filter((chunk) => !this.#done.has(chunk));
+      // What nobody says to hold is asked for first: a file that cannot be had should not be half fetched.
+      const doubtful = left.find(({ piece }) => holders[piece]?.length === 0);
+      if (doubtful) await this.#fetch(doubtful);
       await inParallel(left, CHUNKS_IN_FLIGHT, (chunk) => this.#bring(chunk));
       return null;
     } catch (error) {

@@ -11,6 +11,8 @@ export interface Found {
   readonly name: string;
   readonly vid: Vid;
   readonly bytes: number;
+  /** The rotation of its placement. */
+  readonly x: number;
   readonly modified: number;
   readonly mode: number;
 }
@@ -46,7 +48,14 @@ export async function get(
     const version = currentOf(cluster, name, reading);
     const { modified, mode, roots, isFolder } = manifestOf(name, version);
     if (isFolder) throw new DfsError("usage", `${name} is a folder`);
-    const found: Found = { name, vid: version.vid, bytes: version.size, modified, mode };
+    const found: Found = {
+      name,
+      vid: version.vid,
+      bytes: version.size,
+      x: version.x,
+      modified,
+      mode,
+    };
     if (download?.vid !== version.vid) {
       download = new Download(cluster, name, version, roots, sink, options.progress ?? (() => {}));
       await sink.open(found);

@@ -2,37 +2,19 @@
  * Which servers are the cluster (CONSISTENCY.md section 4, identity). `dfc.conf` only says where to look; what the servers
  * themselves have agreed on says who belongs, and in which order.
  */
-import { createHash } from "node:crypto";
-import { decode, encode } from "../bytes.ts";
+import { decode } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { type Accepted, tombstone } from "../version.ts";
-import { type Config, configCodec, type ReplyOf } from "../wire/messages.ts";
-import { type ClientPorts, Cluster } from "./cluster.ts";
-import { decide, quorumOf, select } from "./decide.ts";
+import type { Accepted } from "../version.ts";
+import { type Config, configCodec } from "../wire/messages.ts";
+import type { ClientPorts, Cluster } from "./cluster.ts";
+import { decide, select } from "./decide.ts";
+import { Again, CONFIG_NAME, initialise, initServer, proposeConfig } from "./initialise.ts";
+import { clusterOf, type Greeted, type OpenOptions } from "./members.ts";
 import { Peer, type ServerAddress } from "./peer.ts";
-import { propose, settle } from "./register.ts";
+import { settle } from "./register.ts";
 
-const CONFIG_FORMAT = 1;
-/** The reserved name whose register holds the configuration. */
-const CONFIG_NAME = "";
 const OPEN_TRIES = 20;
 const OPEN_PAUSE_MS = 50;
-
-export interface OpenOptions {
-  readonly user: string;
-  /** Takes a line for the user, such as that a server is lost. */
-  readonly warn: (line: string) => void;
-}
-
-/** A server that answered, at its place in this client's configuration. */
-interface Greeted {
-  readonly place: number;
-  readonly peer: Peer;
-  readonly greeting: ReplyOf<"hello">;
-}
-
-/** Somebody else is changing the configuration at this moment. */
-class Again extends Error {}
 
 /** Connects to a cluster, making it first where all servers are blank. Throws DfsError("tooFew", "config"). */
 export async function openCluster(
@@ -151,115 +133,6 @@ async function agreedConfig(
 }
 
 const sameSlots = (a: Config, b: Config): boolean => a.slots.join() === b.slots.join();
-
-/** The cluster of a configuration, its servers connected as far as they answer. */
-function clusterOf(
-  ports: ClientPorts,
-  servers: readonly ServerAddress[],
-  greeted: readonly Greeted[],
-  clusterId: string,
-  config: Config,
-  { warn }: OpenOptions,
-): Cluster {
-  const members = config.slots.map(
-    (sid) => greeted.find(({ greeting }) => sid !== null && greeting.sid === sid) ?? null,
-  );
-  for (const member of members)
-    member?.peer.attach({ cluster: clusterId, epoch: config.epoch, sid: member.greeting.sid });
-  const peers = members.map((member) => member?.peer ?? null);
-  return new Cluster(ports, config, peers, labelsOf(servers, members), warn);
-}
-
-/** Names by slot; one that does not answer has the name that this configuration gives its place, if nobody else has it. */
-function labelsOf(
-  servers: readonly ServerAddress[],
-  members: readonly (Greeted | null)[],
-): string[] {
-  const taken = new Set(members.flatMap((member) => (member ? [member.place] : [])));
-  const free = servers.map((_, place) => place).filter((place) => !taken.has(place));
-  return members.map((member, slot) => {
-    if (member) return member.peer.address.name;
-    const at = free.indexOf(slot);
-    const [place] = free.splice(at >= 0 ? at : 0, 1);
-    return (place !== undefined && servers[place]?.name) || `server ${slot + 1}`;
-  });
-}
-
-/** The first client: makes a cluster of the servers in its configuration. */
-async function initialise(
-  ports: ClientPorts,
-  servers: readonly ServerAddress[],
-  greeted: readonly Greeted[],
-  existing: string | null,
-  options: OpenOptions,
-): Promise<Cluster> {
-  const id = clusterIdOf(servers);
-  const quorum = quorumOf(servers.length);
-  if (existing !== null && existing !== id)
-    throw new Again(
-      "another client with another dfc.conf has begun to set up this cluster: use that one once",
-    );
-  if (greeted.length < quorum.accept)
-    throw new DfsError(
-      "tooFew",
-      `a new cluster of ${servers.length} begins with ${quorum.accept} servers; ${greeted.length} answer`,
-    );
-  // The server with the smallest id decides between two first clients.
-  const [first, ...others] = greeted.toSorted((a, b) => (a.greeting.sid < b.greeting.sid ? -1 : 1));
-  if (first) await initServer(first, id, servers.length);
-  await Promise.all(others.map((server) => initServer(server, id, servers.length)));
-
-  const slots = servers.map(
-    (_, place) => greeted.find((server) => server.place === place)?.greeting.sid ?? null,
-  );
-  const config: Config = { format: CONFIG_FORMAT, epoch: 1, slots };
-  const cluster = clusterOf(ports, servers, greeted, id, config, options);
-  const outcome = await proposeConfig(cluster, config, null);
-  if (outcome === "taken") throw new Again("another client is setting up this cluster");
-  if (outcome === "failed")
-    throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
-  return cluster;
-}
-
-async function initServer(
-  { peer, greeting }: Greeted,
-  cluster: string,
-  slots: number,
-): Promise<void> {
-  try {
-    await peer.init({ sid: greeting.sid, cluster, slots });
-  } catch (error) {
-    if (isDfsError(error, "identity")) throw new Again(`${peer.label}: ${error.message}`);
-    if (!isDfsError(error, "down")) throw error;
-  }
-}
-
-async function proposeConfig(
-  cluster: Cluster,
-  config: Config,
-  parent: string | null,
-): Promise<"done" | "taken" | "failed"> {
-  const vid = cluster.ports.random.bytes(16).toHex();
-  const content = { ...tombstone(vid), deleted: false, body: encode(configCodec, config) };
-  const outcome = await propose(cluster, CONFIG_NAME, {
-    content,
-    condition: { vid: parent },
-    supply: null,
-  });
-  if (outcome.is === "done") return "done";
-  return outcome.is === "refused" ? "taken" : "failed";
-}
-
-/** So that two first clients with the same list make the same cluster. */
-function clusterIdOf(servers: readonly ServerAddress[]): string {
-  const spelt = servers.map(
-    ({ host, port }) => `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`,
-  );
-  return createHash("sha256")
-    .update(`dfs-tool cluster\n${spelt.join("\n")}`)
-    .digest("hex")
-    .slice(0, 32);
-}
 
 /** Gives a slot that no server was seen for to a server that has none; what is left over does not count. */
 async function bindNew(

@@ -11,7 +11,7 @@ import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../lim
 import type { Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Supply } from "./register.ts";
+import type { Supply } from "./rounds.ts";
 import { inParallel } from "./window.ts";
 
 /** What is put: bytes that can be read at any offset, more than once. */

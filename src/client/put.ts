@@ -9,7 +9,7 @@ import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Condition } from "./decide.ts";
 import { Pieces, type Source } from "./pieces.ts";
-import { type Outcome, propose } from "./register.ts";
+import { type Outcome, propose } from "./propose.ts";
 
 export interface PutOptions {
   /** What the rotation x is taken from. */

@@ -3,7 +3,7 @@ import { DfsError } from "../errors.ts";
 import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Condition } from "./decide.ts";
-import { propose } from "./register.ts";
+import { propose } from "./propose.ts";
 
 /**
  * Deletes a name. Throws DfsError("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open") when that

@@ -9,7 +9,8 @@ import type { Cluster, Replies } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
 import { namesIn } from "./list.ts";
 import { bringHome } from "./bring_home.ts";
-import { readName, sendCommit, settle } from "./register.ts";
+import { readName, settle } from "./register.ts";
+import { sendCommit } from "./rounds.ts";
 import { inParallel } from "./window.ts";
 
 /** What was done for a name, or with `dryRun` would be. */

@@ -1,7 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import type { ArgsDef } from "citty";
 import { checkArguments, hint } from "../../src/cli/arguments.ts";
-import { run } from "./program.ts";
+import { removeFolders, run } from "./program.ts";
+
+afterAll(removeFolders);
 
 const DEFS = {
   "file...": { type: "positional", required: true },

@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
-import { run } from "./program.ts";
+import { afterAll, expect, test } from "bun:test";
+import { removeFolders, run } from "./program.ts";
+
+afterAll(removeFolders);
 
 /** Whether a shell takes the text as a script; null where that shell is not installed. */
 function parses(shell: string, script: string): boolean | null {

@@ -1,9 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfiguration } from "../../src/cli/config.ts";
 import { DfsError } from "../../src/errors.ts";
-import { newFolder, run } from "./program.ts";
+import { newFolder, removeFolders, run } from "./program.ts";
+
+afterAll(removeFolders);
 
 const parse = (text: string) => parseConfiguration(text, "dfc.conf");
 

@@ -1,7 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, run, writeDeadConfig } from "./program.ts";
+import { newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
+
+afterAll(removeFolders);
 
 const VERSION = /^dfs-tool \d+\.\d+\.\d+\n$/;
 

@@ -1,5 +1,4 @@
 /** Runs the built executable as a user would: in a folder of its own, with an environment of its own. */
-import { afterAll } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +8,14 @@ export const executable = join(import.meta.dir, "../../dist/dfs-tool");
 if (!existsSync(executable)) throw new Error("dist/dfs-tool is not there: run bun build.ts first");
 
 const folders: string[] = [];
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
+/** Each test file ends with this: what it made is removed. */
+export function removeFolders(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+}
 
-/** A new folder, removed after the tests of this file. */
+/** A new folder. */
 export function newFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "dfs-test-"));
+  const folder = mkdtempSync(join(tmpdir(), "dfs-cli-test-"));
   folders.push(folder);
   return folder;
 }

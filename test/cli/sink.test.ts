@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import {
   readdirSync,
   readFileSync,
@@ -10,9 +10,11 @@ import {
 import { join } from "node:path";
 import { targetAt } from "../../src/cli/sink.ts";
 import { rejectionOf } from "../thrown.ts";
-import { newFolder } from "./program.ts";
+import { newFolder, removeFolders } from "./program.ts";
 
-const found = { name: "a", vid: "00", bytes: 6, modified: 0, mode: 0o700 };
+afterAll(removeFolders);
+
+const found = { name: "a", vid: "00", x: 0, bytes: 6, modified: 0, mode: 0o700 };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 describe("what get writes to", () => {

@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { appendFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { localFile, withSource } from "../../src/cli/source.ts";
 import { rejectionOf } from "../thrown.ts";
-import { newFolder } from "./program.ts";
+import { newFolder, removeFolders } from "./program.ts";
+
+afterAll(removeFolders);
 
 function newFile(content: string): string {
   const path = join(newFolder(), "a");

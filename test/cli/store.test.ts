@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoServer, startServer } from "../../src/cli/demo_servers.ts";
-import { executable, newFolder, run } from "./program.ts";
+import { executable, newFolder, removeFolders, run } from "./program.ts";
 
 const home = newFolder();
 const files = join(home, "files");
@@ -33,7 +33,10 @@ beforeAll(async () => {
   mkdirSync(files);
   for (const name of ["a", "b b", "ü"]) writeFileSync(join(files, name), name.repeat(100_000));
 });
-afterAll(() => Promise.all(servers.map((server) => server.kill())));
+afterAll(async () => {
+  await Promise.all(servers.map((server) => server.kill()));
+  removeFolders();
+});
 
 describe("with all servers", () => {
   test("files go and come back", async () => {

@@ -99,7 +99,7 @@ export class Invariants {
     const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floor);
     this.#rows.set(life, rows);
     for (const [key, row] of server.written.splice(0)) {
-      this.#checkRow(server.name, key, row, rows.get(key), floor);
+      this.#checkRow(server.name, key, row, rows.get(key), known);
       rows.set(key, row);
     }
     const left = new Set(keysIn(database));

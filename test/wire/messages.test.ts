@@ -125,7 +125,7 @@ describe("the largest messages fit into a frame", () => {
     const slots = Array.from({ length: 30 }, () => sid);
     const body = encode(configCodec, { format: 1, epoch: 1, slots });
     const one = versionOf({ vid: vidOf(1), history, body });
-    const config = {
+    const known = {
       prom: 2n,
       acc: { ballot: 2n, version: one },
       com: { ballot: 1n, version: one },
@@ -138,7 +138,7 @@ describe("the largest messages fit into a frame", () => {
       slots: 30,
       epoch: 1,
       floor: 0n,
-      config,
+      config: known,
     };
     expect(sizeOf(MESSAGES.hello.reply, greeting)).toBeLessThanOrEqual(HELLO_FRAME_BYTES);
   });

@@ -1,0 +1,98 @@
+/** dfs-tool repair: brings everything to where it belongs, and says what that took. */
+import { defineCommand } from "citty";
+import { type Repaired, repairAll } from "../client/repair.ts";
+import { type ErrorCode, exitStatus } from "../errors.ts";
+import { commonFlags } from "./flags.ts";
+import { setUp, withCluster } from "./open.ts";
+import { openProgress } from "./progress.ts";
+import { print, printJson } from "./stdout.ts";
+
+export const repairCommand = defineCommand({
+  meta: { description: "Restore lost copies, bring pieces home, and remove what nobody needs" },
+  args: {
+    prefix: {
+      type: "positional",
+      required: false,
+      description: "Only names that begin so, as in photos/",
+    },
+    "dry-run": { type: "boolean", description: "Only say what is to be done" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const dryRun = args["dry-run"] ?? false;
+    const setup = await setUp(args);
+    const progress = openProgress("repair", args);
+    const total = new Total();
+    try {
+      await withCluster(setup, async (cluster) => {
+        const options = { dryRun, orphanAge: 0, progress: (bytes: number) => progress.add(bytes) };
+        for await (const repaired of repairAll(cluster, args.prefix ?? "", options)) {
+          total.add(repaired);
+          if (!args.json) await print(lineOf(repaired, dryRun));
+        }
+      });
+    } finally {
+      progress.stop();
+    }
+    if (args.json) await printJson({ dryRun, ...total.sums, names: total.names });
+    else await print(total.line(dryRun));
+    return total.status;
+  },
+});
+
+/** What was done to all names together. */
+class Total {
+  readonly names: Repaired[] = [];
+
+  add(repaired: Repaired): void {
+    this.names.push(repaired);
+  }
+
+  get sums() {
+    const sum = (of: (one: Repaired) => number): number =>
+      this.names.reduce((n, one) => n + of(one), 0);
+    return {
+      restored: sum(({ restored }) => restored),
+      dropped: sum(({ dropped }) => dropped),
+      collected: sum(({ collected }) => collected),
+      forgotten: sum(({ forgotten }) => (forgotten ? 1 : 0)),
+      lost: sum(({ lost }) => lost.length),
+      unrepaired: sum(({ problem }) => (problem === null ? 0 : 1)),
+    };
+  }
+
+  line(dryRun: boolean): string {
+    if (this.names.length === 0) return "nothing to repair";
+    const { restored, dropped, collected, forgotten, lost, unrepaired } = this.sums;
+    const parts = [
+      `${this.names.length} names`,
+      `${restored} copies restored`,
+      `${dropped} sent home`,
+      `${collected} orphans collected`,
+      `${forgotten} deletions forgotten`,
+    ];
+    if (lost > 0) parts.push(`${lost} pieces lost`);
+    if (unrepaired > 0) parts.push(`${unrepaired} names not repaired`);
+    return `${dryRun ? "to do: " : "done: "}${parts.join(", ")}`;
+  }
+
+  /** What could not be repaired decides: lost pieces, then servers that were missing. */
+  get status(): number {
+    const { lost, unrepaired } = this.sums;
+    const code: ErrorCode | null = lost > 0 ? "incomplete" : unrepaired > 0 ? "tooFew" : null;
+    return code ? exitStatus(code) : 0;
+  }
+}
+
+function lineOf(repaired: Repaired, dryRun: boolean): string {
+  const { name, agreed, restored, dropped, collected, forgotten, lost, problem } = repaired;
+  const parts: string[] = [];
+  if (agreed) parts.push("registers brought in line");
+  if (restored > 0) parts.push(`${restored} copies restored`);
+  if (dropped > 0) parts.push(`${dropped} copies sent home`);
+  if (collected > 0) parts.push(`${collected} orphans collected`);
+  if (forgotten) parts.push("deletion forgotten");
+  if (lost.length > 0) parts.push(`no copy of piece ${lost.join(", ")} answers`);
+  if (problem !== null) parts.push(`not repaired: ${problem}`);
+  return `${name === "" ? "(configuration)" : name}: ${dryRun ? "would be " : ""}${parts.join("; ")}`;
+}

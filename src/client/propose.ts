@@ -1,0 +1,138 @@
+/** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
+import { isDfsError } from "../errors.ts";
+import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
+import { childOf, type Content, highest, tombstone, type Version, type Vid } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
+import { glance } from "./register.ts";
+import {
+  acceptAndCommit,
+  backOffMs,
+  Ballots,
+  heldIn,
+  pause,
+  prepare,
+  registersOf,
+  type Supply,
+} from "./rounds.ts";
+
+export interface Proposal {
+  readonly content: Content;
+  readonly condition: Condition | null;
+  readonly supply: Supply | null;
+}
+
+/** How a proposal ended. "failed" has no effect, now or later; "unknown" may. */
+export type Outcome =
+  | { readonly is: "done"; readonly current: Version }
+  | { readonly is: "refused"; readonly current: Version | null }
+  | { readonly is: "nothingToDelete" }
+  | { readonly is: "failed" | "unknown"; readonly why: string };
+
+/**
+ * Backs off, and looks meanwhile what became of the attempts so far: a history is soon too long to tell. Returns the current
+ * version once one of them was chosen. They are forgotten once a chosen value above them all does not descend from them:
+ * no proposer can meet them again, for it would meet that value too.
+ */
+async function backOffWatching(
+  cluster: Cluster,
+  name: string,
+  vid: Vid,
+  attempts: Attempt[],
+  tries: number,
+): Promise<Version | null> {
+  const until = cluster.ports.clock.now() + backOffMs(cluster, tries);
+  for (;;) {
+    if (attempts.length > 0) {
+      const current = await glance(cluster, name);
+      if (current?.version.vid === vid || current?.version.history.includes(vid))
+        return current.version;
+      if (current && areDead(attempts, current)) attempts.length = 0;
+    }
+    const left = until - cluster.ports.clock.now();
+    if (left <= 0) return null;
+    await pause(cluster, Math.min(left, attempts.length > 0 ? WATCH_MS : left));
+  }
+}
+
+/** propose: makes `content` the next version of the name, or says why not. */
+export async function propose(
+  cluster: Cluster,
+  name: string,
+  proposal: Proposal,
+): Promise<Outcome> {
+  const { content, condition, supply } = proposal;
+  const { clock, random } = cluster.ports;
+  const ballots = new Ballots(cluster, 0n);
+  const attempts: Attempt[] = [];
+  const until = clock.now() + PROPOSE_MS;
+  const giveUp = (why: string): Outcome => ({
+    is: attempts.length > 0 ? "unknown" : "failed",
+    why,
+  });
+  const own = { vid: content.vid, deletes: content.deleted, condition, attempts };
+
+  let covers = 0;
+  for (let tries = 0; clock.now() < until; tries++) {
+    if (tries > covers) {
+      const fate = await backOffWatching(cluster, name, content.vid, attempts, tries - covers);
+      if (fate) return { is: "done", current: fate };
+    }
+    if (cluster.live.length < cluster.quorum.accept) return giveUp(tooFewLine(cluster));
+    const ballot = ballots.next();
+    const { enough, granted, answered } = await prepare(
+      cluster,
+      name,
+      ballots,
+      ballot,
+      content.vid,
+      supply,
+    );
+    if (!enough) {
+      if (answered < cluster.quorum.read) return giveUp(tooFewLine(cluster));
+      continue;
+    }
+    const selected = select(registersOf(granted));
+    const floors = [...granted.values()].map((reply) => reply.floor);
+    const current = selected.current?.version ?? null;
+    const step = nextStep(own, selected, floors);
+    if (step.do === "unknown")
+      return giveUp("others wrote meanwhile, and what became of this write cannot be told");
+    if (step.do === "refuse") return { is: "refused", current };
+    if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
+    if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
+      const problem = await coverOrWhy(cluster, supply, heldIn(granted));
+      if (problem !== null || ++covers > cluster.size)
+        return giveUp(problem ?? tooFewLine(cluster));
+      continue;
+    }
+    const floor = highest(floors);
+    const asItIs = current ?? childOf(null, floor, tombstone(random.bytes(16).toHex()));
+    const next = step.do === "write" ? childOf(current, floor, content) : asItIs;
+    if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
+    const result = await acceptAndCommit(cluster, name, ballots, ballot, next);
+    if (result === "tooFew") return giveUp(tooFewLine(cluster));
+    if (result === "chosen")
+      return step.do === "refuseBehindOwn"
+        ? { is: "refused", current }
+        : { is: "done", current: next };
+  }
+  return giveUp("too many others write this name at once");
+}
+
+/** null once all pieces have their copies; else why not. */
+async function coverOrWhy(
+  cluster: Cluster,
+  supply: Supply,
+  held: ReadonlyMap<number, readonly number[]>,
+): Promise<string | null> {
+  try {
+    return (await supply.cover(held)) ? null : tooFewLine(cluster);
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return error.message;
+  }
+}
+
+const tooFewLine = (cluster: Cluster): string =>
+  `${cluster.live.length} of ${cluster.size} servers answer, and it takes ${cluster.quorum.accept}`;
