@@ -32,6 +32,9 @@ export class SimServer {
   lives = 0;
   /** Rows written by the transaction at hand, in order. */
   readonly written: [key: string, row: Register][] = [];
+  /** Did it drop rows, or change what it holds, since a checker looked? */
+  hasForgotten = false;
+  hasMoved = true;
   readonly #seen = new WeakSet<object>();
   /** Has this life come to serve? */
   isServing = false;
@@ -76,6 +79,7 @@ export class SimServer {
     this.written.length = 0;
     const serving = serve(ports, options, die).then(() => {
       this.isServing = true;
+      this.hasMoved = true;
       this.#onCommit(this);
     });
     serving.catch((error: unknown) => {
@@ -125,17 +129,28 @@ export class SimServer {
     };
     database.query = ((sql: string) => {
       const statement = query(sql);
-      if (!sql.startsWith("INSERT OR REPLACE INTO register") || this.#seen.has(statement))
-        return statement;
+      const note = this.#noteOf(sql);
+      if (!note || this.#seen.has(statement)) return statement;
       this.#seen.add(statement);
       const write = statement.run.bind(statement);
       statement.run = (...values) => {
-        const [space, name, row] = values as unknown as [string, string, Uint8Array];
-        this.written.push([`${space}/${name}`, decode(registerCodec, new Uint8Array(row))]);
+        note(values);
         return write(...values);
       };
       return statement;
     }) as typeof database.query;
+  }
+
+  /** What a statement that writes tells the checkers. */
+  #noteOf(sql: string): ((values: readonly unknown[]) => void) | null {
+    if (sql.startsWith("INSERT OR REPLACE INTO register"))
+      return (values) => {
+        const [space, name, row] = values as [string, string, Uint8Array];
+        this.written.push([`${space}/${name}`, decode(registerCodec, new Uint8Array(row))]);
+      };
+    if (sql.startsWith("DELETE FROM register")) return () => (this.hasForgotten = true);
+    if (/^(?:INSERT|UPDATE|DELETE)\b.*\bpiece\b/s.test(sql)) return () => (this.hasMoved = true);
+    return null;
   }
 }
 

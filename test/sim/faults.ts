@@ -1,6 +1,6 @@
 /** What goes wrong in a history: kinds of faults, how often each, all drawn from the seed. */
 import type { SimCluster, SimServer } from "./cluster.ts";
-import { slotsOf } from "./quiet.ts";
+import { slotsIn } from "./quiet.ts";
 import type { Rng } from "./random.ts";
 import { CALM as FAIR } from "./weather.ts";
 import { ENDLESS_BYTES } from "./volume.ts";
@@ -138,10 +138,11 @@ export class Faults {
     }
   }
 
-  /** Only a cluster that has seen all its servers promises to survive the loss of one. */
+  /** Only a cluster whose servers have all joined promises to survive the loss of one. */
   #isWhole(): boolean {
-    const slots = slotsOf(this.#cluster);
-    return slots.length > 2 && !slots.includes(null);
+    const { servers } = this.#cluster;
+    const known = servers.map(slotsIn);
+    return servers.length > 2 && known.every((slots) => slots.length > 0 && !slots.includes(null));
   }
 
   #maySpoil(server: SimServer): boolean {

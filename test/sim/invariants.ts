@@ -89,7 +89,8 @@ export class Invariants {
   /** Looks at one server after a transaction; throws a Violation. */
   afterCommit(server: SimServer): void {
     const database = server.disk.openDatabase(server.catalog);
-    if (!database || !hasTables(database)) return;
+    if (!database || !(this.#rows.has(`${server.name} ${server.lives}`) || hasTables(database)))
+      return;
     const floor = floorOf(database);
     const disk = `${server.name} ${server.disks}`;
     const known = this.#floors.get(disk) ?? 0n;
@@ -98,20 +99,33 @@ export class Invariants {
     const life = `${server.name} ${server.lives}`;
     const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floor);
     this.#rows.set(life, rows);
+    const hasVotes = server.written.length > 0;
     for (const [key, row] of server.written.splice(0)) {
       this.#checkRow(server.name, key, row, rows.get(key), known);
       rows.set(key, row);
     }
+    if (server.hasForgotten) this.#checkForgotten(server, database, rows, floor);
+    server.hasForgotten = false;
+    // While a server starts it does not know its pieces yet.
+    if (!server.isServing || (!server.hasMoved && !hasVotes)) return;
+    if (server.hasMoved) this.#held.set(server.name, piecesIn(database));
+    server.hasMoved = false;
+    this.#checkCopies();
+  }
+
+  /** A row may go only where its promise lives on as the floor. */
+  #checkForgotten(
+    server: SimServer,
+    database: Database,
+    rows: Map<string, Register>,
+    floor: Ballot,
+  ): void {
     const left = new Set(keysIn(database));
     for (const [key, { prom }] of rows) {
       if (left.has(key)) continue;
       if (floor < prom) throw new Violation(`${server.name}: it forgot a promise for ${key}`);
       rows.delete(key);
     }
-    // While a server starts it does not know its pieces yet.
-    if (!server.isServing) return;
-    this.#held.set(server.name, piecesIn(database));
-    this.#checkCopies();
   }
 
   /** A server that starts may hold what it never acknowledged: from now on that counts too. */

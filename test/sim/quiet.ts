@@ -88,17 +88,18 @@ function registersOf(server: SimServer): Map<string, Register> {
 }
 
 /** The slots that the cluster has agreed on. */
-export function slotsOf(cluster: SimCluster): (string | null)[] {
-  for (const server of cluster.servers) {
-    const database = server.disk.openDatabase(server.catalog);
-    if (!database || !hasTables(database)) continue;
-    const found = database
-      .query<{ row: Uint8Array }, []>("SELECT row FROM register WHERE space = ''")
-      .get();
-    const com = found && decode(registerCodec, found.row).com;
-    if (com) return decode(configCodec, com.version.body).slots;
-  }
-  return [];
+const slotsOf = (cluster: SimCluster): (string | null)[] =>
+  cluster.servers.map(slotsIn).find((slots) => slots.length > 0) ?? [];
+
+/** The slots of the configuration that a server knows as committed; none when it knows none, or is down. */
+export function slotsIn(server: SimServer): (string | null)[] {
+  const database = server.disk.openDatabase(server.catalog);
+  if (!database || !hasTables(database)) return [];
+  const found = database
+    .query<{ row: Uint8Array }, []>("SELECT row FROM register WHERE space = ''")
+    .get();
+  const com = found && decode(registerCodec, found.row).com;
+  return com ? decode(configCodec, com.version.body).slots : [];
 }
 
 function sidOf(server: SimServer): string | null {

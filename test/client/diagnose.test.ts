@@ -1,0 +1,149 @@
+/** What repair finds to do with one name (CONSISTENCY.md section 4), from what servers tell. Four servers, x = 0: piece j lives on j and j - 1. */
+import { describe, expect, test } from "bun:test";
+import { diagnose, isEmptyRow, type Told } from "../../src/client/diagnose.ts";
+import { homes } from "../../src/file/placement.ts";
+import type { Accepted, Ballot } from "../../src/version.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+
+const Y = 4;
+const version = versionOf({ vid: vidOf(1), pieces: Y, needed: Y, copies: 2 });
+const current: Accepted = { ballot: 5n, version };
+const grave: Accepted = { ballot: 5n, version: { ...version, pieces: 0, deleted: true } };
+const older: Accepted = { ballot: 3n, version: versionOf({ vid: vidOf(2) }) };
+const newer: Accepted = { ballot: 7n, version: versionOf({ vid: vidOf(3) }) };
+
+interface Says {
+  acc?: Accepted | null;
+  com?: Accepted | null;
+  prom?: Ballot;
+  floor?: Ballot;
+  pieces?: number[];
+  bad?: number[];
+}
+const atHome = (slot: number): number[] =>
+  [0, 1, 2, 3].filter((piece) => homes(0, piece, Y, 2).includes(slot));
+
+/** What the server in a slot tells: all is well, but for what is said here. */
+function told(slot: number, value: Accepted | null, says: Says): Told {
+  const { acc = value, com = value, prom = 9n, floor = 0n } = says;
+  const isFile = value !== null && !value.version.deleted;
+  const { pieces = isFile ? atHome(slot) : [], bad = [] } = says;
+  const held = pieces.length + bad.length > 0 ? [{ vid: version.vid, pieces, bad, age: 100 }] : [];
+  return { floor, register: { prom, acc, com }, held };
+}
+
+/** Diagnoses a name of which the servers in these slots tell; the others are silent. */
+function diagnosed(value: Accepted | null, says: Record<number, Says>, silent: number[] = []) {
+  const slots = [0, 1, 2, 3].filter((slot) => !silent.includes(slot));
+  const all = new Map(slots.map((slot) => [slot, told(slot, value, says[slot] ?? {})]));
+  return diagnose(value, all, Y, 50);
+}
+
+const WELL = {
+  isStray: false,
+  isLagging: false,
+  missing: [],
+  away: [],
+  lost: [],
+  orphans: [],
+  isGone: false,
+};
+
+describe("nothing is to do", () => {
+  test("when all agree and hold what they should", () => {
+    expect(diagnosed(current, {})).toEqual(WELL);
+    expect(diagnosed(current, {}, [2])).toEqual(WELL);
+  });
+
+  test("with pieces when it is deleted or was never there", () => {
+    expect(diagnosed(grave, {})).toEqual({ ...WELL, isGone: true });
+    expect(diagnosed(null, {})).toEqual({ ...WELL, isGone: true });
+  });
+});
+
+describe("registers", () => {
+  test.each([
+    ["accepted, not committed", { com: null }, true, true],
+    ["an older value accepted and committed", { acc: older, com: older }, false, true],
+    ["an older one committed, this one accepted", { com: older }, true, true],
+    ["a newer one accepted, that was never chosen", { acc: newer }, true, false],
+    ["nothing, and its floor is below", { acc: null, com: null, floor: 4n }, false, true],
+    [
+      "nothing, and its floor is as high: it would ignore a COMMIT",
+      { acc: null, com: null, floor: 5n },
+      true,
+      true,
+    ],
+  ] as [string, Says, boolean, boolean][])("one has %s", (_, says, isStray, isLagging) => {
+    expect(diagnosed(current, { 1: { pieces: atHome(1), ...says } })).toEqual({
+      ...WELL,
+      isStray,
+      isLagging,
+    });
+  });
+
+  test("a row that promises and holds nothing is empty; one that holds, or is none, is not", () => {
+    expect(isEmptyRow(told(0, null, { prom: 9n }))).toBe(true);
+    expect(isEmptyRow(told(0, null, { prom: 9n, floor: 9n }))).toBe(false);
+    expect(isEmptyRow(told(0, current, {}))).toBe(false);
+    expect(isEmptyRow(told(0, null, { acc: older }))).toBe(false);
+  });
+});
+
+describe("pieces", () => {
+  test("that a home lacks, or has damaged, are had from those that have them", () => {
+    const missing = [{ piece: 1, from: [1], to: [0] }];
+    expect(diagnosed(current, { 0: { pieces: [0] } })).toEqual({ ...WELL, missing });
+    expect(diagnosed(current, { 0: { pieces: [0], bad: [1] } })).toEqual({ ...WELL, missing });
+  });
+
+  test("of a home that is silent are not copied, and nothing in its stead is taken away", () => {
+    expect(diagnosed(current, { 2: { pieces: [2, 3, 0] } }, [3])).toEqual(WELL);
+  });
+
+  test("that were handed off go once their homes answer, damaged ones too", () => {
+    const away = [{ piece: 0, homes: [0, 3], slots: [2] }];
+    expect(diagnosed(current, { 2: { pieces: [2, 3, 0] } })).toEqual({ ...WELL, away });
+    expect(diagnosed(current, { 2: { pieces: [2, 3], bad: [0] } })).toEqual({ ...WELL, away });
+  });
+
+  test("that are away while a home lacks them are copied and then taken away", () => {
+    const says = { 2: { pieces: [2, 3, 0] }, 3: { pieces: [3] } };
+    expect(diagnosed(current, says)).toEqual({
+      ...WELL,
+      missing: [{ piece: 0, from: [0, 2], to: [3] }],
+      away: [{ piece: 0, homes: [0, 3], slots: [2] }],
+    });
+  });
+
+  test("that nobody has are lost; their homes are not told to have them from nowhere", () => {
+    const says = { 0: { pieces: [1] }, 3: { pieces: [3] } };
+    expect(diagnosed(current, says)).toEqual({ ...WELL, lost: [0] });
+    expect(diagnosed(current, {}, [0, 3])).toEqual({ ...WELL, lost: [0] });
+  });
+});
+
+describe("orphans", () => {
+  const holding = (vid: string, age: number, says: Says = {}): Told => {
+    const one = told(0, current, says);
+    return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
+  };
+  const orphansOf = (...all: Told[]): readonly string[] =>
+    diagnose(current, new Map(all.map((one, slot) => [slot, one])), Y, 50).orphans;
+
+  test("are versions with pieces that no register knows, each named once", () => {
+    expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);
+    expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(9), 99))).toEqual([vidOf(8), vidOf(9)]);
+  });
+
+  test("are not those that some server has accepted or committed", () => {
+    expect(orphansOf(holding(newer.version.vid, 99), told(1, current, { acc: newer }))).toEqual([]);
+    expect(orphansOf(holding(older.version.vid, 99), told(1, current, { com: older }))).toEqual([]);
+  });
+
+  test("are left alone while they are young anywhere: they may belong to a put that goes on", () => {
+    expect(orphansOf(holding(vidOf(8), 50))).toEqual([vidOf(8)]);
+    expect(orphansOf(holding(vidOf(8), 49))).toEqual([]);
+    expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 49))).toEqual([]);
+  });
+});

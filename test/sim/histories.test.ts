@@ -1,0 +1,75 @@
+/**
+ * Histories from seeds: fixed ones, and a block of fresh ones whose numbers are printed. `SEED=n` replays one, with what each
+ * client did; `HISTORIES=n` runs so many instead of the usual number.
+ */
+import { expect, test } from "bun:test";
+import { availableParallelism } from "node:os";
+import { runHistory } from "./history_run.ts";
+import { failureIn } from "./many.ts";
+
+const FIXED = Number(process.env.HISTORIES ?? (process.env.CI ? 20_000 : 2000));
+const FRESH = Math.ceil(FIXED / 20);
+const MINUTES = 60_000;
+const seed = process.env.SEED;
+
+test.if(seed !== undefined)("the history of SEED", () => {
+  const { wrong, operations, portrait } = runHistory(Number(seed));
+  if (wrong !== null)
+    console.error([wrong, ...operations.map((one) => JSON.stringify(one)), ...portrait].join("\n"));
+  expect(wrong).toBeNull();
+});
+
+test("the same seed gives the same trace twice", () => {
+  for (const twice of [7, 11, 59, 186]) {
+    const first = runHistory(twice);
+    const second = runHistory(twice);
+    expect([second.hash, second.events]).toEqual([first.hash, first.events]);
+  }
+});
+
+test(
+  "a run really meets what it is for",
+  () => {
+    const marks = new Map<string, number>();
+    for (let one = 1; one <= 400; one++)
+      for (const [mark, n] of runHistory(one).marks) marks.set(mark, (marks.get(mark) ?? 0) + n);
+    const wanted = [
+      "kill",
+      "freeze",
+      "cut",
+      "snap",
+      "killClient",
+      "fill",
+      "failSync",
+      "wipe",
+      "rot",
+    ];
+    const ends = [
+      "put done",
+      "put putFailed",
+      "put open",
+      "put pending",
+      "putIf conflict",
+      "rm done",
+      "get incomplete",
+    ];
+    expect([...wanted, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
+  },
+  MINUTES,
+);
+
+test.if(seed === undefined)(
+  `${FIXED} histories of fixed seeds`,
+  async () => expect(await failureIn(1, FIXED, availableParallelism())).toBeNull(),
+  30 * MINUTES,
+);
+
+test.if(seed === undefined)(
+  `${FRESH} histories of fresh seeds`,
+  async () => {
+    const first = 1_000_000 + Math.floor(Math.random() * 1_000_000_000);
+    console.log(`fresh seeds ${first}..${first + FRESH - 1}`);
+    expect(await failureIn(first, first + FRESH - 1, availableParallelism())).toBeNull();
+  },
+  10 * MINUTES,
+);

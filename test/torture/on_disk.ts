@@ -1,0 +1,171 @@
+/** What lies on the servers' disks once they have ended: exactly the current files, each piece at its homes, and nothing else. */
+import { Database } from "bun:sqlite";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decode } from "../../src/bytes.ts";
+import { homes } from "../../src/file/placement.ts";
+import { pieceBytes, pieceOffset } from "../../src/file/split.ts";
+import { type Register, registerCodec } from "../../src/version.ts";
+import { configCodec } from "../../src/wire/messages.ts";
+import { isSame } from "./contents.ts";
+import type { Servers } from "./servers.ts";
+import { Failure } from "./stage.ts";
+
+interface PieceLine {
+  readonly vid: string;
+  readonly piece: number;
+  readonly space: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly data: Uint8Array | null;
+  readonly bad: number;
+  readonly trashed: number | null;
+}
+
+/** What one server's folder holds. */
+export interface Holdings {
+  readonly server: string;
+  readonly sid: string;
+  readonly config: Register | null;
+  readonly registers: ReadonlyMap<string, Register>;
+  /** Pieces that are not in the trash. */
+  readonly pieces: readonly PieceLine[];
+  readonly trash: readonly PieceLine[];
+  /** Files below `pieces`, as they are called in the catalog: VID.PIECE. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Files of uploads that did not end. */
+  readonly temporary: readonly string[];
+}
+
+export function holdingsOf(server: string, folder: string): Holdings {
+  const database = new Database(join(folder, "catalog.sqlite"), { readonly: true });
+  try {
+    const rows = database
+      .query<{ space: string; name: string; row: Uint8Array }, []>("SELECT * FROM register")
+      .all();
+    const registers = rows
+      .filter(({ space }) => space !== "")
+      .map(({ name, row }) => [name, decode(registerCodec, row)] as const);
+    const config = rows.find(({ space }) => space === "");
+    const lines = database.query<PieceLine, []>("SELECT * FROM piece ORDER BY vid, piece").all();
+    const pieces = join(folder, "pieces");
+    const files = readdirSync(pieces)
+      .filter((prefix) => prefix !== "tmp")
+      .flatMap((prefix) => readdirSync(join(pieces, prefix)).map((name) => [prefix, name] as const));
+    return {
+      server,
+      sid: (JSON.parse(readFileSync(join(folder, "format.json"), "utf8")) as { sid: string }).sid,
+      config: config ? decode(registerCodec, config.row) : null,
+      registers: new Map(registers),
+      pieces: lines.filter(({ trashed }) => trashed === null),
+      trash: lines.filter(({ trashed }) => trashed !== null),
+      files: new Map(files.map(([prefix, name]) => [name, join(pieces, prefix, name)])),
+      temporary: existsSync(join(pieces, "tmp")) ? readdirSync(join(pieces, "tmp")) : [],
+    };
+  } finally {
+    database.close();
+  }
+}
+
+export const allHoldings = (servers: Servers): Holdings[] =>
+  servers.all.map(({ name, folder }) => holdingsOf(name, folder));
+
+/** What was counted. */
+export interface Count {
+  readonly pieces: number;
+  readonly files: number;
+  readonly trash: number;
+}
+
+/** Counts what the servers, which must have ended, hold; throws a Failure for all that is too much or too little. */
+export function audit(servers: Servers, expected: ReadonlyMap<string, Uint8Array>): Count {
+  const all = allHoldings(servers);
+  const slots = slotsOf(all);
+  const wrong: string[] = [];
+  for (const holdings of all) {
+    const slot = slots.indexOf(holdings.sid);
+    if (slot < 0) wrong.push(`${holdings.server} is in no slot of the cluster`);
+    else wrong.push(...wrongsIn(holdings, slot, slots.length, expected));
+  }
+  if (wrong.length > 0)
+    throw new Failure(`${wrong.length} things are not as they should be on disk: ${wrong[0]}`, [
+      ...wrong,
+      ...all.flatMap(portraitOf),
+    ]);
+  return {
+    pieces: all.reduce((n, { pieces }) => n + pieces.length, 0),
+    files: all.reduce((n, { pieces }) => n + pieces.filter(({ data }) => data === null).length, 0),
+    trash: all.reduce((n, { trash }) => n + trash.length, 0),
+  };
+}
+
+/** The slots that most servers agree on. */
+export function slotsOf(all: readonly Holdings[]): (string | null)[] {
+  const configs = all.flatMap(({ config }) => (config?.com ? [config.com] : []));
+  const [newest] = configs.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1));
+  return newest ? decode(configCodec, newest.version.body).slots : [];
+}
+
+function* wrongsIn(
+  { server, registers, pieces, trash, files, temporary }: Holdings,
+  slot: number,
+  y: number,
+  expected: ReadonlyMap<string, Uint8Array>,
+): Generator<string> {
+  for (const [name, { acc, com }] of registers) {
+    if (acc?.ballot !== com?.ballot) yield `${server}: ${name} is pending`;
+    if (com === null) yield `${server}: an empty row of ${name} is left`;
+    else if (com.version.deleted) yield `${server}: a tombstone of ${name} is left`;
+    else if (!expected.has(name)) yield `${server}: ${name} is there, and should not be`;
+  }
+  const inCatalog = new Set<string>();
+  for (const { vid, piece, space, name, bytes, data, bad } of pieces) {
+    const id = `${vid}.${piece}`;
+    if (data === null) inCatalog.add(id);
+    const version = registers.get(name)?.com?.version;
+    const content = expected.get(name);
+    if (space !== "u:") yield `${server}: ${id} is in space ${space}`;
+    if (version?.vid !== vid) yield `${server}: an orphan of ${name} is left: ${id}`;
+    else if (!homes(version.x, piece, y, version.copies).includes(slot))
+      yield `${server}: piece ${piece + 1} of ${name} is not at home`;
+    if (bad) yield `${server}: piece ${piece + 1} of ${name} is bad`;
+    const path = files.get(id);
+    if (data === null && !path) yield `${server}: the file of ${id} is not there`;
+    if (!content || version?.vid !== vid) continue;
+    const start = pieceOffset(content.length, y, piece);
+    const whole = content.subarray(start, start + pieceBytes(content.length, y, piece));
+    const held = data ?? (path ? readFileSync(path).subarray(0, bytes) : new Uint8Array());
+    if (!isSame(held, whole)) yield `${server}: piece ${piece + 1} of ${name} has other bytes`;
+  }
+  for (const [name] of expected) {
+    const version = registers.get(name)?.com?.version;
+    if (!version) yield `${server}: ${name} is not known`;
+    for (let piece = 0; version && piece < version.pieces; piece++)
+      if (homes(version.x, piece, y, version.copies).includes(slot))
+        if (!pieces.some((one) => one.vid === version.vid && one.piece === piece))
+          yield `${server}: piece ${piece + 1} of ${name} is not there`;
+  }
+  const inTrash = new Set(trash.map(({ vid, piece }) => `${vid}.${piece}`));
+  for (const id of files.keys())
+    if (!inCatalog.has(id) && !inTrash.has(id)) yield `${server}: the file ${id} is left over`;
+  for (const name of temporary) yield `${server}: the temporary file ${name} is left over`;
+}
+
+/** All of one server's registers and pieces, for people. */
+export function portraitOf({ server, sid, registers, pieces, trash, config }: Holdings): string[] {
+  const short = (vid: string): string => vid.slice(0, 8);
+  const at = (value: Register["acc"]): string =>
+    value
+      ? `${value.ballot >> 64n}/${short((value.ballot & 0xffffffffffffffffn).toString(16))} ${value.version.deleted ? "deleted" : "file"} ${short(value.version.vid)} seq ${value.version.seq}`
+      : "nothing";
+  const registerLine = ([name, { prom, acc, com }]: [string, Register]): string =>
+    `  ${name === "" ? "(configuration)" : name}: prom ${prom >> 64n}, acc ${at(acc)}, com ${at(com)}`;
+  const pieceLine = ({ name, vid, piece, bytes, data, bad, trashed }: PieceLine): string =>
+    `  ${name} ${short(vid)}.${piece + 1}: ${bytes} bytes ${data ? "in the catalog" : "in a file"}${bad ? ", bad" : ""}${trashed === null ? "" : ", in the trash"}`;
+  return [
+    `${server} (${short(sid)}):`,
+    ...(config ? [registerLine(["", config])] : []),
+    ...[...registers].map(registerLine),
+    ...[...pieces, ...trash].map(pieceLine),
+  ];
+}
