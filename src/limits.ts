@@ -45,7 +45,6 @@ export const REPAIR_JITTER = 0.3;
 export const ORPHAN_AGE_SECONDS = 24 * 3600;
 export const TRASH_GRACE_MS = 10 * 60_000;
 export const TRASH_SWEEP_MS = 60_000;
-export const TEMPORARY_GRACE_MS = 60 * 60_000;
 
 // One server
 export const CONNECTIONS_MAX = 4096;
@@ -57,7 +56,6 @@ export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
 export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MAX = 256 * MIB;
-export const GROUP_COMMIT_REQUESTS = 64;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
 // One client

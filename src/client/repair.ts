@@ -68,66 +68,54 @@ export async function* repairAll(
 
 const REPAIR_ROUNDS = 4;
 
-const isNews = ({
-  agreed,
-  restored,
-  dropped,
-  collected,
-  forgotten,
-  lost,
-  problem,
-}: Repaired): boolean =>
-  agreed || restored + dropped + collected + lost.length > 0 || forgotten || problem !== null;
+/** What a round comes to. */
+type Done = Pick<Repaired, "agreed" | "restored" | "dropped" | "collected" | "forgotten">;
 
-const NOTHING = {
-  agreed: false,
-  restored: 0,
-  dropped: 0,
-  collected: 0,
-  forgotten: false,
-  lost: [] as readonly number[],
-  problem: null as string | null,
-};
+const NOTHING: Done = { agreed: false, restored: 0, dropped: 0, collected: 0, forgotten: false };
+
+const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
+  !agreed && !forgotten && restored + dropped + collected === 0;
+
+const isNews = (repaired: Repaired): boolean =>
+  !isNothing(repaired) || repaired.lost.length > 0 || repaired.problem !== null;
+
+const sumOf = (a: Done, b: Done): Done => ({
+  agreed: a.agreed || b.agreed,
+  restored: a.restored + b.restored,
+  dropped: a.dropped + b.dropped,
+  collected: a.collected + b.collected,
+  forgotten: a.forgotten || b.forgotten,
+});
 
 /** Repairs one name; never throws for what servers do. */
-export async function repairName(
+async function repairName(
   cluster: Cluster,
   name: string,
   options: RepairOptions,
 ): Promise<Repaired> {
-  let sum: Repaired = { name, ...NOTHING };
+  let done = NOTHING;
+  let lost: number[] = [];
+  const tell = (problem: string | null): Repaired => ({ name, ...done, lost, problem });
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; round < REPAIR_ROUNDS; round++) {
       const { is, current, replies } = await readName(cluster, name);
-      if (is !== "current") return { ...sum, problem: "too few servers answer" };
+      if (is !== "current") return tell("too few servers answer");
       // The configuration of a cluster is never given up.
-      if (name === "" && current === null) return sum;
+      if (name === "" && current === null) return tell(null);
       const found = diagnose(current, replies, cluster.size, options.orphanAge);
+      lost = found.lost.map((piece) => piece + 1);
       const planned = forecast(cluster, found, current, replies);
-      sum = { ...sum, lost: found.lost.map((piece) => piece + 1) };
-      if (!isNews({ ...sum, ...NOTHING, ...planned })) return sum;
-      if (options.dryRun) return { ...sum, ...planned };
-      sum = plus(sum, await carryOut(cluster, name, current, replies, found, options));
+      if (options.dryRun) done = planned;
+      if (options.dryRun || isNothing(planned)) return tell(null);
+      done = sumOf(done, await carryOut(cluster, name, current, replies, found, options));
     }
+    return tell(null);
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    return { ...sum, problem: error.message };
+    return tell(error.message);
   }
-  return sum;
 }
-
-/** What a round comes to. */
-type Done = Pick<Repaired, "agreed" | "restored" | "dropped" | "collected" | "forgotten">;
-
-const plus = (sum: Repaired, done: Done): Repaired => ({
-  ...sum,
-  agreed: sum.agreed || done.agreed,
-  restored: sum.restored + done.restored,
-  dropped: sum.dropped + done.dropped,
-  collected: sum.collected + done.collected,
-  forgotten: sum.forgotten || done.forgotten,
-});
 
 /** What `carryOut` would come to. */
 const forecast = (

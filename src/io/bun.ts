@@ -171,11 +171,14 @@ export const bunDisk: Disk = {
   stat: (path) =>
     io(path, async () => {
       try {
-        const info = await fs.stat(path);
+        const info = await fs.stat(path, { bigint: true });
+        // Where there is no time of birth, the time of the last change stands in for it.
+        const hasBirth = info.birthtimeNs > 0n && info.birthtimeNs !== info.ctimeNs;
         return {
-          bytes: info.size,
+          bytes: Number(info.size),
           isFolder: info.isDirectory(),
-          modified: Math.round(info.mtimeMs),
+          modified: Number(info.mtimeMs),
+          born: hasBirth ? String(info.birthtimeNs) : null,
         };
       } catch (error) {
         if (codeOf(error) === "ENOENT") return null;

@@ -69,6 +69,8 @@ export interface FileInfo {
   readonly isFolder: boolean;
   /** Milliseconds since 1970. */
   readonly modified: number;
+  /** Differs between a file and every copy of it; null where the disk does not tell. */
+  readonly born: string | null;
 }
 
 /** Paths are the operating system's. Errors that are not named are DfsError("failed") with the system's reason. */

@@ -83,9 +83,16 @@ export async function openIdentity(
       "folder",
       `${layout.catalog} has been lost: move ${layout.folder} away, and start this server with an empty folder`,
     );
-  const sid = known ?? ports.random.bytes(16).toHex();
-  if (known === undefined)
-    await catalog.write(true, () => catalog.setFact("sid", Uint8Array.fromHex(sid)));
+  // A copy, or a folder from a backup, may have forgotten promises that the original has made since.
+  const born = (await ports.disk.stat(layout.catalog))?.born ?? null;
+  const original = catalog.fact("born");
+  const isCopy = original !== null && born !== null && new TextDecoder().decode(original) !== born;
+  const sid = (isCopy ? undefined : known) ?? ports.random.bytes(16).toHex();
+  if (sid !== known || (born !== null && original === null))
+    await catalog.write(true, () => {
+      catalog.setFact("sid", Uint8Array.fromHex(sid));
+      if (born !== null) catalog.setFact("born", new TextEncoder().encode(born));
+    });
   if (format?.sid !== sid)
     await writeDurably(ports.disk, layout, JSON.stringify({ format: STORE_FORMAT, sid }));
   return sid;

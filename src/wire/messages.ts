@@ -30,7 +30,7 @@ import {
 import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
-export const idCodec = hex(16);
+const idCodec = hex(16);
 
 /** Whom a request is for. */
 const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec });

@@ -20,6 +20,13 @@ export interface Mutant {
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
 const REPAIR = "src/client/repair.ts";
+const PROPOSE = "src/client/propose.ts";
+/** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
+const NO_WATCH: Edit = {
+  file: PROPOSE,
+  find: "if (attempts.length > 0) {",
+  replace: "if (attempts.length < 0) {",
+};
 const ACCEPTOR = "src/store/acceptor.ts";
 const STORE = "src/store/store.ts";
 
@@ -66,6 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "retry without the exactly-once check",
     within: 4000,
     edits: [
+      NO_WATCH,
       {
         file: DECIDE,
         find: "if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))",
@@ -83,6 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "a no without dominating one's strays",
     within: 10_000,
     edits: [
+      NO_WATCH,
       {
         file: DECIDE,
         find: 'return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };',
@@ -178,8 +187,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: "src/store/recover.ts",
-        find: "known ?? ports.random.bytes(16).toHex()",
-        replace: "known ?? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex')",
+        find: "?? ports.random.bytes(16).toHex();",
+        replace: "?? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex');",
       },
     ],
   },
@@ -276,6 +285,7 @@ function checkLive(`,
     rule: "truncated history taken as proof",
     within: 20_000,
     edits: [
+      NO_WATCH,
       { file: "src/limits.ts", find: "HISTORY_LENGTH = 16", replace: "HISTORY_LENGTH = 1" },
       {
         file: DECIDE,

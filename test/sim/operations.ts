@@ -43,7 +43,7 @@ export interface Recorded {
 const SEED_BYTES = 16;
 
 /** The bytes of a content: its number and length in front, as far as they fit, then a pattern that both make. */
-export function contentOf(value: number, bytes: number): Uint8Array {
+function contentOf(value: number, bytes: number): Uint8Array {
   const data = new Uint8Array(bytes).fill(value * 31 + 7);
   const head = new TextEncoder().encode(`${value}:${bytes}|`.padEnd(SEED_BYTES, "."));
   data.set(head.subarray(0, bytes));

@@ -39,7 +39,8 @@ for (let seed = from; seed <= to; seed++) {
 }
 const seconds = (performance.now() - begun) / 1000;
 if (values.marks)
-  for (const [mark, n] of [...marks].toSorted()) console.log(`${String(n).padStart(8)} ${mark}`);
+  for (const [mark, n] of [...marks].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+    console.log(`${String(n).padStart(8)} ${mark}`);
 const count = (values.stop && failed > 0 ? stoppedAt : to) - from + 1;
 console.log(
   `${count} histories, ${failed} wrong, ${events} events, ${seconds.toFixed(1)} s, ${((seconds * 1000) / count).toFixed(1)} ms each`,

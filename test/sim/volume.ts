@@ -135,9 +135,10 @@ export class Volume {
   stat(given: string): FileInfo | null {
     const node = this.#names.get(normal(given));
     if (node === undefined) return null;
-    if (node === FOLDER) return { bytes: 0, isFolder: true, modified: 0 };
-    if (node instanceof SimDatabaseFile) return { bytes: node.bytes, isFolder: false, modified: 0 };
-    return { bytes: node.size, isFolder: false, modified: node.modified };
+    if (node === FOLDER) return { bytes: 0, isFolder: true, modified: 0, born: null };
+    if (node instanceof SimDatabaseFile)
+      return { bytes: node.bytes, isFolder: false, modified: 0, born: null };
+    return { bytes: node.size, isFolder: false, modified: node.modified, born: null };
   }
 
   openDatabase(given: string): SimDatabase {

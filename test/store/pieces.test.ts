@@ -96,6 +96,26 @@ describe("a piece in a file", () => {
       expect(end.subarray(12).toString()).toBe("dfs piece 1\n");
     }));
 
+  test("is acknowledged once its name is durable, and that of its folder", () =>
+    inFolder(async (folder) => {
+      const synced: string[] = [];
+      const store = await folder.open(
+        {},
+        {
+          syncFolder(path) {
+            synced.push(path.slice(folder.path.length));
+            return bunDisk.syncFolder(path);
+          },
+        },
+      );
+      synced.length = 0;
+      await upload(store, idOf(VID, 0), pattern(10));
+      expect(synced).toEqual(["/pieces", "/pieces/ab"]);
+      synced.length = 0;
+      await upload(store, idOf(VID, 1), pattern(10));
+      expect(synced).toEqual(["/pieces/ab"]);
+    }));
+
   test("parts of it are read from a block's begin on", () =>
     inFolder(async (folder) => {
       const data = pattern(LARGE);

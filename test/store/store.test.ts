@@ -147,6 +147,18 @@ describe("FORGET", () => {
       await store.forget(SPACE, "a", 6n);
       expect(store.floor).toBe(10n);
     }));
+
+  test("of a name with an older promise leaves the floor where it is", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const grave = (n: number): Version => ({ ...version(n), deleted: true });
+      for (const [n, name] of ["a", "b"].entries())
+        await put(store, name, BigInt(5 + n), grave(n + 1));
+      expect(await store.forget(SPACE, "b", 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: true });
+      expect(store.floor).toBe(6n);
+      expect((await folder.reopen()).floor).toBe(6n);
+    }));
 });
 
 describe("COLLECT and DROP", () => {

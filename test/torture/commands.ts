@@ -25,7 +25,15 @@ export interface RepairSums {
   readonly names: readonly unknown[];
 }
 
-export const exit = { ok: 0, noSuchName: 4, tooFew: 5, incomplete: 6, putFailed: 7, conflict: 11, integrity: 13 };
+export const exit = {
+  ok: 0,
+  noSuchName: 4,
+  tooFew: 5,
+  incomplete: 6,
+  putFailed: 7,
+  conflict: 11,
+  integrity: 13,
+};
 
 export class Commands {
   readonly servers: Servers;

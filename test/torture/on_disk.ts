@@ -51,7 +51,9 @@ export function holdingsOf(server: string, folder: string): Holdings {
     const pieces = join(folder, "pieces");
     const files = readdirSync(pieces)
       .filter((prefix) => prefix !== "tmp")
-      .flatMap((prefix) => readdirSync(join(pieces, prefix)).map((name) => [prefix, name] as const));
+      .flatMap((prefix) =>
+        readdirSync(join(pieces, prefix)).map((name) => [prefix, name] as const),
+      );
     return {
       server,
       sid: (JSON.parse(readFileSync(join(folder, "format.json"), "utf8")) as { sid: string }).sid,

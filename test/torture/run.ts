@@ -19,7 +19,8 @@ let failed = 0;
 for (const scenario of chosen) {
   const { ok, line, evidence } = await play(scenario, seed, values.short);
   for (const item of evidence.slice(0, EVIDENCE_LINES)) console.log(`  ${item}`);
-  if (evidence.length > EVIDENCE_LINES) console.log(`  (and ${evidence.length - EVIDENCE_LINES} more lines)`);
+  if (evidence.length > EVIDENCE_LINES)
+    console.log(`  (and ${evidence.length - EVIDENCE_LINES} more lines)`);
   console.log(line);
   if (!ok) failed++;
 }

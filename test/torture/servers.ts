@@ -93,7 +93,10 @@ export class ServerProcess {
     return refusal;
   }
 
-  async #listen(stderr: ReadableStream<Uint8Array>, ready: PromiseWithResolvers<string | null>) {
+  async #listen(
+    stderr: ReadableStream<Uint8Array<ArrayBuffer>>,
+    ready: PromiseWithResolvers<string | null>,
+  ) {
     let said = "";
     for await (const part of stderr.pipeThrough(new TextDecoderStream())) {
       said += part;

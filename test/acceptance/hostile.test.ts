@@ -1,0 +1,162 @@
+/** Peers that mean harm, or know no better: the server stays up, its memory bounded, and others are served as ever. */
+import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { createConnection, type Socket } from "node:net";
+import { requestFrame } from "../../src/wire/frames.ts";
+import { helloOf } from "../../src/wire/handshake.ts";
+import { removeFolders } from "../cli/program.ts";
+import { type ServerProcess, Stage } from "./stage.ts";
+
+setDefaultTimeout(120_000);
+
+const MIB = 1024 * 1024;
+/** What the specification allows a server with a file of 4 GiB; no peer may bring it to more. */
+const MEMORY_BYTES = 200 * MIB;
+/** How far a server's memory may be from where it was: its garbage comes and goes. */
+const DRIFT_BYTES = 40 * MIB;
+const HELLO = Buffer.concat(requestFrame("hello", 1, helloOf("")));
+
+const content = randomBytes(3 * MIB);
+let stage: Stage;
+let victim: ServerProcess;
+let pid = 0;
+beforeAll(async () => {
+  stage = await Stage.open(4);
+  victim = stage.server(0);
+  pid = victim.pid;
+  await stage.put("file", content);
+});
+const open = new Set<Socket>();
+afterEach(() => {
+  for (const socket of open) socket.destroy();
+  open.clear();
+});
+afterAll(async () => {
+  await stage.close();
+  removeFolders();
+});
+
+/** A connection to the victim; with `greeted` it has said hello and heard the reply. */
+function connect(greeted: boolean): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(victim.port, "127.0.0.1");
+    open.add(socket);
+    // What the server does to it afterwards is no error of the test.
+    socket.on("error", (error) => reject(error));
+    socket.on("close", () => open.delete(socket));
+    if (greeted) socket.once("data", () => resolve(socket));
+    socket.on("connect", () => (greeted ? socket.write(HELLO) : resolve(socket)));
+  });
+}
+
+const connectMany = (count: number, greeted: boolean): Promise<Socket[]> =>
+  Promise.all(Array.from({ length: count }, () => connect(greeted)));
+
+/** Resolves when the server has closed the connection. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => {
+    if (socket.closed) return resolve();
+    socket.resume();
+    socket.on("close", () => resolve());
+  });
+
+/** The server is the same process, small, and its clients notice nothing. */
+async function expectUnharmed(): Promise<void> {
+  expect(await stage.get("file")).toEqual(content);
+  const bytes = randomBytes(500_000);
+  await stage.put("other", bytes);
+  expect(await stage.get("other")).toEqual(bytes);
+  expect((await stage.stat("other")).servers[0]?.up).toBe(true);
+  expect([victim.isUp, victim.pid]).toEqual([true, pid]);
+  expect(victim.memory.now).toBeLessThan(MEMORY_BYTES);
+}
+
+function frame(length: number, ...body: Buffer[]): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt32BE(length);
+  return Buffer.concat([head, ...body]);
+}
+
+test.each([false, true])("random bytes; after a hello: %p", async (greeted) => {
+  const sockets = await connectMany(200, greeted);
+  for (const [i, socket] of sockets.entries()) socket.write(randomBytes(1 + i * 500));
+  await expectUnharmed();
+});
+
+test("frames of any kind with random bodies", async () => {
+  for (let kind = 0; kind < 256; kind++) {
+    const socket = await connect(true);
+    for (let id = 2; id < 6; id++) {
+      const body = randomBytes(id * kind);
+      const head = Buffer.from([kind, 0, 0, 0, id]);
+      socket.write(frame(head.length + body.length, head, body));
+    }
+  }
+  await expectUnharmed();
+});
+
+test.each([false, true])(
+  "frames of 4 GB, sent as far as one may; after a hello: %p",
+  async (greeted) => {
+    const sockets = await connectMany(20, greeted);
+    await Promise.all(
+      sockets.map(async (socket) => {
+        socket.write(frame(0xffff_ffff, randomBytes(MIB)));
+        await closed(socket);
+      }),
+    );
+    await expectUnharmed();
+  },
+);
+
+test("half a frame and silence", async () => {
+  for (const socket of await connectMany(100, true)) {
+    // The longest frame that is allowed, and half of it.
+    socket.write(frame(256 * 1024, Buffer.from([2, 0, 0, 0, 2]), randomBytes(128 * 1024)));
+  }
+  for (const socket of await connectMany(100, false)) socket.write(HELLO.subarray(0, 9));
+  await expectUnharmed();
+});
+
+test("requests without end, and replies that are never read", async () => {
+  const asks = Buffer.concat(Array.from({ length: 2000 }, () => HELLO));
+  for (const socket of await connectMany(50, true)) {
+    socket.pause();
+    const more = (): void => void (socket.writable && socket.write(asks, more));
+    more();
+  }
+  await Bun.sleep(1000);
+  await expectUnharmed();
+});
+
+test("1,000 idle connections", async () => {
+  const silent = await connectMany(500, false);
+  await connectMany(500, true);
+  await expectUnharmed();
+  await Promise.all(silent.map(closed));
+  await expectUnharmed();
+});
+
+test("10,000 connections opened and closed leave memory and descriptors where they were", async () => {
+  const round = async (): Promise<void> => {
+    const sockets = [...(await connectMany(50, true)), ...(await connectMany(50, false))];
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(sockets.map(closed));
+  };
+  const rounds = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) await round();
+    await Bun.sleep(500);
+  };
+  const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
+  await rounds(10);
+  const [memory, files] = [victim.memory.now, descriptors()];
+  await rounds(100);
+  console.log(
+    `memory ${Math.round(memory / MIB)} MiB after 1,000 connections, ` +
+      `${Math.round(victim.memory.now / MIB)} MiB after 11,000`,
+  );
+  expect(victim.memory.now - memory).toBeLessThan(DRIFT_BYTES);
+  expect(descriptors()).toBeLessThanOrEqual(files);
+  await expectUnharmed();
+});

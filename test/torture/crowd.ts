@@ -1,0 +1,168 @@
+/** Many client processes at once, and what they have written down. */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Operation } from "../sim/linearizable.ts";
+import { type Recorded, Recorder } from "../sim/operations.ts";
+import { type Line, NOTHING, type Task } from "./client.ts";
+import type { Servers } from "./servers.ts";
+import { Failure, type Stage } from "./stage.ts";
+
+const program = join(import.meta.dir, "client.ts");
+/** How long a client may still take after its time is over: a proposer gives up after a minute. */
+const LATE_MS = 100_000;
+
+export interface Deed extends Recorded {
+  readonly client: number;
+  /** What the client was told besides. */
+  why: string;
+}
+
+/** Outcomes that there must never be: bytes that nobody put, a bug in the client, rot where nothing rots. */
+const IMPOSSIBLE = new Set([
+  "mixture",
+  "crash",
+  "integrity",
+  "protocol",
+  "identity",
+  "config",
+  "usage",
+]);
+
+export class Crowd {
+  readonly #stage: Stage;
+  readonly #servers: Servers;
+  readonly #folder: string;
+  readonly #running = new Map<number, Bun.Subprocess>();
+  #count = 0;
+
+  constructor(stage: Stage, servers: Servers) {
+    this.#stage = stage;
+    this.#servers = servers;
+    this.#folder = servers.newFolder();
+  }
+
+  /** Starts a client; returns its number. */
+  start(task: Partial<Task>): number {
+    const id = ++this.#count;
+    const whole: Task = {
+      script: [],
+      mix: NOTHING,
+      names: [],
+      bytes: [],
+      until: 0,
+      pauseMs: 0,
+      reuse: 0.3,
+      servers: this.#servers.addresses,
+      ...task,
+      id,
+      seed: this.#stage.seed,
+      log: join(this.#folder, `${id}.log`),
+    };
+    const child = Bun.spawn([process.execPath, program, JSON.stringify(whole)], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
+    this.#stage.own(child);
+    this.#running.set(id, child);
+    void child.exited.then(() => this.#running.delete(id));
+    return id;
+  }
+
+  /** Those that still run. */
+  get running(): number[] {
+    return [...this.#running.keys()];
+  }
+
+  async kill(id: number): Promise<void> {
+    const child = this.#running.get(id);
+    child?.kill("SIGKILL");
+    await child?.exited;
+  }
+
+  /** Resolves once all have ended. Throws a Failure when one does not. */
+  async ended(): Promise<void> {
+    const all = Promise.all([...this.#running.values()].map((child) => child.exited));
+    const late = Symbol("late");
+    const first = await Promise.race([all, Bun.sleep(LATE_MS).then(() => late)]);
+    if (first === late)
+      throw new Failure(
+        `clients hang: ${this.running.join(", ")}`,
+        this.deeds().filter(isOpen).map(lineOf),
+      );
+  }
+
+  /** All that was done so far, by the time of its begin. Throws a Failure for what must never be. */
+  deeds(): Deed[] {
+    const deeds: Deed[] = [];
+    for (let client = 1; client <= this.#count; client++) {
+      const path = join(this.#folder, `${client}.log`);
+      const lines = existsSync(path) ? readFileSync(path, "utf8").trimEnd().split("\n") : [];
+      const own = new Map<number, Deed>();
+      for (const text of lines.filter((line) => line !== "")) {
+        const line = JSON.parse(text) as Line;
+        const deed = own.get(line.n);
+        if ("order" in line) {
+          const { order, invoked } = line;
+          own.set(line.n, {
+            client,
+            id: 0,
+            order,
+            invoked,
+            returned: Infinity,
+            outcome: "pending",
+            value: null,
+            why: "",
+          });
+        } else if (deed) {
+          const { returned, outcome, value, why } = line;
+          Object.assign(deed, {
+            returned,
+            outcome,
+            value: deed.order.do === "get" ? value : null,
+            why,
+          });
+        }
+      }
+      deeds.push(...own.values());
+    }
+    deeds.sort((a, b) => a.invoked - b.invoked);
+    const bad = deeds.filter(({ outcome }) => IMPOSSIBLE.has(outcome));
+    if (bad[0])
+      throw new Failure(
+        `${bad.length} outcomes that must never be: ${lineOf(bad[0])}`,
+        bad.map(lineOf),
+      );
+    return deeds;
+  }
+}
+
+const isOpen = ({ returned }: Deed): boolean => returned === Infinity;
+
+/** The history of a name, as the simulator's recorder would tell it. */
+export function historyOf(deeds: readonly Deed[], name: string): Operation[] {
+  const recorder = new Recorder(
+    () => 0,
+    () => {},
+  );
+  for (const deed of deeds) recorder.operations.push(deed);
+  return recorder.historyOf(name);
+}
+
+/** How often each thing ended in which way. */
+export function tallyOf(deeds: readonly Deed[]): string {
+  const counts = new Map<string, number>();
+  for (const { order, outcome } of deeds)
+    counts.set(`${order.do} ${outcome}`, (counts.get(`${order.do} ${outcome}`) ?? 0) + 1);
+  return [...counts]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([what, n]) => `${n} ${what}`)
+    .join(", ");
+}
+
+/** One thing that was done, for people. */
+export function lineOf({ client, order, invoked, returned, outcome, value, why }: Deed): string {
+  const what = Object.entries(order)
+    .map(([key, of]) => (key === "do" ? String(of) : `${key}=${of}`))
+    .join(" ");
+  const read = value === null ? "" : ` ${value}`;
+  return `${invoked.toFixed(3)} to ${returned.toFixed(3)} client ${client}: ${what} → ${outcome}${read} ${why}`.trimEnd();
+}

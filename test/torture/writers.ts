@@ -1,0 +1,60 @@
+/** Many clients on few names while servers die and come back: each name's history must be one that a single register could have. */
+import { now } from "./clock.ts";
+import type { Crowd } from "./crowd.ts";
+import { Servers } from "./servers.ts";
+import type { Scenario, Stage } from "./stage.ts";
+import { startKind, storm } from "./storm.ts";
+
+const NAMES = ["a", "b", "c", "d/e"];
+
+export const writers: Scenario = {
+  name: "writers",
+  async play(stage) {
+    const servers = new Servers(stage);
+    let kills = 0;
+    const harm = async (until: number, crowd: Crowd): Promise<void> => {
+      kills = await killInTurn(stage, servers, until, crowd);
+    };
+    const figures = await storm(stage, servers, {
+      seconds: stage.size(60, 8),
+      writers: stage.size(8, 4),
+      readers: stage.size(8, 3),
+      deleters: stage.size(2, 1),
+      repairers: 1,
+      names: stage.size(NAMES, NAMES.slice(0, 2)),
+      harm,
+      heal: () => servers.start(),
+    });
+    return `${kills} servers killed, ${figures}`;
+  },
+};
+
+/** Every two seconds a server dies, and is back before the next one does; now and then a client dies for good. */
+async function killInTurn(
+  stage: Stage,
+  servers: Servers,
+  until: number,
+  crowd: Crowd,
+): Promise<number> {
+  const { rng } = stage;
+  let kills = 0;
+  while (now() < until - 2000) {
+    const next = now() + 2000;
+    const slot = rng.int(4);
+    await Bun.sleep(rng.int(400));
+    stage.note(`${now().toFixed(3)} DFS${slot + 1} is killed`);
+    await servers.at(slot).kill();
+    kills++;
+    await Bun.sleep(rng.chance(0.3) ? 0 : rng.int(1300));
+    await servers.start([slot]);
+    stage.note(`${now().toFixed(3)} DFS${slot + 1} is back`);
+    if (rng.chance(0.5)) {
+      const victim = rng.pick(crowd.running);
+      await crowd.kill(victim);
+      stage.note(`${now().toFixed(3)} client ${victim} is killed`);
+      startKind(crowd, "writer", NAMES.slice(0, 2), until);
+    }
+    await Bun.sleep(Math.max(0, next - now()));
+  }
+  return kills;
+}
