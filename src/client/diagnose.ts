@@ -62,7 +62,7 @@ export function diagnose(
 
 /** A row that promises something and holds nothing; FORGET turns its promise into the server's floor. */
 export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
-  acc === null && com === null && prom > floor;
+  acc === null && com === null && prom !== floor;
 
 function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, y: number) {
   const missing: { piece: number; from: number[]; to: number[] }[] = [];

@@ -90,6 +90,10 @@ export class Pieces implements Supply {
   }
 
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
+    // A server that promised and has a piece no more, because somebody collected it as an orphan, may get it again.
+    for (const [slot, pieces] of held)
+      for (const [piece, slots] of this.#sent.entries())
+        if (!pieces.includes(piece)) slots.delete(slot);
     const lacking = [...this.#sent.keys()].filter(
       (piece) => this.#copiesIn(held, piece) < this.#shape.copies,
     );

@@ -26,7 +26,7 @@ export class Window {
   }
 }
 
-/** Runs `work` over all items, at most `width` at once, in their order; ends when all have; throws the first error. */
+/** Runs `work` over all items, at most `width` at once, in their order; ends when all have; throws an error of one that failed. */
 export async function inParallel<T>(
   items: Iterable<T>,
   width: number,

@@ -29,8 +29,7 @@ export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =
 export function manifestOf(name: string, version: Version): Manifest {
   try {
     const manifest = decode(manifestCodec, version.body);
-    if (manifest.format === MANIFEST_FORMAT && manifest.roots.length === version.pieces)
-      return manifest;
+    if (manifest.format === MANIFEST_FORMAT && fits(manifest, version)) return manifest;
   } catch {
     // Falls through to the one error below.
   }
@@ -39,6 +38,10 @@ export function manifestOf(name: string, version: Version): Manifest {
     `${name}: its manifest does not read; was it put by a newer dfs-tool?`,
   );
 }
+
+/** One root a piece, and enough pieces for the bytes that there are. */
+const fits = ({ roots }: Manifest, { pieces, needed, size }: Version): boolean =>
+  roots.length === pieces && needed <= pieces && (needed > 0 || size === 0);
 
 /** The lengths of all pieces of a version. */
 export const pieceLengths = (version: Version): number[] =>

@@ -13,7 +13,14 @@ export function checkName(name: string): string {
 }
 
 /** Returns the name of a folder, which ends in "/", if it may be one; throws as `checkName`. */
-export const checkFolder = (name: string): string => `${checkName(name.replace(/\/$/, ""))}/`;
+export function checkFolder(name: string): string {
+  const folder = `${checkName(name.replace(/\/$/, ""))}/`;
+  if (utf8.encode(folder).length <= NAME_BYTES) return folder;
+  throw new DfsError(
+    "usage",
+    `${JSON.stringify(name.slice(0, 80))} is too long for the name of a folder`,
+  );
+}
 
 /** What is wrong with this name; null when nothing is. */
 function faultOf(name: string): string | null {

@@ -172,13 +172,11 @@ export const bunDisk: Disk = {
     io(path, async () => {
       try {
         const info = await fs.stat(path, { bigint: true });
-        // Where there is no time of birth, the time of the last change stands in for it.
-        const hasBirth = info.birthtimeNs > 0n && info.birthtimeNs !== info.ctimeNs;
         return {
           bytes: Number(info.size),
           isFolder: info.isDirectory(),
           modified: Number(info.mtimeMs),
-          born: hasBirth ? String(info.birthtimeNs) : null,
+          born: info.birthtimeNs > 0n ? String(info.birthtimeNs) : null,
         };
       } catch (error) {
         if (codeOf(error) === "ENOENT") return null;

@@ -3,9 +3,9 @@ import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { homes } from "../file/placement.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, LIST_PAGE, LIST_PAGE_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, CHUNK_BYTES, LIST_PAGE, LIST_PAGE_BYTES, PIECES_MAX } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import type { Accepted, Version } from "../version.ts";
+import { type Accepted, type Ballot, BALLOT_MAX, type Version } from "../version.ts";
 import {
   type Address,
   type AddressedKind,
@@ -109,9 +109,9 @@ const ANSWERS: Answers = {
     for (const { name, register } of page) {
       if (!name.startsWith(prefix)) return { complete, entries, done: true };
       const known = register === "damaged" ? null : register;
-      const acc = stateOf(store, known?.acc ?? null);
+      const acc = stateOf(store, space, name, known?.acc ?? null);
       const isSame = known?.acc?.ballot === known?.com?.ballot;
-      const com = isSame ? acc : stateOf(store, known?.com ?? null);
+      const com = isSame ? acc : stateOf(store, space, name, known?.com ?? null);
       const vids = [acc?.vid, com?.vid];
       const others =
         everything && store.heldOfName(space, name).some(({ vid }) => !vids.includes(vid));
@@ -123,10 +123,15 @@ const ANSWERS: Answers = {
   },
 };
 
-function stateOf(store: Store, accepted: Accepted | null): EntryState | null {
+function stateOf(
+  store: Store,
+  space: string,
+  name: string,
+  accepted: Accepted | null,
+): EntryState | null {
   if (!accepted) return null;
   const { vid, deleted, pieces, needed, copies, x, size } = accepted.version;
-  const held = deleted ? [] : store.held(vid);
+  const held = deleted ? [] : store.held(space, name, vid);
   return { ballot: accepted.ballot, vid, deleted, pieces, needed, copies, x, size, held };
 }
 
@@ -139,10 +144,28 @@ function configOf(store: Store): Config | null {
 /** The reply to a request that is for this very server; throws DfsError. */
 export function answer<K extends AddressedKind>(context: Context, kind: K, request: RequestOf<K>) {
   checkAddress(context.store, request.to);
+  checkBounds(request);
   return (ANSWERS[kind] as (c: Context, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
     context,
     request,
   );
+}
+
+/** Numbers that the layouts allow and the protocol does not. */
+function checkBounds(request: RequestOf<AddressedKind>): void {
+  if ("piece" in request) checkPiece(request.piece);
+  if ("inline" in request) for (const { piece } of request.inline) checkPiece(piece);
+  if ("ballot" in request) checkBallot(request.ballot);
+  if ("accepted" in request) checkBallot(request.accepted.ballot);
+}
+
+function checkPiece(piece: number): void {
+  if (piece >= PIECES_MAX) throw new DfsError("protocol", `there is no piece ${piece + 1}`);
+}
+
+/** There must always be a higher one. */
+function checkBallot(ballot: Ballot): void {
+  if (ballot > BALLOT_MAX) throw new DfsError("protocol", "a ballot is beyond all that can come");
 }
 
 function checkAddress(store: Store, to: Address): void {

@@ -17,13 +17,13 @@ import {
 import { GroupCommit } from "./group_commit.ts";
 
 const SCHEMA = [
-  "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
   `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT, row BLOB NOT NULL, sum BLOB NOT NULL,
-   PRIMARY KEY (space, name)) WITHOUT ROWID`,
+   PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS piece (vid TEXT, piece INTEGER, space TEXT NOT NULL, name TEXT NOT NULL,
    bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0,
    created INTEGER NOT NULL, trashed INTEGER,
-   PRIMARY KEY (vid, piece))`,
+   PRIMARY KEY (vid, piece)) STRICT`,
   "CREATE INDEX IF NOT EXISTS piece_by_name ON piece (space, name)",
   "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
 ];
@@ -99,8 +99,8 @@ export class Catalog {
     this.#piece = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
     );
-    this.#piecesOfVid = db.query<{ piece: number }, [string]>(
-      "SELECT piece FROM piece WHERE vid = ? AND bad = 0 AND trashed IS NULL ORDER BY piece",
+    this.#piecesOfVid = db.query<{ piece: number }, [string, string, string]>(
+      "SELECT piece FROM piece WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL ORDER BY piece",
     );
     this.#piecesOfName = db.query<
       Pick<PieceRow, "vid" | "piece" | "bad" | "created">,
@@ -159,7 +159,8 @@ export class Catalog {
   /** Reads all that is guarded; throws DfsError("folder") on a database whose structure is broken. */
   #inspect(): void {
     const verdict = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-    if (verdict?.quick_check !== "ok") throw brokenCatalog(verdict?.quick_check ?? "no answer");
+    if (verdict?.quick_check !== "ok")
+      throw brokenCatalog(verdict?.quick_check.split("\n", 1)[0] ?? "no answer");
     const rows = this.#db.query<
       { space: string; name: string; row: Uint8Array; sum: Uint8Array },
       []
@@ -206,9 +207,9 @@ export class Catalog {
     return this.#piece.get(vid, piece);
   }
 
-  /** The good pieces of a version. */
-  piecesOf(vid: Vid): number[] {
-    return this.#piecesOfVid.all(vid).map((row) => row.piece);
+  /** The good pieces of a version of a name. */
+  piecesOf(space: string, name: string, vid: Vid): number[] {
+    return this.#piecesOfVid.all(vid, space, name).map((row) => row.piece);
   }
 
   /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
@@ -239,16 +240,22 @@ export class Catalog {
     this.#db.query("DELETE FROM piece WHERE vid = ? AND piece = ?").run(vid, piece);
   }
 
-  /** Puts all pieces of a version into the trash. */
-  trash(vid: Vid, wall: number): void {
-    this.#db.query("UPDATE piece SET trashed = ? WHERE vid = ? AND trashed IS NULL").run(wall, vid);
+  /** Puts all pieces of a version of a name into the trash. */
+  trash(space: string, name: string, vid: Vid, wall: number): void {
+    this.#db
+      .query(
+        "UPDATE piece SET trashed = ? WHERE vid = ? AND space = ? AND name = ? AND trashed IS NULL",
+      )
+      .run(wall, vid, space, name);
   }
 
   /** Puts one piece into the trash. */
-  trashPiece(vid: Vid, piece: number, wall: number): void {
+  trashPiece(space: string, name: string, vid: Vid, piece: number, wall: number): void {
     this.#db
-      .query("UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND trashed IS NULL")
-      .run(wall, vid, piece);
+      .query(
+        "UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND space = ? AND name = ? AND trashed IS NULL",
+      )
+      .run(wall, vid, piece, space, name);
   }
 
   /** Pieces that went into the trash at `wall` or before. */

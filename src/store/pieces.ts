@@ -5,7 +5,7 @@
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { sealOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
-import { RESERVE_BYTES_MAX, RESERVE_FRACTION } from "../limits.ts";
+import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_FRACTION } from "../limits.ts";
 import type { Vid } from "../version.ts";
 import type { Catalog, PieceRow } from "./catalog.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
@@ -33,6 +33,9 @@ export class PieceStore {
   readonly #layout: Layout;
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
+  /** Files that are getting their names, and files that are being removed: never both. */
+  readonly #arriving = new Set<string>();
+  readonly #removing = new Map<string, Promise<void>>();
   #temporaries = 0;
 
   /** `die` is called when the disk fails so that nothing may be answered any more. */
@@ -66,6 +69,23 @@ export class PieceStore {
       this.#layout.folders.add(folder);
     }
     const path = this.#layout.pathOf(vid, piece);
+    await this.#removing.get(path);
+    this.#arriving.add(path);
+    try {
+      await this.#receivedAt(path, folder, upload, id, bytes, root);
+    } finally {
+      this.#arriving.delete(path);
+    }
+  }
+
+  async #receivedAt(
+    path: string,
+    folder: string,
+    upload: Upload,
+    id: PieceId,
+    bytes: number,
+    root: Uint8Array,
+  ): Promise<void> {
     await upload.finish(root, path);
     await orDie(this.#disk.syncFolder(folder), this.#die);
     // The file is the truth: should this row be lost, the next start adopts the file.
@@ -74,7 +94,7 @@ export class PieceStore {
       await this.#catalog.write(false, () => this.#catalog.putPiece(row));
     } catch (error) {
       // A file that the catalog has no room for would be nobody's.
-      if (!this.#catalog.piece(vid, piece)) await this.#disk.remove(path);
+      if (!this.#catalog.piece(id.vid, id.piece)) await this.#disk.remove(path);
       throw error;
     }
   }
@@ -94,7 +114,7 @@ export class PieceStore {
   /** A small piece in the catalog; to be called inside a transaction. */
   putInline(id: PieceId, { root, data }: SmallPiece): void {
     const known = this.#catalog.piece(id.vid, id.piece);
-    if (known && !known.bad) return;
+    if (known && !known.bad && known.trashed === null) return;
     const created = this.#clock.wall();
     this.#catalog.putPiece({ ...id, bytes: data.length, root, data, created });
   }
@@ -105,8 +125,12 @@ export class PieceStore {
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
-    if (offset + length > row.bytes)
+    const end = offset + length;
+    if (end > row.bytes)
       throw new DfsError("protocol", `piece ${id.piece + 1} has only ${row.bytes} bytes`);
+    // A part of a block cannot be verified.
+    if (offset % BLOCK_BYTES !== 0 || (end % BLOCK_BYTES !== 0 && end !== row.bytes))
+      throw new DfsError("protocol", "a fetch begins and ends where a block does");
     return this.#orBad(row, async () => {
       if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
       if (!isWhole(row)) throw damaged(row);
@@ -145,9 +169,8 @@ export class PieceStore {
 
   async #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
     const path = this.#layout.pathOf(row.vid, row.piece);
-    const file = await this.#disk.open(path, "read").catch(() => {
-      throw damaged(row);
-    });
+    if (!(await this.#disk.stat(path))) throw damaged(row);
+    const file = await this.#disk.open(path, "read");
     try {
       return await work(file);
     } finally {
@@ -158,16 +181,34 @@ export class PieceStore {
   /** Removes what has been in the trash for `graceMs`. */
   async sweep(graceMs: number): Promise<void> {
     for (;;) {
-      const old = this.#catalog.trashedUntil(this.#clock.wall() - graceMs);
-      if (old.length === 0) return;
-      // What condemned these pieces must be durable before they go.
-      await this.#catalog.write(true, () => {});
-      for (const { vid, piece, inline } of old)
-        if (!inline) await this.#disk.remove(this.#layout.pathOf(vid, piece));
-      await this.#catalog.write(false, () => {
-        for (const { vid, piece } of old) this.#catalog.dropPiece(vid, piece);
-      });
+      const until = this.#clock.wall() - graceMs;
+      // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
+      const doomed = await this.#catalog.write(true, () => this.#takeFromTrash(until));
+      if (doomed.length === 0) return;
+      for (const { path, gone } of doomed) {
+        await this.#disk.remove(path).finally(gone);
+      }
     }
+  }
+
+  /** Drops rows of the trash; the files are to be removed, and meanwhile nobody may bring the same piece again. */
+  #takeFromTrash(until: number): { path: string; gone: () => void }[] {
+    const doomed: { path: string; gone: () => void }[] = [];
+    for (const { vid, piece, inline } of this.#catalog.trashedUntil(until)) {
+      const path = this.#layout.pathOf(vid, piece);
+      // One that is just arriving again will be good, and its row replaced.
+      if (this.#arriving.has(path)) continue;
+      this.#catalog.dropPiece(vid, piece);
+      if (inline) continue;
+      const removal = Promise.withResolvers<void>();
+      this.#removing.set(path, removal.promise);
+      const gone = (): void => {
+        this.#removing.delete(path);
+        removal.resolve();
+      };
+      doomed.push({ path, gone });
+    }
+    return doomed;
   }
 
   /**

@@ -125,10 +125,13 @@ export function orFolderError<T>(layout: Layout, work: () => T): T {
 async function readFormat(disk: Disk, path: string): Promise<Format | null> {
   const info = await disk.stat(path);
   if (!info) return null;
-  const file = await disk.open(path, "read");
   const bytes = new Uint8Array(info.bytes);
-  await file.read(bytes, 0);
-  await file.close();
+  const file = await disk.open(path, "read");
+  try {
+    await file.read(bytes, 0);
+  } finally {
+    await file.close();
+  }
   const format = parseFormat(new TextDecoder().decode(bytes));
   if (!format)
     throw new DfsError(
@@ -167,9 +170,12 @@ async function writeDurably(disk: Disk, layout: Layout, text: string): Promise<v
   const temporary = `${layout.format}.new`;
   await disk.remove(temporary);
   const file = await disk.open(temporary, "create");
-  await file.write(new TextEncoder().encode(text), 0);
-  await file.sync();
-  await file.close();
+  try {
+    await file.write(new TextEncoder().encode(text), 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await disk.rename(temporary, layout.format);
   for (const folder of [layout.catalogFolder, layout.folder]) await syncUpwards(disk, folder);
 }
@@ -203,13 +209,14 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   const [vid = "", number = ""] = name.split(".");
   if (catalog.piece(vid, Number(number))) return;
   const info = await disk.stat(path);
+  if (!info || info.isFolder) return;
   const file = await disk.open(path, "read");
   try {
-    const footer = await readFooter(file, info?.bytes ?? 0);
+    const footer = await readFooter(file, info.bytes);
     if (name !== `${footer.vid}.${footer.piece}`) return;
     await file.sync();
     await catalog.write(false, () =>
-      catalog.putPiece({ ...footer, data: null, created: info?.modified ?? 0 }),
+      catalog.putPiece({ ...footer, data: null, created: info.modified }),
     );
   } catch (error) {
     // No footer of ours: not durable before the crash, so never acknowledged; or not our file at all.

@@ -97,10 +97,16 @@ export class Store {
   ): Promise<Store> {
     const layout = layoutOf(options);
     const { database, format } = await openFolder(ports.disk, layout);
-    const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
-    const sid = await openIdentity(ports, layout, catalog, format);
-    await recoverPieces(ports.disk, layout, catalog);
-    return new Store(ports, options, layout, sid, catalog, die);
+    try {
+      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
+      const sid = await openIdentity(ports, layout, catalog, format);
+      await recoverPieces(ports.disk, layout, catalog);
+      return new Store(ports, options, layout, sid, catalog, die);
+    } catch (error) {
+      // Whoever tries again must not find the folder in use.
+      database.close();
+      throw error;
+    }
   }
 
   /** null: it is blank. */
@@ -126,11 +132,13 @@ export class Store {
 
   /** READ: the register of a name and the pieces held of its versions. Throws DfsError("damaged"). */
   read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
-    return {
-      floor: this.floor,
-      register: this.#row(space, name),
-      held: this.heldOfName(space, name),
-    };
+    const register = this.#row(space, name);
+    // What matters comes first, should there be more than a reply takes.
+    const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
+    const held = this.heldOfName(space, name).toSorted(
+      (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
+    );
+    return { floor: this.floor, register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
   /** A page of names with their registers, in byte order; see Catalog.namesAfter. */
@@ -154,13 +162,14 @@ export class Store {
   heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
-    const held = this.#catalog.piecesOfName(space, name).slice(0, VIDS_PER_NAME_MAX);
-    return held.map(({ created, ...rest }) => ({ ...rest, age: ageOf(created) }));
+    return this.#catalog
+      .piecesOfName(space, name)
+      .map(({ created, ...rest }) => ({ ...rest, age: ageOf(created) }));
   }
 
   /** The good pieces of a version. */
-  held(vid: Vid): number[] {
-    return this.#catalog.piecesOf(vid);
+  held(space: string, name: string, vid: Vid): number[] {
+    return this.#catalog.piecesOf(space, name, vid);
   }
 
   /** PREPARE, with small pieces that are stored in the same transaction. */
@@ -188,7 +197,7 @@ export class Store {
         this.#catalog.putRegister(space, name, row);
         for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
-      const held = this.#catalog.piecesOf(vid);
+      const held = this.#catalog.piecesOf(space, name, vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };
     });
   }
@@ -220,7 +229,8 @@ export class Store {
       if (done === "ignored") return { ignored: true };
       if (done) {
         this.#catalog.putRegister(space, name, done.row);
-        for (const vid of done.trash) this.#catalog.trash(vid, this.#ports.clock.wall());
+        for (const vid of done.trash)
+          this.#catalog.trash(space, name, vid, this.#ports.clock.wall());
       }
       return { ignored: false };
     });
@@ -241,7 +251,7 @@ export class Store {
   collect(space: string, name: string, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const ok = mayCollect(this.#row(space, name), ballot, vid);
-      if (ok) this.#catalog.trash(vid, this.#ports.clock.wall());
+      if (ok) this.#catalog.trash(space, name, vid, this.#ports.clock.wall());
       return { ok };
     });
   }
@@ -257,7 +267,7 @@ export class Store {
     return this.#catalog.write(true, () => {
       const { com } = this.#row(space, name);
       const ok = com?.version.vid === vid && isAway(com.version);
-      if (ok) this.#catalog.trashPiece(vid, piece, this.#ports.clock.wall());
+      if (ok) this.#catalog.trashPiece(space, name, vid, piece, this.#ports.clock.wall());
       return { ok };
     });
   }

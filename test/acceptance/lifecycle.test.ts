@@ -60,14 +60,15 @@ describe("SIGTERM ends a server soon, with status 0", () => {
   );
 
   test("and every put that ends well while servers come and go is there", async () => {
-    stage = await Stage.open(4);
+    const cluster = await Stage.open(4);
+    stage = cluster;
     const names = Array.from({ length: 12 }, (_, i) => `file-${i + 10}`);
     const files = Object.fromEntries(names.map((name, i) => [name, randomBytes(10 + i * 30_000)]));
     const folder = folderOf(files);
     let isOver = false;
     const restarts = (async () => {
       for (let slot = 0; !isOver; slot = (slot + 1) % 4) {
-        const server = (stage as Stage).server(slot);
+        const server = cluster.server(slot);
         await ends(server);
         await server.start();
         await Bun.sleep(300);

@@ -15,18 +15,22 @@ afterEach(async () => {
 });
 afterAll(removeFolders);
 
+function inOrder(pieces: number[]): number[] {
+  return pieces.toSorted((a, b) => a - b);
+}
+
 /** The table of DESIGN.md section 2: for each x, the pieces of DFS1 to DFS4. */
 const TABLE = [
   ["1,2", "2,3", "3,4", "4,1"],
   ["4,1", "1,2", "2,3", "3,4"],
   ["3,4", "4,1", "1,2", "2,3"],
   ["2,3", "3,4", "4,1", "1,2"],
-].map((row) => row.map((pieces) => pieces.split(",").map(Number).toSorted()));
+].map((row) => row.map((pieces) => inOrder(pieces.split(",").map(Number))));
 
 /** The rule above the table: what server i (from 0) of y holds, at rotation x. */
 function piecesOf(i: number, x: number, y: number): number[] {
   const mod = (n: number): number => ((n % y) + y) % y;
-  return [...new Set([mod(i - x) + 1, mod(i - x + 1) + 1])].toSorted((a, b) => a - b);
+  return inOrder([...new Set([mod(i - x) + 1, mod(i - x + 1) + 1])]);
 }
 
 const rowOf = (x: number, y: number): number[][] =>
@@ -55,7 +59,7 @@ function contentOf(x: number, y: number, bytes: number): Buffer {
 function pieceFiles(folder: string, version: string): number[] {
   const paths = readdirSync(join(folder, "pieces"), { recursive: true, encoding: "utf8" });
   const names = paths.map((path) => basename(path)).filter((name) => name.startsWith(version));
-  return names.map((name) => Number(name.split(".")[1]) + 1).toSorted((a, b) => a - b);
+  return inOrder(names.map((name) => Number(name.split(".")[1]) + 1));
 }
 
 test("the rule and the table are the same", () => {

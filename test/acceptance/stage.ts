@@ -58,8 +58,10 @@ export class ServerProcess {
   }
 
   async #listen(stderr: ReadableStream<Uint8Array>, ready: PromiseWithResolvers<void>) {
+    const decoder = new TextDecoder();
     let said = "";
-    for await (const part of stderr.pipeThrough(new TextDecoderStream())) {
+    for await (const bytes of stderr) {
+      const part = decoder.decode(bytes, { stream: true });
       said += part;
       this.said += part;
       const [, port] = / on \S+:(\d+) \(.*\n/.exec(said) ?? [];

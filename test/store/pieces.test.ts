@@ -5,7 +5,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { concat } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
-import { sealOf } from "../../src/file/checksum.ts";
+import { rootOf, sealOf } from "../../src/file/checksum.ts";
 import { bunDisk } from "../../src/io/bun.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -209,6 +209,10 @@ describe("what arrives", () => {
       const short = await pieces.receive(id, data.length);
       await short.append(0, data.subarray(0, CHUNK_BYTES));
       await rejectionOf("protocol", pieces.received(short, id, data.length, root));
+      // Nor does a root help that fits the part that came.
+      const { table } = sealOf(VID, 0, data.subarray(0, CHUNK_BYTES));
+      const cut = rootOf(VID, 0, data.length, table);
+      await rejectionOf("protocol", pieces.received(short, id, data.length, cut));
       const wrong = await pieces.receive(id, data.length);
       await wrong.append(0, pattern(CHUNK_BYTES, 1));
       await wrong.append(CHUNK_BYTES, data.subarray(CHUNK_BYTES));

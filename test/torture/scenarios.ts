@@ -1,9 +1,24 @@
 /** All scenarios, in the order in which they are played. */
+import { clientKill } from "./client_kill.ts";
+import { fullDisk } from "./full_disk.ts";
 import { handoff } from "./handoff.ts";
-import type { Scenario } from "./stage.ts";
+import { ifAbsent } from "./if_absent.ts";
+import { rot } from "./rot.ts";
+import { rounds } from "./rounds.ts";
+import { smallPuts } from "./small_puts.ts";
 import { writers } from "./writers.ts";
+import type { Scenario } from "./stage.ts";
 
-export const SCENARIOS: readonly Scenario[] = [handoff, writers];
+export const SCENARIOS: readonly Scenario[] = [
+  handoff,
+  rounds,
+  clientKill,
+  writers,
+  ifAbsent,
+  smallPuts,
+  fullDisk,
+  rot,
+];
 
 export function scenarioNamed(name: string): Scenario {
   const scenario = SCENARIOS.find((one) => one.name === name);

@@ -103,6 +103,9 @@ export class Stage {
   };
 }
 
+const notesPath = (name: string, seed: number): string =>
+  join(tmpdir(), `dfs-torture-${name}-${seed}.txt`);
+
 /** Plays a scenario to its end. */
 export async function play(scenario: Scenario, seed: number, isShort: boolean): Promise<Result> {
   const { name } = scenario;
@@ -112,13 +115,14 @@ export async function play(scenario: Scenario, seed: number, isShort: boolean): 
     const figures = await scenario.play(stage);
     stage.check();
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    if (process.env.TORTURE_KEEP) writeFileSync(notesPath(name, seed), stage.notes.join("\n"));
     return { name, ok: true, line: `${name}: ok (${figures}; ${seconds} s)`, evidence: [] };
   } catch (error) {
     if (error instanceof Impossible)
       return { name, ok: true, line: `${name}: skipped (${error.message})`, evidence: [] };
     const { message, stack = "" } = error instanceof Error ? error : new Error(String(error));
     const found = error instanceof Failure ? error.evidence : [stack];
-    const path = join(tmpdir(), `dfs-torture-${name}-${seed}.txt`);
+    const path = notesPath(name, seed);
     writeFileSync(path, [message, ...found, "", ...stage.notes, ""].join("\n"));
     const line = `${name}: WRONG: ${message} (seed ${seed}; all of it in ${path})`;
     return { name, ok: false, line, evidence: found };
