@@ -182,6 +182,7 @@ export class PieceStore {
   async sweep(graceMs: number): Promise<void> {
     for (;;) {
       const until = this.#clock.wall() - graceMs;
+      if (this.#catalog.trashedUntil(until).length === 0) return;
       // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
       const doomed = await this.#catalog.write(true, () => this.#takeFromTrash(until));
       if (doomed.length === 0) return;
