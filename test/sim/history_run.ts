@@ -35,6 +35,8 @@ export interface History {
 const NAMES = ["a", "b/c"];
 const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
+/** How often the cluster was there before anything goes wrong. */
+const PREPARED_CHANCE = 0.6;
 /** How often put, putIf, rm, repair, list and get come, in histories of several kinds. */
 const MIXES: readonly (readonly number[])[] = [
   [30, 12, 12, 10, 4, 32],
@@ -42,7 +44,6 @@ const MIXES: readonly (readonly number[])[] = [
   [15, 45, 5, 5, 0, 30],
   [20, 5, 30, 30, 0, 15],
   [30, 0, 0, 40, 0, 30],
-  [0, 75, 0, 0, 0, 25],
 ];
 
 /** Draws what a client does next. */
@@ -52,12 +53,15 @@ function drawOrder(
   value: number,
   known: readonly number[],
 ): Order {
-  const name = rng.chance(0.75) ? "a" : "b/c";
-  const bytes = rng.chance(0.7)
-    ? rng.between(20, 3000)
-    : rng.chance(0.8)
-      ? rng.between(40_000, 200_000)
-      : rng.between(300_000, 2_000_000);
+  const name = mix === STRAYS || rng.chance(0.75) ? "a" : "b/c";
+  const bytes =
+    mix === STRAYS
+      ? 50
+      : rng.chance(0.7)
+        ? rng.between(20, 3000)
+        : rng.chance(0.8)
+          ? rng.between(40_000, 200_000)
+          : rng.between(300_000, 2_000_000);
   const dice = rng.fraction() * mix.reduce((a, b) => a + b, 0);
   const at = (kind: number): boolean => dice < mix.slice(0, kind + 1).reduce((a, b) => a + b, 0);
   if (at(0)) return { do: "put", name, value, bytes };
@@ -71,6 +75,20 @@ function drawOrder(
   return { do: "get", name };
 }
 
+/** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
+const STRAYS = [5, 70, 0, 0, 0, 25];
+const STRAY_CHANCE = 0.15;
+const strayRates = (rng: Rng): Rates => ({
+  ...CALM,
+  stepMs: rng.pick([2, 8, 20]),
+  kill: 0.01,
+  restart: 0.2,
+  cut: 0.06,
+  heal: rng.pick([0.1, 0.3]),
+  snap: 0.03,
+  killClient: 0.04,
+});
+
 class Run {
   readonly world: World;
   readonly rng: Rng;
@@ -79,6 +97,7 @@ class Run {
   readonly rates: Rates;
   readonly invariants: Invariants;
   readonly recorder: Recorder;
+  readonly #mix: readonly number[];
   readonly #running = new Map<object, Machine>();
   readonly #toCheck = new Set<SimServer>();
   #failure: Error | null = null;
@@ -88,7 +107,10 @@ class Run {
     this.rng = this.world.rng.fork("workload");
     const size = this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
-    this.rates = options.calm ? CALM : drawRates(this.rng.fork("rates"));
+    const strays = this.rng.chance(STRAY_CHANCE);
+    this.#mix = strays ? STRAYS : this.rng.pick(MIXES);
+    const rates = this.rng.fork("rates");
+    this.rates = options.calm ? CALM : strays ? strayRates(rates) : drawRates(rates);
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates);
     this.invariants = new Invariants(size);
     const now = (): number => this.world.now;
@@ -130,15 +152,20 @@ class Run {
 
   /** The stormy part. */
   storm(operations: number): void {
-    for (const server of this.cluster.servers) if (this.rng.chance(0.95)) server.start();
-    const mix = this.rng.pick(MIXES);
+    const isPrepared = this.#mix === STRAYS || this.rng.chance(PREPARED_CHANCE);
+    for (const server of this.cluster.servers)
+      if (isPrepared || this.rng.chance(0.95)) server.start();
+    if (isPrepared) {
+      this.pass(1000);
+      this.calmly({ do: "list" });
+    }
     let left = operations;
     let value = 0;
     const deadline = this.world.now + 400_000;
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
         left--;
-        this.begin(drawOrder(this.rng, mix, ++value, this.recorder.knownValues));
+        this.begin(drawOrder(this.rng, this.#mix, ++value, this.recorder.knownValues));
       }
       const until = this.world.now + this.rates.stepMs * this.rng.fraction() * 2;
       const tick = this.world.after(until - this.world.now, null, "step", () => {});

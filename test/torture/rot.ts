@@ -251,11 +251,10 @@ class Rot {
     for (const [name, data] of this.#files)
       for (let piece = 0; piece < 4; piece++)
         for (const slot of this.#homesOf(name, piece)) {
-          const start = pieceOffset(data.length, 4, piece);
-          const size = this.#sizeOf(name, piece);
           const path = this.#pathOf(name, piece, slot);
-          const held = existsSync(path) ? readFileSync(path).subarray(0, size) : new Uint8Array();
-          if (!isSame(held, data.subarray(start, start + size)))
+          const held = existsSync(path) ? readFileSync(path) : new Uint8Array();
+          const good = wholeOf(this.#stats.get(name)?.version ?? "", piece, data);
+          if (!isSame(held.subarray(0, good.length), good))
             throw new Failure(
               `${when}: piece ${piece + 1} of ${name} on DFS${slot + 1} is not mended`,
             );

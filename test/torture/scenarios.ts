@@ -1,9 +1,11 @@
 /** All scenarios, in the order in which they are played. */
 import { clientKill } from "./client_kill.ts";
+import { cut } from "./cut.ts";
 import { fullDisk } from "./full_disk.ts";
 import { handoff } from "./handoff.ts";
 import { ifAbsent } from "./if_absent.ts";
 import { rot } from "./rot.ts";
+import { rotCatalog } from "./rot_catalog.ts";
 import { rounds } from "./rounds.ts";
 import { smallPuts } from "./small_puts.ts";
 import { writers } from "./writers.ts";
@@ -18,6 +20,8 @@ export const SCENARIOS: readonly Scenario[] = [
   smallPuts,
   fullDisk,
   rot,
+  rotCatalog,
+  cut,
 ];
 
 export function scenarioNamed(name: string): Scenario {
