@@ -85,6 +85,8 @@ describe("registers", () => {
   test("a row that promises and holds nothing is empty; one that holds, or is none, is not", () => {
     expect(isEmptyRow(told(0, null, { prom: 9n }))).toBe(true);
     expect(isEmptyRow(told(0, null, { prom: 9n, floor: 9n }))).toBe(false);
+    // The floor rose over it since.
+    expect(isEmptyRow(told(0, null, { prom: 3n, floor: 9n }))).toBe(true);
     expect(isEmptyRow(told(0, current, {}))).toBe(false);
     expect(isEmptyRow(told(0, null, { acc: older }))).toBe(false);
   });

@@ -13,8 +13,9 @@ const manifest = fc.record({
   mode: any.u32,
   roots: fc.array(any.bytesOf(32), { maxLength: PIECES_MAX }),
 });
+/** Without pieces it has no bytes either. */
 const version = (body: Uint8Array, pieces: number) =>
-  versionOf({ vid: vidOf(1), pieces, needed: pieces, copies: 2, size: 1000, body });
+  versionOf({ vid: vidOf(1), pieces, needed: pieces, copies: 2, size: pieces && 1000, body });
 
 const plain = { isFolder: false, modified: 1234, mode: 0o644, roots: [new Uint8Array(32).fill(7)] };
 
@@ -58,10 +59,11 @@ describe("a manifest that contradicts itself is refused", () => {
     refused(body, 2);
   });
 
-  // BUG: a get of such a version ends well, with none of its bytes; or asks for pieces that are not.
   test("when no pieces, or more than there are, would make up the file", () => {
     for (const needed of [0, 2])
       errorOf("integrity", () => manifestOf("a", { ...version(body, 1), needed }));
+    // Nothing makes up no bytes.
+    expect(manifestOf("a", { ...version(body, 1), needed: 0, size: 0 })).toMatchObject(plain);
   });
 
   test("whatever the bytes are, nothing else is thrown", () => {

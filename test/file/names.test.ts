@@ -95,7 +95,6 @@ describe("folders", () => {
     errorOf("usage", () => checkFolder(name));
   });
 
-  // BUG: the slash is not counted, so such a folder passes here, and then is too long for every message.
   test("a folder's name, its slash included, has no more bytes than a name may have", () => {
     expect(bytesIn(checkFolder(nameOf(1023)))).toBe(1024);
     errorOf("usage", () => checkFolder(nameOf(1024)));

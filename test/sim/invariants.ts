@@ -50,7 +50,8 @@ class Chain {
       if (!before || before.vid === version.vid) continue;
       const again = this.chosen.slice(0, i).some((other) => other.version.vid === version.vid);
       if (again) throw new Violation(`${name}: version ${version.vid} was applied twice`);
-      const isNewLife = version.seq === 1 && before.deleted;
+      // A whole history that does not have the deleted one begins after it; its first version may never have been chosen itself.
+      const isNewLife = before.deleted && version.history.length === version.seq - 1;
       if (!isNewLife && !this.#descends(version, before))
         throw new Violation(
           `${name}: chosen ${version.vid} (seq ${version.seq}) does not descend from chosen ${before.vid} (seq ${before.seq})`,

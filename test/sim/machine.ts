@@ -33,11 +33,12 @@ export class Machine {
   readonly clockOffset: number;
   readonly wallOffset: number;
 
-  constructor(name: string, id: number, rng: Rng) {
+  /** `rng` is for this life, `boxSeed` for all lives of that name: a box keeps its clock. */
+  constructor(name: string, id: number, rng: Rng, boxSeed: number) {
     this.name = name;
     this.id = id;
     this.clockOffset = rng.int(HOUR_MS);
-    this.wallOffset = rng.int(2 * HOUR_MS) - HOUR_MS;
+    this.wallOffset = (boxSeed % (2 * HOUR_MS)) - HOUR_MS;
   }
 }
 

@@ -54,7 +54,12 @@ export class World {
    */
   machine(name: string): Machine {
     if (this.machines.get(name)?.alive) throw new Error(`bug: machine ${name} is running already`);
-    const machine = new Machine(name, ++this.#order, this.#lives);
+    const machine = new Machine(
+      name,
+      ++this.#order,
+      this.#lives,
+      labelHash(`${this.seed} ${name}`),
+    );
     this.machines.set(name, machine);
     this.note("boot", name);
     return machine;

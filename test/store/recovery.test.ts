@@ -120,7 +120,6 @@ describe("a folder that cannot be served", () => {
       expect(message).toContain("lost");
     }));
 
-  // BUG: the database stays open, so that the next start in the same process says that the folder is in use.
   test("is let go of by the start that failed", () =>
     inFolder(async (folder) => {
       await folder.open();
@@ -141,7 +140,6 @@ describe("a folder that cannot be served", () => {
     }));
 });
 
-// BUG: a copy made within one tick of the kernel's clock has one time of birth and of change, and is not told from a disk without births.
 test("a copy of a folder is a new server, for it may lack what the first one has promised since", () =>
   inFolder(async (folder) => {
     const store = await folder.open();
@@ -267,7 +265,6 @@ describe("a start after a crash", () => {
       for (const path of strangers) expect(existsSync(join(folder.path, path))).toBe(true);
     }));
 
-  // BUG: it is opened as if it were a piece, and reading it fails.
   test("a folder among the pieces, as some file systems make them, is no reason not to start", () =>
     inFolder(async (folder) => {
       await upload(await folder.open(), idOf(VID, 0), pattern(BYTES));

@@ -1,8 +1,14 @@
 /** Reading through some of the servers only, as a client would that knows of no others. */
-import { get, type Sink } from "../../src/client/get.ts";
+import type { Cluster } from "../../src/client/cluster.ts";
+import { currentOf, get, type Sink } from "../../src/client/get.ts";
 import { openCluster } from "../../src/client/open.ts";
+import { PieceReader } from "../../src/client/piece_reader.ts";
+import { readName } from "../../src/client/register.ts";
 import { isDfsError } from "../../src/errors.ts";
+import { manifestOf } from "../../src/file/manifest.ts";
+import { pieceBytes } from "../../src/file/split.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { CHUNK_BYTES } from "../../src/limits.ts";
 import type { Servers } from "./servers.ts";
 
 /** Servers that between them hold a copy of each piece, when each is at home. */
@@ -26,11 +32,8 @@ export async function readThrough(
   slots: readonly number[],
   names: readonly string[],
 ): Promise<Read[]> {
-  const addresses = servers.addresses.filter((_, slot) => slots.includes(slot));
-  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
   const reads: Read[] = [];
-  const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
-  try {
+  await withCluster(servers, slots, async (cluster) => {
     for (const name of names) {
       let data = new Uint8Array();
       const sink: Sink = {
@@ -46,10 +49,46 @@ export async function readThrough(
         reads.push({ name, outcome: error.code, data, why: error.message });
       }
     }
+  });
+  return reads;
+}
+
+async function withCluster(
+  servers: Servers,
+  slots: readonly number[],
+  work: (cluster: Cluster) => Promise<void>,
+): Promise<void> {
+  const addresses = servers.addresses.filter((_, slot) => slots.includes(slot));
+  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+  const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
+  try {
+    await work(cluster);
   } finally {
     cluster.close();
   }
-  return reads;
+}
+
+/** Reads the copy of a piece (from 0) that one server has; resolves to whether it is good. */
+export async function isCopyGood(
+  servers: Servers,
+  slot: number,
+  name: string,
+  piece: number,
+): Promise<boolean> {
+  let isGood = true;
+  await withCluster(servers, servers.slots, async (cluster) => {
+    const version = currentOf(cluster, name, await readName(cluster, name));
+    const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
+    const size = pieceBytes(version.size, version.needed, piece);
+    try {
+      for (let offset = 0; offset < size; offset += CHUNK_BYTES)
+        await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset));
+    } catch (error) {
+      if (!isDfsError(error, "badPiece", "noPiece")) throw error;
+      isGood = false;
+    }
+  });
+  return isGood;
 }
 
 /** Servers as people call them. */

@@ -8,6 +8,7 @@ import type { Rng } from "../sim/random.ts";
 import { Commands, exit, type StatJson } from "./commands.ts";
 import { contentOf, isSame } from "./contents.ts";
 import { audit } from "./on_disk.ts";
+import { isCopyGood } from "./read_through.ts";
 import { Servers } from "./servers.ts";
 import { Failure, type Scenario, type Stage } from "./stage.ts";
 
@@ -174,16 +175,20 @@ class Rot {
   async scattered(): Promise<void> {
     const { rng } = this.#stage;
     const damages = DAMAGES.filter(({ shows, kind }) => shows && !kind.includes("another"));
-    for (const name of this.#files.keys())
-      for (let piece = 0; piece < 4; piece++)
-        if (rng.chance(0.7))
-          this.#harm(rng.pick(damages), name, piece, rng.pick(this.#homesOf(name, piece)));
+    const ids = [...this.#files.keys()].flatMap((name) =>
+      [0, 1, 2, 3].map((piece) => ({ name, piece })),
+    );
+    const harmed = ids
+      .filter(() => rng.chance(0.7))
+      .map((id) => ({ ...id, slot: rng.pick(this.#homesOf(id.name, id.piece)) }));
+    for (const { name, piece, slot } of harmed) this.#harm(rng.pick(damages), name, piece, slot);
     if ((await this.#getAll("scattered damage")) !== "") this.said++;
-    // What no get has read nobody knows of: repair alone need not see it, but each copy is read by one of these.
-    for (const slot of this.#servers.slots)
-      await this.#servers.without([slot], () =>
-        this.#mayGetAll(`scattered damage, DFS${slot + 1} down`),
-      );
+    // What no get has read nobody knows of: repair alone does not see it.
+    for (const { name, piece, slot } of harmed)
+      if (await isCopyGood(this.#servers, slot, name, piece))
+        throw new Failure(
+          `piece ${piece + 1} of ${name} on DFS${slot + 1} is damaged, and reads well`,
+        );
     await this.#mend("scattered damage");
   }
 
@@ -216,16 +221,6 @@ class Rot {
 
   #getAll(when: string): Promise<string> {
     return this.#commands.mustGetAll(this.#files, when);
-  }
-
-  /** Gets that need not succeed, but must not bring other bytes. */
-  async #mayGetAll(when: string): Promise<void> {
-    for (const [name, expected] of this.#files) {
-      const { status, data, out, err } = await this.#commands.get(name);
-      const isHonest = status === exit.integrity || status === exit.incomplete;
-      if (data ? !isSame(data, expected) : !isHonest)
-        throw new Failure(`${when}: get ${name} ends with ${status}: ${out}${err}`);
-    }
   }
 
   /** With the other home down only the damaged copy is left. */

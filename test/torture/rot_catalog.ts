@@ -61,6 +61,11 @@ class CatalogRot {
     return join(this.#servers.at(slot).folder, "catalog.sqlite");
   }
 
+  #sidOf(slot: number): Uint8Array {
+    const format = readFileSync(join(this.#servers.at(slot).folder, "format.json"), "utf8");
+    return Uint8Array.fromHex((JSON.parse(format) as { sid: string }).sid);
+  }
+
   async #put(name: string, bytes: number): Promise<void> {
     const data = contentOf(++this.#value, bytes);
     await this.#commands.mustPut(name, data);
@@ -142,9 +147,11 @@ class CatalogRot {
         landmark: `(head of page ${page + 1})`,
       };
     }
-    const landmark = rng.pick(LANDMARKS);
+    const landmark = rng.pick([...LANDMARKS, "configuration"]);
+    // The configuration has the ids of all servers in it.
+    const sought = landmark === "configuration" ? this.#sidOf(rng.int(4)) : landmark;
     const places: number[] = [];
-    for (let at = bytes.indexOf(landmark); at >= 0; at = bytes.indexOf(landmark, at + 1))
+    for (let at = bytes.indexOf(sought); at >= 0; at = bytes.indexOf(sought, at + 1))
       places.push(at);
     if (places.length === 0) return { offset: rng.int(bytes.length), landmark: "(anywhere)" };
     const offset = rng.pick(places) + rng.between(-20, landmark.length + 3);
@@ -163,13 +170,13 @@ class CatalogRot {
 
   async #readAll(slots: readonly number[], what: string): Promise<void> {
     const through = `${what}, through ${labelOf(slots)}`;
-    const reads = await readThrough(this.#servers, slots, [...this.#truth.keys()]).catch(
-      (error: unknown) => {
-        // It may count as a server of no cluster, or as a new one.
-        this.#stage.note(`${through}: ${String(error)}`);
-        return [];
-      },
-    );
+    const open = readThrough(this.#servers, slots, [...this.#truth.keys()]);
+    const reads = await open.catch((error: unknown) => {
+      // Whatever one server says, the three others are a cluster.
+      if (slots.length === 4) throw new Failure(`${through}: ${String(error)}`);
+      this.#stage.note(`${through}: ${String(error)}`);
+      return [];
+    });
     for (const read of reads) this.#judge(read, slots.length === 4, through);
   }
 
