@@ -20,7 +20,7 @@ import { HISTORY_LENGTH, MANIFEST_BYTES } from "./limits.ts";
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
 export type Ballot = bigint;
 export const NO_BALLOT: Ballot = 0n;
-/** Beyond this no server goes along, so that there is always a ballot above. */
+/** No server goes along beyond this; a proposer never comes near. */
 export const BALLOT_MAX: Ballot = 1n << 126n;
 export const ballotCodec: Codec<Ballot> = u128;
 

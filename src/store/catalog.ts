@@ -232,8 +232,11 @@ export class Catalog {
       .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data, row.created);
   }
 
-  markBad(vid: Vid, piece: number): void {
-    this.#db.query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ?").run(vid, piece);
+  /** Marks this very piece as damaged; one that has come in its place meanwhile is not meant. */
+  markBad({ vid, piece, created }: PieceRow): void {
+    this.#db
+      .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ?")
+      .run(vid, piece, created);
   }
 
   dropPiece(vid: Vid, piece: number): void {

@@ -27,14 +27,20 @@ export interface SmallPiece {
   readonly data: Uint8Array;
 }
 
+/** A file that is being removed, and what to call when that is over. */
+interface Removal {
+  readonly path: string;
+  readonly over: () => void;
+}
+
 export class PieceStore {
   readonly #clock: Clock;
   readonly #disk: Disk;
   readonly #layout: Layout;
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
-  /** Files that are getting their names, and files that are being removed: never both. */
-  readonly #arriving = new Set<string>();
+  /** Files that are getting their names, from how many senders, and files that are being removed: never both. */
+  readonly #arriving = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
   #temporaries = 0;
 
@@ -70,11 +76,13 @@ export class PieceStore {
     }
     const path = this.#layout.pathOf(vid, piece);
     await this.#removing.get(path);
-    this.#arriving.add(path);
+    this.#arriving.set(path, (this.#arriving.get(path) ?? 0) + 1);
     try {
       await this.#receivedAt(path, folder, upload, id, bytes, root);
     } finally {
-      this.#arriving.delete(path);
+      const others = (this.#arriving.get(path) ?? 1) - 1;
+      if (others > 0) this.#arriving.set(path, others);
+      else this.#arriving.delete(path);
     }
   }
 
@@ -162,7 +170,7 @@ export class PieceStore {
       return await work();
     } catch (error) {
       if (isDfsError(error, "badPiece"))
-        await this.#catalog.write(false, () => this.#catalog.markBad(row.vid, row.piece));
+        await this.#catalog.write(false, () => this.#catalog.markBad(row));
       throw error;
     }
   }
@@ -183,33 +191,36 @@ export class PieceStore {
     for (;;) {
       const until = this.#clock.wall() - graceMs;
       if (this.#catalog.trashedUntil(until).length === 0) return;
-      // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
-      const doomed = await this.#catalog.write(true, () => this.#takeFromTrash(until));
-      if (doomed.length === 0) return;
-      for (const { path, gone } of doomed) {
-        await this.#disk.remove(path).finally(gone);
+      const removals: Removal[] = [];
+      try {
+        // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
+        const dropped = await this.#catalog.write(true, () => this.#takeFromTrash(until, removals));
+        if (dropped === 0) return;
+        for (const { path } of removals) await this.#disk.remove(path);
+      } finally {
+        for (const { path, over } of removals) {
+          this.#removing.delete(path);
+          over();
+        }
       }
     }
   }
 
-  /** Drops rows of the trash; the files are to be removed, and meanwhile nobody may bring the same piece again. */
-  #takeFromTrash(until: number): { path: string; gone: () => void }[] {
-    const doomed: { path: string; gone: () => void }[] = [];
+  /** Drops rows of the trash, and says which files are to be removed; meanwhile nobody may bring those pieces again. */
+  #takeFromTrash(until: number, removals: Removal[]): number {
+    let dropped = 0;
     for (const { vid, piece, inline } of this.#catalog.trashedUntil(until)) {
       const path = this.#layout.pathOf(vid, piece);
       // One that is just arriving again will be good, and its row replaced.
       if (this.#arriving.has(path)) continue;
       this.#catalog.dropPiece(vid, piece);
+      dropped++;
       if (inline) continue;
       const removal = Promise.withResolvers<void>();
       this.#removing.set(path, removal.promise);
-      const gone = (): void => {
-        this.#removing.delete(path);
-        removal.resolve();
-      };
-      doomed.push({ path, gone });
+      removals.push({ path, over: removal.resolve });
     }
-    return doomed;
+    return dropped;
   }
 
   /**

@@ -2,20 +2,7 @@
  * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
-export interface Edit {
-  readonly file: string;
-  /** Must occur exactly once. */
-  readonly find: string;
-  readonly replace: string;
-}
-
-export interface Mutant {
-  readonly name: string;
-  readonly rule: string;
-  readonly edits: readonly Edit[];
-  /** Histories within which it must be caught; 0: it must survive, being no breach. */
-  readonly within: number;
-}
+import type { Edit, Mutant } from "./mutant.ts";
 
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";

@@ -45,7 +45,6 @@ describe("the trash", () => {
       expect(heldOf(await folder.reopen(), VID)).toEqual([]);
     }));
 
-  // BUG: a sweep of 1000 small pieces removes no file, takes that for an empty trash, and ends.
   test("is emptied wholly, however much is in it", () =>
     inFolder(async (folder) => {
       const store = await folder.open({ trashGraceMs: 0 });
@@ -123,7 +122,6 @@ describe("the trash", () => {
       expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
     }));
 
-  // BUG: the first of two senders that is done ends the protection of both.
   test("and does so until the last of its senders is done", () =>
     inFolder(async (folder) => {
       const store = await betweenNameAndRow(folder, async (busy) => {
