@@ -55,6 +55,7 @@ export const REQUESTS_PER_CONNECTION = 256;
 export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
 export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
+export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 

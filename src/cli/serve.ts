@@ -120,7 +120,8 @@ async function serveUntilEnd(
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
-  const server = await serve(ports, options, die);
+  const server = await Promise.race([serve(ports, options, die), end.promise]);
+  if (typeof server === "number") return server;
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
   if (!flags.quiet) say(`on ${address} (server id ${server.sid.slice(0, 8)})`);

@@ -23,7 +23,7 @@ export async function openCluster(
   options: OpenOptions,
 ): Promise<Cluster> {
   for (let tries = 1; ; tries++) {
-    const { greeted, failures } = await greetAll(ports, servers, options.user);
+    const { greeted, failures } = await greetAll(ports, servers, options);
     try {
       const [first] = failures;
       if (greeted.length === 0)
@@ -38,7 +38,11 @@ export async function openCluster(
   }
 }
 
-async function greetAll(ports: ClientPorts, servers: readonly ServerAddress[], user: string) {
+async function greetAll(
+  ports: ClientPorts,
+  servers: readonly ServerAddress[],
+  { user, warn }: OpenOptions,
+) {
   const greeted: Greeted[] = [];
   const failures: string[] = [];
   await Promise.all(
@@ -46,7 +50,9 @@ async function greetAll(ports: ClientPorts, servers: readonly ServerAddress[], u
       try {
         greeted.push({ place, ...(await Peer.connect(ports, server, user)) });
       } catch (error) {
-        if (!isDfsError(error, "down")) throw error;
+        // One server that cannot answer for itself must not keep people from the others.
+        if (!isDfsError(error) || error.code === "login") throw error;
+        if (error.code !== "down") warn(`${server.name}: ${error.message}; it does not count`);
         failures.push(error.message);
       }
     }),

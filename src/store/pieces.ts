@@ -3,9 +3,9 @@
  * stays in the trash for a while, for readers that have begun.
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
-import { sealOf, tableBytes } from "../file/checksum.ts";
+import { rootOf, sealOf, sumsOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
-import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_FRACTION } from "../limits.ts";
+import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_BYTES_MIN, RESERVE_FRACTION } from "../limits.ts";
 import type { Vid } from "../version.ts";
 import type { Catalog, PieceRow } from "./catalog.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
@@ -152,8 +152,14 @@ export class PieceStore {
     if (offset + length > tableBytes(row.bytes))
       throw new DfsError("protocol", "a table is not that long");
     return this.#orBad(row, async () => {
-      if (!row.data) return this.#inFile(row, (file) => readSums(file, row, offset, length));
-      return sealOf(row.vid, row.piece, row.data).table.subarray(offset, offset + length);
+      // The whole table, for only the root vouches for it.
+      const whole = tableBytes(row.bytes);
+      const table = row.data
+        ? sumsOf(row.vid, row.piece, 0, row.data)
+        : await this.#inFile(row, (file) => readSums(file, row, 0, whole));
+      const root = rootOf(row.vid, row.piece, row.bytes, table);
+      if (Buffer.compare(root, row.root) !== 0) throw damaged(row);
+      return table.subarray(offset, offset + length);
     });
   }
 
@@ -236,7 +242,10 @@ export class PieceStore {
 
   async #fits(bytes: number): Promise<boolean> {
     const { free, total } = await this.#disk.space(this.#layout.folder);
-    return free - bytes >= Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION);
+    return (
+      free - bytes >=
+      Math.max(RESERVE_BYTES_MIN, Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION))
+    );
   }
 }
 
