@@ -10,6 +10,9 @@ export interface Mutant {
   readonly name: string;
   readonly rule: string;
   readonly edits: readonly Edit[];
-  /** Histories within which it must be caught; 0: it must survive, being no breach. */
-  readonly within: number;
+  /**
+   * Histories within which it must be caught; 0: it must survive, being no breach; null: a gap of the simulator, not caught
+   * in some thousand histories yet.
+   */
+  readonly within: number | null;
 }
