@@ -53,6 +53,10 @@ export const FRAME_MS = 30_000;
 export const IDLE_MS = 10 * 60_000;
 export const REQUESTS_PER_CONNECTION = 256;
 export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
+/** All connections together; beyond it each may have one request at a time. */
+export const INFLIGHT_BYTES = 64 * MIB;
+/** After so many requests of one connection the others have their turn. */
+export const REQUESTS_PER_TURN = 32;
 export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;

@@ -3,7 +3,7 @@ import { DfsError } from "../errors.ts";
 import type { Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
 import { CONNECTIONS_MAX, STOP_GRACE_MS, TRASH_SWEEP_MS } from "../limits.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
-import { Session } from "./session.ts";
+import { type Load, Session } from "./session.ts";
 
 export interface ServerPorts {
   readonly clock: Clock;
@@ -37,9 +37,10 @@ export async function serve(
   const { clock } = ports;
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
+  const load: Load = { bytes: 0 };
   const accept = (conn: Conn): void => {
     if (sessions.size >= CONNECTIONS_MAX) return conn.close();
-    const session = new Session(conn, { store, clock, release: options.release });
+    const session = new Session(conn, { store, clock, load, release: options.release });
     sessions.set(conn, session);
     void session.run().then(() => sessions.delete(conn));
   };

@@ -9,8 +9,10 @@ import {
   FRAME_MS,
   HELLO_MS,
   IDLE_MS,
+  INFLIGHT_BYTES,
   INFLIGHT_BYTES_PER_CONNECTION,
   REQUESTS_PER_CONNECTION,
+  REQUESTS_PER_TURN,
   SERVERS_MAX,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
@@ -28,7 +30,13 @@ import type { Codec } from "../bytes.ts";
 import { answer, type Context } from "./answer.ts";
 import { Uploads } from "./uploads.ts";
 
+/** What all connections of a server have in progress. */
+export interface Load {
+  bytes: number;
+}
+
 export interface SessionOptions {
+  readonly load: Load;
   readonly store: Store;
   readonly clock: Clock;
   /** The program's version, for people. */
@@ -41,6 +49,8 @@ export class Session {
   readonly #context: Context;
   readonly #parser = new FrameParser();
   #greeted = false;
+  #isBroken = false;
+  #begun = 0;
   #requests = 0;
   #bytes = 0;
   #wake: (() => void) | null = null;
@@ -60,8 +70,10 @@ export class Session {
         const bytes = await this.#conn.read();
         if (!bytes) break;
         this.#cancelDeadline();
-        for (const frame of this.#parser.push(bytes)) this.#begin(frame);
-        while (this.#isBusy()) await new Promise<void>((resolve) => (this.#wake = resolve));
+        for (const frame of this.#parser.push(bytes)) {
+          this.#begin(frame);
+          await this.#room();
+        }
       }
     } catch (error) {
       await this.#conn.write(...errorFrame(0, error)).catch(() => {});
@@ -76,9 +88,26 @@ export class Session {
     return this.#requests > 0;
   }
 
+  /** Resolves when the next request may begin; throws when the peer takes no reply for too long. */
+  async #room(): Promise<void> {
+    const { clock } = this.#options;
+    // Requests that are answered at once would keep the others waiting as long as there are any.
+    if (++this.#begun % REQUESTS_PER_TURN === 0)
+      await new Promise<void>((resolve) => void clock.after(0, resolve));
+    while (this.#isBusy() && !this.#isBroken) {
+      const cancel = clock.after(FRAME_MS, () => this.#conn.close());
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      cancel();
+    }
+    if (this.#isBroken) throw new DfsError("down", "the connection broke");
+  }
+
   #isBusy(): boolean {
+    const { load } = this.#options;
     return (
-      this.#requests >= REQUESTS_PER_CONNECTION || this.#bytes >= INFLIGHT_BYTES_PER_CONNECTION
+      this.#requests >= REQUESTS_PER_CONNECTION ||
+      this.#bytes >= INFLIGHT_BYTES_PER_CONNECTION ||
+      (this.#bytes > 0 && load.bytes >= INFLIGHT_BYTES)
     );
   }
 
@@ -104,21 +133,26 @@ export class Session {
     let weight = frame.body.length;
     this.#requests++;
     this.#bytes += weight;
+    this.#options.load.bytes += weight;
     try {
       const request = decode(MESSAGES[kind].request as Codec<RequestOf<Kind>>, frame.body);
       if ("length" in request) {
         weight += request.length;
         this.#bytes += request.length;
+        this.#options.load.bytes += request.length;
       }
       const reply = await this.#answer(kind, request);
       await this.#conn.write(
         ...frameOf(REPLY, frame.id, MESSAGES[kind].reply as Codec<ReplyOf<Kind>>, reply),
       );
     } catch (error) {
-      await this.#conn.write(...errorFrame(frame.id, error)).catch(() => {});
+      await this.#conn.write(...errorFrame(frame.id, error)).catch(() => {
+        this.#isBroken = true;
+      });
     } finally {
       this.#requests--;
       this.#bytes -= weight;
+      this.#options.load.bytes -= weight;
       this.#wake?.();
       this.#wake = null;
     }

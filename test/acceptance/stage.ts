@@ -1,13 +1,16 @@
 /** Real servers for a test: processes of the built executable, each on a folder below one home, and clients of them. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { executable, newFolder, type Ran, run } from "../cli/program.ts";
+import { executable, newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
 
 /** All that are running: whatever becomes of the tests, none outlives them. */
 const running = new Set<Bun.Subprocess>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
+  removeFolders();
 });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => process.exit(1));
 
 export interface ServerOptions {
   /** What starts the program, as `nsenter …` before it. */

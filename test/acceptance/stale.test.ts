@@ -9,7 +9,7 @@ import { Stage } from "./stage.ts";
 
 setDefaultTimeout(300_000);
 
-const ROUNDS = process.env.ACCEPTANCE === "full" ? 50 : 16;
+const ROUNDS = process.env.ACCEPTANCE === "full" ? 50 : 12;
 
 /** Of each kind one: all in the catalog; in files, of one chunk; of several chunks. */
 const FILES = { small: 2000, medium: 300_000, large: 3_000_000 };

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSame } from "./contents.ts";
+import { type Count, countOnDisk, isHalfRemoved } from "./on_disk.ts";
 import type { Ran, Servers } from "./servers.ts";
 import { Failure } from "./stage.ts";
 
@@ -129,6 +130,25 @@ export class Commands {
     const last = await this.repairOnce("--dry-run");
     if (last.names.length === 0) return total ?? last;
     throw new Failure("repair finds something to do again and again", [JSON.stringify(last)]);
+  }
+
+  /**
+   * Repairs, ends the servers and counts what lies on their disks: exactly these files, each piece at its homes. Throws a
+   * Failure for all else.
+   */
+  async count(expected: ReadonlyMap<string, Uint8Array>): Promise<Count> {
+    for (let tries = 1; ; tries++) {
+      await this.repair();
+      await this.servers.stop();
+      const { count, wrong, portrait } = countOnDisk(this.servers, expected);
+      if (wrong.length === 0) return count;
+      if (tries === 3 || !wrong.every(isHalfRemoved))
+        throw new Failure(`${wrong.length} things are not as they should be on disk: ${wrong[0]}`, [
+          ...wrong,
+          ...portrait,
+        ]);
+      await this.servers.start();
+    }
   }
 
   /** Each piece must be on two servers; resolves to the stat. */

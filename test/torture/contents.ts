@@ -28,16 +28,3 @@ export function valueOf(data: Uint8Array): number | null {
 
 export const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && Buffer.compare(a, b) === 0;
-
-/** Where these bytes come from, for people: block by block the content that they belong to. */
-export function origins(data: Uint8Array, known: readonly { value: number; bytes: number }[]) {
-  const block = Math.max(64, data.length >> 6);
-  const contents = known.map(({ value, bytes }) => [value, contentOf(value, bytes)] as const);
-  const found: string[] = [];
-  for (let offset = 0; offset < data.length; offset += block) {
-    const part = data.subarray(offset, offset + block);
-    const from = contents.find(([, all]) => isSame(part, all.subarray(offset, offset + block)));
-    found.push(`${offset}: ${from ? `content ${from[0]}` : "of none"}`);
-  }
-  return found;
-}

@@ -67,6 +67,11 @@ export class Crowd {
     return id;
   }
 
+  /** The number that the next client will have. */
+  get next(): number {
+    return this.#count + 1;
+  }
+
   /** Those that still run. */
   get running(): number[] {
     return [...this.#running.keys()];
@@ -76,6 +81,14 @@ export class Crowd {
     const child = this.#running.get(id);
     child?.kill("SIGKILL");
     await child?.exited;
+  }
+
+  /** Stops a client in its tracks for some time. */
+  async freeze(id: number, ms: number): Promise<void> {
+    const child = this.#running.get(id);
+    child?.kill("SIGSTOP");
+    await Bun.sleep(ms);
+    child?.kill("SIGCONT");
   }
 
   /** Resolves once all have ended. Throws a Failure when one does not. */

@@ -34,7 +34,7 @@ export function checkHistories(deeds: readonly Deed[], names: readonly string[])
  * whose content was read was over, in effect, when the first such read returned. What is possible so is possible; only
  * where some condition did not hold, perhaps because of what nobody read, the unabridged history must be asked as well.
  */
-export function isPossible(history: readonly Operation[]): boolean {
+function isPossible(history: readonly Operation[]): boolean {
   if (isLinearizable(abridged(history))) return true;
   const isExact = history.every(({ effect }) => effect.is !== "readNot");
   return isExact ? false : isLinearizable(history);

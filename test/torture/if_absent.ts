@@ -8,7 +8,7 @@ import { Servers } from "./servers.ts";
 import { Failure, type Scenario, type Stage } from "./stage.ts";
 
 const CLIENTS = 16;
-const START_MS = 2500;
+const START_MS = 1800;
 
 export const ifAbsent: Scenario = {
   name: "if_absent",
@@ -17,7 +17,7 @@ export const ifAbsent: Scenario = {
     const commands = new Commands(servers);
     await servers.start();
     await commands.list();
-    const repeats = stage.size(50, 5);
+    const repeats = stage.size(50, 3);
     // Half of the names have been there and were deleted.
     const names = Array.from({ length: repeats }, (_, i) => `r${i}`);
     for (const name of names.filter((_, i) => i % 2 === 1)) {
@@ -52,7 +52,7 @@ async function race(
 ): Promise<Deed[]> {
   const crowd = new Crowd(stage, servers);
   const begin = now() + START_MS;
-  const stepMs = stage.size(700, 500);
+  const stepMs = stage.size(700, 350);
   for (let client = 1; client <= CLIENTS; client++) {
     const script = names.map((name, i) => {
       const order = { do: "putIf", name, value: client * 1000 + i, expected: 0 } as const;

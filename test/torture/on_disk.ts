@@ -9,7 +9,6 @@ import { type Register, registerCodec } from "../../src/version.ts";
 import { configCodec } from "../../src/wire/messages.ts";
 import { isSame } from "./contents.ts";
 import type { Servers } from "./servers.ts";
-import { Failure } from "./stage.ts";
 
 interface PieceLine {
   readonly vid: string;
@@ -37,7 +36,7 @@ export interface Holdings {
   readonly temporary: readonly string[];
 }
 
-export function holdingsOf(server: string, folder: string): Holdings {
+function holdingsOf(server: string, folder: string): Holdings {
   const database = new Database(join(folder, "catalog.sqlite"), { readonly: true });
   try {
     const rows = database
@@ -69,7 +68,7 @@ export function holdingsOf(server: string, folder: string): Holdings {
   }
 }
 
-export const allHoldings = (servers: Servers): Holdings[] =>
+const allHoldings = (servers: Servers): Holdings[] =>
   servers.all.map(({ name, folder }) => holdingsOf(name, folder));
 
 /** What was counted. */
@@ -79,8 +78,11 @@ export interface Count {
   readonly trash: number;
 }
 
-/** Counts what the servers, which must have ended, hold; throws a Failure for all that is too much or too little. */
-export function audit(servers: Servers, expected: ReadonlyMap<string, Uint8Array>): Count {
+/** What the servers, which must have ended, hold, and all of it that is too much or too little. */
+export function countOnDisk(
+  servers: Servers,
+  expected: ReadonlyMap<string, Uint8Array>,
+): { count: Count; wrong: string[]; portrait: string[] } {
   const all = allHoldings(servers);
   const slots = slotsOf(all);
   const wrong: string[] = [];
@@ -89,20 +91,19 @@ export function audit(servers: Servers, expected: ReadonlyMap<string, Uint8Array
     if (slot < 0) wrong.push(`${holdings.server} is in no slot of the cluster`);
     else wrong.push(...wrongsIn(holdings, slot, slots.length, expected));
   }
-  if (wrong.length > 0)
-    throw new Failure(`${wrong.length} things are not as they should be on disk: ${wrong[0]}`, [
-      ...wrong,
-      ...all.flatMap(portraitOf),
-    ]);
-  return {
+  const count = {
     pieces: all.reduce((n, { pieces }) => n + pieces.length, 0),
     files: all.reduce((n, { pieces }) => n + pieces.filter(({ data }) => data === null).length, 0),
     trash: all.reduce((n, { trash }) => n + trash.length, 0),
   };
+  return { count, wrong, portrait: all.flatMap(portraitOf) };
 }
 
+/** A file that a server was about to remove when it ended; its next start makes it an orphan. */
+export const isHalfRemoved = (wrong: string): boolean => /: the file \S+ is left over$/.test(wrong);
+
 /** The slots that most servers agree on. */
-export function slotsOf(all: readonly Holdings[]): (string | null)[] {
+function slotsOf(all: readonly Holdings[]): (string | null)[] {
   const configs = all.flatMap(({ config }) => (config?.com ? [config.com] : []));
   const [newest] = configs.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1));
   return newest ? decode(configCodec, newest.version.body).slots : [];
@@ -154,7 +155,7 @@ function* wrongsIn(
 }
 
 /** All of one server's registers and pieces, for people. */
-export function portraitOf({ server, sid, registers, pieces, trash, config }: Holdings): string[] {
+function portraitOf({ server, sid, registers, pieces, trash, config }: Holdings): string[] {
   const short = (vid: string): string => vid.slice(0, 8);
   const at = (value: Register["acc"]): string =>
     value

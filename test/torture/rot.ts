@@ -7,7 +7,6 @@ import { pieceBytes, pieceOffset } from "../../src/file/split.ts";
 import type { Rng } from "../sim/random.ts";
 import { Commands, exit, type StatJson } from "./commands.ts";
 import { contentOf, isSame } from "./contents.ts";
-import { audit } from "./on_disk.ts";
 import { isCopyGood } from "./read_through.ts";
 import { Servers } from "./servers.ts";
 import { Failure, type Scenario, type Stage } from "./stage.ts";
@@ -21,7 +20,7 @@ interface Damage {
   readonly kind: string;
   /** Are the piece's own bytes, or those that vouch for them, not what they were? */
   readonly shows: boolean;
-  do(path: string, bytes: number, other: string, rng: Rng): void;
+  readonly do: (path: string, bytes: number, other: string, rng: Rng) => void;
 }
 
 function flip(path: string, offset: number): void {
@@ -74,8 +73,8 @@ export const rot: Scenario = {
     for (let i = 0; i < stage.size(6, 1); i++)
       for (const damage of stage.rng.chance(0.5) ? DAMAGES : DAMAGES.toReversed())
         await run.one(damage);
-    for (let i = 0; i < stage.size(12, 2); i++) await run.scattered();
-    for (let i = 0; i < stage.size(12, 2); i++) await run.both();
+    for (let i = 0; i < stage.size(12, 1); i++) await run.scattered();
+    for (let i = 0; i < stage.size(12, 1); i++) await run.both();
     await run.end();
     const { damaged, said, mended, refused } = run;
     return `${damaged} pieces damaged, ${said} times said, ${mended} mended, ${refused} times refused for want of a good copy`;
@@ -162,7 +161,8 @@ class Rot {
     const { rng } = this.#stage;
     const name = rng.pick([...this.#files.keys()]);
     const piece = rng.int(4);
-    for (const slot of this.#homesOf(name, piece)) {
+    const slots = this.#homesOf(name, piece);
+    for (const slot of this.#stage.size(slots, [rng.pick(slots)])) {
       const when = `${damage.kind} in piece ${piece + 1} of ${name} on DFS${slot + 1}`;
       const harmed = this.#harm(damage, name, piece, slot);
       if ((await this.#getAll(when)) !== "") this.said++;
@@ -259,8 +259,7 @@ class Rot {
   async end(): Promise<void> {
     if (this.said < this.damaged / 10)
       throw new Failure(`of ${this.damaged} damages gets told of ${this.said}`);
-    await this.#servers.stop();
-    audit(this.#servers, this.#files);
+    await this.#commands.count(this.#files);
     await this.#servers.start();
     await this.#getAll("at the end");
   }

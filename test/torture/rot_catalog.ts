@@ -164,7 +164,12 @@ class CatalogRot {
   /** It says in a line or two what is wrong, and does not fall over. */
   #checkRefusal(refusal: string, what: string): void {
     this.refused++;
-    if (/damaged|lost|cannot be opened|newer|does not read|does not verify/.test(refusal)) return;
+    const isOrderly = !/neither serves|unexpected error/.test(refusal);
+    if (
+      isOrderly &&
+      /damaged|malformed|lost|cannot be opened|newer|does not read|does not verify/.test(refusal)
+    )
+      return;
     throw new Failure(`${what}: it refuses to start with ${refusal}`);
   }
 

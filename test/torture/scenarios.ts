@@ -4,6 +4,7 @@ import { cut } from "./cut.ts";
 import { fullDisk } from "./full_disk.ts";
 import { handoff } from "./handoff.ts";
 import { ifAbsent } from "./if_absent.ts";
+import { links } from "./links.ts";
 import { rot } from "./rot.ts";
 import { rotCatalog } from "./rot_catalog.ts";
 import { rounds } from "./rounds.ts";
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rot,
   rotCatalog,
   cut,
+  links,
 ];
 
 export function scenarioNamed(name: string): Scenario {

@@ -10,6 +10,7 @@ const tool = join(import.meta.dir, "../../dist/dfs-tool");
 /** Below the ports that a kernel gives to clients: one of those must not take the port of a server that is down for a moment. */
 const PORTS = [10_000, 32_000] as const;
 const START_TRIES = 50;
+const START_MS = 20_000;
 const RUN_MS = 120_000;
 
 export interface ServerOptions {
@@ -85,7 +86,12 @@ export class ServerProcess {
       this.fault = `ended by itself (exit status ${status})`;
     });
     void this.#listen(child.stderr, ready);
+    const late = setTimeout(() => {
+      ready.resolve(`it neither serves nor ends within ${START_MS} ms: ${this.said.slice(-300)}`);
+      child.kill("SIGKILL");
+    }, START_MS);
     const refusal = await ready.promise;
+    clearTimeout(late);
     if (refusal !== null) {
       await child.exited;
       this.fault = null;
@@ -161,7 +167,8 @@ export class Servers {
 
   /** Starts those that are not up, or some of them. */
   async start(slots: readonly number[] = this.slots): Promise<void> {
-    await Promise.all(slots.map((slot) => this.at(slot).isUp || this.at(slot).start()));
+    const down = slots.map((slot) => this.at(slot)).filter((server) => !server.isUp);
+    await Promise.all(down.map((server) => server.start()));
     writeFileSync(this.config, configOf(this.addresses));
   }
 
@@ -182,7 +189,8 @@ export class Servers {
   /** Throws when a server ended that nobody killed. */
   check(): void {
     for (const { name, fault, said } of this.all)
-      if (fault !== null) throw new Failure(`${name} ${fault}`, said.split("\n").slice(-20));
+      if (fault !== null || said.includes("unexpected error"))
+        throw new Failure(`${name} ${fault ?? "met with a bug"}`, said.split("\n").slice(-20));
   }
 
   newFolder(): string {
@@ -246,5 +254,5 @@ export class Servers {
   }
 }
 
-export const configOf = (servers: readonly ServerAddress[]): string =>
+const configOf = (servers: readonly ServerAddress[]): string =>
   servers.map(({ name, host, port }) => `Server ${name} ${host}:${port}\n`).join("");

@@ -1,12 +1,11 @@
 /** Clients of all kinds at work while something goes wrong; what they saw must be what one store would have shown. */
-import { HEAD_BYTES } from "./contents.ts";
+import type { ServerAddress } from "../../src/client/peer.ts";
 import { type Mix, NOTHING } from "./client.ts";
 import { now } from "./clock.ts";
 import { Commands } from "./commands.ts";
-import { contentOf, valueOf } from "./contents.ts";
+import { contentOf, HEAD_BYTES, valueOf } from "./contents.ts";
 import { Crowd, type Deed, tallyOf } from "./crowd.ts";
 import { checkHistories } from "./history.ts";
-import { audit } from "./on_disk.ts";
 import type { Servers } from "./servers.ts";
 import { Failure, type Stage } from "./stage.ts";
 
@@ -18,6 +17,8 @@ export interface StormOptions {
   /** Clients that do nothing but repair everything, orphans of any age included. */
   readonly repairers: number;
   readonly names: readonly string[];
+  /** Where a client reaches the servers, if not at their own addresses. */
+  readonly addressesOf?: (client: number) => ServerAddress[];
   /** Does harm until that time. */
   readonly harm: (until: number, crowd: Crowd) => Promise<void>;
   /** Ends all harm. */
@@ -39,14 +40,17 @@ const BYTES: [number, number][] = [
 ];
 
 /** Starts a client of a kind. */
-export const startKind = (crowd: Crowd, kind: string, names: readonly string[], until: number) =>
-  crowd.start({
-    mix: MIXES[kind] ?? NOTHING,
-    pauseMs: PAUSES_MS[kind] ?? 0,
-    names,
-    bytes: BYTES,
-    until,
-  });
+export function startKind(
+  crowd: Crowd,
+  kind: string,
+  names: readonly string[],
+  until: number,
+  servers?: ServerAddress[],
+): void {
+  const mix = MIXES[kind] ?? NOTHING;
+  const pauseMs = PAUSES_MS[kind] ?? 0;
+  crowd.start({ mix, pauseMs, names, bytes: BYTES, until, ...(servers && { servers }) });
+}
 
 /** Plays a storm to its end and checks everything; resolves to the figures. */
 export async function storm(
@@ -67,7 +71,10 @@ export async function storm(
     repairer: options.repairers,
   };
   for (const [kind, count] of Object.entries(many))
-    for (let i = 0; i < count; i++) startKind(crowd, kind, names, until);
+    for (let i = 0; i < count; i++) {
+      const addresses = options.addressesOf?.(crowd.next);
+      startKind(crowd, kind, names, until, addresses);
+    }
   await harm(until, crowd);
   await heal();
   await crowd.ended();
@@ -104,8 +111,7 @@ async function checkCalm(
     // A write that is still open may take effect at a repair, and never later.
     if (one !== other) stage.note(`repair turned ${name} from ${one} to ${other}`);
   }
-  await servers.stop();
-  audit(servers, after);
+  await commands.count(after);
   await servers.start();
   const again = await readAll(commands, names);
   for (const name of names)

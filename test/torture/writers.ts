@@ -37,6 +37,7 @@ async function killInTurn(
   crowd: Crowd,
 ): Promise<number> {
   const { rng } = stage;
+  const frozen: Promise<void>[] = [];
   let kills = 0;
   while (now() < until - 2000) {
     const next = now() + 2000;
@@ -54,7 +55,10 @@ async function killInTurn(
       stage.note(`${now().toFixed(3)} client ${victim} is killed`);
       startKind(crowd, "writer", NAMES.slice(0, 2), until);
     }
+    // A client that sleeps for a while goes on with what it knew before.
+    if (rng.chance(0.4)) frozen.push(crowd.freeze(rng.pick(crowd.running), rng.int(6000)));
     await Bun.sleep(Math.max(0, next - now()));
   }
+  await Promise.all(frozen);
   return kills;
 }
