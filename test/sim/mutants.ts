@@ -239,7 +239,7 @@ function checkLive(`,
         file: STORE,
         find: "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
         replace:
-          "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.trash(old.acc.version.vid, 0);",
+          "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.trash(space, name, old.acc.version.vid, 0);",
       },
     ],
   },
