@@ -89,7 +89,7 @@ export class Download {
     const before = this.#written;
     const written = Promise.withResolvers<void>();
     if (this.#sink.inOrder) this.#written = written.promise;
-    const token = await this.#cluster.window.take();
+    const leave = await this.#cluster.window.enter();
     try {
       const data = await this.#fetch(chunk);
       if (this.#sink.inOrder) await before;
@@ -103,7 +103,7 @@ export class Download {
       written.reject(error);
       throw error;
     } finally {
-      this.#cluster.window.giveBack(token);
+      leave();
     }
   }
 

@@ -3,26 +3,41 @@ import { assert } from "../errors.ts";
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from "../limits.ts";
 
 export class Window {
-  readonly #free: Uint8Array[] = [];
-  readonly #waiting: ((buffer: Uint8Array) => void)[] = [];
+  /** Places that nobody has, each with its buffer if it ever needed one. */
+  readonly #free: (Uint8Array | null)[] = [];
+  readonly #waiting: ((place: Uint8Array | null) => void)[] = [];
   #made = 0;
 
   /** A buffer of one chunk, as soon as there is one; who takes it gives it back. */
-  take(): Promise<Uint8Array> {
-    const free = this.#free.pop();
-    if (free) return Promise.resolve(free);
-    if (this.#made < CHUNKS_IN_FLIGHT) {
-      this.#made++;
-      return Promise.resolve(new Uint8Array(CHUNK_BYTES));
-    }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  async take(): Promise<Uint8Array> {
+    return (await this.#place()) ?? new Uint8Array(CHUNK_BYTES);
   }
 
   giveBack(buffer: Uint8Array): void {
     assert(buffer.length === CHUNK_BYTES, "the whole buffer comes back");
+    this.#return(buffer);
+  }
+
+  /** A place for a chunk that brings its own memory; the function returned gives it back. */
+  async enter(): Promise<() => void> {
+    const place = await this.#place();
+    return () => this.#return(place);
+  }
+
+  #place(): Promise<Uint8Array | null> {
+    const free = this.#free.pop();
+    if (free !== undefined) return Promise.resolve(free);
+    if (this.#made < CHUNKS_IN_FLIGHT) {
+      this.#made++;
+      return Promise.resolve(null);
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #return(place: Uint8Array | null): void {
     const next = this.#waiting.shift();
-    if (next) next(buffer);
-    else this.#free.push(buffer);
+    if (next) next(place);
+    else this.#free.push(place);
   }
 }
 
