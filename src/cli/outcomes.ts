@@ -20,35 +20,18 @@ export interface Outcome {
   readonly error: DfsError | null;
 }
 
-/** Runs the work for one file; what it throws becomes its outcome. */
+/** Runs the work for one file (null: nothing was transferred); what it throws becomes its outcome. */
 export async function outcomeOf(
   name: string,
   log: Log,
-  work: () => Promise<Transferred>,
+  work: () => Promise<Transferred | null>,
 ): Promise<Outcome> {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   try {
     const done = await work();
-    log.info(`${name}: ${done.bytes} bytes, version ${done.version}`);
+    if (done) log.info(`${name}: ${done.bytes} bytes, version ${done.version}`);
     return { name, seconds: seconds(), done, error: null };
-  } catch (error) {
-    if (error instanceof Error && !isDfsError(error)) log.info(error.stack);
-    return failed(name, asDfsError(error), seconds());
-  }
-}
-
-/** Runs the deletion of one name; what it throws becomes its outcome. */
-export async function deletedOf(
-  name: string,
-  log: Log,
-  work: () => Promise<void>,
-): Promise<Outcome> {
-  const started = performance.now();
-  const seconds = (): number => (performance.now() - started) / 1000;
-  try {
-    await work();
-    return { name, seconds: seconds(), done: null, error: null };
   } catch (error) {
     if (error instanceof Error && !isDfsError(error)) log.info(error.stack);
     return failed(name, asDfsError(error), seconds());

@@ -6,7 +6,7 @@ import { checkFolder, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
-import { deletedOf, tell } from "./outcomes.ts";
+import { outcomeOf, tell } from "./outcomes.ts";
 import { eachOf, refuseTwins } from "./several.ts";
 
 export const rmCommand = defineCommand({
@@ -30,7 +30,10 @@ export const rmCommand = defineCommand({
     const setup = await setUp(args);
     const summary = await withCluster(setup, async (cluster) => {
       const outcomes = await eachOf(names, FILES_IN_FLIGHT, (name) =>
-        deletedOf(name, setup.log, () => remove(cluster, name)),
+        outcomeOf(name, setup.log, async () => {
+          await remove(cluster, name);
+          return null;
+        }),
       );
       return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
     });
