@@ -129,7 +129,7 @@ export class Faults {
       this.#mark("failSync");
     }
     if (rng.chance(rates.rot)) this.#rot(server);
-    if (rng.chance(rates.wipe) && this.#maySpoil(server)) {
+    if (rng.chance(rates.wipe) && this.maySpoil(server)) {
       server.wipe();
       this.#mark("wipe");
     } else if (rng.chance(rates.kill)) {
@@ -145,7 +145,8 @@ export class Faults {
     return servers.length > 2 && known.every((slots) => slots.length > 0 && !slots.includes(null));
   }
 
-  #maySpoil(server: SimServer): boolean {
+  /** May this disk be lost, or rot? If so it is the one of this history that is. */
+  maySpoil(server: SimServer): boolean {
     if (!this.#isWhole()) return false;
     this.spoilt ??= server;
     return this.spoilt === server;
@@ -157,7 +158,7 @@ export class Faults {
     const files = [...server.disk.files()].filter(
       ([path, bytes]) => /pieces\/..\//.test(path) && bytes.length > 0,
     );
-    if (files.length === 0 || !this.#maySpoil(server)) return;
+    if (files.length === 0 || !this.maySpoil(server)) return;
     const [path, bytes] = this.#rng.pick(files);
     server.disk.flip(path, this.#rng.int(bytes.length));
     this.#mark("rot");

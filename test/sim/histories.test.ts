@@ -6,9 +6,11 @@ import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
 import { runHistory } from "./history_run.ts";
 import { failureIn } from "./many.ts";
+import { type Plot, PLOTS } from "./plots.ts";
 
 const FIXED = Number(process.env.HISTORIES ?? (process.env.CI ? 20_000 : 2000));
 const FRESH = Math.ceil(FIXED / 20);
+const PLOTTED = Math.ceil(FIXED / 100);
 const MINUTES = 60_000;
 const seed = process.env.SEED;
 
@@ -56,6 +58,16 @@ test(
     expect([...wanted, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
   },
   MINUTES,
+);
+
+test(
+  "the plots that lead up to the rarest traps",
+  () => {
+    for (const plot of Object.keys(PLOTS) as Plot[])
+      for (let one = 1; one <= PLOTTED; one++)
+        expect([plot, one, runHistory(one, { plot }).wrong]).toEqual([plot, one, null]);
+  },
+  5 * MINUTES,
 );
 
 test.if(seed === undefined)(

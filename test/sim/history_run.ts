@@ -5,6 +5,7 @@ import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
+import { type Plot, PLOTS } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
@@ -15,6 +16,8 @@ export interface HistoryOptions {
   /** Fewer operations than the seed would draw: for the shortest history that still fails. */
   readonly operations?: number;
   readonly calm?: boolean;
+  /** Plays this plot instead of what the seed would draw. */
+  readonly plot?: Plot;
 }
 
 export interface History {
@@ -89,7 +92,7 @@ const strayRates = (rng: Rng): Rates => ({
   killClient: 0.04,
 });
 
-class Run {
+export class Run {
   readonly world: World;
   readonly rng: Rng;
   readonly cluster: SimCluster;
@@ -105,12 +108,13 @@ class Run {
   constructor(seed: number, options: HistoryOptions) {
     this.world = new World(seed, { trace: options.trace ?? false });
     this.rng = this.world.rng.fork("workload");
-    const size = this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
+    const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
     const strays = this.rng.chance(STRAY_CHANCE);
     this.#mix = strays ? STRAYS : this.rng.pick(MIXES);
     const rates = this.rng.fork("rates");
-    this.rates = options.calm ? CALM : strays ? strayRates(rates) : drawRates(rates);
+    this.rates =
+      options.calm || options.plot ? CALM : strays ? strayRates(rates) : drawRates(rates);
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates);
     this.invariants = new Invariants(size);
     const now = (): number => this.world.now;
@@ -190,6 +194,14 @@ class Run {
     return this.recorder.operations[before] as Recorded;
   }
 
+  /** Runs until it is so, but no longer than that; returns whether it is. */
+  awaits(ms: number, isSo: () => boolean): boolean {
+    const tick = this.world.after(ms, null, "patience", () => {});
+    this.until(() => tick.fire === null || isSo());
+    this.world.cancel(tick);
+    return isSo();
+  }
+
   pass(ms: number): void {
     const tick = this.world.after(ms, null, "pass", () => {});
     this.until(() => tick.fire === null);
@@ -202,7 +214,8 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
   let wrong: string | null = null;
   const drawn = run.rng.between(3, OPERATIONS_MAX);
   try {
-    run.storm(options.operations ?? drawn);
+    if (options.plot) PLOTS[options.plot](run);
+    else run.storm(options.operations ?? drawn);
     // A server that was just failing may need to be started once more.
     for (let i = 0; i < 3; i++) {
       run.faults.heal();

@@ -179,6 +179,11 @@ export class Invariants {
     return chain;
   }
 
+  /** A name's row on a server, as it was last written in this life; undefined where there is none. */
+  rowOf({ name: server, lives }: SimServer, name: string): Register | undefined {
+    return this.#rows.get(`${server} ${lives}`)?.get(`u:/${name}`);
+  }
+
   /** The newest chosen version of a name; null when there is none, or it is deleted. */
   currentOf(name: string): Version | null {
     const version = this.#chains.get(`u:/${name}`)?.newest ?? null;

@@ -1,3 +1,5 @@
+import type { Plot } from "./plots.ts";
+
 /** A rule broken on purpose: edits of the source text, made while it is loaded. */
 export interface Edit {
   readonly file: string;
@@ -10,9 +12,8 @@ export interface Mutant {
   readonly name: string;
   readonly rule: string;
   readonly edits: readonly Edit[];
-  /**
-   * Histories within which it must be caught; 0: it must survive, being no breach; null: a gap of the simulator, not caught
-   * in some thousand histories yet.
-   */
-  readonly within: number | null;
+  /** Histories within which it must be caught; 0: it must survive, being no breach. */
+  readonly within: number;
+  /** The plot that leads up to it, where chance alone would take too long. */
+  readonly plot?: Plot;
 }

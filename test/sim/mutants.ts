@@ -76,9 +76,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "stray",
     rule: "a no without dominating one's strays",
-    within: null,
+    within: 100,
+    plot: "stray",
     edits: [
-      NO_WATCH,
       {
         file: DECIDE,
         find: 'return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };',
@@ -170,7 +170,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "same-sid",
     rule: "lost disk, same sid",
-    within: null,
+    within: 100,
+    plot: "sameSid",
     edits: [
       {
         file: "src/store/recover.ts",
@@ -246,7 +247,8 @@ function checkLive(`,
   {
     name: "lazy-forget",
     rule: "COMMIT before FORGET not durable",
-    within: null,
+    within: 100,
+    plot: "lazyForget",
     edits: [
       {
         file: REPAIR,
@@ -258,7 +260,8 @@ function checkLive(`,
   {
     name: "zombie-commit",
     rule: "COMMIT taken on an absent row below the floor",
-    within: null,
+    within: 100,
+    plot: "zombieCommit",
     edits: [
       {
         file: ACCEPTOR,

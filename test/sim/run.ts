@@ -1,11 +1,12 @@
 /**
  * `bun run sim --seeds A..B`: runs these histories and says what failed. `--calm`, `--trace` (prints each step of a single seed),
  * `--marks` (how often everything happened),
- * `--stop` (at the first that fails), `--mutant NAME` (with a rule broken on purpose).
+ * `--plot NAME` (only that one), `--stop` (at the first that fails), `--mutant NAME` (with a rule broken on purpose).
  */
 import { parseArgs } from "node:util";
 import type { History } from "./history_run.ts";
 import { mutate } from "./mutate.ts";
+import type { Plot } from "./plots.ts";
 
 const { values } = parseArgs({
   options: {
@@ -15,19 +16,26 @@ const { values } = parseArgs({
     marks: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
     mutant: { type: "string" },
+    plot: { type: "string" },
   },
 });
 if (values.mutant) mutate(values.mutant);
 const { runHistory } = await import("./history_run.ts");
+const { PLOTS } = await import("./plots.ts");
 const [from = 1, to = from] = values.seeds.split("..").map(Number);
 
+const options = {
+  calm: values.calm,
+  trace: values.trace,
+  ...(values.plot !== undefined && { plot: plotOf(values.plot) }),
+};
 const marks = new Map<string, number>();
 let failed = 0;
 let stoppedAt = from;
 let events = 0;
 const begun = performance.now();
 for (let seed = from; seed <= to; seed++) {
-  const history = runHistory(seed, { calm: values.calm, trace: values.trace });
+  const history = runHistory(seed, options);
   events += history.events;
   for (const [mark, n] of history.marks) marks.set(mark, (marks.get(mark) ?? 0) + n);
   if (values.trace) for (const line of history.trace) console.log(line);
@@ -46,6 +54,11 @@ console.log(
   `${count} histories, ${failed} wrong, ${events} events, ${seconds.toFixed(1)} s, ${((seconds * 1000) / count).toFixed(1)} ms each`,
 );
 process.exit(failed > 0 ? 1 : 0);
+
+function plotOf(name: string): Plot {
+  if (name in PLOTS) return name as Plot;
+  throw new Error(`there is no plot ${name}; there are ${Object.keys(PLOTS).join(", ")}`);
+}
 
 function tellOf({ seed, servers, wrong, operations, portrait }: History): string {
   const lines = operations.map(({ id, order, invoked, returned, outcome, value }) => {

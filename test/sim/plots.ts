@@ -1,0 +1,141 @@
+/**
+ * Plots: the traps of CONSISTENCY.md section 9 that chance alone seldom comes to, each led up to on purpose. A plot says
+ * what happens in which order; when exactly, and over what network, is the seed's. Where luck thwarts it, it just ends.
+ */
+import type { Ballot } from "../../src/version.ts";
+import type { SimServer } from "./cluster.ts";
+import type { Run } from "./history_run.ts";
+
+export const PLOTS = { stray, sameSid, lazyForget, zombieCommit } as const;
+export type Plot = keyof typeof PLOTS;
+
+const NAME = "a";
+const BYTES = 50;
+const PATIENCE_MS = 3000;
+
+const isDone = ({ outcome }: { outcome: string }): boolean => outcome === "done";
+
+/** The version that a server has accepted last; null when none, or it is down. */
+const acceptedAt = (run: Run, server: SimServer): string | null =>
+  run.invariants.rowOf(server, NAME)?.acc?.version.vid ?? null;
+
+const promisesAt = (run: Run, servers: readonly SimServer[]): Ballot[] =>
+  servers.map((server) => run.invariants.rowOf(server, NAME)?.prom ?? 0n);
+
+/** How many of them are higher now. */
+const risen = (before: readonly Ballot[], now: readonly Ballot[]): number =>
+  now.filter((ballot, i) => ballot > (before[i] ?? 0n)).length;
+
+/** The three servers, in an order that the seed draws, with a first version everywhere. */
+function begin(run: Run): [SimServer, SimServer, SimServer] | null {
+  for (const server of run.cluster.servers) server.start();
+  run.pass(1000);
+  if (!isDone(run.calmly(put(1)))) return null;
+  run.pass(1000);
+  const [a, b, c] = run.cluster.servers;
+  if (!a || !b || !c) throw new Error("bug: a plot takes three servers");
+  return run.rng.pick([
+    [a, b, c],
+    [a, c, b],
+    [b, a, c],
+    [b, c, a],
+    [c, a, b],
+    [c, b, a],
+  ]);
+}
+
+const put = (value: number) => ({ do: "put", name: NAME, value, bytes: BYTES }) as const;
+
+/**
+ * A conditional put builds on a version that only one server ever accepted, and is itself accepted by that one alone; then it
+ * sees the other two, where its condition fails.
+ */
+function stray(run: Run): void {
+  if (!begin(run)) return;
+  const { net, servers } = run.cluster;
+  const first = acceptedAt(run, servers[0] as SimServer);
+  const holders = (): SimServer[] => servers.filter((server) => acceptedAt(run, server) !== first);
+  // It dies as soon as one server has accepted its version.
+  const dying = run.begin(put(2));
+  run.awaits(PATIENCE_MS, () => holders().length > 0);
+  run.world.kill(dying);
+  run.pass(500);
+  const [alone, ...more] = holders();
+  if (!alone || more.length > 0) return;
+  const others = servers.filter((server) => server !== alone);
+  // The next one stops with its promises on their way.
+  let before = promisesAt(run, servers);
+  const writer = run.begin({ do: "putIf", name: NAME, value: 3, bytes: BYTES, expected: 2 });
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
+  run.world.freeze(writer);
+  // A rival takes away those of the others, and dies.
+  before = promisesAt(run, others);
+  const rival = run.begin(put(4));
+  net.cutLink(rival.name, alone.name);
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, others)) === others.length);
+  run.world.kill(rival);
+  const second = acceptedAt(run, alone);
+  run.world.thaw(writer);
+  run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== second);
+  net.cutLink(writer.name, alone.name);
+  run.awaits(2 * PATIENCE_MS, () => !writer.alive);
+  net.healAll();
+  const reader = run.begin({ do: "get", name: NAME });
+  net.cutLink(reader.name, run.rng.pick(others).name);
+  run.awaits(PATIENCE_MS, () => !reader.alive);
+}
+
+/** A version lies on two servers; one of them loses its disk, and the third has never seen it. */
+function sameSid(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const [away, wiped, holder] = servers;
+  if (!run.faults.maySpoil(wiped)) return;
+  away.kill(false);
+  if (!isDone(run.calmly(put(2)))) return;
+  wiped.wipe();
+  run.invariants.excused = 1;
+  wiped.start();
+  away.start();
+  if (holder.machine) run.world.freeze(holder.machine);
+  run.pass(1000);
+  run.calmly(put(3));
+}
+
+/** A server that missed a deletion learns of it by repair, and loses power when others have forgotten it already. */
+function lazyForget(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const [away, ...others] = servers;
+  away.kill(false);
+  if (!isDone(run.calmly({ do: "rm", name: NAME }))) return;
+  away.start();
+  run.pass(1000);
+  run.begin({ do: "repair" });
+  const hasForgotten = (server: SimServer): boolean => !run.invariants.rowOf(server, NAME);
+  run.awaits(2 * PATIENCE_MS, () => others.some(hasForgotten));
+  if (!hasForgotten(away)) away.kill(true);
+  run.pass(500);
+  away.start();
+  run.pass(1000);
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A writer stops just before its COMMIT; its version is read, deleted and forgotten before it goes on. */
+function zombieCommit(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const first = acceptedAt(run, servers[0]);
+  const writer = run.begin(put(2));
+  const isChosen = (): boolean =>
+    servers.filter((server) => acceptedAt(run, server) !== first).length >= 2;
+  if (!run.awaits(PATIENCE_MS, isChosen)) return;
+  run.world.freeze(writer);
+  run.calmly({ do: "get", name: NAME });
+  run.calmly({ do: "rm", name: NAME });
+  run.calmly({ do: "repair" });
+  run.calmly({ do: "get", name: NAME });
+  run.world.thaw(writer);
+  run.awaits(PATIENCE_MS, () => !writer.alive);
+  run.calmly({ do: "get", name: NAME });
+}
