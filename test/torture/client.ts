@@ -43,6 +43,12 @@ export interface Task {
   readonly reuse: number;
 }
 
+/** What a list told for certain, and the names of which it could not tell. */
+export interface Listed {
+  readonly there: readonly string[];
+  readonly doubtful: readonly string[];
+}
+
 /** A line of the log. */
 export type Line =
   | { readonly n: number; readonly order: Order; readonly invoked: number }
@@ -51,6 +57,9 @@ export type Line =
       readonly returned: number;
       readonly outcome: string;
       readonly value: number | null;
+      /** How long what a get read was. */
+      readonly bytes: number;
+      readonly listed: Listed | null;
       readonly why: string;
     };
 
@@ -75,6 +84,14 @@ function memorySink(inOrder: boolean) {
     },
   };
   return { sink, got };
+}
+
+/** What is listed; null unless some name is there for certain, for then the list is one of enough servers. */
+async function listedIn(cluster: Cluster): Promise<Listed | null> {
+  const listed = { there: [] as string[], doubtful: [] as string[] };
+  for await (const { name, isIncomplete } of list(cluster, ""))
+    (isIncomplete ? listed.doubtful : listed.there).push(name);
+  return listed.there.length > 0 ? listed : null;
 }
 
 class Client {
@@ -125,12 +142,16 @@ class Client {
     return [() => ({ do: "get", name }), replace];
   }
 
+  /** How long what the last get read was. */
+  #bytes = 0;
+  #listed: Listed | null = null;
   /** What the last get read; 0 where there was nothing. */
   #lastRead = 0;
 
   async #perform(order: Order): Promise<void> {
     const n = ++this.#count;
     const warnings: string[] = [];
+    this.#listed = null;
     this.#write({ n, order, invoked: now() });
     let outcome = "failed";
     let value: number | null = null;
@@ -151,7 +172,15 @@ class Client {
     }
     if (order.do === "get") this.#lastRead = value ?? 0;
     why = [why, ...warnings].filter((line) => line !== "").join(" | ");
-    this.#write({ n, returned: now(), outcome, value, why });
+    this.#write({
+      n,
+      returned: now(),
+      outcome,
+      value,
+      bytes: this.#bytes,
+      listed: this.#listed,
+      why,
+    });
   }
 
   /** A cluster with all connections that can be had, or, by chance, the one that is open. */
@@ -195,6 +224,7 @@ class Client {
       case "get": {
         const { sink, got } = memorySink(this.#rng.chance(0.3));
         await get(cluster, order.name, sink, {});
+        this.#bytes = got.data.length;
         const value = valueOf(got.data);
         if (value !== null) this.#vids.set(value, got.vid);
         return value;
@@ -203,7 +233,7 @@ class Client {
         await remove(cluster, order.name);
         return 0;
       case "list":
-        for await (const _ of list(cluster, "")) void _;
+        this.#listed = await listedIn(cluster);
         return 0;
       case "repair":
         for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Operation } from "../sim/linearizable.ts";
 import { type Recorded, Recorder } from "../sim/operations.ts";
-import { type Line, NOTHING, type Task } from "./client.ts";
+import { type Line, type Listed, NOTHING, type Task } from "./client.ts";
 import type { Servers } from "./servers.ts";
 import { Failure, type Stage } from "./stage.ts";
 
@@ -13,6 +13,10 @@ const LATE_MS = 100_000;
 
 export interface Deed extends Recorded {
   readonly client: number;
+  /** How long what was read was. */
+  bytes: number;
+  /** What a list that can be relied on brought. */
+  listed: Listed | null;
   /** What the client was told besides. */
   why: string;
 }
@@ -123,14 +127,18 @@ export class Crowd {
             returned: Infinity,
             outcome: "pending",
             value: null,
+            bytes: 0,
+            listed: null,
             why: "",
           });
         } else if (deed) {
-          const { returned, outcome, value, why } = line;
+          const { returned, outcome, value, bytes, listed, why } = line;
           Object.assign(deed, {
             returned,
             outcome,
             value: deed.order.do === "get" ? value : null,
+            bytes,
+            listed,
             why,
           });
         }
@@ -157,7 +165,14 @@ export function historyOf(deeds: readonly Deed[], name: string): Operation[] {
     () => {},
   );
   for (const deed of deeds) recorder.operations.push(deed);
-  return recorder.historyOf(name);
+  return [...recorder.historyOf(name), ...deeds.flatMap((deed) => looksOf(deed, name))];
+}
+
+/** A list tells of each name whether it is there. */
+function looksOf({ invoked, returned, listed }: Deed, name: string): Operation[] {
+  if (listed === null || listed.doubtful.includes(name)) return [];
+  const is = listed.there.includes(name) ? "readNot" : "read";
+  return [{ invoked, returned, effect: { is, value: 0 } }];
 }
 
 /** How often each thing ended in which way. */
@@ -169,6 +184,20 @@ export function tallyOf(deeds: readonly Deed[]): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([what, n]) => `${n} ${what}`)
     .join(", ");
+}
+
+/** How long each thing took in the middle, and at most. */
+export function timesOf(deeds: readonly Deed[]): string {
+  const kinds = Object.groupBy(
+    deeds.filter(({ returned }) => returned !== Infinity),
+    ({ order }) => order.do,
+  );
+  const texts = Object.entries(kinds).map(([kind, done]) => {
+    const times = done.map(({ invoked, returned }) => returned - invoked).toSorted((a, b) => a - b);
+    const [middle, most] = [times[times.length >> 1] ?? 0, times.at(-1) ?? 0];
+    return `${kind} ${Math.round(middle)} to ${Math.round(most)} ms`;
+  });
+  return texts.join(", ");
 }
 
 /** One thing that was done, for people. */

@@ -1,10 +1,11 @@
 /** Disks fill up: puts go on elsewhere as long as there is room for two copies, then they fail and change nothing; deletions always work. */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Commands, exit } from "./commands.ts";
 import { contentOf, isSame } from "./contents.ts";
 import { Servers } from "./servers.ts";
-import { Failure, Impossible, type Scenario, type Stage } from "./stage.ts";
+import { mountDisk } from "./small_disk.ts";
+import { Failure, type Scenario, type Stage } from "./stage.ts";
 
 const MIB = 1024 * 1024;
 
@@ -221,17 +222,6 @@ class Filling {
     else if (status !== exit.noSuchName || !contents.includes(undefined))
       throw new Failure(`${name}, whose put was open, ends with ${status}, or other bytes`);
   }
-}
-
-/** A small disk of its own; throws Impossible where none can be had. */
-function mountDisk(stage: Stage, slot: number, mib: number): string {
-  const path = join(stage.folder, `disk${slot + 1}`);
-  mkdirSync(path);
-  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", path]);
-  if (!mounted.success)
-    throw new Impossible(`a small disk cannot be mounted: ${mounted.stderr.toString().trim()}`);
-  stage.undo(() => void Bun.spawnSync(["umount", "-l", path]));
-  return path;
 }
 
 /** Takes all the room on a disk, to the last byte. */

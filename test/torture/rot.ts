@@ -198,10 +198,14 @@ class Rot {
     const name = rng.pick([...this.#files.keys()]);
     const piece = rng.int(4);
     const when = `both copies of piece ${piece + 1} of ${name} damaged`;
-    const damages = DAMAGES.filter(
-      ({ kind }) => kind === "a flipped byte" || kind === "a truncated file",
-    );
-    for (const slot of this.#homesOf(name, piece)) this.#harm(rng.pick(damages), name, piece, slot);
+    // In the same place: of two copies that are damaged in different places a file can be put together.
+    const offset = rng.int(this.#sizeOf(name, piece));
+    for (const slot of this.#homesOf(name, piece)) {
+      const path = this.#pathOf(name, piece, slot);
+      if (rng.chance(0.5)) flip(path, offset);
+      else truncateSync(path, offset);
+      this.damaged++;
+    }
     for (let i = 0; i < 2; i++) {
       const { status, out, err } = await this.#commands.get(name);
       if (status !== exit.integrity)

@@ -9,6 +9,7 @@ import { rot } from "./rot.ts";
 import { rotCatalog } from "./rot_catalog.ts";
 import { rounds } from "./rounds.ts";
 import { smallPuts } from "./small_puts.ts";
+import { tight } from "./tight.ts";
 import { writers } from "./writers.ts";
 import type { Scenario } from "./stage.ts";
 
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rotCatalog,
   cut,
   links,
+  tight,
 ];
 
 export function scenarioNamed(name: string): Scenario {

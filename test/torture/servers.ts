@@ -17,6 +17,8 @@ export interface ServerOptions {
   /** What starts the program, such as `ip netns exec NAME`. */
   readonly launcher?: readonly string[];
   readonly flags?: readonly string[];
+  /** Seconds between repairs that the server makes by itself; 0 is never. */
+  readonly repairs?: number;
   readonly host?: string;
   readonly folder?: string;
 }
@@ -33,10 +35,12 @@ export class ServerProcess {
   readonly #stage: Stage;
   readonly #rng: Rng;
   readonly #options: ServerOptions;
+  readonly #config: string;
   #child: Bun.Subprocess<"ignore", "ignore", "pipe"> | null = null;
 
-  constructor(stage: Stage, name: string, options: ServerOptions) {
+  constructor(stage: Stage, name: string, config: string, options: ServerOptions) {
     this.#stage = stage;
+    this.#config = config;
     this.#rng = stage.rng.fork(name);
     this.#options = options;
     this.name = name;
@@ -70,9 +74,10 @@ export class ServerProcess {
 
   /** Why it did not start; null when it did. */
   async #startOnce(): Promise<string | null> {
-    const { launcher = [], flags = ["--trash-grace", "0"] } = this.#options;
+    const { launcher = [], flags = ["--trash-grace", "0"], repairs = 0 } = this.#options;
     const where = [this.folder, String(this.port), "--host", this.host];
-    const child = Bun.spawn([...launcher, tool, "serve", ...where, ...flags], {
+    const repair = ["--config", this.#config, "--repair-interval", String(repairs)];
+    const child = Bun.spawn([...launcher, tool, "serve", ...where, ...flags, ...repair], {
       cwd: this.#stage.folder,
       env: { PATH: process.env.PATH ?? "", HOME: this.#stage.folder },
       stdio: ["ignore", "ignore", "pipe"],
@@ -156,17 +161,19 @@ export class Servers {
   constructor(stage: Stage, optionsOf: (slot: number) => ServerOptions = () => ({}), size = 4) {
     if (!existsSync(tool)) throw new Error(`${tool} is not there: run bun build.ts first`);
     this.#stage = stage;
+    this.config = join(this.newFolder(), "dfc.conf");
     this.all = Array.from({ length: size }, (_, slot) => {
       const options = optionsOf(slot);
       const folder = options.folder ?? join(this.newFolder(), `dfs${slot + 1}`);
-      return new ServerProcess(stage, `DFS${slot + 1}`, { ...options, folder });
+      return new ServerProcess(stage, `DFS${slot + 1}`, this.config, { ...options, folder });
     });
-    this.config = join(this.newFolder(), "dfc.conf");
     stage.watch(() => this.check());
   }
 
   /** Starts those that are not up, or some of them. */
   async start(slots: readonly number[] = this.slots): Promise<void> {
+    // They may read it themselves, and only a port that was taken changes it.
+    writeFileSync(this.config, configOf(this.addresses));
     const down = slots.map((slot) => this.at(slot)).filter((server) => !server.isUp);
     await Promise.all(down.map((server) => server.start()));
     writeFileSync(this.config, configOf(this.addresses));

@@ -1,10 +1,10 @@
 /** Clients of all kinds at work while something goes wrong; what they saw must be what one store would have shown. */
 import type { ServerAddress } from "../../src/client/peer.ts";
-import { type Mix, NOTHING } from "./client.ts";
+import { type Mix, NOTHING, type Task } from "./client.ts";
 import { now } from "./clock.ts";
 import { Commands } from "./commands.ts";
-import { contentOf, HEAD_BYTES, valueOf } from "./contents.ts";
-import { Crowd, type Deed, tallyOf } from "./crowd.ts";
+import { contentOf, HEAD_BYTES, isSame } from "./contents.ts";
+import { Crowd, tallyOf, timesOf } from "./crowd.ts";
 import { checkHistories } from "./history.ts";
 import type { Servers } from "./servers.ts";
 import { Failure, type Stage } from "./stage.ts";
@@ -17,6 +17,8 @@ export interface StormOptions {
   /** Clients that do nothing but repair everything, orphans of any age included. */
   readonly repairers: number;
   readonly names: readonly string[];
+  /** How long files are. */
+  readonly bytes?: [least: number, most: number][];
   /** Where a client reaches the servers, if not at their own addresses. */
   readonly addressesOf?: (client: number) => ServerAddress[];
   /** Does harm until that time. */
@@ -37,6 +39,7 @@ const BYTES: [number, number][] = [
   [HEAD_BYTES, 5000],
   [HEAD_BYTES, 60_000],
   [70_000, 400_000],
+  [1_100_000, 2_500_000],
 ];
 
 /** Starts a client of a kind. */
@@ -45,11 +48,11 @@ export function startKind(
   kind: string,
   names: readonly string[],
   until: number,
-  servers?: ServerAddress[],
+  more: Partial<Task> = {},
 ): void {
   const mix = MIXES[kind] ?? NOTHING;
   const pauseMs = PAUSES_MS[kind] ?? 0;
-  crowd.start({ mix, pauseMs, names, bytes: BYTES, until, ...(servers && { servers }) });
+  crowd.start({ mix, pauseMs, names, bytes: BYTES, until, ...more });
 }
 
 /** Plays a storm to its end and checks everything; resolves to the figures. */
@@ -73,66 +76,51 @@ export async function storm(
   for (const [kind, count] of Object.entries(many))
     for (let i = 0; i < count; i++) {
       const addresses = options.addressesOf?.(crowd.next);
-      startKind(crowd, kind, names, until, addresses);
+      const { bytes } = options;
+      startKind(crowd, kind, names, until, {
+        ...(addresses && { servers: addresses }),
+        ...(bytes && { bytes }),
+      });
     }
   await harm(until, crowd);
   await heal();
   await crowd.ended();
   // In calm weather all must be there; what is read now belongs to the histories too.
-  crowd.start({ script: names.map((name) => ({ at: 0, order: { do: "get", name } })), reuse: 0 });
+  readAll(crowd, names);
   await crowd.ended();
-  const deeds = crowd.deeds();
-  for (const deed of deeds.slice(-names.length)) mustRead(deed);
-  checkHistories(deeds, names);
-  await checkCalm(stage, servers, commands, names);
-  const perSecond = Math.round(deeds.length / seconds);
-  return `${deeds.length} operations, ${perSecond} a second: ${tallyOf(deeds)}`;
-}
-
-function mustRead({ order, outcome, why }: Deed): void {
-  if (outcome !== "done" && outcome !== "noSuchName")
-    throw new Failure(
-      `with all servers up, a get of ${"name" in order && order.name} ends with ${outcome}: ${why}`,
-    );
-}
-
-/** After repair nothing is left but the current files, and they are what they were before it. */
-async function checkCalm(
-  stage: Stage,
-  servers: Servers,
-  commands: Commands,
-  names: readonly string[],
-) {
-  const before = await readAll(commands, names);
+  checkHistories(crowd.deeds(), names);
+  // A write that is still open may take effect at a repair; then nothing changes any more.
   await commands.repair();
-  const after = await readAll(commands, names);
-  for (const name of names) {
-    const [one, other] = [before.get(name), after.get(name)].map((data) => data && valueOf(data));
-    // A write that is still open may take effect at a repair, and never later.
-    if (one !== other) stage.note(`repair turned ${name} from ${one} to ${other}`);
-  }
-  await commands.count(after);
+  readAll(crowd, names);
+  await crowd.ended();
+  const files = lastRead(crowd, names);
+  await commands.count(files);
   await servers.start();
-  const again = await readAll(commands, names);
-  for (const name of names)
-    if (
-      again.get(name) &&
-      valueOf(again.get(name) as Uint8Array) !== valueOf(after.get(name) ?? contentOf(0, 0))
-    )
+  readAll(crowd, names);
+  await crowd.ended();
+  for (const [name, data] of lastRead(crowd, names))
+    if (!isSame(data, files.get(name) ?? new Uint8Array()))
       throw new Failure(`${name} changed by itself after repair and a restart`);
+  const deeds = crowd.deeds();
+  checkHistories(deeds, names);
+  const perSecond = Math.round(deeds.length / seconds);
+  return `${deeds.length} operations, ${perSecond} a second: ${tallyOf(deeds)}; the middle and the longest: ${timesOf(deeds)}`;
 }
 
-async function readAll(
-  commands: Commands,
-  names: readonly string[],
-): Promise<Map<string, Uint8Array>> {
-  const found = new Map<string, Uint8Array>();
-  for (const name of names) {
-    const { status, data, out, err } = await commands.get(name);
-    if (data) found.set(name, data);
-    else if (status !== 4) throw new Failure(`get ${name} ends with ${status}: ${out}${err}`);
-    if (data && valueOf(data) === null)
-      throw new Failure(`get ${name} brings bytes that nobody put`);
+function readAll(crowd: Crowd, names: readonly string[]): void {
+  const script = names.map((name) => ({ at: 0, order: { do: "get", name } as const }));
+  crowd.start({ script, reuse: 0 });
+}
+
+/** What the last reads brought; each must have brought something. */
+function lastRead(crowd: Crowd, names: readonly string[]): Map<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>();
+  const deeds = crowd.deeds();
+  for (const { order, outcome, value, bytes, why } of deeds.slice(-names.length)) {
+    if (order.do !== "get") throw new Error("the last that was done are reads");
+    if (outcome === "done") files.set(order.name, contentOf(value ?? 0, bytes));
+    else if (outcome !== "noSuchName")
+      throw new Failure(`with all servers up, a get of ${order.name} ends with ${outcome}: ${why}`);
   }
-  return found;
+  return files;
 }

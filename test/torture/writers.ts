@@ -10,7 +10,9 @@ const NAMES = ["a", "b", "c", "d/e"];
 export const writers: Scenario = {
   name: "writers",
   async play(stage) {
-    const servers = new Servers(stage);
+    // Half of the time the servers repair too, all of them, and often.
+    const repairs = stage.rng.chance(0.5) ? 1 : 0;
+    const servers = new Servers(stage, () => ({ repairs }));
     let kills = 0;
     const harm = async (until: number, crowd: Crowd): Promise<void> => {
       kills = await killInTurn(stage, servers, until, crowd);
@@ -25,7 +27,7 @@ export const writers: Scenario = {
       harm,
       heal: () => servers.start(),
     });
-    return `${kills} servers killed, ${figures}`;
+    return `${kills} servers killed, repairs by servers ${repairs ? "on" : "off"}, ${figures}`;
   },
 };
 
