@@ -9,7 +9,7 @@ import { Outbox } from "./outbox.ts";
 import type { Rng } from "./random.ts";
 import { delayMs, fragments, type Weather } from "./weather.ts";
 import { never, type Machine } from "./machine.ts";
-import type { World } from "./world.ts";
+import { BYTES, type World } from "./world.ts";
 
 /** What both ends share. */
 export interface Wire {
@@ -239,7 +239,7 @@ export class SimConn implements Conn {
     if (this.#closed || this.#ended) return;
     this.received += segment.bytes;
     for (const bytes of segment.reads) {
-      this.#wire.world.note("bytes", Bun.hash.crc32(bytes));
+      this.#wire.world.note(BYTES, Bun.hash.crc32(bytes));
       this.#inbox.push(bytes);
     }
     this.#inboxBytes += segment.bytes;

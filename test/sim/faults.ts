@@ -59,7 +59,18 @@ export const drawRates = (rng: Rng): Rates => ({
   rot: rng.pick([0, 0, 0, 0.03]),
 });
 
-export type FaultKind = Exclude<keyof Rates, "stepMs" | "power" | "restart" | "thaw" | "heal">;
+export const FAULT_KINDS = [
+  "kill",
+  "freeze",
+  "cut",
+  "snap",
+  "killClient",
+  "fill",
+  "failSync",
+  "wipe",
+  "rot",
+] as const satisfies readonly (keyof Rates)[];
+export type FaultKind = (typeof FAULT_KINDS)[number];
 
 export class Faults {
   readonly #cluster: SimCluster;
@@ -70,39 +81,53 @@ export class Faults {
   /** The server whose disk was lost or rots; one a history. */
   spoilt: SimServer | null = null;
 
-  constructor(cluster: SimCluster, rng: Rng, rates: Rates) {
+  readonly #without: ReadonlySet<FaultKind>;
+
+  /** The kinds in `without` never happen, though all chances are drawn as if they did. */
+  constructor(
+    cluster: SimCluster,
+    rng: Rng,
+    rates: Rates,
+    without: ReadonlySet<FaultKind> = new Set(),
+  ) {
     this.#cluster = cluster;
     this.#rng = rng;
     this.#rates = rates;
+    this.#without = without;
   }
 
-  #mark(kind: FaultKind): void {
+  #mark(kind: FaultKind, where: string): void {
+    this.#cluster.world.note(`fault: ${kind}`, where);
     this.marks.set(kind, (this.marks.get(kind) ?? 0) + 1);
   }
 
-  /** Whether a client process dies now. */
-  killsClient(): boolean {
-    const kills = this.#rng.chance(this.#rates.killClient);
-    if (kills) this.#mark("killClient");
+  #happens(kind: FaultKind): boolean {
+    return this.#rng.chance(this.#rates[kind]) && !this.#without.has(kind);
+  }
+
+  /** Whether this client process dies now. */
+  killsClient(client: string): boolean {
+    const kills = this.#happens("killClient");
+    if (kills) this.#mark("killClient", client);
     return kills;
   }
 
   /** One step of bad luck, or of recovery. */
   step(clients: readonly string[]): void {
     for (const server of this.#cluster.servers) this.#stepServer(server);
-    const { cut, heal, snap } = this.#rates;
     const { servers, net } = this.#cluster;
     for (const client of clients) {
       const server = this.#rng.pick(servers).name;
-      if (this.#rng.chance(cut)) {
+      if (this.#happens("cut")) {
+        this.#mark("cut", `${client} from ${server}`);
         net.cutLink(client, server);
-        this.#mark("cut");
       }
     }
-    if (this.#rng.chance(heal)) net.healAll();
-    if (this.#rng.chance(snap)) {
-      net.breakConnections(this.#rng.pick(servers).name);
-      this.#mark("snap");
+    if (this.#rng.chance(this.#rates.heal)) net.healAll();
+    if (this.#happens("snap")) {
+      const { name } = this.#rng.pick(servers);
+      this.#mark("snap", name);
+      net.breakConnections(name);
     }
   }
 
@@ -115,26 +140,26 @@ export class Faults {
       return;
     }
     if (machine.frozen && rng.chance(rates.thaw)) this.#cluster.world.thaw(machine);
-    else if (rng.chance(rates.freeze)) {
+    else if (this.#happens("freeze")) {
+      this.#mark("freeze", server.name);
       this.#cluster.world.freeze(machine);
-      this.#mark("freeze");
     }
-    if (rng.chance(rates.fill)) {
+    if (this.#happens("fill")) {
+      this.#mark("fill", server.name);
       disk.capacityBytes =
         disk.capacityBytes >= ENDLESS_BYTES ? disk.usedBytes + rng.int(40_000) : ENDLESS_BYTES;
-      this.#mark("fill");
     }
-    if (rng.chance(rates.failSync)) {
+    if (this.#happens("failSync")) {
+      this.#mark("failSync", server.name);
       disk.failNextSync = true;
-      this.#mark("failSync");
     }
-    if (rng.chance(rates.rot)) this.#rot(server);
-    if (rng.chance(rates.wipe) && this.maySpoil(server)) {
+    if (this.#happens("rot")) this.#rot(server);
+    if (this.#happens("wipe") && this.maySpoil(server)) {
+      this.#mark("wipe", server.name);
       server.wipe();
-      this.#mark("wipe");
-    } else if (rng.chance(rates.kill)) {
+    } else if (this.#happens("kill")) {
+      this.#mark("kill", server.name);
       server.kill(rng.chance(rates.power));
-      this.#mark("kill");
     }
   }
 
@@ -160,8 +185,8 @@ export class Faults {
     );
     if (files.length === 0 || !this.maySpoil(server)) return;
     const [path, bytes] = this.#rng.pick(files);
+    this.#mark("rot", path);
     server.disk.flip(path, this.#rng.int(bytes.length));
-    this.#mark("rot");
   }
 
   /** Ends all that is wrong; what was spoilt stays so. */

@@ -1,6 +1,6 @@
 /** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
 import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
-import { CALM, drawRates, Faults, type Rates } from "./faults.ts";
+import { CALM, drawRates, type FaultKind, Faults, type Rates } from "./faults.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
@@ -13,8 +13,12 @@ import { World } from "./world.ts";
 
 export interface HistoryOptions {
   readonly trace?: boolean;
-  /** Fewer operations than the seed would draw: for the shortest history that still fails. */
+  /** Ends after so many of the operations that the seed draws. */
   readonly operations?: number;
+  /** Operations that are drawn, counted from 0, and not done. */
+  readonly skip?: ReadonlySet<number>;
+  /** Kinds of faults that do not happen. */
+  readonly without?: ReadonlySet<FaultKind>;
   readonly calm?: boolean;
   /** Plays this plot instead of what the seed would draw. */
   readonly plot?: Plot;
@@ -30,6 +34,8 @@ export interface History {
   readonly marks: ReadonlyMap<string, number>;
   readonly hash: string;
   readonly trace: readonly string[];
+  /** Of the trace, what clients did and what went wrong. */
+  readonly story: readonly string[];
   readonly events: number;
   /** What the servers held at the end; only of a history that is wrong. */
   readonly portrait: readonly string[];
@@ -101,6 +107,7 @@ export class Run {
   readonly invariants: Invariants;
   readonly recorder: Recorder;
   readonly #mix: readonly number[];
+  readonly #skip: ReadonlySet<number>;
   readonly #running = new Map<object, Machine>();
   readonly #toCheck = new Set<SimServer>();
   #failure: Error | null = null;
@@ -110,12 +117,13 @@ export class Run {
     this.rng = this.world.rng.fork("workload");
     const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
+    this.#skip = options.skip ?? new Set();
     const strays = this.rng.chance(STRAY_CHANCE);
     this.#mix = strays ? STRAYS : this.rng.pick(MIXES);
     const rates = this.rng.fork("rates");
     this.rates =
       options.calm || options.plot ? CALM : strays ? strayRates(rates) : drawRates(rates);
-    this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates);
+    this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(size);
     const now = (): number => this.world.now;
     this.recorder = new Recorder(now, (line) => this.world.note(line));
@@ -168,14 +176,16 @@ export class Run {
     const deadline = this.world.now + 400_000;
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
+        const order = drawOrder(this.rng, this.#mix, ++value, this.recorder.knownValues);
+        if (!this.#skip.has(operations - left)) this.begin(order);
         left--;
-        this.begin(drawOrder(this.rng, this.#mix, ++value, this.recorder.knownValues));
       }
       const until = this.world.now + this.rates.stepMs * this.rng.fraction() * 2;
       const tick = this.world.after(until - this.world.now, null, "step", () => {});
       this.until(() => tick.fire === null);
       this.faults.step(this.running.map(({ name }) => name));
-      for (const client of this.running) if (this.faults.killsClient()) this.world.kill(client);
+      for (const client of this.running)
+        if (this.faults.killsClient(client.name)) this.world.kill(client);
       if (this.faults.spoilt) this.invariants.excused = 1;
       if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
     }
@@ -213,9 +223,10 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
   const run = new Run(seed, options);
   let wrong: string | null = null;
   const drawn = run.rng.between(3, OPERATIONS_MAX);
+  const operations = Math.min(options.operations ?? drawn, drawn);
   try {
     if (options.plot) PLOTS[options.plot](run);
-    else run.storm(options.operations ?? drawn);
+    else run.storm(operations);
     // A server that was just failing may need to be started once more.
     for (let i = 0; i < 3; i++) {
       run.faults.heal();
@@ -236,7 +247,7 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
   for (const { order, outcome } of run.recorder.operations)
     marks.set(`${order.do} ${outcome}`, (marks.get(`${order.do} ${outcome}`) ?? 0) + 1);
   const { world, rates, recorder, cluster } = run;
-  const { hash, trace, events } = world;
+  const { hash, trace, story, events } = world;
   return {
     seed,
     servers: cluster.servers.length,
@@ -246,6 +257,7 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
     marks,
     hash,
     trace,
+    story,
     events,
     portrait: wrong === null ? [] : portrait(cluster),
   };

@@ -4,7 +4,6 @@
  * `--plot NAME` (only that one), `--stop` (at the first that fails), `--mutant NAME` (with a rule broken on purpose).
  */
 import { parseArgs } from "node:util";
-import type { History } from "./history_run.ts";
 import { mutate } from "./mutate.ts";
 import type { Plot } from "./plots.ts";
 
@@ -21,6 +20,7 @@ const { values } = parseArgs({
 });
 if (values.mutant) mutate(values.mutant);
 const { runHistory } = await import("./history_run.ts");
+const { shortest } = await import("./shortest.ts");
 const { PLOTS } = await import("./plots.ts");
 const [from = 1, to = from] = values.seeds.split("..").map(Number);
 
@@ -41,7 +41,9 @@ for (let seed = from; seed <= to; seed++) {
   if (values.trace) for (const line of history.trace) console.log(line);
   if (history.wrong === null) continue;
   failed++;
-  console.log(tellOf(history));
+  console.log(`SEED=${seed} (${history.servers} servers): ${history.wrong}`);
+  // The first is told whole.
+  if (failed === 1) console.log(shortest(seed, options).join("\n"));
   stoppedAt = seed;
   if (values.stop) break;
 }
@@ -58,12 +60,4 @@ process.exit(failed > 0 ? 1 : 0);
 function plotOf(name: string): Plot {
   if (name in PLOTS) return name as Plot;
   throw new Error(`there is no plot ${name}; there are ${Object.keys(PLOTS).join(", ")}`);
-}
-
-function tellOf({ seed, servers, wrong, operations, portrait }: History): string {
-  const lines = operations.map(({ id, order, invoked, returned, outcome, value }) => {
-    const what = JSON.stringify(order).replaceAll('"', "");
-    return `  ${invoked.toFixed(1).padStart(9)} to ${returned.toFixed(1).padStart(9)}  #${id} ${what} ${outcome} ${value ?? ""}`;
-  });
-  return [`SEED=${seed} (${servers} servers): ${wrong}`, ...lines, ...portrait].join("\n");
 }

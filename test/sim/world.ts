@@ -16,6 +16,8 @@ const START_WALL_MS = Date.UTC(2026, 0, 1);
  * rounding error.
  */
 const TICKS_PER_MS = 1024;
+/** What a note of bytes that arrive says. */
+export const BYTES = "bytes";
 const EVENTS_MAX = 2_000_000;
 
 const onTick = (ms: number): number => Math.ceil(ms * TICKS_PER_MS) / TICKS_PER_MS;
@@ -29,6 +31,8 @@ export class World {
   events = 0;
   /** What happened, a line each; filled only in a world made with `trace`. */
   readonly trace: string[] = [];
+  /** Of the trace, what was noted: what people did, and what went wrong. */
+  readonly story: string[] = [];
   readonly machines = new Map<string, Machine>();
   readonly #tracing: boolean;
   readonly #queue = new EventQueue();
@@ -208,7 +212,10 @@ export class World {
    */
   note(what: string, detail: string | number = ""): void {
     this.#mix(this.#hashOf(what), typeof detail === "number" ? detail | 0 : labelHash(detail));
-    if (this.#tracing) this.trace.push(`${this.now.toFixed(3)} ${what} ${detail}`);
+    if (!this.#tracing) return;
+    const line = `${this.now.toFixed(3)} ${what} ${detail}`;
+    this.trace.push(line);
+    if (what !== BYTES) this.story.push(line);
   }
 
   /** A hash of all that happened so far: the same seed gives the same one. */
