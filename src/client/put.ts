@@ -57,7 +57,7 @@ export async function put(
     condition: options.condition ?? null,
     supply: pieces,
   });
-  return { ...stored(name, outcome, vid), x, bytes: size };
+  return { ...stored(name, outcome, vid, options.condition), x, bytes: size };
 }
 
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
@@ -85,14 +85,21 @@ function checkLive(cluster: Cluster): void {
   );
 }
 
-function stored(name: string, outcome: Outcome, vid: Vid): { vid: Vid; seq: number } {
+function stored(
+  name: string,
+  outcome: Outcome,
+  vid: Vid,
+  condition?: Condition,
+): { vid: Vid; seq: number } {
   switch (outcome.is) {
     case "done":
       return { vid, seq: outcome.current.seq };
     case "refused":
       throw new DfsError(
         "conflict",
-        `${name} was changed by someone else meanwhile; nothing was changed`,
+        condition?.vid === null
+          ? `there is a ${name} already; nothing was changed`
+          : `${name} was changed by someone else meanwhile; nothing was changed`,
       );
     case "failed":
       throw new DfsError("putFailed", `${outcome.why}; nothing was changed`);
