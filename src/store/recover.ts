@@ -205,22 +205,33 @@ export async function recoverPieces(disk: Disk, layout: Layout, catalog: Catalog
   });
 }
 
+/** What the file of a piece is called. */
+const PIECE_FILE = /^[0-9a-f]{32}\.\d{1,2}$/;
+
 async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): Promise<void> {
   const [vid = "", number = ""] = name.split(".");
   if (catalog.piece(vid, Number(number))) return;
   const info = await disk.stat(path);
   if (!info || info.isFolder) return;
+  const footer = await footerOf(disk, path, info.bytes);
+  // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so good for nothing.
+  if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
+  if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
+  await catalog.write(false, () =>
+    catalog.putPiece({ ...footer, data: null, created: info.modified }),
+  );
+}
+
+/** What a piece's file says it is, durably; null when it does not say, or says it wrongly. */
+async function footerOf(disk: Disk, path: string, bytes: number) {
   const file = await disk.open(path, "read");
   try {
-    const footer = await readFooter(file, info.bytes);
-    if (name !== `${footer.vid}.${footer.piece}`) return;
+    const footer = await readFooter(file, bytes);
     await file.sync();
-    await catalog.write(false, () =>
-      catalog.putPiece({ ...footer, data: null, created: info.modified }),
-    );
+    return footer;
   } catch (error) {
-    // No footer of ours: not durable before the crash, so never acknowledged; or not our file at all.
-    if (!(error instanceof DfsError && error.code === "badPiece")) throw error;
+    if (isDfsError(error, "badPiece")) return null;
+    throw error;
   } finally {
     await file.close();
   }

@@ -227,7 +227,7 @@ describe("a start after a crash", () => {
       await rejectionOf("noPiece", again.pieces.fetch(idOf(VID, 0), 0, 1000));
     }));
 
-  test("adopts no file that is damaged where it says what it is, cut, or not named as it says", () =>
+  test("adopts no file that is damaged where it says what it is, or cut, which goes; nor one not named as it says", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       for (let piece = 0; piece < 6; piece++) await upload(store, idOf(VID, piece), pattern(BYTES));
@@ -239,6 +239,8 @@ describe("a start after a crash", () => {
       renameSync(folder.file(VID, 4), folder.file(VID, 9));
       const again = await folder.open();
       expect(heldOf(again, VID)).toEqual([5]);
+      const left = [0, 1, 2, 3, 5, 9].filter((piece) => existsSync(folder.file(VID, piece)));
+      expect(left).toEqual([5, 9]);
     }));
 
   test("adopts no file of whose tail any byte is another one", () =>
