@@ -12,6 +12,9 @@ export const BLOCK_BYTES = 64 * KIB;
 export const CHUNK_BYTES = 256 * KIB;
 export const INLINE_BYTES = 16 * KIB;
 export const PIECES_MAX = 64;
+/** K and M of the layouts rs:K+M. */
+export const DATA_PIECES_MAX = 16;
+export const PARITY_PIECES_MAX = 8;
 /** Servers that hold each piece of the layout "pairs". */
 export const COPIES = 2;
 export const SERVERS_MAX = 30;
@@ -69,3 +72,5 @@ export const FILES_IN_FLIGHT = 16;
 export const CHUNKS_IN_FLIGHT = 12;
 export const NAMES_IN_REPAIR = 16;
 export const CHUNKS_PER_PIECE = 4;
+/** Chunks of a stripe that count as one in flight. */
+export const CHUNKS_PER_PLACE = 4;

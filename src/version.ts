@@ -10,12 +10,11 @@ import {
   optional,
   struct,
   u128,
-  u16,
   u53,
   u8,
   type Value,
 } from "./bytes.ts";
-import { HISTORY_LENGTH, MANIFEST_BYTES } from "./limits.ts";
+import { HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
 
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
 export type Ballot = bigint;
@@ -53,8 +52,8 @@ export const versionCodec = struct({
   needed: u8,
   /** Servers that hold each piece at home: 2 for pairs (1 when there is one server), 1 for Reed-Solomon. */
   copies: u8,
-  /** The rotation x of the placement. */
-  x: u16,
+  /** The servers that it lies on, by slot: one for each piece, the first at the rotation x. */
+  ring: list(u8, PIECES_MAX),
   /** Bytes of the file. */
   size: u53,
   body: bytes(MANIFEST_BYTES),
@@ -93,7 +92,7 @@ export const tombstone = (vid: Vid): Content => ({
   pieces: 0,
   needed: 0,
   copies: 0,
-  x: 0,
+  ring: [],
   size: 0,
   body: new Uint8Array(),
 });

@@ -1,6 +1,6 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers. */
 import fc from "fast-check";
-import { HISTORY_LENGTH } from "../src/limits.ts";
+import { HISTORY_LENGTH, PIECES_MAX } from "../src/limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
@@ -37,7 +37,7 @@ export const version: fc.Arbitrary<Version> = fc.record({
   pieces: u8,
   needed: u8,
   copies: u8,
-  x: u16,
+  ring: fc.array(u8, { maxLength: PIECES_MAX }),
   size: u53,
   body: bytesUpTo(600, "medium"),
 });
@@ -65,11 +65,15 @@ export const versionOf = (some: Partial<Version> & { vid: Vid }): Version => ({
   pieces: 0,
   needed: 0,
   copies: 0,
-  x: 0,
+  ring: [],
   size: 0,
   body: new Uint8Array(),
   ...some,
 });
+
+/** The ring of a version on all of `y` servers, from x on. */
+export const ringFrom = (x: number, y: number): number[] =>
+  Array.from({ length: y }, (_, j) => (x + j) % y);
 
 /** A vid that can be read: 7 is "0…07". */
 export const vidOf = (n: number): Vid => n.toString(16).padStart(32, "0");

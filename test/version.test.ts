@@ -131,7 +131,7 @@ describe("in bytes", () => {
       birthFloor: 3n,
     });
     const body = new Uint8Array([0xab]);
-    const version = { ...one, pieces: 4, needed: 3, copies: 2, x: 0x102, size: 10, body };
+    const version = { ...one, pieces: 4, needed: 3, copies: 2, ring: [3, 0], size: 10, body };
     const acc = { ballot: (1n << 64n) | 5n, version };
     const written = encode(registerCodec, { prom: (2n << 64n) | 7n, acc, com: acc }).toHex();
     expect(written).toBe(
@@ -144,7 +144,7 @@ describe("in bytes", () => {
         "0000000122222222222222222222222222222222", // history
         "00000000000000000000000000000003", // birthFloor
         "00040302", // deleted, pieces, needed, copies
-        "0102", // x
+        "000000020300", // ring
         "000000000000000a", // size
         "00000001ab", // body
         "01", // com is the same

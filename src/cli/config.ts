@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ServerAddress } from "../client/peer.ts";
-import { DfsError } from "../errors.ts";
+import { asDfsError, DfsError } from "../errors.ts";
+import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
 import { SERVERS_MAX } from "../limits.ts";
 
 export interface Configuration {
@@ -16,6 +17,8 @@ export interface Configuration {
   readonly password: string;
   /** What the rotation x of a file is taken from. */
   readonly placement: "name" | "content";
+  /** How files become pieces. */
+  readonly layout: Layout;
 }
 
 const FORMS = {
@@ -23,6 +26,7 @@ const FORMS = {
   username: "Username: NAME",
   password: "Password: WORD",
   placement: "Placement: name|content",
+  layout: "Layout: pairs|rs:K+M",
 } as const;
 type Keyword = keyof typeof FORMS;
 
@@ -69,7 +73,12 @@ function readText(path: string): string | null {
  */
 export function parseConfiguration(text: string, path: string): Configuration {
   const servers: ServerAddress[] = [];
-  const once: { username?: string; password?: string; placement?: "name" | "content" } = {};
+  const once: {
+    username?: string;
+    password?: string;
+    placement?: "name" | "content";
+    layout?: Layout;
+  } = {};
   for (const [i, line] of text
     .replace(/^\uFEFF/, "")
     .split("\n")
@@ -85,6 +94,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
     }
     if (once[keyword] !== undefined) fail(`there is a second "${FORMS[keyword]}" line; leave one`);
     if (keyword === "placement") once.placement = placementOf(value, fail);
+    else if (keyword === "layout") once.layout = layoutIn(value, fail);
     else once[keyword] = value || fail(`nothing follows the keyword; write "${FORMS[keyword]}"`);
   }
   if (servers.length === 0) {
@@ -93,8 +103,8 @@ export function parseConfiguration(text: string, path: string): Configuration {
       `${path}: it names no server; write a line "${FORMS.server}" for each`,
     );
   }
-  const { username = "", password = "", placement = "name" } = once;
-  return { path, servers, user: username, password, placement };
+  const { username = "", password = "", placement = "name", layout = PAIRS } = once;
+  return { path, servers, user: username, password, placement, layout };
 }
 
 type Fail = (what: string) => never;
@@ -119,6 +129,14 @@ function placementOf(value: string, fail: Fail): "name" | "content" {
     : fail(
         `${JSON.stringify(value)} is no placement; write "Placement: name" or "Placement: content"`,
       );
+}
+
+function layoutIn(value: string, fail: Fail): Layout {
+  try {
+    return layoutOf(value.toLowerCase());
+  } catch (error) {
+    return fail(asDfsError(error).message);
+  }
 }
 
 function newServer(value: string, others: readonly ServerAddress[], fail: Fail): ServerAddress {

@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import type { Condition } from "../client/decide.ts";
 import { put } from "../client/put.ts";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
+import { type Layout, layoutOf } from "../file/layout.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
@@ -33,6 +34,12 @@ export const putCommand = defineCommand({
       valueHint: "NAME",
       description: "The name to store a single file under",
     },
+    layout: {
+      type: "string",
+      valueHint: "LAYOUT",
+      description:
+        "pairs, or rs:K+M for K data and M parity pieces (instead of what dfc.conf says)",
+    },
     "if-absent": { type: "boolean", description: "Only if there is no file of that name yet" },
     "if-version": {
       type: "string",
@@ -44,7 +51,9 @@ export const putCommand = defineCommand({
   async run({ args }) {
     const wanted = wantedOf(args._, args);
     const condition = conditionOf(args["if-absent"], args["if-version"]);
+    const named = args.layout === undefined ? null : layoutOf(args.layout);
     const setup = await setUp(args);
+    const layout = named ?? setup.configuration.layout;
     const spooled = args._.includes(STDIN) ? await spoolStdin() : null;
     const look = async ({ path }: Wanted) => spooled?.file ?? localFile(path).catch(asDfsError);
     const progress = openProgress(labelOf(wanted), args);
@@ -53,7 +62,7 @@ export const putCommand = defineCommand({
         ...one,
         file: await look(one),
       }));
-      const summary = await putAll(setup, jobs, progress, condition);
+      const summary = await putAll(setup, jobs, progress, layout, condition);
       progress.stop();
       return await tell(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
@@ -123,6 +132,7 @@ async function putAll(
   setup: Setup,
   jobs: readonly Job[],
   progress: Progress,
+  layout: Layout,
   condition: Condition | null,
 ): Promise<Summary> {
   const started = performance.now();
@@ -132,6 +142,7 @@ async function putAll(
   for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
   const { placement } = setup.configuration;
   const options = {
+    layout,
     placement,
     progress: (bytes: number) => progress.add(bytes),
     ...(condition && { condition }),

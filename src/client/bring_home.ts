@@ -7,19 +7,27 @@ import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Diagnosis } from "./diagnose.ts";
 import { PieceReader } from "./piece_reader.ts";
+import { rebuild } from "./rebuild.ts";
 
-/** Copies pieces to the homes that lack them, and takes away what was handed off; returns how many copies of each. */
+/** `holders`: for each piece the slots that have it. Copies pieces to the homes that lack them, and takes away what was handed off; returns how many copies of each. */
 export async function bringHome(
   cluster: Cluster,
   name: string,
   version: Version,
   found: Diagnosis,
+  holders: readonly (readonly number[])[],
   progress: (bytes: number) => void = () => {},
 ): Promise<{ restored: number; dropped: number }> {
   const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
-  let restored = 0;
   const failed = new Set<number>();
-  for (const { piece, from, to } of found.missing) {
+  const unheld = found.missing.filter(({ from }) => from.length === 0);
+  const made =
+    unheld.length > 0
+      ? await rebuild(cluster, name, version, holders, unheld, progress)
+      : new Set<number>();
+  for (const { piece } of unheld) if (!made.has(piece)) failed.add(piece);
+  let restored = made.size;
+  for (const { piece, from, to } of found.missing.filter((one) => one.from.length > 0)) {
     for (const target of to) {
       const done = await copyPiece(cluster, name, version, reader, piece, from, target, progress);
       if (done) restored++;
@@ -49,7 +57,7 @@ async function verifyAt(
   piece: number,
   homes: readonly number[],
 ): Promise<boolean> {
-  const size = pieceBytes(version.size, version.needed, piece);
+  const size = pieceBytes(version, piece);
   try {
     for (const slot of homes)
       for (let offset = 0; offset < size; offset += CHUNK_BYTES)
@@ -75,7 +83,7 @@ async function copyPiece(
   to: number,
   progress: (bytes: number) => void,
 ): Promise<boolean> {
-  const size = pieceBytes(version.size, version.needed, piece);
+  const size = pieceBytes(version, piece);
   const root = manifestOf(name, version).roots[piece] ?? null;
   for (const source of from) {
     try {

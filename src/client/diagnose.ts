@@ -1,5 +1,6 @@
 /** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
 import { homes } from "../file/placement.ts";
+import { hasParity } from "../file/split.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import type { Held } from "../wire/messages.ts";
 
@@ -15,7 +16,7 @@ export interface Diagnosis {
   readonly isStray: boolean;
   /** Some server that answered does not know the value as committed. */
   readonly isLagging: boolean;
-  /** Homes that answered and lack a piece, with the slots to have it from. */
+  /** Homes that answered and lack a piece, with the slots to have it from; none where it must be rebuilt. */
   readonly missing: readonly {
     readonly piece: number;
     readonly from: number[];
@@ -27,7 +28,7 @@ export interface Diagnosis {
     readonly homes: number[];
     readonly slots: number[];
   }[];
-  /** Pieces that no server that answered holds. */
+  /** Pieces that no server that answered holds, and that do not follow from others. */
   readonly lost: readonly number[];
   /** Versions that are neither current nor pending anywhere, and have pieces. */
   readonly orphans: readonly Vid[];
@@ -36,13 +37,12 @@ export interface Diagnosis {
 }
 
 /**
- * What repair has to do for a name whose current value is this, of `y` servers in all. Orphans younger than `orphanAge`
+ * What repair has to do for a name whose current value is this. Orphans younger than `orphanAge`
  * seconds are left alone: they may be the pieces of a put that goes on.
  */
 export function diagnose(
   current: Accepted | null,
   told: ReadonlyMap<number, Told>,
-  y: number,
   orphanAge: number,
 ): Diagnosis {
   const all = [...told.values()];
@@ -54,7 +54,7 @@ export function diagnose(
   return {
     isStray,
     isLagging: all.some(({ register: { com } }) => com?.ballot !== current?.ballot),
-    ...(version ? diagnosePieces(version, told, y) : { missing: [], away: [], lost: [] }),
+    ...(version ? diagnosePieces(version, told) : { missing: [], away: [], lost: [] }),
     orphans: orphansAmong(all, orphanAge),
     isGone: version === null,
   };
@@ -64,17 +64,19 @@ export function diagnose(
 export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
   acc === null && com === null && prom !== floor;
 
-function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, y: number) {
+function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>) {
   const missing: { piece: number; from: number[]; to: number[] }[] = [];
   const away: { piece: number; homes: number[]; slots: number[] }[] = [];
   const lost: number[] = [];
-  for (let piece = 0; piece < version.pieces; piece++) {
-    const atHome = homes(version.x, piece, y, version.copies);
-    const from = [...told].flatMap(([slot, { held }]) =>
-      holds(held, version.vid, piece) ? [slot] : [],
-    );
+  const holders = Array.from({ length: version.pieces }, (_, piece) =>
+    [...told].flatMap(([slot, { held }]) => (holds(held, version.vid, piece) ? [slot] : [])),
+  );
+  const found = holders.filter((slots) => slots.length > 0).length;
+  const canBeRebuilt = hasParity(version) && found >= version.needed;
+  for (const [piece, from] of holders.entries()) {
+    const atHome = homes(version.ring, piece, version.copies);
     const to = atHome.filter((slot) => told.has(slot) && !from.includes(slot));
-    if (from.length === 0) lost.push(piece);
+    if (from.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
     const bad = [...told].flatMap(([slot, { held }]) =>
       isBad(held, version.vid, piece) ? [slot] : [],

@@ -1,32 +1,31 @@
 /** The bytes of one version on their way to a sink, chunk by chunk, each verified before it is written. */
-import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import { pieceBytes, pieceOffset } from "../file/split.ts";
-import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, HEDGE_MS } from "../limits.ts";
+import { DfsError, isDfsError } from "../errors.ts";
+import { chunkOffset, hasParity, pieceBytes } from "../file/split.ts";
+import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
 import type { Version, Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
+import { Fetcher } from "./fetcher.ts";
 import type { Sink } from "./get.ts";
-import { PieceReader } from "./piece_reader.ts";
-import { balance } from "./plan.ts";
+import { Rebuilder } from "./rebuilder.ts";
+import { dataPieces } from "./stripes.ts";
 import { inParallel } from "./window.ts";
 
-interface Chunk {
-  readonly piece: number;
+/** What is fetched in one go: the chunk at `offset` of one piece, or of all data pieces where they may have to be rebuilt. */
+interface Portion {
+  readonly pieces: readonly number[];
   readonly offset: number;
-  readonly length: number;
 }
 
 export class Download {
   readonly #cluster: Cluster;
   readonly #name: string;
   readonly #version: Version;
-  readonly #reader: PieceReader;
+  readonly #fetcher: Fetcher;
+  readonly #rebuilder: Rebuilder | null;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
-  readonly #done = new Set<Chunk>();
-  readonly #chunks: Chunk[];
-  /** For each piece the slots to ask, the best first. */
-  #sources: number[][] = [];
-  #sawRot = false;
+  readonly #done = new Set<Portion>();
+  readonly #portions: Portion[];
   #written: Promise<void> = Promise.resolve();
 
   constructor(
@@ -40,10 +39,11 @@ export class Download {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#reader = new PieceReader(cluster, name, version, roots);
+    this.#fetcher = new Fetcher(cluster, name, version, roots);
+    this.#rebuilder = hasParity(version) ? new Rebuilder(cluster, version, this.#fetcher) : null;
     this.#sink = sink;
     this.#progress = progress;
-    this.#chunks = chunksOf(version, sink.inOrder);
+    this.#portions = hasParity(version) ? stripesOf(version) : chunksOf(version, sink.inOrder);
   }
 
   get vid(): Vid {
@@ -52,20 +52,17 @@ export class Download {
 
   /** Fetches what is not there yet; returns null when all is, else the error that it would end with. The sink's errors throw. */
   async run(holders: readonly (readonly number[])[]): Promise<DfsError | null> {
-    const first = balance(holders);
-    this.#sources = holders.map((slots, piece) => {
-      const preferred = first[piece] ?? null;
-      const listed =
-        preferred === null ? [] : [preferred, ...slots.filter((slot) => slot !== preferred)];
-      // Servers that do not list the piece may know why not: a piece that rotted is not the same as one that is lost.
-      return [...listed, ...this.#cluster.live.filter((slot) => !listed.includes(slot))];
-    });
+    this.#fetcher.aim(holders);
+    this.#rebuilder?.aim(holders);
+    const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
+    const held = [...holders.keys()].filter(isHeld).length;
     try {
-      const left = this.#chunks.filter((chunk) => !this.#done.has(chunk));
+      const left = this.#portions.filter((portion) => !this.#done.has(portion));
       // What nobody says to hold is asked for first: a file that cannot be had should not be half fetched.
-      const doubtful = left.find(({ piece }) => holders[piece]?.length === 0);
+      const doubtful =
+        held < this.#version.needed ? left.find(({ pieces }) => !pieces.every(isHeld)) : undefined;
       if (doubtful) await this.#fetch(doubtful);
-      await inParallel(left, CHUNKS_IN_FLIGHT, (chunk) => this.#bring(chunk));
+      await inParallel(left, CHUNKS_IN_FLIGHT, (portion) => this.#bring(portion));
       return null;
     } catch (error) {
       if (isDfsError(error, "noPiece")) return this.#lost();
@@ -74,7 +71,7 @@ export class Download {
   }
 
   #lost(): DfsError {
-    return this.#sawRot
+    return this.#fetcher.sawRot
       ? new DfsError(
           "integrity",
           `${this.#name}: a piece is damaged, and there is no good copy of it`,
@@ -85,18 +82,22 @@ export class Download {
         );
   }
 
-  async #bring(chunk: Chunk): Promise<void> {
+  async #bring(portion: Portion): Promise<void> {
+    const { pieces, offset } = portion;
     const before = this.#written;
     const written = Promise.withResolvers<void>();
     if (this.#sink.inOrder) this.#written = written.promise;
-    const leave = await this.#cluster.window.enter();
+    const leave = await this.#cluster.window.enter(Math.ceil(pieces.length / CHUNKS_PER_PLACE));
     try {
-      const data = await this.#fetch(chunk);
+      const chunks = await this.#fetch(portion);
       if (this.#sink.inOrder) await before;
-      const start = pieceOffset(this.#version.size, this.#version.needed, chunk.piece);
-      await this.#sink.write(data, start + chunk.offset);
-      this.#done.add(chunk);
-      this.#progress(data.length);
+      for (const [i, piece] of pieces.entries()) {
+        const data = chunks[i] ?? new Uint8Array();
+        if (data.length > 0)
+          await this.#sink.write(data, chunkOffset(this.#version, piece, offset));
+        this.#progress(data.length);
+      }
+      this.#done.add(portion);
       written.resolve();
     } catch (error) {
       written.promise.catch(() => {});
@@ -107,67 +108,27 @@ export class Download {
     }
   }
 
-  /** A chunk from the first source that gives it whole; from a second one too when the first is slow. */
-  async #fetch(chunk: Chunk): Promise<Uint8Array> {
-    const { clock } = this.#cluster.ports;
-    const sources = [...(this.#sources[chunk.piece] ?? [])];
-    const result = Promise.withResolvers<Uint8Array>();
-    let open = 0;
-    let isOver = false;
-    const tryNext = (): void => {
-      const slot = sources.shift();
-      if (slot === undefined) {
-        if (open === 0) result.reject(new DfsError("noPiece", "no server gives this piece"));
-        return;
-      }
-      open++;
-      const stopWaiting = clock.after(HEDGE_MS, () => {
-        if (isOver || sources.length === 0) return;
-        this.#demote(chunk.piece, slot);
-        tryNext();
-      });
-      this.#reader.read(slot, chunk.piece, chunk.offset, chunk.length).then(
-        (data) => {
-          stopWaiting();
-          isOver = true;
-          result.resolve(data);
-        },
-        (error: unknown) => {
-          stopWaiting();
-          open--;
-          this.#complain(slot, chunk.piece, error);
-          if (!isOver) tryNext();
-        },
-      );
-    };
-    tryNext();
-    return result.promise;
-  }
-
-  /** From now on this server is the last one asked for this piece. */
-  #demote(piece: number, slot: number): void {
-    const rest = (this.#sources[piece] ?? []).filter((other) => other !== slot);
-    this.#sources[piece] = [...rest, slot];
-  }
-
-  #complain(slot: number, piece: number, error: unknown): void {
-    const { code, message } = asDfsError(error);
-    if (code === "noPiece" || code === "down") return this.#demote(piece, slot);
-    if (code === "badPiece") this.#sawRot = true;
-    this.#demote(piece, slot);
-    this.#cluster.warn(
-      `${this.#name}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
-    );
+  async #fetch({ pieces, offset }: Portion): Promise<Uint8Array[]> {
+    if (this.#rebuilder) return this.#rebuilder.read(pieces, offset);
+    return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset)));
   }
 }
 
 /** All chunks of a version: in the order of the file, or one of each piece in turn so that all servers work at once. */
-function chunksOf(version: Version, inOrder: boolean): Chunk[] {
-  const chunks: Chunk[] = [];
-  for (let piece = 0; piece < version.needed; piece++) {
-    const whole = pieceBytes(version.size, version.needed, piece);
-    for (let offset = 0; offset < whole; offset += CHUNK_BYTES)
-      chunks.push({ piece, offset, length: Math.min(CHUNK_BYTES, whole - offset) });
-  }
-  return inOrder ? chunks : chunks.toSorted((a, b) => a.offset - b.offset || a.piece - b.piece);
+function chunksOf(version: Version, inOrder: boolean): Portion[] {
+  const chunks: { piece: number; offset: number }[] = [];
+  for (const piece of dataPieces(version))
+    for (let offset = 0; offset < pieceBytes(version, piece); offset += CHUNK_BYTES)
+      chunks.push({ piece, offset });
+  const sorted = inOrder
+    ? chunks
+    : chunks.toSorted((a, b) => a.offset - b.offset || a.piece - b.piece);
+  return sorted.map(({ piece, offset }) => ({ pieces: [piece], offset }));
+}
+
+/** All stripes of a version, in the order of the file. */
+function stripesOf(version: Version): Portion[] {
+  const pieces = dataPieces(version);
+  const count = Math.ceil(pieceBytes(version, 0) / CHUNK_BYTES);
+  return Array.from({ length: count }, (_, i) => ({ pieces, offset: i * CHUNK_BYTES }));
 }

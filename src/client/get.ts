@@ -52,7 +52,7 @@ export async function get(
       name,
       vid: version.vid,
       bytes: version.size,
-      x: version.x,
+      x: version.ring[0] ?? 0,
       modified,
       mode,
     };
@@ -90,7 +90,7 @@ export function currentOf(
 }
 
 /** For each piece of a version, the slots whose servers say that they hold it. */
-export function holdersOf(version: Version, { replies }: Reading): number[][] {
+export function holdersOf(version: Version, { replies }: Pick<Reading, "replies">): number[][] {
   const holders: number[][] = Array.from({ length: version.pieces }, () => []);
   for (const [slot, { held }] of replies) {
     for (const piece of held.find(({ vid }) => vid === version.vid)?.pieces ?? [])

@@ -26,8 +26,8 @@ export class PieceReader {
    * Throws what the server answered, and DfsError("badPiece") when it does not verify.
    */
   async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
-    const { vid, size, needed } = this.#version;
-    const whole = pieceBytes(size, needed, piece);
+    const { vid } = this.#version;
+    const whole = pieceBytes(this.#version, piece);
     // A piece of one chunk brings all that its table can be made of.
     const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
     const what = { name: this.#name, vid, piece, offset, length };

@@ -1,17 +1,26 @@
 /**
  * The pieces of one new version on their way to servers. Each piece goes to its homes; where one of them is silent or full,
- * to the next live server round the ring (handoff), so that it has its copies all the same.
+ * to the next live server (handoff), so that it has its copies all the same.
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sealOf, sumsOf } from "../file/checksum.ts";
 import { candidates } from "../file/placement.ts";
-import { pieceBytes, pieceOffset } from "../file/split.ts";
+import type { Shape } from "../file/layout.ts";
+import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import { concat } from "../bytes.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../limits.ts";
+import {
+  BLOCK_BYTES,
+  CHUNK_BYTES,
+  CHUNKS_PER_PIECE,
+  CHUNKS_PER_PLACE,
+  INLINE_BYTES,
+} from "../limits.ts";
 import type { Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
+import { matched } from "./plan.ts";
+import { parityPieces, readStripe } from "./stripes.ts";
 import { inParallel } from "./window.ts";
 
 /** What is put: bytes that can be read at any offset, more than once. */
@@ -25,18 +34,14 @@ export interface Source {
   read(into: Uint8Array, offset: number): Promise<void>;
 }
 
-export interface Shape {
-  readonly pieces: number;
-  readonly copies: number;
-  readonly x: number;
-}
-
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
   readonly #name: string;
   readonly #vid: Vid;
   readonly #source: Source;
-  readonly #shape: Shape;
+  readonly #cut: Cut;
+  readonly #copies: number;
+  readonly #ring: readonly number[];
   readonly #progress: (bytes: number) => void;
   readonly #roots: (Uint8Array | undefined)[] = [];
   /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
@@ -48,16 +53,19 @@ export class Pieces implements Supply {
     name: string,
     vid: Vid,
     source: Source,
-    shape: Shape,
+    { pieces, needed, copies }: Shape,
+    ring: readonly number[],
     progress: (bytes: number) => void,
   ) {
     this.#cluster = cluster;
     this.#name = name;
     this.#vid = vid;
     this.#source = source;
-    this.#shape = shape;
+    this.#cut = { size: source.bytes, pieces, needed };
+    this.#copies = copies;
+    this.#ring = ring;
     this.#progress = progress;
-    this.#sent = Array.from({ length: shape.pieces }, () => new Set());
+    this.#sent = Array.from({ length: pieces }, () => new Set());
   }
 
   /** The root of each piece, once all are sent. */
@@ -70,11 +78,8 @@ export class Pieces implements Supply {
 
   /** Small pieces are read now and ride with PREPARE; large ones are sent. Throws when copies cannot be had. */
   async send(): Promise<void> {
-    const all = Array.from({ length: this.#shape.pieces }, (_, piece) => piece);
-    const isSmall = pieceBytes(this.#source.bytes, this.#shape.pieces, 0) <= INLINE_BYTES;
-    if (isSmall) for (const piece of all) this.#small.push(await this.#readSmall(piece));
-    const holders = new Map<number, number[]>();
-    if (!(await this.#supply(all, holders)))
+    if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
+    if (!(await this.#supply([...this.#sent.keys()], new Map())))
       throw new DfsError(
         "putFailed",
         `not enough servers take its pieces: ${this.#cluster.live.length} answer`,
@@ -85,8 +90,12 @@ export class Pieces implements Supply {
     return this.#small.filter(({ piece }) => this.#sent[piece]?.has(slot));
   }
 
+  /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
-    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#shape.copies);
+    if (!hasParity(this.#cut))
+      return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#copies);
+    const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
+    return matched(holders) > this.#cut.needed;
   }
 
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
@@ -95,13 +104,17 @@ export class Pieces implements Supply {
       for (const [piece, slots] of this.#sent.entries())
         if (!pieces.includes(piece)) slots.delete(slot);
     const lacking = [...this.#sent.keys()].filter(
-      (piece) => this.#copiesIn(held, piece) < this.#shape.copies,
+      (piece) => this.#copiesIn(held, piece) < this.#copies,
     );
     return this.#supply(lacking, held);
   }
 
+  #holdersIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number[] {
+    return [...held].flatMap(([slot, pieces]) => (pieces.includes(piece) ? [slot] : []));
+  }
+
   #copiesIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number {
-    return [...held.values()].filter((pieces) => pieces.includes(piece)).length;
+    return this.#holdersIn(held, piece).length;
   }
 
   /** Brings each of these pieces to its copies, those in `held` counted; false when servers run out. */
@@ -109,37 +122,94 @@ export class Pieces implements Supply {
     pieces: readonly number[],
     held: ReadonlyMap<number, readonly number[]>,
   ): Promise<boolean> {
-    let done = true;
-    await inParallel(pieces, Math.max(1, pieces.length), async (piece) => {
-      const missing = this.#shape.copies - this.#copiesIn(held, piece);
-      done = (await this.#bring(piece, missing)) && done;
-    });
-    return done;
-  }
-
-  /** Sends one piece to `count` more servers; false when there are not that many. */
-  async #bring(piece: number, count: number): Promise<boolean> {
-    for (let missing = count; missing > 0;) {
-      const targets = this.#nextFor(piece, missing);
-      if (targets.length < missing) return false;
-      for (const slot of targets) this.#sent[piece]?.add(slot);
-      missing = this.#small.length > 0 ? 0 : missing - (await this.#sendTo(piece, targets));
+    const missing = new Map(
+      pieces.map((piece) => [piece, this.#copies - this.#copiesIn(held, piece)]),
+    );
+    let sent = 0;
+    for (;;) {
+      const targets = new Map<number, number[]>();
+      let isShort = false;
+      for (const [piece, count] of missing) {
+        const slots = this.#nextFor(piece, count);
+        if (slots.length < count) isShort = true;
+        if (slots.length > 0) targets.set(piece, slots);
+        for (const slot of slots) this.#sent[piece]?.add(slot);
+      }
+      // With parity not every piece must find a server: the promises tell whether enough have.
+      if (isShort && !hasParity(this.#cut)) return false;
+      if (targets.size === 0) return !isShort || sent > 0;
+      sent += targets.size;
+      if (this.#small.length > 0) return true;
+      for (const [piece, taken] of await this.#stream(targets))
+        missing.set(piece, (missing.get(piece) ?? 0) - taken);
     }
-    return true;
   }
 
   #nextFor(piece: number, count: number): number[] {
-    const fresh = candidates(this.#shape.x, piece, this.#cluster.size).filter(
+    const [home, ...others] = candidates(this.#ring, piece, this.#copies, this.#cluster.size);
+    // A server with one piece of a file with parity should not get a second one while others have none.
+    const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
+    if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));
+    const fresh = [home ?? 0, ...others].filter(
       (slot) => this.#cluster.peer(slot) && !this.#sent[piece]?.has(slot),
     );
-    return fresh.slice(0, count);
+    return fresh.slice(0, Math.max(0, count));
+  }
+
+  /** Streams pieces to servers; returns how many of its servers have each durably. */
+  async #stream(targets: ReadonlyMap<number, readonly number[]>): Promise<Map<number, number>> {
+    if (hasParity(this.#cut)) return this.#sendStripes(targets);
+    const taken = new Map<number, number>();
+    await inParallel(targets, Math.max(1, targets.size), async ([piece, slots]) => {
+      taken.set(piece, await this.#sendTo(piece, slots));
+    });
+    return taken;
+  }
+
+  /** Streams pieces side by side, for parity is made of all of them. */
+  async #sendStripes(
+    targets: ReadonlyMap<number, readonly number[]>,
+  ): Promise<Map<number, number>> {
+    const cut = this.#cut;
+    const ways = [...targets].map(([piece, slots]) => ({
+      piece,
+      sums: [] as Uint8Array[],
+      alive: new Set(slots),
+    }));
+    const parity = parityPieces(cut).filter((piece) => targets.has(piece));
+    const onTheWay: Promise<unknown>[] = [];
+    try {
+      for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
+        if (ways.every(({ alive }) => alive.size === 0)) break;
+        const leave = await this.#cluster.window.enter(Math.ceil(cut.pieces / CHUNKS_PER_PLACE));
+        const stripe = await readStripe(this.#source, cut, offset, parity).catch(
+          (error: unknown) => {
+            leave();
+            throw error;
+          },
+        );
+        const sending = ways.map(({ piece, sums, alive }) => {
+          const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
+          if (!data || data.length === 0) return Promise.resolve();
+          const last = this.#summed(piece, offset, data, sums);
+          return this.#sendChunk(piece, offset, last, data, alive).acknowledged;
+        });
+        onTheWay.push(
+          Promise.all(sending).finally(() => {
+            stripe.release();
+            leave();
+          }),
+        );
+      }
+    } finally {
+      await Promise.allSettled(onTheWay);
+    }
+    return new Map(ways.map(({ piece, alive }) => [piece, alive.size]));
   }
 
   /** Streams one piece to these servers; returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
-    const { bytes } = this.#source;
-    const size = pieceBytes(bytes, this.#shape.pieces, piece);
-    const start = pieceOffset(bytes, this.#shape.pieces, piece);
+    const size = pieceBytes(this.#cut, piece);
     const sums: Uint8Array[] = [];
     const alive = new Set(targets);
     const onTheWay: Promise<void>[] = [];
@@ -147,12 +217,10 @@ export class Pieces implements Supply {
       for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
         await onTheWay.at(-CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
-        const data = buffer.subarray(0, Math.min(CHUNK_BYTES, size - offset));
-        const chunk = this.#source.read(data, start + offset).then(() => {
-          sums.push(sumsOf(this.#vid, piece, offset / BLOCK_BYTES, data));
-          const isLast = offset + data.length === size;
-          const root = isLast ? this.#settleRoot(piece, size, concat(sums)) : null;
-          return this.#sendChunk(piece, size, offset, root, data, alive);
+        const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
+        const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
+          const root = this.#summed(piece, offset, data, sums);
+          return this.#sendChunk(piece, offset, root, data, alive);
         });
         // A chunk is sent once it is read, so the next is read only then.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
@@ -165,15 +233,22 @@ export class Pieces implements Supply {
     return alive.size;
   }
 
+  /** Adds a chunk's sums to its piece's; the root, which goes with the last chunk, null before it. */
+  #summed(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
+    sums.push(sumsOf(this.#vid, piece, offset / BLOCK_BYTES, data));
+    const size = pieceBytes(this.#cut, piece);
+    return offset + data.length === size ? this.#settleRoot(piece, size, concat(sums)) : null;
+  }
+
   /** Puts one chunk on the way to all that are alive; those that do not take it are alive no more. */
   #sendChunk(
     piece: number,
-    size: number,
     offset: number,
     root: Uint8Array | null,
     data: Uint8Array,
     alive: Set<number>,
   ) {
+    const size = pieceBytes(this.#cut, piece);
     const calls = [...alive].map(async (slot) => {
       try {
         const to = { name: this.#name, vid: this.#vid, piece, size, offset, root, data };
@@ -183,19 +258,28 @@ export class Pieces implements Supply {
         if (alive.delete(slot)) this.#cluster.mention(slot, error);
       }
     });
-    const acknowledged = Promise.all(calls).then(() => this.#progress(data.length));
+    const progress = piece < this.#cut.needed ? data.length : 0;
+    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
     return { acknowledged };
   }
 
-  async #readSmall(piece: number): Promise<InlinePiece> {
-    const { bytes } = this.#source;
-    const data = new Uint8Array(pieceBytes(bytes, this.#shape.pieces, piece));
-    if (data.length > 0)
-      await this.#source.read(data, pieceOffset(bytes, this.#shape.pieces, piece));
-    const { root } = sealOf(this.#vid, piece, data);
-    this.#roots[piece] = root;
-    this.#progress(data.length);
-    return { piece, root, data };
+  /** Reads a small file, and makes all its pieces. */
+  async #readSmall(): Promise<void> {
+    const cut = this.#cut;
+    const stripe = hasParity(cut)
+      ? await readStripe(this.#source, cut, 0, parityPieces(cut))
+      : null;
+    for (const piece of this.#sent.keys()) {
+      const data = new Uint8Array(pieceBytes(cut, piece));
+      const made = stripe?.pieces[piece];
+      if (made) data.set(made.subarray(0, data.length));
+      else if (data.length > 0) await this.#source.read(data, chunkOffset(cut, piece, 0));
+      const { root } = sealOf(this.#vid, piece, data);
+      this.#roots[piece] = root;
+      this.#small.push({ piece, root, data });
+      if (piece < cut.needed) this.#progress(data.length);
+    }
+    stripe?.release();
   }
 
   #settleRoot(piece: number, size: number, table: Uint8Array): Uint8Array {

@@ -16,6 +16,12 @@ export function balance(holders: readonly (readonly number[])[]): (number | null
   return chosen;
 }
 
+/** How many pieces can be held by servers that differ: a largest matching of pieces with holders. */
+export function matched(holders: readonly (readonly number[])[]): number {
+  const chosen: (number | null)[] = holders.map(() => null);
+  return [...holders.keys()].filter((piece) => place(holders, chosen, piece, 1, new Set())).length;
+}
+
 /** Finds a holder that serves fewer than `limit` pieces, or makes one such by moving what it serves. */
 function place(
   holders: readonly (readonly number[])[],

@@ -1,10 +1,11 @@
 /** put: pieces to their servers first, the manifest after them, and the register decides (CONSISTENCY.md section 4). */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
+import { type Layout, shapeOf } from "../file/layout.ts";
 import { encodeManifest } from "../file/manifest.ts";
 import { checkFolder, checkName } from "../file/names.ts";
-import { rotation, rotationOfName } from "../file/placement.ts";
-import { CHUNK_BYTES, COPIES, FILE_BYTES_MAX } from "../limits.ts";
+import { digestOfName, ringOf } from "../file/placement.ts";
+import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Condition } from "./decide.ts";
@@ -12,6 +13,7 @@ import { Pieces, type Source } from "./pieces.ts";
 import { type Outcome, propose } from "./propose.ts";
 
 export interface PutOptions {
+  readonly layout: Layout;
   /** What the rotation x is taken from. */
   readonly placement: "name" | "content";
   readonly condition?: Condition;
@@ -42,22 +44,24 @@ export async function put(
   checkLive(cluster);
   const y = cluster.size;
   const vid = cluster.ports.random.bytes(16).toHex();
+  const shape = shapeOf(options.layout, y);
   const byName = options.placement === "name";
-  const x = byName ? rotationOfName(name, y) : await rotationOfContent(cluster, source);
-  const shape = { pieces: y, copies: Math.min(COPIES, y), x };
-  const pieces = new Pieces(cluster, name, vid, source, shape, options.progress ?? (() => {}));
+  const digest = byName ? digestOfName(name) : await digestOfContent(cluster, source);
+  const ring = ringOf(digest, shape.pieces, y);
+  const progress = options.progress ?? (() => {});
+  const pieces = new Pieces(cluster, name, vid, source, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {
     throw isDfsError(error) ? new DfsError("putFailed", error.message) : error;
   });
   const { modified, mode, bytes: size } = source;
   const body = encodeManifest({ isFolder: false, modified, mode, roots: pieces.roots });
-  const content: Content = { vid, deleted: false, ...shape, needed: y, size, body };
+  const content: Content = { vid, deleted: false, ...shape, ring, size, body };
   const outcome = await propose(cluster, name, {
     content,
     condition: options.condition ?? null,
     supply: pieces,
   });
-  return { ...stored(name, outcome, vid, options.condition), x, bytes: size };
+  return { ...stored(name, outcome, vid, options.condition), x: ring[0] ?? 0, bytes: size };
 }
 
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
@@ -113,8 +117,8 @@ function stored(
   }
 }
 
-/** x from the MD5 of the content: one more pass over it. */
-async function rotationOfContent(cluster: Cluster, source: Source): Promise<number> {
+/** The MD5 of the content: one more pass over it. */
+async function digestOfContent(cluster: Cluster, source: Source): Promise<Uint8Array> {
   const hash = createHash("md5");
   const buffer = await cluster.window.take();
   try {
@@ -126,5 +130,5 @@ async function rotationOfContent(cluster: Cluster, source: Source): Promise<numb
   } finally {
     cluster.window.giveBack(buffer);
   }
-  return rotation(hash.digest(), cluster.size);
+  return hash.digest();
 }

@@ -7,6 +7,7 @@ import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Vid } from "../version.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
+import { holdersOf } from "./get.ts";
 import { namesIn } from "./list.ts";
 import { bringHome } from "./bring_home.ts";
 import { readName, settle } from "./register.ts";
@@ -103,7 +104,7 @@ async function repairName(
       if (is !== "current") return tell("too few servers answer");
       // The configuration of a cluster is never given up.
       if (name === "" && current === null) return tell(null);
-      const found = diagnose(current, replies, cluster.size, options.orphanAge);
+      const found = diagnose(current, replies, options.orphanAge);
       lost = found.lost.map((piece) => piece + 1);
       const planned = forecast(cluster, found, current, replies);
       if (options.dryRun) done = planned;
@@ -159,7 +160,14 @@ async function carryOut(
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.
   const isSame = version !== null && version.vid === read?.version.vid;
   const moved = isSame
-    ? await bringHome(cluster, name, version, found, options.progress)
+    ? await bringHome(
+        cluster,
+        name,
+        version,
+        found,
+        holdersOf(version, { replies }),
+        options.progress,
+      )
     : { restored: 0, dropped: 0 };
   const forgotten =
     version === null && (await forget(cluster, name, current, mayGo(current, found, replies)));

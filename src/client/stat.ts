@@ -1,4 +1,5 @@
 /** stat: all that is known of one file, and which server holds what. */
+import { layoutName } from "../file/layout.ts";
 import { manifestOf, pieceLengths } from "../file/manifest.ts";
 import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
@@ -27,15 +28,15 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const version = currentOf(cluster, name, reading);
   const { modified, isFolder } = manifestOf(name, version);
   const holders = holdersOf(version, reading);
-  const { vid, seq, size, x } = version;
+  const { vid, seq, size, ring } = version;
   return {
     name,
     vid,
     seq,
     bytes: size,
     modified,
-    layout: "pairs",
-    x,
+    layout: layoutName(version),
+    x: ring[0] ?? 0,
     isFolder,
     isIncomplete: holders.filter((slots) => slots.length > 0).length < version.needed,
     servers: Array.from({ length: cluster.size }, (_, slot) => ({

@@ -7,6 +7,7 @@ export class Window {
   readonly #free: (Uint8Array | null)[] = [];
   readonly #waiting: ((place: Uint8Array | null) => void)[] = [];
   #made = 0;
+  #gathering: Promise<void> = Promise.resolve();
 
   /** A buffer of one chunk, as soon as there is one; who takes it gives it back. */
   async take(): Promise<Uint8Array> {
@@ -18,10 +19,19 @@ export class Window {
     this.#return(buffer);
   }
 
-  /** A place for a chunk that brings its own memory; the function returned gives it back. */
-  async enter(): Promise<() => void> {
-    const place = await this.#place();
-    return () => this.#return(place);
+  /** Places for what brings its own memory, at most all; the function returned gives them back. */
+  async enter(count = 1): Promise<() => void> {
+    // Only one at a time gathers places, or two could wait for each other's.
+    const before = this.#gathering;
+    const gathered = Promise.withResolvers<void>();
+    this.#gathering = gathered.promise;
+    await before;
+    const places: (Uint8Array | null)[] = [];
+    while (places.length < Math.min(count, CHUNKS_IN_FLIGHT)) places.push(await this.#place());
+    gathered.resolve();
+    return () => {
+      for (const place of places) this.#return(place);
+    };
   }
 
   #place(): Promise<Uint8Array | null> {

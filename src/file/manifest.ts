@@ -39,10 +39,13 @@ export function manifestOf(name: string, version: Version): Manifest {
   );
 }
 
-/** One root a piece, and enough pieces for the bytes that there are. */
-const fits = ({ roots }: Manifest, { pieces, needed, size }: Version): boolean =>
-  roots.length === pieces && needed <= pieces && (needed > 0 || size === 0);
+/** One root and one server a piece, and enough pieces for the bytes that there are. */
+const fits = ({ roots }: Manifest, { pieces, needed, ring, size }: Version): boolean =>
+  roots.length === pieces &&
+  ring.length === pieces &&
+  needed <= pieces &&
+  (needed > 0 || size === 0);
 
 /** The lengths of all pieces of a version. */
 export const pieceLengths = (version: Version): number[] =>
-  Array.from({ length: version.pieces }, (_, i) => pieceBytes(version.size, version.needed, i));
+  Array.from({ length: version.pieces }, (_, i) => pieceBytes(version, i));

@@ -1,9 +1,49 @@
-/** A file is cut into n consecutive pieces, equal but for one byte where n does not divide the size. */
+/**
+ * How a file becomes pieces. Pairs: n consecutive pieces, equal but for one byte where n does not divide the size.
+ * Reed-Solomon: stripes of K chunks, one of each data piece; the last stripe is cut in K consecutive parts like a file of its
+ * own. So a stripe of the file is read and written in one go, and a chunk of parity belongs to one stripe.
+ */
+import { CHUNK_BYTES } from "../limits.ts";
 
-/** Bytes of piece `i` (from 0) of `n`, of a file of `size` bytes: the first size % n pieces have one more. */
-export const pieceBytes = (size: number, n: number, i: number): number =>
+/** What the cut follows from: `needed` of `pieces` pieces make the file, which are the first ones. */
+export interface Cut {
+  readonly size: number;
+  readonly pieces: number;
+  readonly needed: number;
+}
+
+/** Bytes of part `i` (from 0) of `n`, of `size` bytes: the first size % n parts have one more. */
+export const partBytes = (size: number, n: number, i: number): number =>
   Math.floor(size / n) + (i < size % n ? 1 : 0);
 
-/** Where piece `i` begins in the file. */
-export const pieceOffset = (size: number, n: number, i: number): number =>
+/** Where part `i` begins. */
+export const partOffset = (size: number, n: number, i: number): number =>
   i * Math.floor(size / n) + Math.min(i, size % n);
+
+/** Has it parity pieces? */
+export const hasParity = ({ pieces, needed }: Cut): boolean => pieces > needed;
+
+const fullStripes = ({ size, needed }: Cut): number => Math.floor(size / (needed * CHUNK_BYTES));
+
+const lastStripe = (cut: Cut): number => cut.size - fullStripes(cut) * cut.needed * CHUNK_BYTES;
+
+/** Bytes of piece `piece`; a parity piece is as long as the longest data piece. */
+export function pieceBytes(cut: Cut, piece: number): number {
+  const { size, needed } = cut;
+  if (!hasParity(cut)) return partBytes(size, needed, piece);
+  const part = piece < needed ? piece : 0;
+  return fullStripes(cut) * CHUNK_BYTES + partBytes(lastStripe(cut), needed, part);
+}
+
+/** Where in the file the chunk of a data piece lies that begins at `offset` of the piece, a multiple of CHUNK_BYTES. */
+export function chunkOffset(cut: Cut, piece: number, offset: number): number {
+  const { size, needed } = cut;
+  if (!hasParity(cut)) return partOffset(size, needed, piece) + offset;
+  const isLast = offset / CHUNK_BYTES === fullStripes(cut);
+  const inStripe = isLast ? partOffset(lastStripe(cut), needed, piece) : piece * CHUNK_BYTES;
+  return needed * offset + inStripe;
+}
+
+/** Bytes of the chunk that begins at `offset` of a piece; 0 beyond its end. */
+export const chunkBytes = (cut: Cut, piece: number, offset: number): number =>
+  Math.max(0, Math.min(CHUNK_BYTES, pieceBytes(cut, piece) - offset));

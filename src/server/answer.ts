@@ -72,11 +72,9 @@ const ANSWERS: Answers = {
 
   drop(context, { name, vid, piece }) {
     const { store } = context;
-    const isAway = ({ x, copies }: Version): boolean => {
-      const config = configOf(store);
-      if (!config) return false;
-      const own = config.slots.indexOf(store.sid);
-      return own >= 0 && !homes(x, piece, config.slots.length, copies).includes(own);
+    const isAway = ({ ring, copies }: Version): boolean => {
+      const own = configOf(store)?.slots.indexOf(store.sid) ?? -1;
+      return own >= 0 && !homes(ring, piece, copies).includes(own);
     };
     return store.drop(...checked(context, name), vid, piece, isAway);
   },
@@ -130,9 +128,9 @@ function stateOf(
   accepted: Accepted | null,
 ): EntryState | null {
   if (!accepted) return null;
-  const { vid, deleted, pieces, needed, copies, x, size } = accepted.version;
+  const { vid, deleted, needed, size } = accepted.version;
   const held = deleted ? [] : store.held(space, name, vid);
-  return { ballot: accepted.ballot, vid, deleted, pieces, needed, copies, x, size, held };
+  return { ballot: accepted.ballot, vid, deleted, needed, size, held };
 }
 
 /** The configuration of the cluster, as far as this server knows it. */

@@ -61,10 +61,7 @@ const entryState = struct({
   ballot: ballotCodec,
   vid: vidCodec,
   deleted: bool,
-  pieces: u8,
   needed: u8,
-  copies: u8,
-  x: u16,
   size: u53,
   held: pieceList,
 });

@@ -203,6 +203,7 @@ export interface StatJson {
   readonly seq: number;
   readonly bytes: number;
   readonly x: number;
+  readonly layout: string;
   readonly incomplete: boolean;
   readonly servers: readonly { name: string; up: boolean; pieces: number[] }[];
 }

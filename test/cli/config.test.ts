@@ -21,6 +21,7 @@ describe("a dfc.conf", () => {
       user: "",
       password: "",
       placement: "name",
+      layout: { is: "pairs" },
     });
   });
 
@@ -34,6 +35,7 @@ describe("a dfc.conf", () => {
       "Username: Alice",
       "* password Simple#Password of Alice",
       "Placement: Content",
+      "- layout RS:4+2",
     ].join("\n");
     expect(parse(text)).toEqual({
       path: "dfc.conf",
@@ -45,6 +47,7 @@ describe("a dfc.conf", () => {
       user: "Alice",
       password: "Simple#Password of Alice",
       placement: "content",
+      layout: { is: "rs", data: 4, parity: 2 },
     });
   });
 

@@ -3,10 +3,16 @@ import { describe, expect, test } from "bun:test";
 import { diagnose, isEmptyRow, type Told } from "../../src/client/diagnose.ts";
 import { homes } from "../../src/file/placement.ts";
 import type { Accepted, Ballot } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { ringFrom, versionOf, vidOf } from "../arbitraries.ts";
 
 const Y = 4;
-const version = versionOf({ vid: vidOf(1), pieces: Y, needed: Y, copies: 2 });
+const version = versionOf({
+  vid: vidOf(1),
+  pieces: Y,
+  needed: Y,
+  copies: 2,
+  ring: ringFrom(0, Y),
+});
 const current: Accepted = { ballot: 5n, version };
 const grave: Accepted = { ballot: 5n, version: { ...version, pieces: 0, deleted: true } };
 const older: Accepted = { ballot: 3n, version: versionOf({ vid: vidOf(2) }) };
@@ -21,7 +27,7 @@ interface Says {
   bad?: number[];
 }
 const atHome = (slot: number): number[] =>
-  [0, 1, 2, 3].filter((piece) => homes(0, piece, Y, 2).includes(slot));
+  [0, 1, 2, 3].filter((piece) => homes(ringFrom(0, Y), piece, 2).includes(slot));
 
 /** What the server in a slot tells: all is well, but for what is said here. */
 function told(slot: number, value: Accepted | null, says: Says): Told {
@@ -36,7 +42,7 @@ function told(slot: number, value: Accepted | null, says: Says): Told {
 function diagnosed(value: Accepted | null, says: Record<number, Says>, silent: number[] = []) {
   const slots = [0, 1, 2, 3].filter((slot) => !silent.includes(slot));
   const all = new Map(slots.map((slot) => [slot, told(slot, value, says[slot] ?? {})]));
-  return diagnose(value, all, Y, 50);
+  return diagnose(value, all, 50);
 }
 
 const WELL = {
@@ -131,7 +137,7 @@ describe("orphans", () => {
     return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
   };
   const orphansOf = (...all: Told[]): readonly string[] =>
-    diagnose(current, new Map(all.map((one, slot) => [slot, one])), Y, 50).orphans;
+    diagnose(current, new Map(all.map((one, slot) => [slot, one])), 50).orphans;
 
   test("are versions with pieces that no register knows, each named once", () => {
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);

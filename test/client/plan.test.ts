@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { balance } from "../../src/client/plan.ts";
+import { balance, matched } from "../../src/client/plan.ts";
 import { homes } from "../../src/file/placement.ts";
+import { ringFrom } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 
 /** How many pieces the busiest server serves. */
@@ -51,11 +52,18 @@ describe("balance", () => {
 
   test.each([2, 3, 4, 5, 10, 30])("of %d servers all serve one piece, whatever x", (y) => {
     for (let x = 0; x < y; x++) {
-      const holders = Array.from({ length: y }, (_, piece) => homes(x, piece, y, 2));
+      const holders = Array.from({ length: y }, (_, piece) => homes(ringFrom(x, y), piece, 2));
       expect(busiest(balance(holders))).toBe(1);
       // With one server down its neighbours share its pieces: none serves more than two.
       const without = holders.map((slots) => slots.filter((slot) => slot !== 0));
       expect(busiest(balance(without))).toBe(2);
     }
   });
+});
+
+test("as many pieces are matched as there are servers that can each hold one of them", () => {
+  expect(matched([])).toBe(0);
+  expect(matched([[0], [0], [0]])).toBe(1);
+  expect(matched([[0], [0, 1], [1, 2], []])).toBe(3);
+  expect(matched([[0, 1, 2], [0, 1], [0]])).toBe(3);
 });

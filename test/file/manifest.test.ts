@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { encodeManifest, manifestOf, pieceLengths } from "../../src/file/manifest.ts";
 import { MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
 import * as any from "../arbitraries.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { ringFrom, versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 import { errorOf } from "../thrown.ts";
 
@@ -15,7 +15,15 @@ const manifest = fc.record({
 });
 /** Without pieces it has no bytes either. */
 const version = (body: Uint8Array, pieces: number) =>
-  versionOf({ vid: vidOf(1), pieces, needed: pieces, copies: 2, size: pieces && 1000, body });
+  versionOf({
+    vid: vidOf(1),
+    pieces,
+    needed: pieces,
+    copies: 2,
+    ring: ringFrom(0, pieces),
+    size: pieces && 1000,
+    body,
+  });
 
 const plain = { isFolder: false, modified: 1234, mode: 0o644, roots: [new Uint8Array(32).fill(7)] };
 

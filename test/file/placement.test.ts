@@ -1,16 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { candidates, homes, rotation, rotationOfName } from "../../src/file/placement.ts";
+import { candidates, digestOfName, homes, rotation, ringOf } from "../../src/file/placement.ts";
 import { SERVERS_MAX } from "../../src/limits.ts";
-import { bytesOf, textUpTo } from "../arbitraries.ts";
+import { bytesOf, ringFrom, textUpTo } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 
 /** What each server holds, sorted: the pieces that have it among their homes. */
 function holdings(x: number, y: number, copies: number): number[][] {
   const held: number[][] = Array.from({ length: y }, () => []);
   for (let piece = 0; piece < y; piece++)
-    for (const server of homes(x, piece, y, copies)) held[server]?.push(piece);
+    for (const server of homes(ringFrom(x, y), piece, copies)) held[server]?.push(piece);
   return held;
 }
 const sorted = (pieces: number[]): number[] => pieces.toSorted((a, b) => a - b);
@@ -40,20 +40,21 @@ test.each([1, 2, 3, 5, 7, 30])(
 );
 
 test("the first home of piece j is (x+j) mod y, the second the one before it", () => {
-  expect(homes(1, 2, 4, 2)).toEqual([3, 2]);
-  expect(homes(3, 1, 4, 2)).toEqual([0, 3]);
-  expect(homes(0, 0, 1, 1)).toEqual([0]);
-  expect(homes(2, 3, 5, 1)).toEqual([0]);
+  expect(homes(ringFrom(1, 4), 2, 2)).toEqual([3, 2]);
+  expect(homes(ringFrom(3, 4), 1, 2)).toEqual([0, 3]);
+  expect(homes(ringFrom(0, 1), 0, 1)).toEqual([0]);
+  expect(homes(ringFrom(2, 5), 3, 1)).toEqual([0]);
 });
 
 test("candidates are all servers, each once, the homes first, then on round the ring", () => {
-  expect(candidates(1, 2, 4)).toEqual([3, 2, 1, 0]);
+  expect(candidates(ringFrom(1, 4), 2, 2, 4)).toEqual([3, 2, 1, 0]);
   const y = fc.integer({ min: 1, max: SERVERS_MAX });
   forAll([y, fc.nat(29), fc.nat(29)], (servers, x, piece) => {
-    const all = candidates(x % servers, piece % servers, servers);
-    expect(sorted(all)).toEqual(Array.from({ length: servers }, (_, i) => i));
     const copies = Math.min(2, servers);
-    expect(all.slice(0, copies)).toEqual(homes(x % servers, piece % servers, servers, copies));
+    const ring = ringFrom(x % servers, servers);
+    const all = candidates(ring, piece % servers, copies, servers);
+    expect(sorted(all)).toEqual(Array.from({ length: servers }, (_, i) => i));
+    expect(all.slice(0, copies)).toEqual(homes(ring, piece % servers, copies));
   });
 });
 
@@ -67,7 +68,7 @@ describe("the rotation", () => {
   test("of a name is that of the MD5 of its bytes", () => {
     forAll([textUpTo(30), fc.integer({ min: 1, max: 30 })], (name, y) => {
       const digest = BigInt(`0x${createHash("md5").update(name, "utf8").digest("hex")}`);
-      expect(rotationOfName(name, y)).toBe(Number(digest % BigInt(y)));
+      expect(rotation(digestOfName(name), y)).toBe(Number(digest % BigInt(y)));
     });
   });
 
@@ -77,6 +78,37 @@ describe("the rotation", () => {
     ["foo.txt", [0, 0, 0, 2, 3, 4, 8, 18]],
     ["Grüße/😀", [0, 0, 2, 0, 0, 6, 0, 20]],
   ])("of %s", (name, expected) => {
-    expect([1, 2, 3, 4, 5, 7, 10, 30].map((y) => rotationOfName(name, y))).toEqual(expected);
+    expect([1, 2, 3, 4, 5, 7, 10, 30].map((y) => rotation(digestOfName(name), y))).toEqual(
+      expected,
+    );
+  });
+});
+
+describe("the ring of a version", () => {
+  test("on all servers begins at the rotation", () => {
+    forAll([bytesOf(16), fc.integer({ min: 1, max: 30 })], (digest, y) => {
+      expect(ringOf(digest, y, y)).toEqual(ringFrom(rotation(digest, y), y));
+    });
+  });
+
+  test("has each of its servers once, and where there is one more server at most one gives way to it", () => {
+    const sizes = fc.integer({ min: 1, max: 29 });
+    forAll([bytesOf(16), sizes, sizes], (digest, one, other) => {
+      const [pieces, y] = [Math.min(one, other), Math.max(one, other)];
+      const before = new Set(ringOf(digest, pieces, y));
+      const after = ringOf(digest, pieces, y + 1);
+      expect(before.size).toBe(pieces);
+      const fresh = after.filter((slot) => !before.has(slot));
+      expect(fresh).toEqual(fresh.length > 0 ? [y] : []);
+    });
+  });
+
+  test("spreads versions evenly", () => {
+    const counts = Array.from({ length: 10 }, () => 0);
+    for (let i = 0; i < 5000; i++)
+      for (const slot of ringOf(digestOfName(`file ${i}`), 4, 10))
+        counts[slot] = (counts[slot] ?? 0) + 1;
+    expect(Math.min(...counts)).toBeGreaterThan(1850);
+    expect(Math.max(...counts)).toBeLessThan(2150);
   });
 });

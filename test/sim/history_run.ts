@@ -1,6 +1,6 @@
 /** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
 import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
-import { CALM, drawRates, type FaultKind, Faults, type Rates } from "./faults.ts";
+import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
@@ -9,6 +9,7 @@ import { type Plot, PLOTS } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
+import { drawOrder, drawWorkload, mustBePrepared, ratesFor, type Workload } from "./workload.ts";
 import { World } from "./world.ts";
 
 export interface HistoryOptions {
@@ -46,57 +47,6 @@ const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
 /** How often the cluster was there before anything goes wrong. */
 const PREPARED_CHANCE = 0.6;
-/** How often put, putIf, rm, repair, list and get come, in histories of several kinds. */
-const MIXES: readonly (readonly number[])[] = [
-  [30, 12, 12, 10, 4, 32],
-  [50, 0, 10, 5, 0, 35],
-  [15, 45, 5, 5, 0, 30],
-  [20, 5, 30, 30, 0, 15],
-  [30, 0, 0, 40, 0, 30],
-];
-
-/** Draws what a client does next. */
-function drawOrder(
-  rng: Rng,
-  mix: readonly number[],
-  value: number,
-  known: readonly number[],
-): Order {
-  const name = mix === STRAYS || rng.chance(0.75) ? "a" : "b/c";
-  const bytes =
-    mix === STRAYS
-      ? 50
-      : rng.chance(0.7)
-        ? rng.between(20, 3000)
-        : rng.chance(0.8)
-          ? rng.between(40_000, 200_000)
-          : rng.between(300_000, 2_000_000);
-  const dice = rng.fraction() * mix.reduce((a, b) => a + b, 0);
-  const at = (kind: number): boolean => dice < mix.slice(0, kind + 1).reduce((a, b) => a + b, 0);
-  if (at(0)) return { do: "put", name, value, bytes };
-  if (at(1)) {
-    const expected = rng.chance(0.4) || known.length === 0 ? 0 : rng.pick(known.slice(-3));
-    return { do: "putIf", name, value, bytes, expected };
-  }
-  if (at(2)) return { do: "rm", name };
-  if (at(3)) return { do: "repair" };
-  if (at(4)) return { do: "list" };
-  return { do: "get", name };
-}
-
-/** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
-const STRAYS = [5, 70, 0, 0, 0, 25];
-const STRAY_CHANCE = 0.15;
-const strayRates = (rng: Rng): Rates => ({
-  ...CALM,
-  stepMs: rng.pick([2, 8, 20]),
-  kill: 0.01,
-  restart: 0.2,
-  cut: 0.06,
-  heal: rng.pick([0.1, 0.3]),
-  snap: 0.03,
-  killClient: 0.04,
-});
 
 export class Run {
   readonly world: World;
@@ -106,7 +56,7 @@ export class Run {
   readonly rates: Rates;
   readonly invariants: Invariants;
   readonly recorder: Recorder;
-  readonly #mix: readonly number[];
+  readonly #workload: Workload;
   readonly #skip: ReadonlySet<number>;
   readonly #running = new Map<object, Machine>();
   readonly #toCheck = new Set<SimServer>();
@@ -117,12 +67,10 @@ export class Run {
     this.rng = this.world.rng.fork("workload");
     const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
+    this.#workload = drawWorkload(this.rng, size);
     this.#skip = options.skip ?? new Set();
-    const strays = this.rng.chance(STRAY_CHANCE);
-    this.#mix = strays ? STRAYS : this.rng.pick(MIXES);
-    const rates = this.rng.fork("rates");
-    this.rates =
-      options.calm || options.plot ? CALM : strays ? strayRates(rates) : drawRates(rates);
+    const rates = ratesFor(this.#workload, this.rng.fork("rates"));
+    this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(size);
     const now = (): number => this.world.now;
@@ -164,7 +112,7 @@ export class Run {
 
   /** The stormy part. */
   storm(operations: number): void {
-    const isPrepared = this.#mix === STRAYS || this.rng.chance(PREPARED_CHANCE);
+    const isPrepared = mustBePrepared(this.#workload) || this.rng.chance(PREPARED_CHANCE);
     for (const server of this.cluster.servers)
       if (isPrepared || this.rng.chance(0.95)) server.start();
     if (isPrepared) {
@@ -176,7 +124,7 @@ export class Run {
     const deadline = this.world.now + 400_000;
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
-        const order = drawOrder(this.rng, this.#mix, ++value, this.recorder.knownValues);
+        const order = drawOrder(this.rng, this.#workload, ++value, this.recorder.knownValues);
         if (!this.#skip.has(operations - left)) this.begin(order);
         left--;
       }

@@ -4,6 +4,8 @@
  */
 import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
+import { matched } from "../../src/client/plan.ts";
+import { hasParity } from "../../src/file/split.ts";
 import {
   type Accepted,
   type Ballot,
@@ -141,6 +143,10 @@ export class Invariants {
     for (const [key, chain] of this.#chains) {
       const version = chain.newest;
       if (!version || version.deleted) continue;
+      if (hasParity(version)) {
+        this.#checkMatched(key, version);
+        continue;
+      }
       for (let piece = 0; piece < version.pieces; piece++) {
         const id = `${version.vid}.${piece}`;
         const copies = [...this.#held.values()].filter((held) => held.has(id)).length;
@@ -150,6 +156,19 @@ export class Invariants {
           );
       }
     }
+  }
+
+  /** With parity one server more than there must be has a piece of its own. */
+  #checkMatched(key: string, version: Version): void {
+    const all = [...this.#held.values()];
+    const holders = Array.from({ length: version.pieces }, (_, piece) =>
+      [...all.keys()].filter((i) => all[i]?.has(`${version.vid}.${piece}`)),
+    );
+    const count = matched(holders);
+    if (count < version.needed + 1 - this.excused)
+      throw new Violation(
+        `${key}: the current ${version.vid} has ${count} pieces on servers of their own`,
+      );
   }
 
   #checkRow(

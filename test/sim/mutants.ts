@@ -4,16 +4,14 @@
  */
 import type { Edit, Mutant } from "./mutant.ts";
 
+const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
+
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
 const REPAIR = "src/client/repair.ts";
 const PROPOSE = "src/client/propose.ts";
 /** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
-const NO_WATCH: Edit = {
-  file: PROPOSE,
-  find: "if (attempts.length > 0) {",
-  replace: "if (attempts.length < 0) {",
-};
+const NO_WATCH = edit(PROPOSE, "if (attempts.length > 0) {", "if (attempts.length < 0) {");
 const ACCEPTOR = "src/store/acceptor.ts";
 const STORE = "src/store/store.ts";
 
@@ -23,11 +21,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "decide looks at committed values only",
     within: 2000,
     edits: [
-      {
-        file: DECIDE,
-        find: "(acc && acc.ballot > ballot ? [acc] : [])",
-        replace: "(acc && acc.ballot < 0n ? [acc] : [])",
-      },
+      edit(
+        DECIDE,
+        "(acc && acc.ballot > ballot ? [acc] : [])",
+        "(acc && acc.ballot < 0n ? [acc] : [])",
+      ),
     ],
   },
   {
@@ -35,11 +33,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "the highest value seen is returned, unresolved",
     within: 4000,
     edits: [
-      {
-        file: DECIDE,
-        find: ': { is: "doubt" };',
-        replace: ': { is: "current", current: newest(pending), lagging: false };',
-      },
+      edit(
+        DECIDE,
+        ': { is: "doubt" };',
+        ': { is: "current", current: newest(pending), lagging: false };',
+      ),
     ],
   },
   {
@@ -47,12 +45,12 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "one server is read",
     within: 2000,
     edits: [
-      { file: DECIDE, find: "votes.length < quorum.read", replace: "votes.length < 1" },
-      {
-        file: DECIDE,
-        find: "const silent = quorum.servers - votes.length;",
-        replace: "const silent = -pending.length;",
-      },
+      edit(DECIDE, "votes.length < quorum.read", "votes.length < 1"),
+      edit(
+        DECIDE,
+        "const silent = quorum.servers - votes.length;",
+        "const silent = -pending.length;",
+      ),
     ],
   },
   {
@@ -61,16 +59,16 @@ export const MUTANTS: readonly Mutant[] = [
     within: 4000,
     edits: [
       NO_WATCH,
-      {
-        file: DECIDE,
-        find: "if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))",
-        replace: "if (Math.random() < 0)",
-      },
-      {
-        file: DECIDE,
-        find: "if (tried && !isProvablyNoAncestor(own.attempts, current, floors))",
-        replace: "if (tried && isProvablyNoAncestor.length < 0)",
-      },
+      edit(
+        DECIDE,
+        "if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))",
+        "if (Math.random() < 0)",
+      ),
+      edit(
+        DECIDE,
+        "if (tried && !isProvablyNoAncestor(own.attempts, current, floors))",
+        "if (tried && isProvablyNoAncestor.length < 0)",
+      ),
     ],
   },
   {
@@ -79,11 +77,11 @@ export const MUTANTS: readonly Mutant[] = [
     within: 100,
     plot: "stray",
     edits: [
-      {
-        file: DECIDE,
-        find: 'return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };',
-        replace: 'return settled ? { do: "refuse" } : { do: "refuseBehindOwn" };',
-      },
+      edit(
+        DECIDE,
+        'return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };',
+        'return settled ? { do: "refuse" } : { do: "refuseBehindOwn" };',
+      ),
     ],
   },
   {
@@ -91,27 +89,22 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "orphans collected by age, without a fence",
     within: 2000,
     edits: [
-      {
-        file: ACCEPTOR,
-        find: "row.prom === ballot && row.acc?.version.vid !== vid",
-        replace: "row.prom !== -ballot && row.acc?.version.vid !== vid",
-      },
-      {
-        file: REPAIR,
-        find: "if (found.isStray || found.orphans.length > 0) {",
-        replace: "if (found.isStray) {",
-      },
-      {
-        file: REPAIR,
-        find: "const collected = current ? await",
-        replace: "const collected = found.orphans.length > 0 ? await",
-      },
-      {
-        file: REPAIR,
-        find: "await collect(cluster, name, current, found.orphans)",
-        replace:
-          'await collect(cluster, name, current ?? ({ ballot: 1n, version: { vid: "" } } as never), found.orphans)',
-      },
+      edit(
+        ACCEPTOR,
+        "row.prom === ballot && row.acc?.version.vid !== vid",
+        "row.prom !== -ballot && row.acc?.version.vid !== vid",
+      ),
+      edit(REPAIR, "if (found.isStray || found.orphans.length > 0) {", "if (found.isStray) {"),
+      edit(
+        REPAIR,
+        "const collected = current ? await",
+        "const collected = found.orphans.length > 0 ? await",
+      ),
+      edit(
+        REPAIR,
+        "await collect(cluster, name, current, found.orphans)",
+        'await collect(cluster, name, current ?? ({ ballot: 1n, version: { vid: "" } } as never), found.orphans)',
+      ),
     ],
   },
   {
@@ -119,11 +112,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "COLLECT without prom = b",
     within: 10_000,
     edits: [
-      {
-        file: ACCEPTOR,
-        find: "row.prom === ballot && row.acc?.version.vid !== vid",
-        replace: "row.prom !== -ballot && row.acc?.version.vid !== vid",
-      },
+      edit(
+        ACCEPTOR,
+        "row.prom === ballot && row.acc?.version.vid !== vid",
+        "row.prom !== -ballot && row.acc?.version.vid !== vid",
+      ),
     ],
   },
   {
@@ -131,12 +124,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "fence by PREPARE only",
     within: 10_000,
     edits: [
-      {
-        file: REGISTER,
-        find: "if (above === undefined && (isCommitted || current === null)) return current;",
-        replace:
-          "if (isCommitted || current === null) return current && above !== undefined ? { ballot, version: current.version } : current;",
-      },
+      edit(
+        REGISTER,
+        "if (above === undefined && (isCommitted || current === null)) return current;",
+        "if (isCommitted || current === null) return current && above !== undefined ? { ballot, version: current.version } : current;",
+      ),
     ],
   },
   {
@@ -144,28 +136,24 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "tombstone forgotten after a majority",
     within: 2000,
     edits: [
-      {
-        file: REPAIR,
-        find: "if (acknowledged < cluster.size) return false;",
-        replace: "if (acknowledged < cluster.quorum.accept) return false;",
-      },
-      {
-        file: REPAIR,
-        find: "if (replies.size < cluster.size) return false;",
-        replace: "if (replies.size < cluster.quorum.accept) return false;",
-      },
-      {
-        file: REPAIR,
-        find: "forgotten: replies.size === cluster.size && mayGo",
-        replace: "forgotten: mayGo",
-      },
+      edit(
+        REPAIR,
+        "if (acknowledged < cluster.size) return false;",
+        "if (acknowledged < cluster.quorum.accept) return false;",
+      ),
+      edit(
+        REPAIR,
+        "if (replies.size < cluster.size) return false;",
+        "if (replies.size < cluster.quorum.accept) return false;",
+      ),
+      edit(REPAIR, "forgotten: replies.size === cluster.size && mayGo", "forgotten: mayGo"),
     ],
   },
   {
     name: "no-floor",
     rule: "no floor",
     within: 2000,
-    edits: [{ file: STORE, find: "this.#catalog.raiseFloor(row.prom);", replace: "" }],
+    edits: [edit(STORE, "this.#catalog.raiseFloor(row.prom);", "")],
   },
   {
     name: "same-sid",
@@ -173,11 +161,11 @@ export const MUTANTS: readonly Mutant[] = [
     within: 100,
     plot: "sameSid",
     edits: [
-      {
-        file: "src/store/recover.ts",
-        find: "?? ports.random.bytes(16).toHex();",
-        replace: "?? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex');",
-      },
+      edit(
+        "src/store/recover.ts",
+        "?? ports.random.bytes(16).toHex();",
+        "?? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex');",
+      ),
     ],
   },
   {
@@ -185,12 +173,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "promise not durable",
     within: 10_000,
     edits: [
-      {
-        file: STORE,
-        find: "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
-        replace:
-          "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
-      },
+      edit(
+        STORE,
+        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
+        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
+      ),
     ],
   },
   {
@@ -198,11 +185,23 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "ACCEPT before the pieces are known to be durable",
     within: 2000,
     edits: [
-      {
-        file: "src/client/pieces.ts",
-        find: "this.#copiesIn(held, piece) >= this.#shape.copies);",
-        replace: "this.#copiesIn(held, piece) >= 0);",
-      },
+      edit(
+        "src/client/pieces.ts",
+        "this.#copiesIn(held, piece) >= this.#copies);",
+        "this.#copiesIn(held, piece) >= 0);",
+      ),
+    ],
+  },
+  {
+    name: "thin-parity",
+    rule: "ACCEPT before K + 1 pieces lie on servers of their own",
+    within: 2000,
+    edits: [
+      edit(
+        "src/client/pieces.ts",
+        "return matched(holders) > this.#cut.needed;",
+        "return matched(holders) >= 0;",
+      ),
     ],
   },
   {
@@ -210,15 +209,15 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "conditional put as read, check, write",
     within: 4000,
     edits: [
-      {
-        file: "src/client/put.ts",
-        find: "condition: options.condition ?? null,",
-        replace: "condition: await checked(cluster, name, options.condition),",
-      },
-      {
-        file: "src/client/put.ts",
-        find: "function checkLive(",
-        replace: `async function checked(cluster: Cluster, name: string, condition?: Condition): Promise<null> {
+      edit(
+        "src/client/put.ts",
+        "condition: options.condition ?? null,",
+        "condition: await checked(cluster, name, options.condition),",
+      ),
+      edit(
+        "src/client/put.ts",
+        "function checkLive(",
+        `async function checked(cluster: Cluster, name: string, condition?: Condition): Promise<null> {
   if (!condition) return null;
   const { readName } = await import("./register.ts");
   const { current } = await readName(cluster, name);
@@ -228,7 +227,7 @@ export const MUTANTS: readonly Mutant[] = [
 }
 
 function checkLive(`,
-      },
+      ),
     ],
   },
   {
@@ -236,12 +235,11 @@ function checkLive(`,
     rule: "old pieces deleted at ACCEPT",
     within: 2000,
     edits: [
-      {
-        file: STORE,
-        find: "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
-        replace:
-          "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.trash(space, name, old.acc.version.vid, 0);",
-      },
+      edit(
+        STORE,
+        "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
+        "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.trash(space, name, old.acc.version.vid, 0);",
+      ),
     ],
   },
   {
@@ -250,11 +248,11 @@ function checkLive(`,
     within: 100,
     plot: "lazyForget",
     edits: [
-      {
-        file: REPAIR,
-        find: "sendCommit(cluster, name, tombstone, true)",
-        replace: "sendCommit(cluster, name, tombstone, false)",
-      },
+      edit(
+        REPAIR,
+        "sendCommit(cluster, name, tombstone, true)",
+        "sendCommit(cluster, name, tombstone, false)",
+      ),
     ],
   },
   {
@@ -263,11 +261,11 @@ function checkLive(`,
     within: 100,
     plot: "zombieCommit",
     edits: [
-      {
-        file: ACCEPTOR,
-        find: "if (row.acc === null && row.com === null && ballot <= floor) return",
-        replace: "if (row.acc === null && row.com === null && ballot < -floor) return",
-      },
+      edit(
+        ACCEPTOR,
+        "if (row.acc === null && row.com === null && ballot <= floor) return",
+        "if (row.acc === null && row.com === null && ballot < -floor) return",
+      ),
     ],
   },
   {
@@ -276,18 +274,18 @@ function checkLive(`,
     within: 20_000,
     edits: [
       NO_WATCH,
-      { file: "src/limits.ts", find: "HISTORY_LENGTH = 16", replace: "HISTORY_LENGTH = 1" },
-      {
-        file: DECIDE,
-        find: "current.seq - current.history.length <= parentSeq + 1",
-        replace: "current.seq - current.history.length <= Infinity + parentSeq",
-      },
+      edit("src/limits.ts", "HISTORY_LENGTH = 16", "HISTORY_LENGTH = 1"),
+      edit(
+        DECIDE,
+        "current.seq - current.history.length <= parentSeq + 1",
+        "current.seq - current.history.length <= Infinity + parentSeq",
+      ),
     ],
   },
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",
     within: 0,
-    edits: [{ file: "src/limits.ts", find: "HISTORY_LENGTH = 16", replace: "HISTORY_LENGTH = 1" }],
+    edits: [edit("src/limits.ts", "HISTORY_LENGTH = 16", "HISTORY_LENGTH = 1")],
   },
 ];

@@ -9,13 +9,20 @@ import type { Source } from "../../src/client/pieces.ts";
 import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
+import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { Violation } from "./invariants.ts";
 import type { Operation } from "./linearizable.ts";
 
 /** What to do; contents are numbers, from which the bytes follow. */
 export type Order =
-  | { readonly do: "put"; readonly name: string; readonly value: number; readonly bytes: number }
+  | {
+      readonly do: "put";
+      readonly name: string;
+      readonly value: number;
+      readonly bytes: number;
+      readonly layout?: string;
+    }
   /** Of the version that the content `expected` came with; 0: only if there is no file. */
   | {
       readonly do: "putIf";
@@ -23,6 +30,7 @@ export type Order =
       readonly value: number;
       readonly bytes: number;
       readonly expected: number;
+      readonly layout?: string;
     }
   | { readonly do: "get"; readonly name: string }
   | { readonly do: "rm"; readonly name: string }
@@ -139,7 +147,8 @@ export class Recorder {
           order.do === "putIf" && order.expected !== 0 ? this.#vidOf(order.expected) : null;
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const source = sourceOf(contentOf(order.value, order.bytes));
-        await put(cluster, order.name, source, { placement: "name", ...condition });
+        const layout = layoutOf(order.layout ?? "pairs");
+        await put(cluster, order.name, source, { layout, placement: "name", ...condition });
         return null;
       }
       case "get": {

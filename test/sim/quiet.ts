@@ -20,25 +20,13 @@ export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void 
   for (const server of cluster.servers) {
     const slot = slots.indexOf(sidOf(server));
     if (slot >= 0)
-      checkServer(
-        server,
-        slot,
-        slots.length,
-        server === spoilt,
-        slots.includes(null) || hasLost(cluster, slots),
-      );
+      checkServer(server, slot, server === spoilt, slots.includes(null) || hasLost(cluster, slots));
     if (slot < 0 && server !== spoilt && slots.length > 0)
       throw new Violation(`${server.name} is in no slot of the cluster`);
   }
 }
 
-function checkServer(
-  server: SimServer,
-  slot: number,
-  y: number,
-  isSpoilt: boolean,
-  oneIsLost: boolean,
-): void {
+function checkServer(server: SimServer, slot: number, isSpoilt: boolean, oneIsLost: boolean): void {
   const registers = registersOf(server);
   for (const [name, { acc, com }] of registers) {
     if (acc?.ballot !== com?.ballot)
@@ -56,7 +44,7 @@ function checkServer(
     const version = registers.get(name)?.com?.version;
     if (version?.vid !== vid)
       throw new Violation(`${server.name}: an orphan of ${name} is left: ${vid}.${piece}`);
-    if (!oneIsLost && !homes(version.x, piece, y, version.copies).includes(slot))
+    if (!oneIsLost && !homes(version.ring, piece, version.copies).includes(slot))
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
     if (bad && !isSpoilt)
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);

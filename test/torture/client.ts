@@ -12,6 +12,7 @@ import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
+import { PAIRS } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
 import type { Order } from "../sim/operations.ts";
@@ -217,7 +218,11 @@ class Client {
           order.do === "putIf" && order.expected > 0 ? this.#vids.get(order.expected) : null;
         if (vid === undefined) throw new Error(`the version of ${value} is not known`);
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
-        const stored = await put(cluster, name, source, { placement: "name", ...condition });
+        const stored = await put(cluster, name, source, {
+          layout: PAIRS,
+          placement: "name",
+          ...condition,
+        });
         this.#vids.set(value, stored.vid);
         return value;
       }

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "../../src/bytes.ts";
 import { homes } from "../../src/file/placement.ts";
-import { pieceBytes, pieceOffset } from "../../src/file/split.ts";
+import { partBytes, partOffset } from "../../src/file/split.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
 import { configCodec } from "../../src/wire/messages.ts";
 import { isSame } from "./contents.ts";
@@ -129,14 +129,14 @@ function* wrongsIn(
     const content = expected.get(name);
     if (space !== "u:") yield `${server}: ${id} is in space ${space}`;
     if (version?.vid !== vid) yield `${server}: an orphan of ${name} is left: ${id}`;
-    else if (!homes(version.x, piece, y, version.copies).includes(slot))
+    else if (!homes(version.ring, piece, version.copies).includes(slot))
       yield `${server}: piece ${piece + 1} of ${name} is not at home`;
     if (bad) yield `${server}: piece ${piece + 1} of ${name} is bad`;
     const path = files.get(id);
     if (data === null && !path) yield `${server}: the file of ${id} is not there`;
     if (!content || version?.vid !== vid) continue;
-    const start = pieceOffset(content.length, y, piece);
-    const whole = content.subarray(start, start + pieceBytes(content.length, y, piece));
+    const start = partOffset(content.length, y, piece);
+    const whole = content.subarray(start, start + partBytes(content.length, y, piece));
     const held = data ?? (path ? readFileSync(path).subarray(0, bytes) : new Uint8Array());
     if (!isSame(held, whole)) yield `${server}: piece ${piece + 1} of ${name} has other bytes`;
   }
@@ -144,7 +144,7 @@ function* wrongsIn(
     const version = registers.get(name)?.com?.version;
     if (!version) yield `${server}: ${name} is not known`;
     for (let piece = 0; version && piece < version.pieces; piece++)
-      if (homes(version.x, piece, y, version.copies).includes(slot))
+      if (homes(version.ring, piece, version.copies).includes(slot))
         if (!pieces.some((one) => one.vid === version.vid && one.piece === piece))
           yield `${server}: piece ${piece + 1} of ${name} is not there`;
   }

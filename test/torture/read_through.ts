@@ -79,7 +79,7 @@ export async function isCopyGood(
   await withCluster(servers, servers.slots, async (cluster) => {
     const version = currentOf(cluster, name, await readName(cluster, name));
     const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
-    const size = pieceBytes(version.size, version.needed, piece);
+    const size = pieceBytes(version, piece);
     try {
       for (let offset = 0; offset < size; offset += CHUNK_BYTES)
         await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset));

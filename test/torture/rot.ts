@@ -3,7 +3,8 @@ import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync
 import { join } from "node:path";
 import { sealOf } from "../../src/file/checksum.ts";
 import { homes } from "../../src/file/placement.ts";
-import { pieceBytes, pieceOffset } from "../../src/file/split.ts";
+import { partBytes, partOffset } from "../../src/file/split.ts";
+import { ringFrom } from "../arbitraries.ts";
 import type { Rng } from "../sim/random.ts";
 import { Commands, exit, type StatJson } from "./commands.ts";
 import { contentOf, isSame } from "./contents.ts";
@@ -83,8 +84,8 @@ export const rot: Scenario = {
 
 /** A piece's bytes, and the table of their sums. */
 function wholeOf(vid: string, piece: number, data: Uint8Array): Uint8Array {
-  const start = pieceOffset(data.length, 4, piece);
-  const own = data.subarray(start, start + pieceBytes(data.length, 4, piece));
+  const start = partOffset(data.length, 4, piece);
+  const own = data.subarray(start, start + partBytes(data.length, 4, piece));
   return Buffer.concat([own, sealOf(vid, piece, own).table]);
 }
 
@@ -119,7 +120,7 @@ class Rot {
   }
 
   #sizeOf(name: string, piece: number): number {
-    return pieceBytes(this.#files.get(name)?.length ?? 0, 4, piece);
+    return partBytes(this.#files.get(name)?.length ?? 0, 4, piece);
   }
 
   #pathOf(name: string, piece: number, slot: number): string {
@@ -133,7 +134,7 @@ class Rot {
   }
 
   #homesOf(name: string, piece: number): number[] {
-    return homes(this.#stats.get(name)?.x ?? 0, piece, 4, 2);
+    return homes(ringFrom(this.#stats.get(name)?.x ?? 0, 4), piece, 2);
   }
 
   /**

@@ -36,10 +36,7 @@ const entryState: fc.Arbitrary<EntryState> = fc.record({
   ballot,
   vid,
   deleted: fc.boolean(),
-  pieces: any.u8,
   needed: any.u8,
-  copies: any.u8,
-  x: any.u16,
   size: any.u53,
   held: pieces,
 });

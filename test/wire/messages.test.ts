@@ -106,10 +106,7 @@ describe("the largest messages fit into a frame", () => {
       ballot: 1n,
       vid: vidOf(1),
       deleted: false,
-      pieces: 64,
       needed: 64,
-      copies: 2,
-      x: 1,
       size: 1,
       held: pieces,
     };

@@ -1,0 +1,44 @@
+/** Stripes of a file that is put with parity: a chunk of each data piece, and what follows from them. */
+import { CHUNK_BYTES } from "../limits.ts";
+import { codeOf, type Stripe } from "../file/parity.ts";
+import { chunkBytes, chunkOffset, type Cut } from "../file/split.ts";
+import type { Source } from "./pieces.ts";
+
+/** The numbers of the data pieces, and of the parity pieces. */
+export const dataPieces = ({ needed }: Cut): number[] =>
+  Array.from({ length: needed }, (_, i) => i);
+export const parityPieces = ({ needed, pieces }: Cut): number[] =>
+  Array.from({ length: pieces - needed }, (_, i) => needed + i);
+
+/** The code of a version with parity. */
+export const codeOfCut = ({ needed, pieces }: Cut) => codeOf(needed, pieces - needed);
+
+/**
+ * Reads the stripe at `offset` of its pieces and makes those of its `parity` chunks. It is released by who gets it.
+ * Throws what the source throws.
+ */
+export async function readStripe(
+  source: Source,
+  cut: Cut,
+  offset: number,
+  parity: readonly number[],
+): Promise<Stripe> {
+  const stripe = codeOfCut(cut).stripe(CHUNK_BYTES);
+  const longest = chunkBytes(cut, 0, offset);
+  try {
+    await Promise.all(
+      dataPieces(cut).map(async (piece) => {
+        const length = chunkBytes(cut, piece, offset);
+        const chunk = stripe.pieces[piece] ?? new Uint8Array();
+        chunk.fill(0, length, longest);
+        if (length > 0)
+          await source.read(chunk.subarray(0, length), chunkOffset(cut, piece, offset));
+      }),
+    );
+    stripe.make(parity, dataPieces(cut), longest);
+    return stripe;
+  } catch (error) {
+    stripe.release();
+    throw error;
+  }
+}

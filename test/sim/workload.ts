@@ -1,0 +1,85 @@
+/** What clients do in a history: drawn from its seed. */
+import { CALM, drawRates, type Rates } from "./faults.ts";
+import type { Order } from "./operations.ts";
+import type { Rng } from "./random.ts";
+
+export interface Workload {
+  /** How often put, putIf, rm, repair, list and get come. */
+  readonly mix: readonly number[];
+  /** The layouts that files have. */
+  readonly layouts: readonly string[];
+}
+
+/** Mixes of several kinds. */
+const MIXES: readonly (readonly number[])[] = [
+  [30, 12, 12, 10, 4, 32],
+  [50, 0, 10, 5, 0, 35],
+  [15, 45, 5, 5, 0, 30],
+  [20, 5, 30, 30, 0, 15],
+  [30, 0, 0, 40, 0, 30],
+];
+
+/** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
+const STRAYS = [5, 70, 0, 0, 0, 25];
+const STRAY_CHANCE = 0.15;
+
+/** The layouts of clusters of each size, where files have several. */
+const LAYOUTS: Readonly<Record<number, readonly string[]>> = {
+  3: ["pairs", "rs:2+1"],
+  4: ["pairs", "rs:2+2", "rs:3+1", "rs:2+1"],
+  5: ["rs:3+2", "rs:4+1", "rs:2+1"],
+};
+
+/** The workload of a history with so many servers. */
+export function drawWorkload(rng: Rng, servers: number): Workload {
+  const layouts = rng.pick([["pairs"], ["pairs"], LAYOUTS[servers] ?? ["pairs"]]);
+  return { mix: rng.chance(STRAY_CHANCE) ? STRAYS : rng.pick(MIXES), layouts };
+}
+
+/** Does it begin with a cluster that is there already, whatever chance says? */
+export const mustBePrepared = ({ mix }: Workload): boolean => mix === STRAYS;
+
+/** The faults that go with it. */
+export const ratesFor = ({ mix }: Workload, rng: Rng): Rates =>
+  mix === STRAYS ? strayRates(rng) : drawRates(rng);
+
+const strayRates = (rng: Rng): Rates => ({
+  ...CALM,
+  stepMs: rng.pick([2, 8, 20]),
+  kill: 0.01,
+  restart: 0.2,
+  cut: 0.06,
+  heal: rng.pick([0.1, 0.3]),
+  snap: 0.03,
+  killClient: 0.04,
+});
+
+/** Draws what a client does next. */
+export function drawOrder(
+  rng: Rng,
+  { mix, layouts }: Workload,
+  value: number,
+  known: readonly number[],
+): Order {
+  const layout = rng.pick(layouts);
+  const name = mix === STRAYS || rng.chance(0.75) ? "a" : "b/c";
+  const bytes =
+    mix === STRAYS
+      ? 50
+      : rng.chance(0.7)
+        ? rng.between(20, 3000)
+        : rng.chance(0.8)
+          ? rng.between(40_000, 200_000)
+          : rng.between(300_000, 2_000_000);
+  const dice = rng.fraction() * mix.reduce((a, b) => a + b, 0);
+  const at = (kind: number): boolean => dice < mix.slice(0, kind + 1).reduce((a, b) => a + b, 0);
+  if (at(0)) return { do: "put", name, value, bytes, layout };
+  if (at(1)) {
+    const expected = rng.chance(0.4) || known.length === 0 ? 0 : rng.pick(known.slice(-3));
+    return { do: "putIf", name, value, bytes, expected, layout };
+  }
+  if (at(2)) return { do: "rm", name };
+  if (at(3)) return { do: "repair" };
+  if (at(4)) return { do: "list" };
+  return { do: "get", name };
+}
