@@ -1,20 +1,27 @@
 /**
  * `npm test`: builds the executable, runs `bun test` with any arguments given, and ends with one
  * line that says what happened: `N passed, N failed`, then `, N skipped` where there are any.
+ * Without arguments it runs all tests, the simulator beside the others: it computes while they mostly wait.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
-const report = join(root, "dist/tests.xml");
+const SIMULATOR = "sim";
 
 /** Runs this same bun, its output streamed through; resolves to its exit status. */
 const bun = (...args: string[]): Promise<number> =>
   Bun.spawn([process.execPath, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
     .exited;
 
-/** The totals of the report, which is only there when the runner came to its end. */
-function totals(): { passed: number; failed: number; skipped: number } | undefined {
+interface Totals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** The totals of a report, which is only there when its runner came to its end. */
+function totalsOf(report: string): Totals | undefined {
   let xml: string;
   try {
     xml = readFileSync(report, "utf8");
@@ -29,6 +36,32 @@ function totals(): { passed: number; failed: number; skipped: number } | undefin
   return Number.isNaN(passed) ? undefined : { passed, failed, skipped };
 }
 
+/** Runs these tests; a runner that ends badly has failed, whatever its report says. */
+async function run(name: string, paths: readonly string[]): Promise<Totals> {
+  const report = join(root, `dist/${name}.xml`);
+  rmSync(report, { force: true });
+  const status = await bun("test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths);
+  const totals = totalsOf(report) ?? { passed: 0, failed: 0, skipped: 0 };
+  if (status === 0 && totals.failed === 0 && totals.passed > 0) return totals;
+  // A file that does not load, a runner that died and a run of no tests are in no report.
+  if (totals.failed === 0)
+    console.log(`the test runner of ${name} ended badly (exit status ${status})`);
+  return { ...totals, failed: Math.max(totals.failed, 1) };
+}
+
+/** All tests in two lots: what is in the simulator's folder, and the rest. */
+function lots(): [name: string, paths: string[]][] {
+  const all = readdirSync(join(root, "test"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() || entry.name.endsWith(".test.ts"))
+    .map(({ name }) => name);
+  const pathOf = (name: string): string => `./test/${name}`;
+  const others = all.filter((name) => name !== SIMULATOR).map(pathOf);
+  return [
+    ["simulator", [pathOf(SIMULATOR)]],
+    ["others", others],
+  ];
+}
+
 async function main(): Promise<number> {
   const say = (passed: number, failed: number, skipped = 0) =>
     console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
@@ -38,22 +71,12 @@ async function main(): Promise<number> {
     say(0, 1);
     return 1;
   }
-  rmSync(report, { force: true });
-  const status = await bun(
-    "test",
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...process.argv.slice(2),
-  );
-  const { passed, failed, skipped } = totals() ?? { passed: 0, failed: 0, skipped: 0 };
-  if (status === 0 && failed === 0 && passed > 0) {
-    say(passed, 0, skipped);
-    return 0;
-  }
-  // A file that does not load, a runner that died and a run of no tests are in no report.
-  if (failed === 0) console.log(`the test runner ended badly (exit status ${status})`);
-  say(passed, Math.max(failed, 1), skipped);
-  return 1;
+  const given = process.argv.slice(2);
+  const wanted: [string, string[]][] = given.length > 0 ? [["chosen", given]] : lots();
+  const all = await Promise.all(wanted.map(([name, paths]) => run(name, paths)));
+  const sum = (of: keyof Totals): number => all.reduce((total, one) => total + one[of], 0);
+  say(sum("passed"), sum("failed"), sum("skipped"));
+  return sum("failed") > 0 ? 1 : 0;
 }
 
 process.exit(await main());
