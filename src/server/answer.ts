@@ -3,7 +3,14 @@ import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { homes } from "../file/placement.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, LIST_PAGE, LIST_PAGE_BYTES, PIECES_MAX } from "../limits.ts";
+import {
+  BLOCK_BYTES,
+  CHUNK_BYTES,
+  LIST_PAGE,
+  LIST_PAGE_BYTES,
+  PIECES_MAX,
+  VERIFY_BYTES,
+} from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { type Accepted, type Ballot, BALLOT_MAX, type Version } from "../version.ts";
 import {
@@ -94,6 +101,15 @@ const ANSWERS: Answers = {
       throw new DfsError("protocol", `${length} bytes of sums are not within the protocol`);
     const id = { ...placed(context, name), vid, piece };
     return { data: await context.store.pieces.sums(id, offset, length) };
+  },
+
+  async verify(context, { name, vid, piece, offset, length }) {
+    if (offset % BLOCK_BYTES !== 0 || length > VERIFY_BYTES)
+      throw new DfsError("protocol", `${length} bytes to verify are not within the protocol`);
+    const id = { ...placed(context, name), vid, piece };
+    for (let done = 0; done < length; done += CHUNK_BYTES)
+      await context.store.pieces.fetch(id, offset + done, Math.min(CHUNK_BYTES, length - done));
+    return {};
   },
 
   list(context, { after, prefix, limit, everything }) {

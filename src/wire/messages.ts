@@ -180,6 +180,12 @@ export const MESSAGES = {
     struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     struct({ data: bytes(CHUNK_BYTES) }),
   ),
+  /** The server reads this part of a piece back, whole blocks of it, and says that it verifies. */
+  verify: message(
+    14,
+    struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
+    nothing,
+  ),
 } as const;
 
 type Messages = typeof MESSAGES;

@@ -1,6 +1,6 @@
 /** Requests that fit the layouts of the messages, and yet are not within the protocol. */
 import { describe, expect, test } from "bun:test";
-import { CHUNK_BYTES, PIECES_MAX } from "../../src/limits.ts";
+import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
 import { answer, type Context } from "../../src/server/answer.ts";
 import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -51,6 +51,7 @@ describe("a piece that no file can have", () => {
     ["drop", (ask, piece) => ask("drop", { name, vid, piece })],
     ["fetch", (ask, piece) => ask("fetch", { name, vid, piece, offset: 0, length: data.length })],
     ["sums", (ask, piece) => ask("sums", { name, vid, piece, offset: 0, length: 8 })],
+    ["verify", (ask, piece) => ask("verify", { name, vid, piece, offset: 0, length: data.length })],
   ];
 
   test.each(ways)("in %s", (_, send) =>
@@ -96,6 +97,8 @@ test("more bytes at once than a chunk", () =>
     for (const kind of ["fetch", "sums"] as const)
       await rejectionOf("protocol", ask(kind, { ...where, length: CHUNK_BYTES + 1 }));
     await ask("fetch", { ...where, length: CHUNK_BYTES });
+    await rejectionOf("protocol", ask("verify", { ...where, length: VERIFY_BYTES + 1 }));
+    await ask("verify", { ...where, length: CHUNK_BYTES + 1 });
   }));
 
 test("what is for another server is not looked at", () =>

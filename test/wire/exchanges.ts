@@ -121,6 +121,10 @@ export const EXCHANGES: Exchanges = {
     request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.record({ data }),
   },
+  verify: {
+    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    reply: fc.constant({}),
+  },
 };
 
 export const KINDS = Object.keys(EXCHANGES) as Kind[];
