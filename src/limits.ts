@@ -36,6 +36,9 @@ export const VIDS_PER_NAME_MAX = 256;
 export const FIRST_REPLY_MS = 1000;
 export const PROGRESS_MS = 10_000;
 export const STRAGGLER_MS = 1000;
+/** How long status waits for a server; it must not take longer than a second. */
+export const STATUS_REPLY_MS = 600;
+export const STATUS_WATCH_MS = 2000;
 export const READ_PATIENCE_MS = 100;
 export const HEDGE_MS = 1000;
 export const DOUBT_PAUSE_MS = 20;
@@ -67,6 +70,13 @@ export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
 export const SYNC_EVERY_BYTES = 32 * MIB;
+
+/** What is written, or was not read back for so long, is read back, so many bytes at a time. */
+export const SCRUB_INTERVAL_MS = 14 * 24 * 3600 * 1000;
+export const SCRUB_LOT_BYTES = 8 * MIB;
+export const SCRUB_PAUSE_MS = 250;
+export const SCRUB_IDLE_MS = 5000;
+export const SCRUB_DUE_MAX = 256;
 
 // One client
 export const INBOX_BYTES = 512 * KIB;

@@ -9,6 +9,7 @@ export const COMMANDS = {
   stat: async () => (await import("./stat.ts")).statCommand,
   rm: async () => (await import("./rm.ts")).rmCommand,
   mkdir: async () => (await import("./mkdir.ts")).mkdirCommand,
+  status: async () => (await import("./status.ts")).statusCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   repair: async () => (await import("./repair.ts")).repairCommand,
   shell: async () => (await import("./shell.ts")).shellCommand,

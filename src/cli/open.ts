@@ -20,13 +20,15 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
   return { configuration, log };
 }
 
-/** Opens the cluster for `work` and closes it after it. Throws DfsError("tooFew", "config") when it cannot be opened. */
+/** Opens the cluster for `work` and closes it after it; see OpenOptions for `patienceMs`. Throws DfsError("tooFew", "config") when it cannot be opened. */
 export async function withCluster<T>(
   { configuration, log }: Setup,
   work: (cluster: Cluster) => Promise<T>,
+  patienceMs?: number,
 ): Promise<T> {
   const ports = { clock: bunClock, random: bunRandom, net: bunNet };
-  const options = { user: configuration.user, warn: (line: string) => log.warn(line) };
+  const warn = (line: string): void => log.warn(line);
+  const options = { user: configuration.user, warn, patienceMs };
   const cluster = await openCluster(ports, configuration.servers, options);
   try {
     return await work(cluster);

@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
-import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, TRASH_GRACE_MS } from "../limits.ts";
+import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { repairInBackground } from "./background.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
@@ -70,6 +70,7 @@ export const serveCommand = defineCommand({
       catalogFolder: args.catalog ?? args.dir,
       trashGraceMs: 1000 * numberIn(args["trash-grace"], "--trash-grace", SECONDS_MAX),
       inlineBytes: numberIn(args.inline, "--inline", INLINE_BYTES),
+      scrubIdleMs: SCRUB_IDLE_MS,
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,

@@ -22,6 +22,15 @@ export function durationText(seconds: number): string {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(s % 60)}`;
 }
 
+/** "5 s", "12 min", "3 h", "16 days". */
+export function ageText(seconds: number): string {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172_800
+    ? `${Math.round(seconds / 3600)} h`
+    : `${Math.round(seconds / 86_400)} days`;
+}
+
 /** Lines of columns, each as wide as its widest cell. */
 export function tableLines(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];

@@ -66,6 +66,11 @@ export class Cluster {
     return this.#peers.flatMap((_, slot) => (this.peer(slot) ? [slot] : []));
   }
 
+  /** The release of the server in a slot, as it says; null where it does not answer. */
+  releaseOf(slot: number): string | null {
+    return this.peer(slot)?.release ?? null;
+  }
+
   /** What people call the server in a slot. */
   labelOf(slot: number): string {
     return this.#labels[slot] ?? `server ${slot + 1}`;

@@ -24,7 +24,7 @@ export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Li
 }
 
 /** A name, what servers say of it, and how many servers' silence would mean "absent". */
-interface NameSaid {
+export interface NameSaid {
   readonly name: string;
   readonly said: Said;
   readonly vouching: number;

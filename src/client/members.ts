@@ -7,6 +7,8 @@ export interface OpenOptions {
   readonly user: string;
   /** Takes a line for the user, such as that a server is lost. */
   readonly warn: (line: string) => void;
+  /** How long a server has to answer at first; a second where nothing is said. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** A server that answered, at its place in this client's configuration. */

@@ -41,14 +41,14 @@ export async function openCluster(
 async function greetAll(
   ports: ClientPorts,
   servers: readonly ServerAddress[],
-  { user, warn }: OpenOptions,
+  { user, warn, patienceMs }: OpenOptions,
 ) {
   const greeted: Greeted[] = [];
   const failures: string[] = [];
   await Promise.all(
     servers.map(async (server, place) => {
       try {
-        greeted.push({ place, ...(await Peer.connect(ports, server, user)) });
+        greeted.push({ place, ...(await Peer.connect(ports, server, user, patienceMs)) });
       } catch (error) {
         // One server that cannot answer for itself must not keep people from the others.
         if (!isDfsError(error) || error.code === "login") throw error;

@@ -39,6 +39,8 @@ export class Peer {
   #lastSign: number;
   #stopWatching: (() => void) | null = null;
   #down: DfsError | null = null;
+  /** The release that the server says it is. */
+  release = "";
 
   private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
     this.address = address;
@@ -49,16 +51,17 @@ export class Peer {
     void this.#receive();
   }
 
-  /** Connects and says hello; throws DfsError("down") unless the server answers within a second. */
+  /** Connects and says hello; throws DfsError("down") unless the server answers in time, which is a second. */
   static async connect(
     ports: { clock: Clock; net: Net },
     address: ServerAddress,
     user: string,
+    patienceMs: number = FIRST_REPLY_MS,
   ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
     const { clock, net } = ports;
-    const until = clock.now() + FIRST_REPLY_MS;
+    const until = clock.now() + patienceMs;
     const conn = await net
-      .connect(address.host, address.port, FIRST_REPLY_MS)
+      .connect(address.host, address.port, patienceMs)
       .catch((error: unknown) => {
         throw isDfsError(error, "down")
           ? new DfsError("down", `${address.name} (${error.message}) does not answer`)
@@ -66,11 +69,12 @@ export class Peer {
       });
     const peer = new Peer(address, conn, clock);
     const cancel = clock.after(until - clock.now(), () =>
-      peer.#fail("it did not answer within a second"),
+      peer.#fail(`it did not answer within ${patienceMs / 1000} s`),
     );
     try {
       const greeting = await peer.#request("hello", helloOf(user));
       checkGreeting(peer.label, greeting);
+      peer.release = greeting.release;
       return { peer, greeting };
     } catch (error) {
       peer.close();

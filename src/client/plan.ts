@@ -22,6 +22,26 @@ export function matched(holders: readonly (readonly number[])[]): number {
   return [...holders.keys()].filter((piece) => place(holders, chosen, piece, 1, new Set())).length;
 }
 
+/**
+ * How many servers may be lost, the worst ones first, before fewer than `needed` different pieces are left; -1 where there are
+ * too few already. `held`: the pieces of each server. (Which servers are the worst is a question of covering sets; the one
+ * with most pieces that nobody else has is the right answer where pieces have one or two copies.)
+ */
+export function tolerance(held: readonly (readonly number[])[], needed: number): number {
+  if (needed === 0) return Infinity;
+  const left = held.map((pieces) => new Set(pieces));
+  for (let lost = -1; ; lost++) {
+    const counts = new Map<number, number>();
+    for (const piece of left.flatMap((pieces) => [...pieces]))
+      counts.set(piece, (counts.get(piece) ?? 0) + 1);
+    if (counts.size < needed) return lost;
+    const harm = (pieces: ReadonlySet<number>): number =>
+      [...pieces].reduce((sum, piece) => sum + 1 / (counts.get(piece) ?? 1) ** 4, 0);
+    const worst = left.reduce((a, b) => (harm(b) > harm(a) ? b : a));
+    left.splice(left.indexOf(worst), 1);
+  }
+}
+
 /** Finds a holder that serves fewer than `limit` pieces, or makes one such by moving what it serves. */
 function place(
   holders: readonly (readonly number[])[],

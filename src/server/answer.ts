@@ -79,10 +79,9 @@ const ANSWERS: Answers = {
 
   drop(context, { name, vid, piece }) {
     const { store } = context;
-    const isAway = ({ ring, copies }: Version): boolean => {
-      const own = configOf(store)?.slots.indexOf(store.sid) ?? -1;
-      return own >= 0 && !homes(ring, piece, copies).includes(own);
-    };
+    const own = ownSlot(store);
+    const isAway = ({ ring, copies }: Version): boolean =>
+      own >= 0 && !homes(ring, piece, copies).includes(own);
     return store.drop(...checked(context, name), vid, piece, isAway);
   },
 
@@ -107,14 +106,16 @@ const ANSWERS: Answers = {
     if (offset % BLOCK_BYTES !== 0 || length > VERIFY_BYTES)
       throw new DfsError("protocol", `${length} bytes to verify are not within the protocol`);
     const id = { ...placed(context, name), vid, piece };
-    for (let done = 0; done < length; done += CHUNK_BYTES)
-      await context.store.pieces.fetch(id, offset + done, Math.min(CHUNK_BYTES, length - done));
+    await context.store.scrub.verify(id, offset, length);
     return {};
   },
+
+  status: (context) => context.store.scrub.health(),
 
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
     const complete = !store.isDamaged;
+    const own = ownSlot(store);
     const entries: ListEntry[] = [];
     let bytes = 0;
     const wanted = Math.min(limit, LIST_PAGE);
@@ -123,9 +124,9 @@ const ANSWERS: Answers = {
     for (const { name, register } of page) {
       if (!name.startsWith(prefix)) return { complete, entries, done: true };
       const known = register === "damaged" ? null : register;
-      const acc = stateOf(store, space, name, known?.acc ?? null);
+      const acc = stateOf(store, space, name, own, known?.acc ?? null);
       const isSame = known?.acc?.ballot === known?.com?.ballot;
-      const com = isSame ? acc : stateOf(store, space, name, known?.com ?? null);
+      const com = isSame ? acc : stateOf(store, space, name, own, known?.com ?? null);
       const vids = [acc?.vid, com?.vid];
       const others =
         everything && store.heldOfName(space, name).some(({ vid }) => !vids.includes(vid));
@@ -137,16 +138,22 @@ const ANSWERS: Answers = {
   },
 };
 
+/** What is told of a value in a list; `own` is the slot of this server, -1 where it has none. */
 function stateOf(
   store: Store,
   space: string,
   name: string,
+  own: number,
   accepted: Accepted | null,
 ): EntryState | null {
   if (!accepted) return null;
-  const { vid, deleted, needed, size } = accepted.version;
+  const { vid, deleted, pieces, needed, copies, ring, size } = accepted.version;
   const held = deleted ? [] : store.held(space, name, vid);
-  return { ballot: accepted.ballot, vid, deleted, needed, size, held };
+  const all = Array.from({ length: pieces }, (_, piece) => piece);
+  const atHome = own < 0 ? held : all.filter((piece) => homes(ring, piece, copies).includes(own));
+  const lacking = atHome.filter((piece) => !held.includes(piece)).length;
+  const astray = held.filter((piece) => !atHome.includes(piece)).length;
+  return { ballot: accepted.ballot, vid, deleted, needed, size, held, lacking, astray };
 }
 
 /** The configuration of the cluster, as far as this server knows it. */
@@ -154,6 +161,9 @@ function configOf(store: Store): Config | null {
   const { com } = store.read("", "").register;
   return com && decode(configCodec, com.version.body);
 }
+
+/** The slot that this server has in its cluster; -1 where it knows of none. */
+const ownSlot = (store: Store): number => configOf(store)?.slots.indexOf(store.sid) ?? -1;
 
 /** The reply to a request that is for this very server; throws DfsError. */
 export function answer<K extends AddressedKind>(context: Context, kind: K, request: RequestOf<K>) {

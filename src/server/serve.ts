@@ -1,7 +1,14 @@
 /** A server: its folder, its port, its connections. */
 import { DfsError } from "../errors.ts";
 import type { Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
-import { CONNECTIONS_MAX, STOP_GRACE_MS, TRASH_SWEEP_MS } from "../limits.ts";
+import {
+  CONNECTIONS_MAX,
+  SCRUB_INTERVAL_MS,
+  SCRUB_LOT_BYTES,
+  SCRUB_PAUSE_MS,
+  STOP_GRACE_MS,
+  TRASH_SWEEP_MS,
+} from "../limits.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
 import { type Load, Session } from "./session.ts";
 
@@ -13,6 +20,8 @@ export interface ServerPorts {
 }
 
 export interface ServeOptions extends StoreOptions {
+  /** How long it waits, having nothing to read back, before it looks again. */
+  readonly scrubIdleMs: number;
   readonly host: string;
   readonly port: number;
   readonly release: string;
@@ -56,12 +65,23 @@ export async function serve(
     stopSweeping = clock.after(TRASH_SWEEP_MS, () => void store.sweep().then(sweepLater, die));
   };
   sweepLater();
+  let stopScrubbing = (): void => {};
+  const scrubLater = (ms: number): void => {
+    const goOn = (isMore: boolean): void =>
+      scrubLater(isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs);
+    stopScrubbing = clock.after(
+      ms,
+      () => void store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS).then(goOn, die),
+    );
+  };
+  scrubLater(options.scrubIdleMs);
 
   return {
     sid: store.sid,
     port: listener.port,
     async stop() {
       stopSweeping();
+      stopScrubbing();
       listener.close();
       const until = clock.now() + STOP_GRACE_MS;
       const isWorking = (): boolean => [...sessions.values()].some((session) => session.isWorking);

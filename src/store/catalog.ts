@@ -1,58 +1,22 @@
 /**
- * A server's catalog: all SQL there is. Registers, the pieces held, small pieces themselves, and the server's own
- * few facts. Changes go through `write`, which puts many requests into one durable transaction.
+ * A server's catalog, with `piece_table.ts` all SQL there is: registers, the pieces held, and the server's own few facts.
+ * Changes go through `write`, which puts many requests into one durable transaction.
  */
 import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
-import {
-  type Ballot,
-  ballotCodec,
-  NO_BALLOT,
-  type Register,
-  registerCodec,
-  type Vid,
-} from "../version.ts";
+import { type Ballot, ballotCodec, NO_BALLOT, type Register, registerCodec } from "../version.ts";
 import { GroupCommit } from "./group_commit.ts";
+import { PIECE_SCHEMA, PieceTable } from "./piece_table.ts";
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
   `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT, row BLOB NOT NULL, sum BLOB NOT NULL,
    PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS piece (vid TEXT, piece INTEGER, space TEXT NOT NULL, name TEXT NOT NULL,
-   bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0,
-   created INTEGER NOT NULL, trashed INTEGER,
-   PRIMARY KEY (vid, piece)) STRICT`,
-  "CREATE INDEX IF NOT EXISTS piece_by_name ON piece (space, name)",
-  "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
 ];
 
-/** A piece that this server holds; `data` is null where it is a file. */
-export interface PieceRow {
-  readonly vid: Vid;
-  readonly piece: number;
-  readonly space: string;
-  readonly name: string;
-  readonly bytes: number;
-  readonly root: Uint8Array;
-  readonly data: Uint8Array | null;
-  readonly bad: number;
-  /** When it came, in milliseconds since 1970. */
-  readonly created: number;
-  /** When it went into the trash, in milliseconds since 1970. */
-  readonly trashed: number | null;
-}
-
 const SUM_BYTES = 8;
-
-/** What is held of one version. */
-export interface HeldVersion {
-  readonly vid: Vid;
-  readonly pieces: number[];
-  readonly bad: number[];
-  created: number;
-}
 
 export class Catalog {
   readonly #db: Database;
@@ -62,9 +26,7 @@ export class Catalog {
   readonly #dropRegister;
   readonly #page;
   readonly #pageOfAll;
-  readonly #piece;
-  readonly #piecesOfVid;
-  readonly #piecesOfName;
+  readonly pieces: PieceTable;
   #damaged = false;
   #floor: Ballot;
 
@@ -80,7 +42,7 @@ export class Catalog {
     db.run("PRAGMA synchronous=FULL");
     // What the last process wrote must be durable before anything is answered from it.
     db.run("PRAGMA wal_checkpoint(TRUNCATE)");
-    for (const sql of SCHEMA) db.run(sql);
+    for (const sql of [...SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
     this.#register = db.query<{ row: Uint8Array; sum: Uint8Array }, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
     );
@@ -96,18 +58,7 @@ export class Catalog {
        UNION SELECT name FROM piece WHERE space = ?1 AND name > ?2 AND name >= ?3 AND trashed IS NULL
        ORDER BY name LIMIT ?4`,
     );
-    this.#piece = db.query<PieceRow, [string, number]>(
-      "SELECT * FROM piece WHERE vid = ? AND piece = ?",
-    );
-    this.#piecesOfVid = db.query<{ piece: number }, [string, string, string]>(
-      "SELECT piece FROM piece WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
-    );
-    this.#piecesOfName = db.query<
-      Pick<PieceRow, "vid" | "piece" | "bad" | "created">,
-      [string, string]
-    >(
-      "SELECT vid, piece, bad, created FROM piece WHERE space = ? AND name = ? AND trashed IS NULL",
-    );
+    this.pieces = new PieceTable(db);
     this.#inspect();
     this.#floor = this.#readFloor();
   }
@@ -198,84 +149,6 @@ export class Catalog {
     return (everything ? this.#pageOfAll : this.#page)
       .all(space, after, from, limit)
       .map((row) => row.name);
-  }
-
-  piece(vid: Vid, piece: number): PieceRow | null {
-    return this.#piece.get(vid, piece);
-  }
-
-  /** The good pieces of a version of a name. */
-  piecesOf(space: string, name: string, vid: Vid): number[] {
-    const rows = this.#piecesOfVid.all(vid, space, name);
-    return rows.map((row) => row.piece).sort((a, b) => a - b);
-  }
-
-  /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
-  piecesOfName(space: string, name: string): HeldVersion[] {
-    const held = new Map<Vid, HeldVersion>();
-    // They are few: sorted here, for SQLite takes longer to begin a sort than for all the rest.
-    const rows = this.#piecesOfName.all(space, name).sort((a, b) => a.piece - b.piece);
-    for (const { vid, piece, bad, created } of rows) {
-      const one = held.get(vid) ?? { vid, pieces: [], bad: [], created };
-      held.set(vid, one);
-      (bad ? one.bad : one.pieces).push(piece);
-      one.created = Math.max(one.created, created);
-    }
-    return [...held.values()].sort((a, b) => (a.vid < b.vid ? -1 : 1));
-  }
-
-  putPiece(row: Omit<PieceRow, "bad" | "trashed">): void {
-    this.#db
-      .query(
-        "INSERT OR REPLACE INTO piece (vid, piece, space, name, bytes, root, data, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-      )
-      .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data, row.created);
-  }
-
-  /** Marks this very piece as damaged; one that has come in its place meanwhile is not meant. */
-  markBad({ vid, piece, created }: PieceRow): void {
-    this.#db
-      .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ?")
-      .run(vid, piece, created);
-  }
-
-  dropPiece(vid: Vid, piece: number): void {
-    this.#db.query("DELETE FROM piece WHERE vid = ? AND piece = ?").run(vid, piece);
-  }
-
-  /** Puts all pieces of a version of a name into the trash. */
-  trash(space: string, name: string, vid: Vid, wall: number): void {
-    this.#db
-      .query(
-        "UPDATE piece SET trashed = ? WHERE vid = ? AND space = ? AND name = ? AND trashed IS NULL",
-      )
-      .run(wall, vid, space, name);
-  }
-
-  /** Puts one piece into the trash. */
-  trashPiece(space: string, name: string, vid: Vid, piece: number, wall: number): void {
-    this.#db
-      .query(
-        "UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND space = ? AND name = ? AND trashed IS NULL",
-      )
-      .run(wall, vid, piece, space, name);
-  }
-
-  /** Pieces that went into the trash at `wall` or before. */
-  trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
-    return this.#db
-      .query<{ vid: Vid; piece: number; inline: number }, [number]>(
-        "SELECT vid, piece, data IS NOT NULL AS inline FROM piece WHERE trashed <= ? LIMIT 1000",
-      )
-      .all(wall);
-  }
-
-  /** Every piece that should be a file. */
-  *filePieces(): Generator<{ vid: Vid; piece: number }> {
-    const query = this.#db.query<{ vid: Vid; piece: number }, []>(
-      "SELECT vid, piece FROM piece WHERE data IS NULL",
-    );
-    yield* query.iterate();
   }
 
   close(): void {

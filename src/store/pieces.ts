@@ -7,7 +7,8 @@ import { rootOf, sealOf, sumsOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
 import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_BYTES_MIN, RESERVE_FRACTION } from "../limits.ts";
 import type { Vid } from "../version.ts";
-import type { Catalog, PieceRow } from "./catalog.ts";
+import type { Catalog } from "./catalog.ts";
+import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
 import type { Layout } from "./recover.ts";
 import { orDie, Upload } from "./upload.ts";
@@ -99,10 +100,10 @@ export class PieceStore {
     // The file is the truth: should this row be lost, the next start adopts the file.
     const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
     try {
-      await this.#catalog.write(false, () => this.#catalog.putPiece(row));
+      await this.#catalog.write(false, () => this.#catalog.pieces.put(row));
     } catch (error) {
       // A file that the catalog has no room for would be nobody's.
-      if (!this.#catalog.piece(id.vid, id.piece)) await this.#disk.remove(path);
+      if (!this.#catalog.pieces.get(id.vid, id.piece)) await this.#disk.remove(path);
       throw error;
     }
   }
@@ -121,10 +122,10 @@ export class PieceStore {
 
   /** A small piece in the catalog; to be called inside a transaction. */
   putInline(id: PieceId, { root, data }: SmallPiece): void {
-    const known = this.#catalog.piece(id.vid, id.piece);
+    const known = this.#catalog.pieces.get(id.vid, id.piece);
     if (known && !known.bad && known.trashed === null) return;
     const created = this.#clock.wall();
-    this.#catalog.putPiece({ ...id, bytes: data.length, root, data, created });
+    this.#catalog.pieces.put({ ...id, bytes: data.length, root, data, created });
   }
 
   /**
@@ -164,7 +165,7 @@ export class PieceStore {
   }
 
   #rowOf({ space, vid, piece }: PieceId): PieceRow {
-    const row = this.#catalog.piece(vid, piece);
+    const row = this.#catalog.pieces.get(vid, piece);
     if (!row || row.space !== space)
       throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
     if (row.bad) throw damaged(row);
@@ -176,7 +177,7 @@ export class PieceStore {
       return await work();
     } catch (error) {
       if (isDfsError(error, "badPiece"))
-        await this.#catalog.write(false, () => this.#catalog.markBad(row));
+        await this.#catalog.write(false, () => this.#catalog.pieces.markBad(row));
       throw error;
     }
   }
@@ -196,7 +197,7 @@ export class PieceStore {
   async sweep(graceMs: number): Promise<void> {
     for (;;) {
       const until = this.#clock.wall() - graceMs;
-      if (this.#catalog.trashedUntil(until).length === 0) return;
+      if (this.#catalog.pieces.trashedUntil(until).length === 0) return;
       const removals: Removal[] = [];
       try {
         // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
@@ -215,11 +216,11 @@ export class PieceStore {
   /** Drops rows of the trash, and says which files are to be removed; meanwhile nobody may bring those pieces again. */
   #takeFromTrash(until: number, removals: Removal[]): number {
     let dropped = 0;
-    for (const { vid, piece, inline } of this.#catalog.trashedUntil(until)) {
+    for (const { vid, piece, inline } of this.#catalog.pieces.trashedUntil(until)) {
       const path = this.#layout.pathOf(vid, piece);
       // One that is just arriving again will be good, and its row replaced.
       if (this.#arriving.has(path)) continue;
-      this.#catalog.dropPiece(vid, piece);
+      this.#catalog.pieces.drop(vid, piece);
       dropped++;
       if (inline) continue;
       const removal = Promise.withResolvers<void>();

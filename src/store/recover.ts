@@ -198,10 +198,12 @@ export async function recoverPieces(disk: Disk, layout: Layout, catalog: Catalog
   }
   for (const path of layout.folders) await disk.syncFolder(path);
   await disk.syncFolder(layout.pieces);
-  const lost = [...catalog.filePieces()].filter(({ vid, piece }) => !found.has(`${vid}.${piece}`));
+  const lost = [...catalog.pieces.files()].filter(
+    ({ vid, piece }) => !found.has(`${vid}.${piece}`),
+  );
   if (lost.length === 0) return;
   await catalog.write(true, () => {
-    for (const { vid, piece } of lost) catalog.dropPiece(vid, piece);
+    for (const { vid, piece } of lost) catalog.pieces.drop(vid, piece);
   });
 }
 
@@ -210,7 +212,7 @@ const PIECE_FILE = /^[0-9a-f]{32}\.\d{1,2}$/;
 
 async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): Promise<void> {
   const [vid = "", number = ""] = name.split(".");
-  if (catalog.piece(vid, Number(number))) return;
+  if (catalog.pieces.get(vid, Number(number))) return;
   const info = await disk.stat(path);
   if (!info || info.isFolder) return;
   const footer = await footerOf(disk, path, info.bytes);
@@ -218,7 +220,7 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
   if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
   await catalog.write(false, () =>
-    catalog.putPiece({ ...footer, data: null, created: info.modified }),
+    catalog.pieces.put({ ...footer, data: null, created: info.modified }),
   );
 }
 

@@ -19,6 +19,7 @@ import {
   recoverPieces,
 } from "./recover.ts";
 import { PieceStore, type SmallPiece } from "./pieces.ts";
+import { Scrub } from "./scrub.ts";
 
 export interface StoreOptions {
   readonly folder: string;
@@ -68,6 +69,7 @@ export class Store {
   readonly #options: StoreOptions;
   readonly #catalog: Catalog;
   readonly pieces: PieceStore;
+  readonly scrub: Scrub;
   #membership: Membership | null;
 
   private constructor(
@@ -83,6 +85,7 @@ export class Store {
     this.#options = options;
     this.#catalog = catalog;
     this.pieces = new PieceStore(ports, layout, catalog, die);
+    this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
     this.#membership = membershipIn(catalog);
   }
 
@@ -162,14 +165,14 @@ export class Store {
   heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
-    return this.#catalog
-      .piecesOfName(space, name)
+    return this.#catalog.pieces
+      .ofName(space, name)
       .map(({ created, ...rest }) => ({ ...rest, age: ageOf(created) }));
   }
 
   /** The good pieces of a version. */
   held(space: string, name: string, vid: Vid): number[] {
-    return this.#catalog.piecesOf(space, name, vid);
+    return this.#catalog.pieces.ofVersion(space, name, vid);
   }
 
   /** PREPARE, with small pieces that are stored in the same transaction. */
@@ -197,7 +200,7 @@ export class Store {
         this.#catalog.putRegister(space, name, row);
         for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
-      const held = this.#catalog.piecesOf(space, name, vid);
+      const held = this.#catalog.pieces.ofVersion(space, name, vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };
     });
   }
@@ -230,7 +233,7 @@ export class Store {
       if (done) {
         this.#catalog.putRegister(space, name, done.row);
         for (const vid of done.trash)
-          this.#catalog.trash(space, name, vid, this.#ports.clock.wall());
+          this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
       }
       return { ignored: false };
     });
@@ -251,7 +254,7 @@ export class Store {
   collect(space: string, name: string, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const ok = mayCollect(this.#row(space, name), ballot, vid);
-      if (ok) this.#catalog.trash(space, name, vid, this.#ports.clock.wall());
+      if (ok) this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
       return { ok };
     });
   }
@@ -267,7 +270,7 @@ export class Store {
     return this.#catalog.write(true, () => {
       const { com } = this.#row(space, name);
       const ok = com?.version.vid === vid && isAway(com.version);
-      if (ok) this.#catalog.trashPiece(space, name, vid, piece, this.#ports.clock.wall());
+      if (ok) this.#catalog.pieces.trashOne(space, name, vid, piece, this.#ports.clock.wall());
       return { ok };
     });
   }

@@ -64,6 +64,9 @@ const entryState = struct({
   needed: u8,
   size: u53,
   held: pieceList,
+  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. */
+  lacking: u8,
+  astray: u8,
 });
 export type EntryState = Value<typeof entryState>;
 /** "damaged": the server cannot tell, and counts as down for this name. */
@@ -185,6 +188,19 @@ export const MESSAGES = {
     14,
     struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     nothing,
+  ),
+  /** How the server itself does; `oldest` is the age in seconds of the read-back of longest ago. */
+  status: message(
+    15,
+    struct({ to: address }),
+    struct({
+      free: u53,
+      total: u53,
+      pieces: u53,
+      bad: u53,
+      unread: u53,
+      oldest: optional(u53),
+    }),
   ),
 } as const;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { balance, matched } from "../../src/client/plan.ts";
+import { balance, matched, tolerance } from "../../src/client/plan.ts";
 import { homes } from "../../src/file/placement.ts";
 import { ringFrom } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
@@ -67,3 +67,44 @@ test("as many pieces are matched as there are servers that can each hold one of 
   expect(matched([[0], [0, 1], [1, 2], []])).toBe(3);
   expect(matched([[0, 1, 2], [0, 1], [0]])).toBe(3);
 });
+
+test.each([
+  [
+    "pairs",
+    [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 0],
+    ],
+    4,
+    1,
+  ],
+  [
+    "pairs with one server down",
+    [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+    ],
+    4,
+    0,
+  ],
+  [
+    "pairs with neighbours down",
+    [
+      [0, 1],
+      [1, 2],
+    ],
+    4,
+    -1,
+  ],
+  ["rs:2+2", [[0], [1], [2], [3]], 2, 2],
+  ["rs:2+2 with one server down and its piece handed off", [[0, 3], [1], [2]], 2, 1],
+  ["rs:4+2", [[0], [1], [2], [3], [4], [5]], 4, 2],
+  ["nothing", [], 1, -1],
+])("%s: what may be lost", (_, held, needed, expected) => {
+  expect(tolerance(held, needed)).toBe(expected);
+});
+
+test("an empty file cannot be lost", () => expect(tolerance([], 0)).toBe(Infinity));

@@ -15,6 +15,8 @@ import type { World } from "./world.ts";
 
 const PORT = 10_001;
 export const TRASH_GRACE_MS = 600_000;
+/** Longer than on real servers, for a simulated one idles for long. */
+const SCRUB_IDLE_MS = 60_000;
 
 /** One server's box: its disk outlives the processes that run on it. */
 export class SimServer {
@@ -70,6 +72,7 @@ export class SimServer {
       catalogFolder: this.folder,
       inlineBytes: 16 * 1024,
       trashGraceMs: TRASH_GRACE_MS,
+      scrubIdleMs: SCRUB_IDLE_MS,
       host: "127.0.0.1",
       port: PORT,
       release: "sim",

@@ -238,7 +238,7 @@ function checkLive(`,
       edit(
         STORE,
         "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
-        "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.trash(space, name, old.acc.version.vid, 0);",
+        "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
       ),
     ],
   },

@@ -39,6 +39,8 @@ const entryState: fc.Arbitrary<EntryState> = fc.record({
   needed: any.u8,
   size: any.u53,
   held: pieces,
+  lacking: any.u8,
+  astray: any.u8,
 });
 const entry: fc.Arbitrary<ListEntry> = fc.record({
   name,
@@ -124,6 +126,17 @@ export const EXCHANGES: Exchanges = {
   verify: {
     request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.constant({}),
+  },
+  status: {
+    request: fc.record({ to }),
+    reply: fc.record({
+      free: any.u53,
+      total: any.u53,
+      pieces: any.u53,
+      bad: any.u53,
+      unread: any.u53,
+      oldest: fc.option(any.u53),
+    }),
   },
 };
 

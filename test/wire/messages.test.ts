@@ -59,13 +59,14 @@ test("the numbers of the messages are what they always were", () => {
     list: 12,
     sums: 13,
     verify: 14,
+    status: 15,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
 
 test("a number leads to its message, any other to none", () => {
   for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
-  for (const number of [0, 15, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+  for (const number of [0, 16, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
 });
 
 describe("the largest messages fit into a frame", () => {
@@ -110,6 +111,8 @@ describe("the largest messages fit into a frame", () => {
       needed: 64,
       size: 1,
       held: pieces,
+      lacking: 1,
+      astray: 1,
     };
     const entry = { name: long, damaged: false, others: false, acc: state, com: state };
     const count = Math.floor(LIST_PAGE_BYTES / (2 * long.length + 256));

@@ -1,0 +1,112 @@
+/** dfs-tool status: one word on whether the data is safe, then why. */
+import { defineCommand } from "citty";
+import {
+  type ServerStatus,
+  type Status,
+  statusOf,
+  type ToDo,
+  type Word,
+} from "../client/status.ts";
+import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
+import { commonFlags } from "./flags.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
+import { print, printJson } from "./stdout.ts";
+import { ageText, sizeText, tableLines } from "./units.ts";
+
+/** The exit status follows the word. */
+const EXIT: Readonly<Record<Word, number>> = {
+  HEALTHY: 0,
+  DEGRADED: 3,
+  "AT RISK": 14,
+  "DATA MISSING": 6,
+};
+
+export const statusCommand = defineCommand({
+  meta: { description: "Say whether the data is safe, how the servers do, and what is left to do" },
+  args: {
+    watch: { type: "boolean", description: "Say it again every two seconds" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const setup = await setUp(args);
+    for (;;) {
+      const status = await look(setup);
+      if (args.json) await printJson(asJson(status));
+      else for (const line of linesOf(status)) await print(line);
+      if (!args.watch) return EXIT[status.word];
+      await Bun.sleep(STATUS_WATCH_MS);
+      if (!args.json) await print("");
+    }
+  },
+});
+
+const look = (setup: Setup): Promise<Status> => withCluster(setup, statusOf, STATUS_REPLY_MS);
+
+const asJson = ({ word, canLose, files, bytes, unreadable, servers, toDo }: Status) => ({
+  status: word,
+  canLose,
+  files,
+  bytes,
+  unreadable,
+  servers: servers.map(({ name, release, health }) => ({
+    name,
+    up: health !== null,
+    version: release,
+    ...health,
+  })),
+  toDo,
+});
+
+function linesOf(status: Status): string[] {
+  const { word, canLose, files, bytes, unreadable, servers } = status;
+  const more = canLose === 1 ? "1 more server" : `any ${canLose} more servers`;
+  const silent = servers.filter(({ health }) => health === null).map(({ name }) => name);
+  const reasons = [
+    ...(silent.length > 0
+      ? [`${silent.join(", ")} ${silent.length > 1 ? "do" : "does"} not answer`]
+      : []),
+    ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
+    ...toDoTexts(status.toDo),
+  ];
+  const lose =
+    word === "DATA MISSING" ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
+  return [
+    `${word}${lose ? `, ${lose}` : ""}`,
+    `${files} files, ${sizeText(bytes)}`,
+    ...reasons,
+    "",
+    ...tableLines([
+      ["SERVER", "STATE", "FREE", "PIECES", "DAMAGED", "UNREAD", "OLDEST READ", "VERSION"],
+      ...servers.map(rowOf),
+    ]),
+  ];
+}
+
+const rowOf = ({ name, release, health }: ServerStatus): string[] =>
+  health
+    ? [
+        name,
+        "up",
+        `${sizeText(health.free)} of ${sizeText(health.total)}`,
+        String(health.pieces),
+        String(health.bad),
+        String(health.unread),
+        health.oldest === null ? "-" : `${ageText(health.oldest)} ago`,
+        release ?? "-",
+      ]
+    : [name, "down", "-", "-", "-", "-", "-", "-"];
+
+/** What is left to do, a line for each kind. */
+function toDoTexts(toDo: ToDo): string[] {
+  const kinds: [count: number, text: string][] = [
+    [toDo.damaged, "pieces are damaged: repair makes them anew"],
+    [toDo.lacking, "pieces are missing at home: repair makes them anew"],
+    [toDo.astray, "pieces lie away from home: repair brings them back"],
+    [toDo.unsettled, "names whose servers do not agree yet: repair settles them"],
+    [toDo.records, "records of names are damaged on a server"],
+    [toDo.deletions, "deletions are not forgotten yet: repair does it"],
+    [toDo.orphans, "names have pieces that nobody needs: repair removes them"],
+    [toDo.unread, "pieces have not been read back yet: servers do it, or verify"],
+  ];
+  return kinds.flatMap(([count, text]) => (count > 0 ? [`${count} ${text}`] : []));
+}

@@ -1,0 +1,143 @@
+/** status: is everything that is stored safe, and what would it take to make it so. */
+import { STATUS_REPLY_MS } from "../limits.ts";
+import type { ListEntry, ReplyOf } from "../wire/messages.ts";
+import type { Cluster } from "./cluster.ts";
+import { decide, newest } from "./decide.ts";
+import { type NameSaid, namesIn } from "./list.ts";
+import { tolerance } from "./plan.ts";
+
+export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING";
+
+/** What repair, or reading back, has left to do. */
+export interface ToDo {
+  /** Pieces that answering servers are home to and lack. */
+  lacking: number;
+  /** Pieces that lie elsewhere than at home. */
+  astray: number;
+  /** Pieces known to be damaged. */
+  damaged: number;
+  /** Pieces that were never read back. */
+  unread: number;
+  /** Names whose servers do not agree yet. */
+  unsettled: number;
+  /** Deletions that are not forgotten everywhere. */
+  deletions: number;
+  /** Names of which there are pieces of versions that nobody needs. */
+  orphans: number;
+  /** Records that a server cannot read any more. */
+  records: number;
+}
+
+export interface ServerStatus {
+  readonly name: string;
+  readonly release: string | null;
+  /** null: it does not answer. */
+  readonly health: ReplyOf<"status"> | null;
+}
+
+export interface Status {
+  readonly word: Word;
+  /** How many more servers may be lost, whichever they are, before some file is. */
+  readonly canLose: number;
+  readonly files: number;
+  readonly bytes: number;
+  /** Files that cannot be had from the servers that answer. */
+  readonly unreadable: number;
+  readonly servers: readonly ServerStatus[];
+  readonly toDo: ToDo;
+}
+
+/** Looks at all servers and all names. Throws DfsError("tooFew") when none answers. */
+export async function statusOf(cluster: Cluster): Promise<Status> {
+  const asked = cluster.ask(
+    "status",
+    () => ({}),
+    () => STATUS_REPLY_MS,
+  );
+  const names = await lookAtNames(cluster);
+  const replies = await asked;
+  const servers = Array.from({ length: cluster.size }, (_, slot) => ({
+    name: cluster.labelOf(slot),
+    release: cluster.releaseOf(slot),
+    health: replies.get(slot) ?? null,
+  }));
+  for (const { bad, unread } of replies.values()) {
+    names.toDo.damaged += bad;
+    names.toDo.unread += unread;
+  }
+  // Below R answers nobody can tell what is current.
+  const spare = replies.size - cluster.quorum.read;
+  const canLose = Math.max(0, Math.min(spare, names.canLose));
+  // What nobody needs takes room and does no harm.
+  const { deletions: _, orphans: __, ...harm } = names.toDo;
+  const isWhole = replies.size === cluster.size && Object.values(harm).every((n) => n === 0);
+  const isMissing = names.unreadable > 0 || spare < 0;
+  const word = isMissing
+    ? "DATA MISSING"
+    : canLose === 0
+      ? "AT RISK"
+      : isWhole
+        ? "HEALTHY"
+        : "DEGRADED";
+  return { ...names, word, canLose: isMissing ? 0 : canLose, servers };
+}
+
+type Names = Pick<Status, "canLose" | "files" | "bytes" | "unreadable" | "toDo">;
+
+async function lookAtNames(cluster: Cluster): Promise<Names> {
+  const toDo: ToDo = {
+    lacking: 0,
+    astray: 0,
+    damaged: 0,
+    unread: 0,
+    unsettled: 0,
+    deletions: 0,
+    orphans: 0,
+    records: 0,
+  };
+  const all = { canLose: Infinity, files: 0, bytes: 0, unreadable: 0, toDo };
+  for await (const said of namesIn(cluster, "", true)) lookAt(cluster, said, all);
+  return all;
+}
+
+/** Adds what servers say of one name. */
+function lookAt(
+  cluster: Cluster,
+  { said: { entries, vouched }, vouching }: NameSaid,
+  all: Names & { -readonly [K in keyof Names]: Names[K] },
+): void {
+  const { toDo } = all;
+  toDo.records += entries.filter(({ damaged }) => damaged).length;
+  if (entries.some(({ others }) => others)) toDo.orphans++;
+  const absent = Array.from({ length: vouching - vouched }, () => ({ acc: null, com: null }));
+  const votes = [...entries.filter(({ damaged }) => !damaged), ...absent];
+  const decision = decide(cluster.quorum, votes);
+  const isCurrent = decision.is === "current";
+  const state = isCurrent ? decision.current : newest(votes.flatMap(({ acc, com }) => [acc, com]));
+  if (!state) return;
+  const isSettled = votes.every(({ acc, com }) => [acc, com].every((x) => x?.vid === state.vid));
+  if (state.deleted) {
+    toDo.deletions++;
+    return;
+  }
+  if (!isSettled) toDo.unsettled++;
+  const told = entries.flatMap((entry) => stateIn(entry, state.vid));
+  for (const { lacking, astray } of told) {
+    toDo.lacking += lacking;
+    toDo.astray += astray;
+  }
+  const canLose = tolerance(
+    told.map(({ held }) => held),
+    state.needed,
+  );
+  all.files++;
+  all.bytes += state.size;
+  if (!isCurrent || canLose < 0) all.unreadable++;
+  else all.canLose = Math.min(all.canLose, canLose);
+}
+
+/** What a server says of a version, whether it knows it as accepted or as committed. */
+const stateIn = ({ acc, com }: ListEntry, vid: string) =>
+  [com, acc].filter((state) => state?.vid === vid && state !== null).slice(0, 1) as NonNullable<
+    typeof com
+  >[];

@@ -1,0 +1,170 @@
+/** The catalog's table of pieces: which this server holds, the small ones themselves, and when each was read back. */
+import type { Database } from "bun:sqlite";
+import type { Vid } from "../version.ts";
+
+export const PIECE_SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS piece (vid TEXT, piece INTEGER, space TEXT NOT NULL, name TEXT NOT NULL,
+   bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0,
+   created INTEGER NOT NULL, trashed INTEGER, checked INTEGER,
+   PRIMARY KEY (vid, piece)) STRICT`,
+  "CREATE INDEX IF NOT EXISTS piece_by_name ON piece (space, name)",
+  "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
+  "CREATE INDEX IF NOT EXISTS piece_by_check ON piece (checked) WHERE trashed IS NULL AND bad = 0",
+  "CREATE INDEX IF NOT EXISTS piece_by_damage ON piece (bad) WHERE bad <> 0",
+];
+
+/** A piece that this server holds; `data` is null where it is a file. */
+export interface PieceRow {
+  readonly vid: Vid;
+  readonly piece: number;
+  readonly space: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly root: Uint8Array;
+  readonly data: Uint8Array | null;
+  readonly bad: number;
+  /** When it came, in milliseconds since 1970. */
+  readonly created: number;
+  /** When it went into the trash, in milliseconds since 1970. */
+  readonly trashed: number | null;
+  /** When it was last read back and found good, in milliseconds since 1970; null: never. */
+  readonly checked: number | null;
+}
+
+/** What is held of one version. */
+export interface HeldVersion {
+  readonly vid: Vid;
+  readonly pieces: number[];
+  readonly bad: number[];
+  created: number;
+}
+
+/** What a scrub has to know of a piece. */
+export type Due = Pick<PieceRow, "vid" | "piece" | "space" | "name" | "bytes" | "created">;
+
+export class PieceTable {
+  readonly #db: Database;
+  readonly #get;
+  readonly #ofVersion;
+  readonly #ofName;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#get = db.query<PieceRow, [string, number]>(
+      "SELECT * FROM piece WHERE vid = ? AND piece = ?",
+    );
+    this.#ofVersion = db.query<{ piece: number }, [string, string, string]>(
+      "SELECT piece FROM piece WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
+    );
+    this.#ofName = db.query<Pick<PieceRow, "vid" | "piece" | "bad" | "created">, [string, string]>(
+      "SELECT vid, piece, bad, created FROM piece WHERE space = ? AND name = ? AND trashed IS NULL",
+    );
+  }
+
+  get(vid: Vid, piece: number): PieceRow | null {
+    return this.#get.get(vid, piece);
+  }
+
+  /** The good pieces of a version of a name. */
+  ofVersion(space: string, name: string, vid: Vid): number[] {
+    const rows = this.#ofVersion.all(vid, space, name);
+    return rows.map((row) => row.piece).sort((a, b) => a - b);
+  }
+
+  /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
+  ofName(space: string, name: string): HeldVersion[] {
+    const held = new Map<Vid, HeldVersion>();
+    // They are few: sorted here, for SQLite takes longer to begin a sort than for all the rest.
+    const rows = this.#ofName.all(space, name).sort((a, b) => a.piece - b.piece);
+    for (const { vid, piece, bad, created } of rows) {
+      const one = held.get(vid) ?? { vid, pieces: [], bad: [], created };
+      held.set(vid, one);
+      (bad ? one.bad : one.pieces).push(piece);
+      one.created = Math.max(one.created, created);
+    }
+    return [...held.values()].sort((a, b) => (a.vid < b.vid ? -1 : 1));
+  }
+
+  put(row: Omit<PieceRow, "bad" | "trashed" | "checked">): void {
+    this.#db
+      .query(
+        "INSERT OR REPLACE INTO piece (vid, piece, space, name, bytes, root, data, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      )
+      .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data, row.created);
+  }
+
+  /** Marks this very piece as damaged; one that has come in its place meanwhile is not meant. */
+  markBad({ vid, piece, created }: PieceRow): void {
+    this.#db
+      .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ?")
+      .run(vid, piece, created);
+  }
+
+  drop(vid: Vid, piece: number): void {
+    this.#db.query("DELETE FROM piece WHERE vid = ? AND piece = ?").run(vid, piece);
+  }
+
+  /** Puts all pieces of a version of a name into the trash. */
+  trash(space: string, name: string, vid: Vid, wall: number): void {
+    this.#db
+      .query(
+        "UPDATE piece SET trashed = ? WHERE vid = ? AND space = ? AND name = ? AND trashed IS NULL",
+      )
+      .run(wall, vid, space, name);
+  }
+
+  /** Puts one piece into the trash. */
+  trashOne(space: string, name: string, vid: Vid, piece: number, wall: number): void {
+    this.#db
+      .query(
+        "UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND space = ? AND name = ? AND trashed IS NULL",
+      )
+      .run(wall, vid, piece, space, name);
+  }
+
+  /** Pieces that went into the trash at `wall` or before. */
+  trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
+    return this.#db
+      .query<{ vid: Vid; piece: number; inline: number }, [number]>(
+        "SELECT vid, piece, data IS NOT NULL AS inline FROM piece WHERE trashed <= ? LIMIT 1000",
+      )
+      .all(wall);
+  }
+
+  /** Every piece that should be a file. */
+  *files(): Generator<{ vid: Vid; piece: number }> {
+    const query = this.#db.query<{ vid: Vid; piece: number }, []>(
+      "SELECT vid, piece FROM piece WHERE data IS NULL",
+    );
+    yield* query.iterate();
+  }
+
+  /** Pieces that were never read back, then those that were not since `wall`, the longest ago first. */
+  due(wall: number, limit: number): Due[] {
+    return this.#db
+      .query<Due, [number, number]>(
+        `SELECT vid, piece, space, name, bytes, created FROM piece
+         WHERE trashed IS NULL AND bad = 0 AND (checked IS NULL OR checked < ?) ORDER BY checked LIMIT ?`,
+      )
+      .all(wall, limit);
+  }
+
+  /** This very piece was read back and is good. */
+  setChecked({ vid, piece, created }: Due, wall: number): void {
+    this.#db
+      .query("UPDATE piece SET checked = ? WHERE vid = ? AND piece = ? AND created = ?")
+      .run(wall, vid, piece, created);
+  }
+
+  /** How many there are, how many are damaged, how many were never read back, and when that of longest ago was. */
+  summary(): { pieces: number; bad: number; unread: number; oldest: number | null } {
+    const one = <T>(sql: string): T => this.#db.query<{ n: T }, []>(`SELECT ${sql}`).get()?.n as T;
+    const good = "FROM piece WHERE trashed IS NULL AND bad = 0";
+    return {
+      pieces: one<number>(`count(*) AS n ${good}`),
+      bad: one<number>("count(*) AS n FROM piece WHERE bad <> 0 AND trashed IS NULL"),
+      unread: one<number>(`count(*) AS n ${good} AND checked IS NULL`),
+      oldest: one<number | null>(`min(checked) AS n ${good}`),
+    };
+  }
+}

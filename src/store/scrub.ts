@@ -1,0 +1,130 @@
+/** Reads back what is held, a little at a time: first what never was, then what was read longest ago. */
+import { isDfsError } from "../errors.ts";
+import type { Clock, Disk } from "../io/ports.ts";
+import { CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
+import type { Catalog } from "./catalog.ts";
+import type { Due } from "./piece_table.ts";
+import type { PieceId, PieceStore } from "./pieces.ts";
+
+/** What a server tells of itself. */
+export interface Health {
+  /** Bytes of its disk. */
+  readonly free: number;
+  readonly total: number;
+  readonly pieces: number;
+  readonly bad: number;
+  /** Pieces that were never read back. */
+  readonly unread: number;
+  /** Seconds since the piece was read back that was so longest ago; null where none was. */
+  readonly oldest: number | null;
+}
+
+export class Scrub {
+  readonly #catalog: Catalog;
+  readonly #pieces: PieceStore;
+  readonly #clock: Clock;
+  readonly #disk: Disk;
+  readonly #folder: string;
+  /** The piece at hand, and how far it was read. */
+  #at: { readonly due: Due; offset: number } | null = null;
+  #queue: Due[] = [];
+  /** Read back, which the catalog does not know yet. */
+  #good: Due[] = [];
+  /** How far pieces were verified on demand. */
+  readonly #verified = new Map<string, number>();
+
+  constructor(
+    { clock, disk }: { clock: Clock; disk: Disk },
+    folder: string,
+    catalog: Catalog,
+    pieces: PieceStore,
+  ) {
+    this.#catalog = catalog;
+    this.#pieces = pieces;
+    this.#clock = clock;
+    this.#disk = disk;
+    this.#folder = folder;
+  }
+
+  async health(): Promise<Health> {
+    const { oldest, ...counts } = this.#catalog.pieces.summary();
+    const { free, total } = await this.#disk.space(this.#folder);
+    const ageMs = oldest === null ? null : Math.max(0, this.#clock.wall() - oldest);
+    return { free, total, ...counts, oldest: ageMs === null ? null : Math.floor(ageMs / 1000) };
+  }
+
+  /**
+   * Reads back about `bytes` bytes of pieces that were not for `intervalMs`. Returns whether there is more to do.
+   * Pieces that do not verify are bad from then on.
+   */
+  async run(bytes: number, intervalMs: number): Promise<boolean> {
+    let left = bytes;
+    while (left > 0) {
+      this.#at ??= await this.#next(intervalMs);
+      const at = this.#at;
+      if (!at) return false;
+      const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
+      const isGood = await this.#read(at.due, at.offset, length);
+      at.offset += length;
+      left -= Math.max(length, 1);
+      if (isGood && at.offset < at.due.bytes) continue;
+      if (isGood) this.#good.push(at.due);
+      this.#at = null;
+    }
+    await this.#note();
+    return true;
+  }
+
+  /**
+   * Reads back a part of a piece, from a block's begin on; parts that follow one another to its end make it checked.
+   * Throws DfsError("noPiece", "badPiece").
+   */
+  async verify(id: PieceId, offset: number, length: number): Promise<void> {
+    for (let done = 0; done < length; done += CHUNK_BYTES)
+      await this.#pieces.fetch(id, offset + done, Math.min(CHUNK_BYTES, length - done));
+    const key = `${id.vid}.${id.piece}`;
+    if (offset !== (this.#verified.get(key) ?? 0)) return;
+    this.#verified.delete(key);
+    const due = this.#catalog.pieces.get(id.vid, id.piece);
+    if (due && offset + length < due.bytes) {
+      if (this.#verified.size >= SCRUB_DUE_MAX) this.#verified.clear();
+      this.#verified.set(key, offset + length);
+    } else if (due) {
+      this.#good.push(due);
+      await this.#note();
+    }
+  }
+
+  async #next(intervalMs: number): Promise<{ due: Due; offset: number } | null> {
+    if (this.#queue.length === 0) {
+      // Or they would be due once more.
+      await this.#note();
+      const before = this.#clock.wall() - intervalMs;
+      this.#queue = this.#catalog.pieces.due(before, SCRUB_DUE_MAX);
+    }
+    const due = this.#queue.shift();
+    return due ? { due, offset: 0 } : null;
+  }
+
+  async #read(due: Due, offset: number, length: number): Promise<boolean> {
+    try {
+      await this.#pieces.fetch(due, offset, length);
+      return true;
+    } catch (error) {
+      // It is marked as bad by now, or gone.
+      if (isDfsError(error, "badPiece", "noPiece")) return false;
+      throw error;
+    }
+  }
+
+  /** That they are good need not survive a crash: then they are read once more. */
+  async #note(): Promise<void> {
+    const good = this.#good;
+    this.#good = [];
+    if (good.length === 0) return;
+    const wall = this.#clock.wall();
+    await this.#catalog.write(false, () => {
+      for (const due of good) this.#catalog.pieces.setChecked(due, wall);
+    });
+  }
+}

@@ -1,0 +1,123 @@
+/** status: one word that is right, whatever the servers' state is. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { empty, Stage } from "./stage.ts";
+
+setDefaultTimeout(60_000);
+
+const EXIT = { HEALTHY: 0, DEGRADED: 3, "AT RISK": 14, "DATA MISSING": 6 } as const;
+
+interface StatusJson {
+  readonly status: keyof typeof EXIT;
+  readonly canLose: number;
+  readonly files: number;
+  readonly unreadable: number;
+  readonly servers: readonly { name: string; up: boolean; bad?: number; unread?: number }[];
+  readonly toDo: Readonly<Record<string, number>>;
+}
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open(4);
+  await stage.put("large", randomBytes(300_000));
+  await stage.put("small", randomBytes(3000));
+});
+afterAll(() => stage.close());
+
+async function status(): Promise<StatusJson> {
+  const { status: exit, out } = await stage.dfs("status", "--json");
+  const said = JSON.parse(out) as StatusJson;
+  expect(exit).toBe(EXIT[said.status]);
+  return said;
+}
+
+/** All is repaired and read back. */
+async function heal(): Promise<void> {
+  expect(await stage.dfs("repair")).toMatchObject({ status: 0 });
+  expect(await stage.dfs("verify")).toMatchObject({ status: 0 });
+}
+
+test("what was never read back is not called healthy", async () => {
+  await stage.put("new", randomBytes(5000));
+  const before = await status();
+  const unread = before.servers.reduce((sum, server) => sum + (server.unread ?? 0), 0);
+  // Servers read back what is new every few seconds.
+  expect(before.status).toBe(unread > 0 ? "DEGRADED" : "HEALTHY");
+  expect(before.toDo.unread).toBe(unread);
+  await heal();
+  expect(await status()).toMatchObject({ status: "HEALTHY", canLose: 1, files: 3, unreadable: 0 });
+});
+
+test("one server down", async () => {
+  await stage.without([2], async () => {
+    const said = await status();
+    expect(said).toMatchObject({ status: "AT RISK", canLose: 0, unreadable: 0 });
+    expect(said.servers.map(({ up }) => up)).toEqual([true, true, false, true]);
+    const { out } = await stage.dfs("status");
+    expect(out).toStartWith("AT RISK, can lose no more server\n");
+    expect(out).toContain("DFS3 does not answer");
+  });
+});
+
+test("with two parity pieces one server down is one of two", async () => {
+  await stage.dfs("rm", "large", "small", "new");
+  const path = join(stage.home, "file");
+  writeFileSync(path, randomBytes(100_000));
+  await stage.dfs("put", "--layout", "rs:2+2", "--name", "coded", path);
+  await heal();
+  expect(await status()).toMatchObject({ status: "HEALTHY", canLose: 2 });
+  await stage.without([1], async () =>
+    expect(await status()).toMatchObject({ status: "DEGRADED", canLose: 1 }),
+  );
+  await stage.dfs("rm", "coded");
+  await stage.put("large", randomBytes(300_000));
+  await stage.put("small", randomBytes(3000));
+});
+
+test("a frozen server", async () => {
+  stage.server(1).freeze();
+  expect(await status()).toMatchObject({ status: "AT RISK" });
+  stage.server(1).thaw();
+});
+
+test("a rotten piece, once it is read", async () => {
+  await heal();
+  const { version, servers } = await stage.stat("large");
+  const slot = servers.findIndex(({ pieces }) => pieces.includes(1));
+  const path = join(stage.server(slot).folder, "pieces", version.slice(0, 2), `${version}.0`);
+  const bytes = readFileSync(path);
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  expect(await stage.dfs("verify")).toMatchObject({ status: 3 });
+  expect(await status()).toMatchObject({
+    status: "AT RISK",
+    toDo: { damaged: 1, lacking: 1 },
+  });
+  await heal();
+  expect(await status()).toMatchObject({ status: "HEALTHY" });
+});
+
+test("a file that is incomplete", async () => {
+  await stage.without([0, 1], async () => {
+    const said = await status();
+    expect(said).toMatchObject({ status: "DATA MISSING", unreadable: 2, files: 2 });
+    expect((await stage.dfs("status")).out).toContain("2 of 2 files cannot be had");
+  });
+});
+
+test("one server down and the disk of another lost", async () => {
+  await heal();
+  await stage.server(3).kill();
+  empty(stage.server(3).folder);
+  await stage.server(3).start();
+  expect(await status()).toMatchObject({ status: "AT RISK", unreadable: 0 });
+  await stage.without([1], async () =>
+    // Opposite each other: all can be had, and nothing more may happen.
+    expect(await status()).toMatchObject({ status: "AT RISK", unreadable: 0 }),
+  );
+  await stage.without([2], async () =>
+    expect(await status()).toMatchObject({ status: "DATA MISSING", unreadable: 2 }),
+  );
+});
