@@ -51,7 +51,10 @@ export const STOP_GRACE_MS = 800;
 export const REPAIR_INTERVAL_SECONDS = 3600;
 export const REPAIR_JITTER = 0.3;
 export const ORPHAN_AGE_SECONDS = 24 * 3600;
-export const TRASH_GRACE_MS = 10 * 60_000;
+export const TRASH_GRACE_MS = 60_000;
+/** The trash is looked through so often in its grace, but not more often nor less often than these. */
+export const SWEEPS_PER_GRACE = 10;
+export const TRASH_SWEEP_MIN_MS = 1000;
 export const TRASH_SWEEP_MS = 60_000;
 
 // One server

@@ -6,6 +6,7 @@ import { baseName, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
+import type { Log } from "./log.ts";
 import { outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
@@ -38,7 +39,8 @@ export const getCommand = defineCommand({
     try {
       const summary = await getAll(setup, wanted, progress);
       progress.stop();
-      return await tell(summary, incompleteLine, setup.log, args);
+      const lineOf = args.output === STDOUT ? saidAside(setup.log) : incompleteLine;
+      return await tell(summary, lineOf, setup.log, args);
     } finally {
       progress.stop();
     }
@@ -72,6 +74,15 @@ function wantedOf(names: readonly string[], output: string | undefined): Wanted[
 /** The line for a file that is there and cannot be rebuilt; other failures have their reason only. */
 const incompleteLine = (name: string, error: DfsError): string | null =>
   isDfsError(error, "incomplete", "integrity") ? `${name} is incomplete` : null;
+
+/** The same on stderr: a file that goes to stdout has it to itself. */
+const saidAside =
+  (log: Log) =>
+  (name: string, error: DfsError): null => {
+    const line = incompleteLine(name, error);
+    if (line !== null) log.error(line);
+    return null;
+  };
 
 function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Promise<Summary> {
   const started = performance.now();

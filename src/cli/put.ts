@@ -101,7 +101,7 @@ function wantedOf(
   const folder = to === undefined ? "" : checkFolder(to);
   const wanted = paths.map((path) => ({
     path,
-    name: checkName(folder + (name ?? basename(path))),
+    name: checkName(asText(folder + (name ?? basename(path)))),
   }));
   refuseTwins(
     wanted,
@@ -110,6 +110,12 @@ function wantedOf(
       `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
   );
   return wanted;
+}
+
+/** Bytes of a command line that are no UTF-8 arrive as U+FFFD: different names would become one. */
+function asText(name: string): string {
+  if (!name.includes("\uFFFD")) return name;
+  throw new DfsError("usage", `${JSON.stringify(name)} is not UTF-8; name it with --name`);
 }
 
 /** Throws DfsError("usage") on conditions that contradict each other, or that no version can meet. */

@@ -25,6 +25,11 @@ export const repairCommand = defineCommand({
     const total = new Total();
     try {
       await withCluster(setup, async (cluster) => {
+        const away = cluster.size - cluster.live.length;
+        if (away > 0)
+          setup.log.warn(
+            `${away} of ${cluster.size} servers do not answer: what is at home there stays as it is`,
+          );
         const options = { dryRun, orphanAge: 0, progress: (bytes: number) => progress.add(bytes) };
         for await (const repaired of repairAll(cluster, args.prefix ?? "", options)) {
           total.add(repaired);
@@ -92,7 +97,7 @@ function lineOf(repaired: Repaired, dryRun: boolean): string {
   if (dropped > 0) parts.push(`${dropped} copies sent home`);
   if (collected > 0) parts.push(`${collected} orphans collected`);
   if (forgotten) parts.push("deletion forgotten");
-  if (lost.length > 0) parts.push(`no copy of piece ${lost.join(", ")} answers`);
+  if (lost.length > 0) parts.push(`piece ${lost.join(", ")} cannot be had`);
   if (problem !== null) parts.push(`not repaired: ${problem}`);
   return `${name === "" ? "(configuration)" : name}: ${dryRun ? "would be " : ""}${parts.join("; ")}`;
 }

@@ -9,6 +9,16 @@ import type { Diagnosis } from "./diagnose.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { rebuild } from "./rebuild.ts";
 
+/** What was moved, and what could not be. */
+export interface Moved {
+  readonly restored: number;
+  readonly dropped: number;
+  /** Copies that were to be made and were not. */
+  readonly failed: number;
+  /** Pieces that could not be made of what there is. */
+  readonly lost: number[];
+}
+
 /** `holders`: for each piece the slots that have it. Copies pieces to the homes that lack them, and takes away what was handed off; returns how many copies of each. */
 export async function bringHome(
   cluster: Cluster,
@@ -17,21 +27,27 @@ export async function bringHome(
   found: Diagnosis,
   holders: readonly (readonly number[])[],
   progress: (bytes: number) => void = () => {},
-): Promise<{ restored: number; dropped: number }> {
+): Promise<Moved> {
   const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
   const failed = new Set<number>();
   const unheld = found.missing.filter(({ from }) => from.length === 0);
-  const made =
+  const { arrived, isReadable } =
     unheld.length > 0
       ? await rebuild(cluster, name, version, holders, unheld, progress)
-      : new Set<number>();
-  for (const { piece } of unheld) if (!made.has(piece)) failed.add(piece);
-  let restored = made.size;
+      : { arrived: [], isReadable: true };
+  for (const { piece } of unheld) if (!arrived.includes(piece)) failed.add(piece);
+  const lost = isReadable ? [] : [...failed];
+  let restored = arrived.length;
+  const wanted = unheld.reduce((n, { to }) => n + to.length, 0);
+  let failures = isReadable ? wanted - arrived.length : 0;
   for (const { piece, from, to } of found.missing.filter((one) => one.from.length > 0)) {
     for (const target of to) {
       const done = await copyPiece(cluster, name, version, reader, piece, from, target, progress);
       if (done) restored++;
-      else failed.add(piece);
+      else {
+        failed.add(piece);
+        failures++;
+      }
     }
   }
   let dropped = 0;
@@ -46,7 +62,7 @@ export async function bringHome(
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }
-  return { restored, dropped };
+  return { restored, dropped, failed: failures, lost };
 }
 
 /** Reads a piece back from each of its homes: only then may another copy go. */

@@ -16,7 +16,7 @@ export interface Diagnosis {
   readonly isStray: boolean;
   /** Some server that answered does not know the value as committed. */
   readonly isLagging: boolean;
-  /** Homes that answered and lack a piece, with the slots to have it from; none where it must be rebuilt. */
+  /** Homes that answered and lack a piece, with the slots to have it from; none where it must be rebuilt, or put together from damaged copies. */
   readonly missing: readonly {
     readonly piece: number;
     readonly from: number[];
@@ -71,16 +71,17 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>) {
   const holders = Array.from({ length: version.pieces }, (_, piece) =>
     [...told].flatMap(([slot, { held }]) => (holds(held, version.vid, piece) ? [slot] : [])),
   );
-  const found = holders.filter((slots) => slots.length > 0).length;
+  const damaged = holders.map((_, piece) =>
+    [...told].flatMap(([slot, { held }]) => (isBad(held, version.vid, piece) ? [slot] : [])),
+  );
+  const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
     const atHome = homes(version.ring, piece, version.copies);
     const to = atHome.filter((slot) => told.has(slot) && !from.includes(slot));
-    if (from.length === 0 && !canBeRebuilt) lost.push(piece);
+    const bad = damaged[piece] ?? [];
+    if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
-    const bad = [...told].flatMap(([slot, { held }]) =>
-      isBad(held, version.vid, piece) ? [slot] : [],
-    );
     const slots = [...from, ...bad].filter((slot) => !atHome.includes(slot));
     // While a home is away the copy in its stead stays.
     if (slots.length > 0 && atHome.every((slot) => told.has(slot)))

@@ -99,8 +99,9 @@ export class Pieces implements Supply {
   }
 
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
-    // A server that promised and has a piece no more, because somebody collected it as an orphan, may get it again.
-    for (const [slot, pieces] of held)
+    // A server that promised and has a piece no more, because somebody collected it as an orphan, may get it again. Small ones
+    // came with the promise itself: who does not have them has no room.
+    for (const [slot, pieces] of this.#small.length > 0 ? [] : held)
       for (const [piece, slots] of this.#sent.entries())
         if (!pieces.includes(piece)) slots.delete(slot);
     const lacking = [...this.#sent.keys()].filter(

@@ -80,16 +80,20 @@ export async function propose(
     }
     if (cluster.live.length < cluster.quorum.accept) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
-    const { enough, granted, answered } = await prepare(
+    // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
+    const wanted = cluster.quorum.accept;
+    const { granted, answered } = await prepare(
       cluster,
       name,
       ballots,
       ballot,
       content.vid,
+      wanted,
       supply,
     );
-    if (!enough) {
-      if (answered < cluster.quorum.read) return giveUp(tooFewLine(cluster));
+    if (granted.size < wanted) {
+      // Those that refused have promised more to somebody else, and will go along with a higher ballot.
+      if (answered === granted.size) return giveUp(tooFewLine(cluster, answered));
       continue;
     }
     const selected = select(registersOf(granted));
@@ -134,5 +138,5 @@ async function coverOrWhy(
   }
 }
 
-const tooFewLine = (cluster: Cluster): string =>
-  `${cluster.live.length} of ${cluster.size} servers answer, and it takes ${cluster.quorum.accept}`;
+const tooFewLine = (cluster: Cluster, answered = cluster.live.length): string =>
+  `${answered} of ${cluster.size} servers go along, and it takes ${cluster.quorum.accept}`;

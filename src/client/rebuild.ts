@@ -1,7 +1,7 @@
-/** Pieces that nobody holds any more are made from others, and sent to their homes. */
+/** Pieces that nobody holds whole any more are made from others, or from what is good of damaged copies, and sent to their homes. */
 import { isDfsError } from "../errors.ts";
 import { manifestOf } from "../file/manifest.ts";
-import { pieceBytes } from "../file/split.ts";
+import { hasParity, pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
@@ -9,13 +9,19 @@ import type { Diagnosis } from "./diagnose.ts";
 import { Fetcher } from "./fetcher.ts";
 import { Rebuilder } from "./rebuilder.ts";
 
-/** A piece on its way home; null once that failed. */
+/** A piece on its way to a home; null once that failed. */
 interface Way {
   readonly piece: number;
   to: number | null;
 }
 
-/** Makes these pieces of a version with parity; returns those that came home. */
+/** The piece of each copy that arrived; `isReadable` false: there was nothing left to make them of. */
+export interface Rebuilt {
+  readonly arrived: number[];
+  readonly isReadable: boolean;
+}
+
+/** Makes these pieces for all their homes. */
 export async function rebuild(
   cluster: Cluster,
   name: string,
@@ -23,14 +29,14 @@ export async function rebuild(
   holders: readonly (readonly number[])[],
   lacking: Diagnosis["missing"],
   progress: (bytes: number) => void,
-): Promise<Set<number>> {
+): Promise<Rebuilt> {
   const { roots } = manifestOf(name, version);
   const fetcher = new Fetcher(cluster, name, version, roots);
   fetcher.aim(holders);
-  const rebuilder = new Rebuilder(cluster, version, fetcher);
-  rebuilder.aim(holders);
+  const rebuilder = hasParity(version) ? new Rebuilder(cluster, version, fetcher) : null;
+  rebuilder?.aim(holders);
   const ways = lacking.flatMap(({ piece, to }) => to.map((slot): Way => ({ piece, to: slot })));
-  const wanted = ways.map(({ piece }) => piece);
+  const wanted = lacking.map(({ piece }) => piece);
 
   const send = async (way: Way, offset: number, data: Uint8Array): Promise<void> => {
     const { piece, to } = way;
@@ -47,20 +53,24 @@ export async function rebuild(
     }
   };
   const onTheWay: Promise<unknown>[] = [];
+  let isReadable = true;
   try {
     for (let offset = 0; offset === 0 || offset < pieceBytes(version, 0); offset += CHUNK_BYTES) {
       await onTheWay.at(-CHUNKS_PER_PIECE);
-      const chunks = await rebuilder.read(wanted, offset);
-      onTheWay.push(
-        Promise.all(ways.map((way, i) => send(way, offset, chunks[i] ?? new Uint8Array()))),
-      );
+      const chunks = rebuilder
+        ? await rebuilder.read(wanted, offset)
+        : await Promise.all(wanted.map((piece) => fetcher.fetch(piece, offset)));
+      const chunkOf = ({ piece }: Way): Uint8Array =>
+        chunks[wanted.indexOf(piece)] ?? new Uint8Array();
+      onTheWay.push(Promise.all(ways.map((way) => send(way, offset, chunkOf(way)))));
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    for (const way of ways) way.to = null;
+    isReadable = false;
     cluster.warn(`${name}: ${error.message}`);
   } finally {
     await Promise.allSettled(onTheWay);
   }
-  return new Set(ways.flatMap(({ piece, to }) => (to === null ? [] : [piece])));
+  const arrived = ways.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
+  return isReadable ? { arrived, isReadable } : { arrived: [], isReadable };
 }

@@ -74,9 +74,10 @@ export async function settle(
     if (tries > 0) await pause(cluster, backOffMs(cluster, tries));
     const ballot = ballots.next();
     const own = random.bytes(16).toHex();
-    const { enough, granted, answered } = await prepare(cluster, name, ballots, ballot, own, null);
-    if (!enough) {
-      if (answered < cluster.quorum.read) return "failed";
+    const { read } = cluster.quorum;
+    const { granted, answered } = await prepare(cluster, name, ballots, ballot, own, read, null);
+    if (granted.size < read) {
+      if (answered < read) return "failed";
       continue;
     }
     const { current, isCommitted } = select(registersOf(granted));

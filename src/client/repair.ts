@@ -9,7 +9,7 @@ import type { Cluster, Replies } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./get.ts";
 import { namesIn } from "./list.ts";
-import { bringHome } from "./bring_home.ts";
+import { bringHome, type Moved } from "./bring_home.ts";
 import { readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
 import { inParallel } from "./window.ts";
@@ -96,22 +96,28 @@ async function repairName(
 ): Promise<Repaired> {
   let done = NOTHING;
   let lost: number[] = [];
+  let failed = 0;
+  let beyond: number[] = [];
   const tell = (problem: string | null): Repaired => ({ name, ...done, lost, problem });
   try {
     // What one round brings in line may show the next one more to do.
-    for (let round = 0; round < REPAIR_ROUNDS; round++) {
+    for (let round = 0; ; round++) {
       const { is, current, replies } = await readName(cluster, name);
       if (is !== "current") return tell("too few servers answer");
       // The configuration of a cluster is never given up.
       if (name === "" && current === null) return tell(null);
       const found = diagnose(current, replies, options.orphanAge);
-      lost = found.lost.map((piece) => piece + 1);
+      lost = [...found.lost, ...beyond].map((piece) => piece + 1);
       const planned = forecast(cluster, found, current, replies);
       if (options.dryRun) done = planned;
       if (options.dryRun || isNothing(planned)) return tell(null);
-      done = sumOf(done, await carryOut(cluster, name, current, replies, found, options));
+      if (failed > 0) return tell(`${failed} copies could not be made`);
+      if (beyond.length > 0) return tell(null);
+      if (round === REPAIR_ROUNDS) return tell("not all could be done");
+      const result = await carryOut(cluster, name, current, replies, found, options);
+      done = sumOf(done, result);
+      ({ failed, lost: beyond } = result);
     }
-    return tell(null);
   } catch (error) {
     if (!isDfsError(error)) throw error;
     return tell(error.message);
@@ -142,7 +148,7 @@ async function carryOut(
   replies: Replies<"read">,
   found: Diagnosis,
   options: RepairOptions,
-): Promise<Done> {
+): Promise<Done & Pick<Moved, "failed" | "lost">> {
   let current = read;
   if (found.isStray || found.orphans.length > 0) {
     // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
@@ -168,7 +174,7 @@ async function carryOut(
         holdersOf(version, { replies }),
         options.progress,
       )
-    : { restored: 0, dropped: 0 };
+    : { restored: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null && (await forget(cluster, name, current, mayGo(current, found, replies)));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };

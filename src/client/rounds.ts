@@ -32,7 +32,6 @@ export interface Supply {
 
 /** What PREPARE brought. */
 export interface Promises {
-  readonly enough: boolean;
   readonly granted: Replies<"prepare">;
   readonly answered: number;
 }
@@ -54,13 +53,17 @@ export class Ballots {
   }
 }
 
-/** PREPARE to all. `supply` has what rides with it, and says when the promises cover the pieces. */
+/**
+ * PREPARE to all, for as many promises as are wanted. `supply` has what rides with it, and says when the promises cover the
+ * pieces.
+ */
 export async function prepare(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
   ballot: Ballot,
   vid: Vid,
+  wanted: number,
   supply: Supply | null,
 ): Promise<Promises> {
   const { quorum } = cluster;
@@ -70,15 +73,14 @@ export async function prepare(
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
     (so) => {
       const granted = grantedOf(so);
-      if (so.size - granted.size > quorum.servers - quorum.read) return 0;
-      if (granted.size < quorum.read) return null;
+      if (so.size - granted.size > quorum.servers - wanted) return 0;
+      if (granted.size < wanted) return null;
       return !supply || supply.isCovered(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
   for (const { floor, register } of replies.values())
     ballots.saw(floor, register.prom, register.acc?.ballot ?? 0n, register.com?.ballot ?? 0n);
-  const granted = grantedOf(replies);
-  return { enough: granted.size >= quorum.read, granted, answered: replies.size };
+  return { granted: grantedOf(replies), answered: replies.size };
 }
 
 /** What each server that promised holds of the version that is proposed. */

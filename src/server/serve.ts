@@ -1,5 +1,5 @@
 /** A server: its folder, its port, its connections. */
-import { DfsError } from "../errors.ts";
+import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
 import {
   CONNECTIONS_MAX,
@@ -7,6 +7,8 @@ import {
   SCRUB_LOT_BYTES,
   SCRUB_PAUSE_MS,
   STOP_GRACE_MS,
+  SWEEPS_PER_GRACE,
+  TRASH_SWEEP_MIN_MS,
   TRASH_SWEEP_MS,
 } from "../limits.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
@@ -60,21 +62,18 @@ export async function serve(
       throw error;
     });
 
-  let stopSweeping = (): void => {};
-  const sweepLater = (): void => {
-    stopSweeping = clock.after(TRASH_SWEEP_MS, () => void store.sweep().then(sweepLater, die));
-  };
-  sweepLater();
-  let stopScrubbing = (): void => {};
-  const scrubLater = (ms: number): void => {
-    const goOn = (isMore: boolean): void =>
-      scrubLater(isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs);
-    stopScrubbing = clock.after(
-      ms,
-      () => void store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS).then(goOn, die),
-    );
-  };
-  scrubLater(options.scrubIdleMs);
+  const sweepMs = Math.max(
+    TRASH_SWEEP_MIN_MS,
+    Math.min(TRASH_SWEEP_MS, options.trashGraceMs / SWEEPS_PER_GRACE),
+  );
+  const stopSweeping = repeat(clock, sweepMs, die, async () => {
+    await store.sweep();
+    return sweepMs;
+  });
+  const stopScrubbing = repeat(clock, options.scrubIdleMs, die, async () => {
+    const isMore = await store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS);
+    return isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs;
+  });
 
   return {
     sid: store.sid,
@@ -90,5 +89,30 @@ export async function serve(
       for (const conn of sessions.keys()) conn.close();
       store.close();
     },
+  };
+}
+
+/** Does work again and again, first after `ms`, then after what it says; a full disk only puts it off. Returns what ends it. */
+function repeat(
+  clock: Clock,
+  ms: number,
+  die: (error: DfsError) => void,
+  work: () => Promise<number>,
+): () => void {
+  let stop = (): void => {};
+  let isOver = false;
+  const later = (after: number): void => {
+    if (isOver) return;
+    stop = clock.after(after, () => {
+      work().then(later, (error: unknown) => {
+        if (isDfsError(error, "noRoom")) later(ms);
+        else die(asDfsError(error));
+      });
+    });
+  };
+  later(ms);
+  return () => {
+    isOver = true;
+    stop();
   };
 }

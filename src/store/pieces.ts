@@ -120,6 +120,22 @@ export class PieceStore {
     }
   }
 
+  /** Stores `files`, and makes sure that `inline` fit into the catalog; false where there is no room for all. */
+  async makeRoomFor(
+    files: readonly SmallPiece[],
+    inline: readonly SmallPiece[],
+    idOf: (piece: SmallPiece) => PieceId,
+  ): Promise<boolean> {
+    try {
+      for (const item of files) await this.putFile(idOf(item), item);
+      if (inline.length > 0) await this.reserve(inline.reduce((n, { data }) => n + data.length, 0));
+      return true;
+    } catch (error) {
+      if (isDfsError(error, "noRoom")) return false;
+      throw error;
+    }
+  }
+
   /** A small piece in the catalog; to be called inside a transaction. */
   putInline(id: PieceId, { root, data }: SmallPiece): void {
     const known = this.#catalog.pieces.get(id.vid, id.piece);
@@ -168,7 +184,7 @@ export class PieceStore {
     const row = this.#catalog.pieces.get(vid, piece);
     if (!row || row.space !== space)
       throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
-    if (row.bad) throw damaged(row);
+    // Of a damaged one the blocks that verify are still worth having, where there is no whole copy.
     return row;
   }
 

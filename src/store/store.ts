@@ -175,7 +175,7 @@ export class Store {
     return this.#catalog.pieces.ofVersion(space, name, vid);
   }
 
-  /** PREPARE, with small pieces that are stored in the same transaction. */
+  /** PREPARE, with small pieces that are stored in the same transaction; on a full disk it is a promise without them. */
   async prepare(
     space: string,
     name: string,
@@ -189,16 +189,14 @@ export class Store {
     }
     const inline = small.filter(({ data }) => data.length <= this.#options.inlineBytes);
     const idOf = ({ piece }: SmallPiece) => ({ space, name, vid, piece });
-    for (const item of small)
-      if (!inline.includes(item)) await this.pieces.putFile(idOf(item), item);
-    if (inline.length > 0)
-      await this.pieces.reserve(inline.reduce((n, { data }) => n + data.length, 0));
+    const files = small.filter((item) => !inline.includes(item));
+    const isRoom = await this.pieces.makeRoomFor(files, inline, idOf);
     return this.#catalog.write(true, () => {
       const old = this.#row(space, name);
       const row = prepare(old, ballot);
       if (row) {
         this.#catalog.putRegister(space, name, row);
-        for (const item of inline) this.pieces.putInline(idOf(item), item);
+        if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
       const held = this.#catalog.pieces.ofVersion(space, name, vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };

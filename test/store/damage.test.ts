@@ -66,8 +66,7 @@ describe("a piece's file", () => {
       expect(heldOf(store, VID)).toEqual([1]);
       expect(store.held(SPACE, "a", VID)).toEqual([1]);
       expect(store.read(SPACE, "a").held).toMatchObject([{ vid: VID, pieces: [1], bad: [0] }]);
-      await rejectionOf("badPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
-      await rejectionOf("badPiece", store.pieces.sums(idOf(VID, 0), 0, TABLE));
+      await rejectionOf("badPiece", readAll(store));
       await readAll(store, 1);
       expect(heldOf(await folder.reopen(), VID)).toEqual([1]);
     }),

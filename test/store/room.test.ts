@@ -54,15 +54,12 @@ describe("a disk with no room for pieces", () => {
       await rejectionOf("noRoom", upload(store, idOf(VID, 1), pattern(BYTES)));
     }));
 
-  test("still promises, accepts, commits and deletes; a small piece is refused with its promise", () =>
+  test("still promises, accepts, commits and deletes; only small pieces are not taken with a promise", () =>
     inFolder(async (folder) => {
       const store = await folder.open({}, { space: async () => ({ free: 1, total }) });
-      await rejectionOf(
-        "noRoom",
-        store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 0, pattern(10))]),
-      );
-      expect(store.read(SPACE, "a").register.prom).toBe(0n);
-      expect(await store.prepare(SPACE, "a", 5n, VID, [])).toMatchObject({ ok: true });
+      const small = [smallPiece(VID, 0, pattern(10))];
+      expect(await store.prepare(SPACE, "a", 5n, VID, small)).toMatchObject({ ok: true, held: [] });
+      expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 5n }, held: [] });
       expect(await store.accept(SPACE, "a", 5n, value(5).version)).toMatchObject({ ok: true });
       expect(await store.commit(SPACE, "a", value(5), true)).toEqual({ ignored: false });
     }));
