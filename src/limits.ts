@@ -72,6 +72,7 @@ export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
+export const BALLAST_BYTES = 256 * KIB;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
 /** What is written, or was not read back for so long, is read back, so many bytes at a time. */

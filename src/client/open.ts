@@ -154,7 +154,7 @@ async function bindNew(
   if (!fresh) {
     for (const { peer } of strangers) {
       options.warn(
-        `${peer.label} is no member of this cluster (its folder is new, restored or another one's): it does not count`,
+        `${peer.label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced`,
       );
       peer.close();
     }

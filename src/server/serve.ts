@@ -68,6 +68,7 @@ export async function serve(
   );
   const stopSweeping = repeat(clock, sweepMs, die, async () => {
     await store.sweep();
+    await store.pieces.ballast.load();
     return sweepMs;
   });
   const stopScrubbing = repeat(clock, options.scrubIdleMs, die, async () => {

@@ -68,6 +68,11 @@ export class Catalog {
     return this.#group.write(durable, work);
   }
 
+  /** Says what makes room where the disk is full. */
+  relieveBy(relief: () => Promise<boolean>): void {
+    this.#group.relief = relief;
+  }
+
   #readFloor(): Ballot {
     const floor = this.fact("floor");
     return floor ? decode(ballotCodec, floor) : NO_BALLOT;

@@ -20,6 +20,10 @@ export class GroupCommit {
   /** Are there changes that no sync covers yet? */
   #isAtRisk = true;
   #isOver = false;
+  /** Was the log begun anew since something was written? */
+  #isTidy = false;
+  /** Makes room on a full disk; false where it can't. */
+  relief: () => Promise<boolean> = () => Promise.resolve(false);
 
   /** `undone` is called after a transaction was undone; `die` after an error that leaves open what is durable. */
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
@@ -68,6 +72,7 @@ export class GroupCommit {
       if (durable && this.#isAtRisk) this.#pulse.run();
       this.#db.run("COMMIT");
       this.#isAtRisk = !durable;
+      this.#isTidy = false;
     } catch (error) {
       this.#failed(jobs, error);
       return;
@@ -80,12 +85,39 @@ export class GroupCommit {
     if ((error as { code?: unknown }).code === "SQLITE_FULL") {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
       this.#undone();
-      for (const job of jobs) job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
+      void this.#makeRoom().then(
+        (isDone) => {
+          if (isDone) return this.#again(jobs);
+          for (const job of jobs)
+            job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
+        },
+        (problem: unknown) => this.#die(asDfsError(problem)),
+      );
       return;
     }
     this.#isOver = true;
     const { message } = asDfsError(error);
     this.#die(new DfsError("failed", `the catalog cannot be written: ${message}`));
+  }
+
+  /** A log that begins anew needs no new room for what is small; then there is what was kept for this. */
+  async #makeRoom(): Promise<boolean> {
+    if (!this.#isTidy) {
+      this.#isTidy = true;
+      try {
+        this.#db.run("PRAGMA wal_checkpoint(RESTART)");
+        return true;
+      } catch {
+        // Where not even that has room, nothing is lost by it.
+      }
+    }
+    return this.relief();
+  }
+
+  #again(jobs: readonly Job[]): void {
+    const isWaiting = this.#jobs.length > 0;
+    this.#jobs.unshift(...jobs);
+    if (!isWaiting) this.#clock.after(0, () => this.#flush());
   }
 
   /** What still waits is never answered. */

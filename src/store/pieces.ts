@@ -7,6 +7,7 @@ import { rootOf, sealOf, sumsOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
 import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_BYTES_MIN, RESERVE_FRACTION } from "../limits.ts";
 import type { Vid } from "../version.ts";
+import { Ballast } from "./ballast.ts";
 import type { Catalog } from "./catalog.ts";
 import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
@@ -44,6 +45,7 @@ export class PieceStore {
   readonly #arriving = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
   #temporaries = 0;
+  readonly ballast: Ballast;
 
   /** `die` is called when the disk fails so that nothing may be answered any more. */
   constructor(
@@ -57,6 +59,8 @@ export class PieceStore {
     this.#disk = ports.disk;
     this.#layout = layout;
     this.#catalog = catalog;
+    this.ballast = new Ballast(ports.disk, layout.catalogFolder);
+    catalog.relieveBy(() => this.ballast.drop());
   }
 
   /** Begins a piece of `bytes` bytes that comes in portions; throws DfsError("noRoom"). */

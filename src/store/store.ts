@@ -104,7 +104,9 @@ export class Store {
       const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
       const sid = await openIdentity(ports, layout, catalog, format);
       await recoverPieces(ports.disk, layout, catalog);
-      return new Store(ports, options, layout, sid, catalog, die);
+      const store = new Store(ports, options, layout, sid, catalog, die);
+      await store.pieces.ballast.load();
+      return store;
     } catch (error) {
       // Whoever tries again must not find the folder in use.
       database.close();

@@ -40,6 +40,7 @@ describe("a new folder", () => {
       expect(format).toEqual({ format: 1, sid: store.sid });
       expect(store.sid).toMatch(/^[0-9a-f]{32}$/);
       expect((await readdir(path)).toSorted()).toEqual([
+        "ballast",
         "catalog.sqlite",
         "catalog.sqlite-wal",
         "format.json",
@@ -64,6 +65,7 @@ describe("a new folder", () => {
       await upload(store, idOf(VID, 0), pattern(BYTES));
       expect(await readdir(path)).toEqual(["pieces"]);
       expect((await readdir(catalogFolder)).toSorted()).toEqual([
+        "ballast",
         "catalog.sqlite",
         "catalog.sqlite-wal",
         "format.json",
