@@ -56,7 +56,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "twice",
     rule: "retry without the exactly-once check",
-    within: 4000,
+    within: 100,
+    plot: "twice",
     edits: [
       NO_WATCH,
       edit(
@@ -271,7 +272,8 @@ function checkLive(`,
   {
     name: "short-history",
     rule: "truncated history taken as proof",
-    within: 20_000,
+    within: 100,
+    plot: "twice",
     edits: [
       NO_WATCH,
       edit("src/limits.ts", "HISTORY_LENGTH = 16", "HISTORY_LENGTH = 1"),

@@ -6,7 +6,7 @@ import type { Ballot } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 
-export const PLOTS = { stray, sameSid, lazyForget, zombieCommit } as const;
+export const PLOTS = { stray, twice, sameSid, lazyForget, zombieCommit } as const;
 export type Plot = keyof typeof PLOTS;
 
 const NAME = "a";
@@ -83,6 +83,35 @@ function stray(run: Run): void {
   const reader = run.begin({ do: "get", name: NAME });
   net.cutLink(reader.name, run.rng.pick(others).name);
   run.awaits(PATIENCE_MS, () => !reader.alive);
+}
+
+/** A writer is accepted by one server alone; a reader finishes its version, and others write on top of it before it tries again. */
+function twice(run: Run): void {
+  const order = begin(run);
+  if (!order) return;
+  const [alone, ...others] = order;
+  const { net, servers } = run.cluster;
+  let before = promisesAt(run, servers);
+  const writer = run.begin(put(2));
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
+  run.world.freeze(writer);
+  before = promisesAt(run, others);
+  const rival = run.begin(put(3));
+  net.cutLink(rival.name, alone.name);
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, others)) === others.length);
+  run.world.kill(rival);
+  const first = acceptedAt(run, alone);
+  run.world.thaw(writer);
+  run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== first);
+  run.world.freeze(writer);
+  const reader = run.begin({ do: "get", name: NAME });
+  net.cutLink(reader.name, run.rng.pick(others).name);
+  run.awaits(PATIENCE_MS, () => !reader.alive);
+  net.healAll();
+  const more = run.rng.between(1, 3);
+  for (let value = 4; value < 4 + more; value++) run.calmly(put(value));
+  run.world.thaw(writer);
+  run.awaits(2 * PATIENCE_MS, () => !writer.alive);
 }
 
 /** A version lies on two servers; one of them loses its disk, and the third has never seen it. */
