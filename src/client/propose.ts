@@ -105,9 +105,8 @@ export async function propose(
     if (step.do === "refuse") return { is: "refused", current };
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
-      const problem = await coverOrWhy(cluster, supply, heldIn(granted));
-      if (problem !== null || ++covers > cluster.size)
-        return giveUp(problem ?? tooFewLine(cluster));
+      const problem = await coverOrWhy(supply, heldIn(granted));
+      if (problem !== null || ++covers > cluster.size) return giveUp(problem ?? NO_TAKERS);
       continue;
     }
     const floor = highest(floors);
@@ -126,17 +125,17 @@ export async function propose(
 
 /** null once all pieces have their copies; else why not. */
 async function coverOrWhy(
-  cluster: Cluster,
   supply: Supply,
   held: ReadonlyMap<number, readonly number[]>,
 ): Promise<string | null> {
   try {
-    return (await supply.cover(held)) ? null : tooFewLine(cluster);
+    return (await supply.cover(held)) ? null : NO_TAKERS;
   } catch (error) {
     if (!isDfsError(error)) throw error;
     return error.message;
   }
 }
 
+const NO_TAKERS = "not enough servers have room for its pieces";
 const tooFewLine = (cluster: Cluster, answered = cluster.live.length): string =>
   `${answered} of ${cluster.size} servers go along, and it takes ${cluster.quorum.accept}`;
