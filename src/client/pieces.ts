@@ -90,10 +90,13 @@ export class Pieces implements Supply {
     return this.#small.filter(({ piece }) => this.#sent[piece]?.has(slot));
   }
 
+  isWhole(held: ReadonlyMap<number, readonly number[]>): boolean {
+    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#copies);
+  }
+
   /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
-    if (!hasParity(this.#cut))
-      return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#copies);
+    if (!hasParity(this.#cut)) return this.isWhole(held);
     const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
     return matched(holders) > this.#cut.needed;
   }

@@ -24,7 +24,9 @@ export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Regi
 export interface Supply {
   /** The small pieces that ride with the PREPARE to this server. */
   inlineFor(slot: number): InlinePiece[];
-  /** Has every piece its copies among these holders? */
+  /** Has every piece its copies among these holders? Worth waiting for a moment. */
+  isWhole(held: ReadonlyMap<number, readonly number[]>): boolean;
+  /** Are there copies enough for the version to be accepted? */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean;
   /** Sends what lacks copies to further servers; false when there are none. */
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean>;
@@ -75,7 +77,7 @@ export async function prepare(
       const granted = grantedOf(so);
       if (so.size - granted.size > quorum.servers - wanted) return 0;
       if (granted.size < wanted) return null;
-      return !supply || supply.isCovered(heldIn(granted)) ? 0 : STRAGGLER_MS;
+      return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
   for (const { floor, register } of replies.values())
