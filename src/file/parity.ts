@@ -5,7 +5,7 @@
  * A file is coded a stripe at a time: the same range of each of its pieces.
  */
 import { assert } from "../errors.ts";
-import { KIB, MIB } from "../limits.ts";
+import { DATA_PIECES_MAX, KIB, MIB, PARITY_PIECES_MAX } from "../limits.ts";
 import { generator, invert, product, rowOf, type Matrix } from "./galois.ts";
 import {
   EXPORT_RUN,
@@ -41,9 +41,6 @@ export interface Stripe {
   /** Gives the buffers back, which may then be lent to the next one: neither they nor this may be used any more. */
   release(): void;
 }
-
-const DATA_MAX = 16;
-const PARITY_MAX = 8;
 
 /** A room is made for a power of two of bytes a piece, this at least, so that files of all lengths share them. */
 const ROOM_BYTES_MIN = 4096;
@@ -87,8 +84,11 @@ class LayoutCode implements Code {
   readonly #memories = new Map<number, RoomMemory[]>();
 
   constructor(data: number, parity: number) {
-    assert(Number.isInteger(data) && data >= 1 && data <= DATA_MAX, "1 to 16 data pieces");
-    assert(Number.isInteger(parity) && parity >= 1 && parity <= PARITY_MAX, "1 to 8 parity pieces");
+    assert(Number.isInteger(data) && data >= 1 && data <= DATA_PIECES_MAX, "1 to 16 data pieces");
+    assert(
+      Number.isInteger(parity) && parity >= 1 && parity <= PARITY_PIECES_MAX,
+      "1 to 8 parity pieces",
+    );
     this.data = data;
     this.parity = parity;
     this.#rows = generator(data, parity);

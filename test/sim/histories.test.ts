@@ -4,6 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
+import { FAULT_KINDS } from "./faults.ts";
 import { runHistory } from "./history_run.ts";
 import { failureIn } from "./many.ts";
 import { type Plot, PLOTS } from "./plots.ts";
@@ -35,17 +36,6 @@ test(
     const marks = new Map<string, number>();
     for (let one = 1; one <= 400; one++)
       for (const [mark, n] of runHistory(one).marks) marks.set(mark, (marks.get(mark) ?? 0) + n);
-    const wanted = [
-      "kill",
-      "freeze",
-      "cut",
-      "snap",
-      "killClient",
-      "fill",
-      "failSync",
-      "wipe",
-      "rot",
-    ];
     const ends = [
       "put done",
       "put putFailed",
@@ -55,7 +45,7 @@ test(
       "rm done",
       "get incomplete",
     ];
-    expect([...wanted, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
+    expect([...FAULT_KINDS, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
   },
   MINUTES,
 );
