@@ -3,6 +3,7 @@ import { homes } from "../file/placement.ts";
 import { hasParity } from "../file/split.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import type { Held } from "../wire/messages.ts";
+import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
 
 /** What one server says of a name. */
 export interface Told {
@@ -68,17 +69,14 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>) {
   const missing: { piece: number; from: number[]; to: number[] }[] = [];
   const away: { piece: number; homes: number[]; slots: number[] }[] = [];
   const lost: number[] = [];
-  const holders = Array.from({ length: version.pieces }, (_, piece) =>
-    [...told].flatMap(([slot, { held }]) => (holds(held, version.vid, piece) ? [slot] : [])),
-  );
-  const damaged = holders.map((_, piece) =>
-    [...told].flatMap(([slot, { held }]) => (isBad(held, version.vid, piece) ? [slot] : [])),
-  );
+  const holders = holdersOf(version, told);
+  const damaged = damagedOf(version, told);
+  const lacking = lackingOf(version, told);
   const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
     const atHome = homes(version.ring, piece, version.copies);
-    const to = atHome.filter((slot) => told.has(slot) && !from.includes(slot));
+    const to = lacking[piece] ?? [];
     const bad = damaged[piece] ?? [];
     if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
@@ -89,12 +87,6 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>) {
   }
   return { missing, away, lost };
 }
-
-const holds = (held: readonly Held[], vid: Vid, piece: number): boolean =>
-  held.some((one) => one.vid === vid && one.pieces.includes(piece));
-
-const isBad = (held: readonly Held[], vid: Vid, piece: number): boolean =>
-  held.some((one) => one.vid === vid && one.bad.includes(piece));
 
 function orphansAmong(all: readonly Told[], orphanAge: number): Vid[] {
   const known = new Set(

@@ -4,6 +4,7 @@ import { manifestOf } from "../file/manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
+import { holdersOf } from "./holders.ts";
 import { type Reading, readName } from "./register.ts";
 
 /** What a get learned before its bytes come. */
@@ -60,7 +61,7 @@ export async function get(
       download = new Download(cluster, name, version, roots, sink, options.progress ?? (() => {}));
       await sink.open(found);
     }
-    const problem = await download.run(holdersOf(version, reading));
+    const problem = await download.run(holdersOf(version, reading.replies));
     if (!problem) return found;
     // A piece may have moved just then: only a second complete look may say that it is gone.
     if (again) throw problem;
@@ -87,14 +88,4 @@ export function currentOf(
     "tooFew",
     `${replies.size} of ${cluster.size} servers answer: too few to tell whether there is a ${name}`,
   );
-}
-
-/** For each piece of a version, the slots whose servers say that they hold it. */
-export function holdersOf(version: Version, { replies }: Pick<Reading, "replies">): number[][] {
-  const holders: number[][] = Array.from({ length: version.pieces }, () => []);
-  for (const [slot, { held }] of replies) {
-    for (const piece of held.find(({ vid }) => vid === version.vid)?.pieces ?? [])
-      holders[piece]?.push(slot);
-  }
-  return holders;
 }

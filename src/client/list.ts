@@ -6,7 +6,7 @@ import { isGone } from "../version.ts";
 import type { ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { decide, newest } from "./decide.ts";
-import { holdersOf } from "./get.ts";
+import { holdersOf } from "./holders.ts";
 import { readName } from "./register.ts";
 
 export interface Listed {
@@ -17,8 +17,8 @@ export interface Listed {
 
 /** All names that begin with `prefix`, sorted by their bytes. Throws DfsError("tooFew") when no server answers. */
 export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
-  for await (const { name, said, vouching } of namesIn(cluster, prefix, false)) {
-    const listed = await judge(cluster, name, said, vouching);
+  for await (const one of namesIn(cluster, prefix, false)) {
+    const listed = await judge(cluster, one);
     if (listed) yield listed;
   }
 }
@@ -84,25 +84,27 @@ function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Sai
   return [...names].toSorted(([a], [b]) => compareNames(a, b));
 }
 
-/** What a list says of one name; null when there is no such file. */
-async function judge(
-  cluster: Cluster,
-  name: string,
-  { entries, vouched }: Said,
-  vouching: number,
-): Promise<Listed | null> {
+/** What follows from it: as decide says, and the current state, or the newest that anybody knows where that cannot be told. */
+export function conclude(cluster: Cluster, { said: { entries, vouched }, vouching }: NameSaid) {
   const absent = Array.from({ length: vouching - vouched }, () => ({ acc: null, com: null }));
   const votes = [...entries.filter(({ damaged }) => !damaged), ...absent];
   const decision = decide(cluster.quorum, votes);
-  if (decision.is === "doubt") return inDoubt(cluster, name);
   const state =
     decision.is === "current"
       ? decision.current
       : newest(votes.flatMap(({ acc, com }) => [acc, com]));
+  return { is: decision.is, state, votes };
+}
+
+/** What a list says of one name; null when there is no such file. */
+async function judge(cluster: Cluster, one: NameSaid): Promise<Listed | null> {
+  const { name, said } = one;
+  const { is, state } = conclude(cluster, one);
+  if (is === "doubt") return inDoubt(cluster, name);
   if (!state || state.deleted) return null;
-  const states = entries.flatMap(({ acc, com }) => [acc, com]);
+  const states = said.entries.flatMap(({ acc, com }) => [acc, com]);
   const held = new Set(states.flatMap((x) => (x?.vid === state.vid ? x.held : [])));
-  const isIncomplete = decision.is !== "current" || held.size < state.needed;
+  const isIncomplete = is !== "current" || held.size < state.needed;
   return { name, bytes: state.size, isIncomplete };
 }
 
@@ -110,7 +112,7 @@ async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   const reading = await readName(cluster, name);
   const version = reading.current?.version ?? null;
   if (!version || isGone(version)) return null;
-  const found = holdersOf(version, reading).filter((slots) => slots.length > 0).length;
+  const found = holdersOf(version, reading.replies).filter((slots) => slots.length > 0).length;
   return {
     name,
     bytes: version.size,

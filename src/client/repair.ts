@@ -7,7 +7,7 @@ import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Vid } from "../version.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
-import { holdersOf } from "./get.ts";
+import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { readName, settle } from "./register.ts";
@@ -166,14 +166,7 @@ async function carryOut(
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.
   const isSame = version !== null && version.vid === read?.version.vid;
   const moved = isSame
-    ? await bringHome(
-        cluster,
-        name,
-        version,
-        found,
-        holdersOf(version, { replies }),
-        options.progress,
-      )
+    ? await bringHome(cluster, name, version, found, holdersOf(version, replies), options.progress)
     : { restored: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null && (await forget(cluster, name, current, mayGo(current, found, replies)));

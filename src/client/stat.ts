@@ -3,7 +3,8 @@ import { layoutName } from "../file/layout.ts";
 import { manifestOf, pieceLengths } from "../file/manifest.ts";
 import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { currentOf, holdersOf } from "./get.ts";
+import { currentOf } from "./get.ts";
+import { holdersOf } from "./holders.ts";
 import { readName } from "./register.ts";
 
 export interface Stat {
@@ -27,7 +28,7 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const reading = await readName(cluster, name);
   const version = currentOf(cluster, name, reading);
   const { modified, isFolder } = manifestOf(name, version);
-  const holders = holdersOf(version, reading);
+  const holders = holdersOf(version, reading.replies);
   const { vid, seq, size, ring } = version;
   return {
     name,

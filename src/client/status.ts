@@ -1,9 +1,8 @@
 /** status: is everything that is stored safe, and what would it take to make it so. */
 import { STATUS_REPLY_MS } from "../limits.ts";
-import type { ListEntry, ReplyOf } from "../wire/messages.ts";
+import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
-import { decide, newest } from "./decide.ts";
-import { type NameSaid, namesIn } from "./list.ts";
+import { conclude, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
 
 export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING";
@@ -82,9 +81,16 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   return { ...names, word, canLose: isMissing ? 0 : canLose, servers };
 }
 
-type Names = Pick<Status, "canLose" | "files" | "bytes" | "unreadable" | "toDo">;
+/** What all names come to. */
+interface Sums {
+  canLose: number;
+  files: number;
+  bytes: number;
+  unreadable: number;
+  readonly toDo: ToDo;
+}
 
-async function lookAtNames(cluster: Cluster): Promise<Names> {
+async function lookAtNames(cluster: Cluster): Promise<Sums> {
   const toDo: ToDo = {
     lacking: 0,
     astray: 0,
@@ -101,27 +107,20 @@ async function lookAtNames(cluster: Cluster): Promise<Names> {
 }
 
 /** Adds what servers say of one name. */
-function lookAt(
-  cluster: Cluster,
-  { said: { entries, vouched }, vouching }: NameSaid,
-  all: Names & { -readonly [K in keyof Names]: Names[K] },
-): void {
+function lookAt(cluster: Cluster, one: NameSaid, all: Sums): void {
   const { toDo } = all;
+  const { entries } = one.said;
   toDo.records += entries.filter(({ damaged }) => damaged).length;
   if (entries.some(({ others }) => others)) toDo.orphans++;
-  const absent = Array.from({ length: vouching - vouched }, () => ({ acc: null, com: null }));
-  const votes = [...entries.filter(({ damaged }) => !damaged), ...absent];
-  const decision = decide(cluster.quorum, votes);
-  const isCurrent = decision.is === "current";
-  const state = isCurrent ? decision.current : newest(votes.flatMap(({ acc, com }) => [acc, com]));
+  const { is, state, votes } = conclude(cluster, one);
   if (!state) return;
-  const isSettled = votes.every(({ acc, com }) => [acc, com].every((x) => x?.vid === state.vid));
   if (state.deleted) {
     toDo.deletions++;
     return;
   }
-  if (!isSettled) toDo.unsettled++;
-  const told = entries.flatMap((entry) => stateIn(entry, state.vid));
+  const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
+  if (!votes.every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
+  const told = entries.flatMap(({ acc, com }) => [com, acc].find(isIt) ?? []);
   for (const { lacking, astray } of told) {
     toDo.lacking += lacking;
     toDo.astray += astray;
@@ -132,12 +131,6 @@ function lookAt(
   );
   all.files++;
   all.bytes += state.size;
-  if (!isCurrent || canLose < 0) all.unreadable++;
+  if (is !== "current" || canLose < 0) all.unreadable++;
   else all.canLose = Math.min(all.canLose, canLose);
 }
-
-/** What a server says of a version, whether it knows it as accepted or as committed. */
-const stateIn = ({ acc, com }: ListEntry, vid: string) =>
-  [com, acc].filter((state) => state?.vid === vid && state !== null).slice(0, 1) as NonNullable<
-    typeof com
-  >[];

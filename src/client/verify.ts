@@ -1,11 +1,11 @@
 /** verify: has servers read back the pieces that they say they hold, block by block, and tells what is damaged. */
 import { DfsError, isDfsError } from "../errors.ts";
-import { homes } from "../file/placement.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR, VERIFY_BYTES } from "../limits.ts";
 import { isGone, type Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { currentOf, holdersOf } from "./get.ts";
+import { currentOf } from "./get.ts";
+import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { type Reading, readName } from "./register.ts";
 import { inParallel } from "./window.ts";
@@ -90,10 +90,10 @@ async function verifyVersion(
   cluster: Cluster,
   name: string,
   version: Version,
-  reading: Reading,
+  { replies }: Reading,
   { sample, progress = () => {} }: VerifyOptions,
 ): Promise<Verified> {
-  const holders = holdersOf(version, reading);
+  const holders = holdersOf(version, replies);
   const good = holders.map((slots) => new Set(slots));
   const bad: Copy[] = [];
   const silent = new Set<number>();
@@ -108,7 +108,7 @@ async function verifyVersion(
       progress(length);
     }
   };
-  const copies = holders.flatMap((slots, piece) => slots.map((slot): Copy => ({ piece, slot })));
+  const copies = copiesIn(holders);
   await inParallel(copies, Math.max(1, copies.length), async (copy) => {
     try {
       await verify(copy);
@@ -120,14 +120,14 @@ async function verifyVersion(
       else if (error.code !== "noPiece") silent.add(copy.slot);
     }
   });
-  bad.push(...badBefore(version, reading));
+  bad.push(...copiesIn(damagedOf(version, replies)));
   const found = good.filter((slots) => slots.size > 0).length;
   return {
     name,
     copies: copies.length,
     bytes,
     bad,
-    missing: missingFrom(version, reading).filter(
+    missing: copiesIn(lackingOf(version, replies)).filter(
       ({ piece, slot }) => !bad.some((one) => one.piece === piece && one.slot === slot),
     ),
     silent: [...silent],
@@ -136,20 +136,8 @@ async function verifyVersion(
   };
 }
 
-/** Copies that their servers know to be bad. */
-const badBefore = (version: Version, { replies }: Reading): Copy[] =>
-  [...replies].flatMap(([slot, { held }]) =>
-    (held.find(({ vid }) => vid === version.vid)?.bad ?? []).map((piece) => ({ piece, slot })),
-  );
-
-function missingFrom(version: Version, { replies }: Reading): Copy[] {
-  const holders = holdersOf(version, { replies });
-  return holders.flatMap((slots, piece) =>
-    homes(version.ring, piece, version.copies)
-      .filter((slot) => replies.has(slot) && !slots.includes(slot))
-      .map((slot) => ({ piece, slot })),
-  );
-}
+const copiesIn = (slotsOf: readonly (readonly number[])[]): Copy[] =>
+  slotsOf.flatMap((slots, piece) => slots.map((slot) => ({ piece, slot })));
 
 /** "5%", "0.5 %" or "100%" as a share; throws DfsError("usage"). */
 export function shareOf(text: string): number {
