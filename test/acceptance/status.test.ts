@@ -1,8 +1,9 @@
 /** status: one word that is right, whatever the servers' state is. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { flip } from "../store/folder.ts";
 import { empty, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -86,10 +87,7 @@ test("a rotten piece, once it is read", async () => {
   await heal();
   const { version, servers } = await stage.stat("large");
   const slot = servers.findIndex(({ pieces }) => pieces.includes(1));
-  const path = join(stage.server(slot).folder, "pieces", version.slice(0, 2), `${version}.0`);
-  const bytes = readFileSync(path);
-  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
+  flip(join(stage.server(slot).folder, "pieces", version.slice(0, 2), `${version}.0`), 5000);
   expect(await stage.dfs("verify")).toMatchObject({ status: 3 });
   expect(await status()).toMatchObject({
     status: "AT RISK",

@@ -1,8 +1,9 @@
 /** verify: what servers hold is read back, and what is damaged or missing is named. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { flip } from "../store/folder.ts";
 import { Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -19,12 +20,6 @@ async function filesOf(stage: Stage, name: string, piece: number): Promise<strin
   return stage.servers
     .filter((_, slot) => servers[slot]?.pieces.includes(piece))
     .map(({ folder }) => join(folder, "pieces", version.slice(0, 2), `${version}.${piece - 1}`));
-}
-
-function flip(path: string, offset: number): void {
-  const bytes = readFileSync(path);
-  bytes[offset] = (bytes[offset] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
 }
 
 describe.each(["pairs", "rs:2+2"])("%s", (layout) => {

@@ -5,6 +5,8 @@
 import type { Ballot } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
+import type { Machine } from "./machine.ts";
+import type { Order } from "./operations.ts";
 
 export const PLOTS = { stray, twice, sameSid, lazyForget, zombieCommit } as const;
 export type Plot = keyof typeof PLOTS;
@@ -47,6 +49,39 @@ function begin(run: Run): [SimServer, SimServer, SimServer] | null {
 const put = (value: number) => ({ do: "put", name: NAME, value, bytes: BYTES }) as const;
 
 /**
+ * Begins a put that one server alone accepts, and returns its client. It stops with its promises on their way; a rival takes
+ * away those of the other servers, and dies.
+ */
+function acceptedByOne(
+  run: Run,
+  order: Order & { readonly value: number },
+  alone: SimServer,
+  others: readonly SimServer[],
+): Machine {
+  const { servers, net } = run.cluster;
+  let before = promisesAt(run, servers);
+  const writer = run.begin(order);
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
+  run.world.freeze(writer);
+  before = promisesAt(run, others);
+  const rival = run.begin(put(order.value + 1));
+  net.cutLink(rival.name, alone.name);
+  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, others)) === others.length);
+  run.world.kill(rival);
+  const accepted = acceptedAt(run, alone);
+  run.world.thaw(writer);
+  run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== accepted);
+  return writer;
+}
+
+/** A get that does not reach one of these servers. */
+function readWithoutOne(run: Run, servers: readonly SimServer[]): void {
+  const reader = run.begin({ do: "get", name: NAME });
+  run.cluster.net.cutLink(reader.name, run.rng.pick(servers).name);
+  run.awaits(PATIENCE_MS, () => !reader.alive);
+}
+
+/**
  * A conditional put builds on a version that only one server ever accepted, and is itself accepted by that one alone; then it
  * sees the other two, where its condition fails.
  */
@@ -63,26 +98,12 @@ function stray(run: Run): void {
   const [alone, ...more] = holders();
   if (!alone || more.length > 0) return;
   const others = servers.filter((server) => server !== alone);
-  // The next one stops with its promises on their way.
-  let before = promisesAt(run, servers);
-  const writer = run.begin({ do: "putIf", name: NAME, value: 3, bytes: BYTES, expected: 2 });
-  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
-  run.world.freeze(writer);
-  // A rival takes away those of the others, and dies.
-  before = promisesAt(run, others);
-  const rival = run.begin(put(4));
-  net.cutLink(rival.name, alone.name);
-  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, others)) === others.length);
-  run.world.kill(rival);
-  const second = acceptedAt(run, alone);
-  run.world.thaw(writer);
-  run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== second);
+  const order = { do: "putIf", name: NAME, value: 3, bytes: BYTES, expected: 2 } as const;
+  const writer = acceptedByOne(run, order, alone, others);
   net.cutLink(writer.name, alone.name);
   run.awaits(2 * PATIENCE_MS, () => !writer.alive);
   net.healAll();
-  const reader = run.begin({ do: "get", name: NAME });
-  net.cutLink(reader.name, run.rng.pick(others).name);
-  run.awaits(PATIENCE_MS, () => !reader.alive);
+  readWithoutOne(run, others);
 }
 
 /** A writer is accepted by one server alone; a reader finishes its version, and others write on top of it before it tries again. */
@@ -90,24 +111,10 @@ function twice(run: Run): void {
   const order = begin(run);
   if (!order) return;
   const [alone, ...others] = order;
-  const { net, servers } = run.cluster;
-  let before = promisesAt(run, servers);
-  const writer = run.begin(put(2));
-  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
+  const writer = acceptedByOne(run, put(2), alone, others);
   run.world.freeze(writer);
-  before = promisesAt(run, others);
-  const rival = run.begin(put(3));
-  net.cutLink(rival.name, alone.name);
-  run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, others)) === others.length);
-  run.world.kill(rival);
-  const first = acceptedAt(run, alone);
-  run.world.thaw(writer);
-  run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== first);
-  run.world.freeze(writer);
-  const reader = run.begin({ do: "get", name: NAME });
-  net.cutLink(reader.name, run.rng.pick(others).name);
-  run.awaits(PATIENCE_MS, () => !reader.alive);
-  net.healAll();
+  readWithoutOne(run, others);
+  run.cluster.net.healAll();
   const more = run.rng.between(1, 3);
   for (let value = 4; value < 4 + more; value++) run.calmly(put(value));
   run.world.thaw(writer);
