@@ -7,7 +7,7 @@ import { concat, decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
 import { type Ballot, ballotCodec, NO_BALLOT, type Register, registerCodec } from "../version.ts";
-import { GroupCommit } from "./group_commit.ts";
+import { brokenCatalog, GroupCommit } from "./group_commit.ts";
 import { PIECE_SCHEMA, PieceTable } from "./piece_table.ts";
 
 const SCHEMA = [
@@ -162,12 +162,6 @@ export class Catalog {
     this.#db.close();
   }
 }
-
-const brokenCatalog = (why: string): DfsError =>
-  new DfsError(
-    "folder",
-    `the catalog is damaged (${why}): move this folder away, and replace the server`,
-  );
 
 /** Guards a row against bit rot, and against standing under another name. */
 function rowSum(space: string, name: string, row: Uint8Array): Uint8Array {

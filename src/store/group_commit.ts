@@ -97,7 +97,12 @@ export class GroupCommit {
     }
     this.#isOver = true;
     const { message } = asDfsError(error);
-    this.#die(new DfsError("failed", `the catalog cannot be written: ${message}`));
+    const isCorrupt = String((error as { code?: unknown }).code).startsWith("SQLITE_CORRUPT");
+    this.#die(
+      isCorrupt
+        ? brokenCatalog(message)
+        : new DfsError("failed", `the catalog cannot be written: ${message}`),
+    );
   }
 
   /** A log that begins anew needs no new room for what is small; then there is what was kept for this. */
@@ -125,3 +130,10 @@ export class GroupCommit {
     this.#isOver = true;
   }
 }
+
+/** A catalog that can be served no more. */
+export const brokenCatalog = (why: string): DfsError =>
+  new DfsError(
+    "folder",
+    `the catalog is damaged (${why}): move this folder away, and replace the server`,
+  );

@@ -29,14 +29,16 @@ export const rotCatalog: Scenario = {
     await run.begin();
     const trials = stage.size(400, 10);
     for (let i = 1; i <= trials; i++) await run.trial(i);
-    const { refused, served, reads, honest } = run;
-    return `${trials} flipped bytes: ${refused} starts refused, ${served} served; ${reads} reads, of which ${honest} said that they cannot tell`;
+    const { refused, served, ended, reads, honest } = run;
+    return `${trials} flipped bytes: ${refused} starts refused, ${served} served, of which ${ended} ended once the damage was met; ${reads} reads, of which ${honest} said that they cannot tell`;
   },
 };
 
 class CatalogRot {
   refused = 0;
   served = 0;
+  /** Servers that ended, saying why, when they met with damage that a start does not look for. */
+  ended = 0;
   reads = 0;
   /** Reads that ended with an error, as they may where a server does not count. */
   honest = 0;
@@ -132,6 +134,7 @@ class CatalogRot {
     for (const slots of [...pairs, this.#servers.slots]) await this.#readAll(slots, what);
     if (rng.chance(0.5)) await this.#repair(what, refusal === null, victim);
     await Promise.all(this.#servers.all.map((one) => one.kill()));
+    if (server.endedSaying(/the catalog is damaged/)) this.ended++;
   }
 
   /** A byte anywhere; or close to something that matters, or in the head of a page. */

@@ -134,6 +134,13 @@ export class ServerProcess {
     return child?.exited ?? Promise.resolve();
   }
 
+  /** Did it end by itself, with these as its last words? Then that is no fault. */
+  endedSaying(why: RegExp): boolean {
+    const isSo = this.fault !== null && why.test(this.said.trimEnd().split("\n").at(-1) ?? "");
+    if (isSo) this.fault = null;
+    return isSo;
+  }
+
   freeze(): void {
     process.kill(this.pid, "SIGSTOP");
   }
