@@ -20,14 +20,36 @@ interface Totals {
   readonly skipped: number;
 }
 
-/** The totals of a report, which is only there when its runner came to its end. */
-function totalsOf(report: string): Totals | undefined {
-  let xml: string;
+const ENTITIES: Readonly<Record<string, string>> = {
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+  amp: "&",
+  "#10": "\n",
+};
+
+/** What failed and why, from a report: said again at the end, where the end may be all that is kept of the output. */
+const failuresIn = (xml: string): string[] =>
+  [...xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<failure [^>]*message="([^"]*)"/g)].map(
+    ([, name = "", why = ""]) =>
+      `failed: ${name}: ${why}`.replace(
+        /&([#\w]+);/g,
+        (all, entity: string) => ENTITIES[entity] ?? all,
+      ),
+  );
+
+/** A runner's report, which is only there when it came to its end. */
+function reportIn(path: string): string {
   try {
-    xml = readFileSync(report, "utf8");
+    return readFileSync(path, "utf8");
   } catch {
-    return undefined;
+    return "";
   }
+}
+
+/** The totals of a report. */
+function totalsOf(xml: string): Totals | undefined {
   const suites = /<testsuites [^>]*>/.exec(xml)?.[0];
   if (!suites) return undefined;
   const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(suites)?.[1]);
@@ -36,12 +58,16 @@ function totalsOf(report: string): Totals | undefined {
   return Number.isNaN(passed) ? undefined : { passed, failed, skipped };
 }
 
+const failures: string[] = [];
+
 /** Runs these tests; a runner that ends badly has failed, whatever its report says. */
 async function run(name: string, paths: readonly string[]): Promise<Totals> {
   const report = join(root, `dist/${name}.xml`);
   rmSync(report, { force: true });
   const status = await bun("test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths);
-  const totals = totalsOf(report) ?? { passed: 0, failed: 0, skipped: 0 };
+  const xml = reportIn(report);
+  failures.push(...failuresIn(xml));
+  const totals = totalsOf(xml) ?? { passed: 0, failed: 0, skipped: 0 };
   if (status === 0 && totals.failed === 0 && totals.passed > 0) return totals;
   // A file that does not load, a runner that died and a run of no tests are in no report.
   if (totals.failed === 0)
@@ -75,6 +101,7 @@ async function main(): Promise<number> {
   const wanted: [string, string[]][] = given.length > 0 ? [["chosen", given]] : lots();
   const all = await Promise.all(wanted.map(([name, paths]) => run(name, paths)));
   const sum = (of: keyof Totals): number => all.reduce((total, one) => total + one[of], 0);
+  for (const failure of failures) console.log(failure);
   say(sum("passed"), sum("failed"), sum("skipped"));
   return sum("failed") > 0 ? 1 : 0;
 }
