@@ -22,7 +22,7 @@ const ERRORS = {
   protocol: { wire: 20, exit: 1, http: 400 },
   /** The peer cannot be reached, or did not answer in time. */
   down: { wire: 21, exit: 5, http: 503 },
-  /** A request for another cluster, another epoch or another server than the one that got it. */
+  /** A request for another cluster or another server than the one that got it. */
   identity: { wire: 22, exit: 2, http: 409 },
   /** The disk, or the part of it that pieces may use, is full. */
   noRoom: { wire: 23, exit: 1, http: 507 },
@@ -32,6 +32,8 @@ const ERRORS = {
   badPiece: { wire: 25, exit: 13, http: 502 },
   /** The server's record of this name does not verify: it counts as down for it. */
   damaged: { wire: 26, exit: 13, http: 503 },
+  /** The request is of another epoch of the cluster than the server is in. */
+  epoch: { wire: 28, exit: 5, http: 503 },
   /** The folder cannot be served: in use, of a newer format, unreadable. */
   folder: { wire: 27, exit: 1, http: 500 },
 } as const;

@@ -18,6 +18,9 @@ export const PARITY_PIECES_MAX = 8;
 /** Servers that hold each piece of the layout "pairs". */
 export const COPIES = 2;
 export const SERVERS_MAX = 30;
+/** Servers that a cluster has ever had. */
+export const SLOTS_MAX = 120;
+export const HOST_BYTES = 64;
 /** What a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
 export const FILE_BYTES_MAX = 2 ** 46;

@@ -1,6 +1,7 @@
-/** Values of the kinds that many tests are about: ids, ballots, versions, registers. */
+/** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
-import { HISTORY_LENGTH, PIECES_MAX } from "../src/limits.ts";
+import { HISTORY_LENGTH, HOST_BYTES, PIECES_MAX, SERVERS_MAX } from "../src/limits.ts";
+import { type Config, CONFIG_FORMAT, type Seat } from "../src/membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
@@ -77,3 +78,72 @@ export const ringFrom = (x: number, y: number): number[] =>
 
 /** A vid that can be read: 7 is "0…07". */
 export const vidOf = (n: number): Vid => n.toString(16).padStart(32, "0");
+
+/** The id of the server in a slot of `configOf`. */
+export const sidOf = (slot: number): string => vidOf(0x100 + slot);
+
+/** The configuration of a cluster of `y` servers as it begins, and what a test changes in it. */
+export const configOf = (y: number, some: Partial<Config> = {}): Config => ({
+  format: CONFIG_FORMAT,
+  epoch: 1,
+  seats: Array.from({ length: y }, (_, slot) => ({
+    sid: sidOf(slot),
+    name: `DFS${slot + 1}`,
+    host: "127.0.0.1",
+    port: 10001 + slot,
+    heir: null,
+  })),
+  voters: Array.from({ length: y }, (_, slot) => slot),
+  next: null,
+  leaving: [],
+  ...some,
+});
+
+/** The same seats, and who is the heir of whom. */
+export const withHeirs = (seats: readonly Seat[], heirs: Record<number, number>): Seat[] =>
+  seats.map((seat, slot) => ({ ...seat, heir: heirs[slot] ?? null }));
+
+const seat = fc.record({
+  sid: fc.option(hexOf(16)),
+  name: textUpTo(HOST_BYTES),
+  host: textUpTo(HOST_BYTES),
+  port: u16,
+  /** How much later its heir comes, from 1. */
+  later: fc.option(fc.nat(9)),
+});
+
+/** A configuration that does not contradict itself, whoever decides in it. */
+export const config: fc.Arbitrary<Config> = fc
+  .array(seat, { minLength: 1, maxLength: SERVERS_MAX })
+  .chain((seats) => {
+    const slots = (minLength: number) =>
+      fc.uniqueArray(fc.nat(seats.length - 1), { minLength, maxLength: SERVERS_MAX });
+    return fc.record({
+      format: fc.constant(CONFIG_FORMAT),
+      epoch: u32,
+      seats: fc.constant(
+        seats.map(({ later, ...rest }, slot) => {
+          const heir = later === null ? null : slot + 1 + later;
+          return { ...rest, heir: heir !== null && heir < seats.length ? heir : null };
+        }),
+      ),
+      voters: slots(1),
+      next: fc.option(slots(1)),
+      leaving: slots(0),
+    });
+  })
+  .map((drawn) => {
+    // Some server keeps the pieces, and nobody leaves who is not there.
+    const { voters, next, leaving, seats } = drawn;
+    const [keeper, ...others] = next ?? voters;
+    const members = new Set([...voters, ...others]);
+    const isFirst = (sid: string, slot: number): boolean =>
+      seats.findIndex((one) => one.sid === sid) === slot;
+    return {
+      ...drawn,
+      leaving: leaving.filter((slot) => slot !== keeper && members.has(slot)),
+      seats: seats.map((one, slot) =>
+        one.sid !== null && isFirst(one.sid, slot) ? one : { ...one, sid: null },
+      ),
+    };
+  });

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-const ROOT_FILES = ["errors", "limits", "bytes", "version"];
+const ROOT_FILES = ["errors", "limits", "bytes", "membership", "version"];
 const HASHES = ["node:crypto"];
 
 interface Part {
@@ -20,6 +20,7 @@ const PARTS: Record<string, Part | "everything"> = {
   errors: { parts: [], modules: HASHES },
   limits: { parts: [], modules: HASHES },
   bytes: { parts: ["errors", "limits"], modules: HASHES },
+  membership: { parts: ["errors", "limits", "bytes"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
   file: { parts: ROOT_FILES, modules: HASHES },
   wire: { parts: ROOT_FILES, modules: HASHES },
@@ -184,6 +185,8 @@ test.each([
   ["src/server/serve.ts", `\nimport type { A } from "../client/put.ts";`],
   ["src/server/serve.ts", `import { a } from "../io/bun.ts";`],
   ["src/errors.ts", `import { a } from "./limits.ts";`],
+  ["src/membership.ts", `import type { Vid } from "./version.ts";`],
+  ["src/version.ts", `import { a } from "./membership.ts";`],
   ["src/store/store.ts", `import { a } from "../file/seal.ts";`],
   ["src/store/store.ts", `import { open } from "node:fs/promises";`],
   ["src/wire/frames.ts", `export { a } from "../file/split.ts";`],
@@ -201,6 +204,7 @@ test.each([
 
 test.each([
   ["src/version.ts", `import { Reader } from "./bytes.ts";`],
+  ["src/store/store.ts", `import { type Config } from "../membership.ts";`],
   ["src/store/store.ts", `import { Database } from "bun:sqlite";\nimport "../file/checksum.ts";`],
   ["src/file/seal.ts", `import { createHash } from "node:crypto";\nBun.hash.xxHash64("a");`],
   ["src/file/seal.ts", `// Date.now() and import("node:fs")\nconst a = "process.env";`],

@@ -25,10 +25,10 @@ export const repairCommand = defineCommand({
     const total = new Total();
     try {
       await withCluster(setup, async (cluster) => {
-        const away = cluster.size - cluster.live.length;
+        const away = cluster.silent.length;
         if (away > 0)
           setup.log.warn(
-            `${away} of ${cluster.size} servers do not answer: what is at home there stays as it is`,
+            `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
           );
         const options = { dryRun, orphanAge: 0, progress: (bytes: number) => progress.add(bytes) };
         for await (const repaired of repairAll(cluster, args.prefix ?? "", options)) {

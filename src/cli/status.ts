@@ -104,6 +104,7 @@ function toDoTexts(toDo: ToDo): string[] {
     [toDo.astray, "pieces lie away from home: repair brings them back"],
     [toDo.unsettled, "names whose servers do not agree yet: repair settles them"],
     [toDo.records, "records of names are damaged on a server"],
+    [toDo.changes, "change of the servers is not finished: repair finishes it"],
     [toDo.deletions, "deletions are not forgotten yet: repair does it"],
     [toDo.orphans, "names have pieces that nobody needs: repair removes them"],
     [toDo.unread, "pieces have not been read back yet: servers do it, or verify"],

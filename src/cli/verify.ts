@@ -77,8 +77,8 @@ class Findings {
     if (missing > 0) parts.push(`${missing} pieces missing`);
     if (unreadable > 0) parts.push(`${unreadable} files cannot be had`);
     if (untold > 0) parts.push(`${untold} files not wholly verified`);
-    const away = cluster.size - cluster.live.length;
-    if (away > 0) parts.push(`${away} of ${cluster.size} servers do not answer`);
+    const away = cluster.silent.length;
+    if (away > 0) parts.push(`${away} of ${cluster.view.members.length} servers do not answer`);
     if (parts.length === 1) parts.push("all good");
     else if (bad + missing > 0) parts.push("run dfs-tool repair");
     return parts.join(", ");
@@ -87,7 +87,7 @@ class Findings {
   /** Files that cannot be had, then what repair can mend, then what could not be looked at. */
   statusOf(cluster: Cluster): number {
     const { bad, missing, unreadable, untold } = this.#sums;
-    const isPartly = bad + missing + untold > 0 || cluster.live.length < cluster.size;
+    const isPartly = bad + missing + untold > 0 || cluster.silent.length > 0;
     const code: ErrorCode | null = unreadable > 0 ? "integrity" : isPartly ? "partly" : null;
     return code ? exitStatus(code) : 0;
   }
@@ -98,7 +98,7 @@ class Findings {
       copies: this.#copies,
       bytes: this.#bytes,
       ...this.#sums,
-      silent: cluster.size - cluster.live.length,
+      silent: cluster.silent.length,
       names: this.#told.map(({ name, bad, missing, silent, isReadable, problem }) => ({
         name,
         readable: isReadable,

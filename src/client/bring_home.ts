@@ -55,7 +55,7 @@ export async function bringHome(
     const isSafe = await verifyAt(cluster, version, reader, piece, homes);
     if (!isSafe) continue;
     const what = { name, vid: version.vid, piece };
-    const replies = await cluster.ask(
+    const { replies } = await cluster.ask(
       "drop",
       (slot) => (slots.includes(slot) ? what : null),
       () => null,

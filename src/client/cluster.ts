@@ -1,7 +1,10 @@
 /** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
-import { assert, DfsError, isDfsError } from "../errors.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
-import type { AddressedKind, BodyOf, Config, ReplyOf } from "../wire/messages.ts";
+import { type Config, membersOf, placesOf } from "../membership.ts";
+import type { Ballot } from "../version.ts";
+import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
+import type { Connections } from "./connections.ts";
 import { type Quorum, quorumOf } from "./decide.ts";
 import type { Peer } from "./peer.ts";
 import { Window } from "./window.ts";
@@ -15,34 +18,44 @@ export interface ClientPorts {
 /** Replies by slot. */
 export type Replies<K extends AddressedKind> = Map<number, ReplyOf<K>>;
 
-export class Cluster {
-  readonly ports: ClientPorts;
-  /** Server ids by slot; null where no server was seen yet. */
+/** The cluster at one epoch. */
+export interface View {
   readonly config: Config;
   readonly quorum: Quorum;
+  /** The slots of all servers that are asked, and of those that hold pieces. */
+  readonly members: readonly number[];
+  readonly places: readonly number[];
+}
+
+/** What was answered, and the epoch at which all of it was: what the answers are worth goes by that one. */
+export interface Round<K extends AddressedKind> {
+  readonly replies: Replies<K>;
+  readonly view: View;
+}
+
+const CATCH_UPS = 3;
+
+export class Cluster {
+  readonly ports: ClientPorts;
+  readonly id: string;
+  readonly connections: Connections;
   readonly window = new Window();
   /** Says a line to the user, once each. */
   readonly warn: (line: string) => void;
-  readonly #peers: readonly (Peer | null)[];
-  readonly #labels: readonly string[];
+  #view: View;
 
-  /** `peers` and `labels` (what people call the servers) go by slot. */
+  /** `config` is one that was chosen, or before there is any the one that is being proposed. */
   constructor(
     ports: ClientPorts,
+    connections: Connections,
+    id: string,
     config: Config,
-    peers: readonly (Peer | null)[],
-    labels: readonly string[],
     warn: (line: string) => void,
   ) {
-    assert(
-      peers.length === config.slots.length && labels.length === peers.length,
-      "one place a slot",
-    );
-    this.#labels = labels;
     this.ports = ports;
-    this.config = config;
-    this.quorum = quorumOf(config.slots.length);
-    this.#peers = peers;
+    this.connections = connections;
+    this.id = id;
+    this.#view = viewOf(config);
     const said = new Set<string>();
     this.warn = (line) => {
       if (!said.has(line)) warn(line);
@@ -50,20 +63,25 @@ export class Cluster {
     };
   }
 
-  /** How many servers there are: y. */
-  get size(): number {
-    return this.#peers.length;
+  /** The newest epoch that this client knows of. */
+  get view(): View {
+    return this.#view;
   }
 
-  /** The server in a slot, if it can be asked. */
+  /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
   peer(slot: number): Peer | null {
-    const peer = this.#peers[slot];
-    return peer && !peer.isDown ? peer : null;
+    const sid = this.#view.config.seats[slot]?.sid ?? null;
+    return sid === null ? null : this.connections.ofSid(sid);
   }
 
-  /** The slots whose servers can be asked. */
+  /** The slots of the members that can be asked. */
   get live(): number[] {
-    return this.#peers.flatMap((_, slot) => (this.peer(slot) ? [slot] : []));
+    return this.#view.members.filter((slot) => this.peer(slot));
+  }
+
+  /** The members that cannot be asked. */
+  get silent(): number[] {
+    return this.#view.members.filter((slot) => !this.peer(slot));
   }
 
   /** The release of the server in a slot, as it says; null where it does not answer. */
@@ -73,25 +91,40 @@ export class Cluster {
 
   /** What people call the server in a slot. */
   labelOf(slot: number): string {
-    return this.#labels[slot] ?? `server ${slot + 1}`;
+    const seat = this.#view.config.seats[slot];
+    return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
   }
 
   /** One request to the server in a slot; throws DfsError("down") when there is none. */
   call<K extends AddressedKind>(slot: number, kind: K, body: BodyOf<K>): Promise<ReplyOf<K>> {
-    const peer = this.peer(slot);
-    return peer
-      ? peer.call(kind, body)
-      : Promise.reject(new DfsError("down", `${this.labelOf(slot)} does not answer`));
+    return this.#callAt(this.#view, slot, kind, body);
   }
 
   /**
-   * Asks every live server (null: not this one) and returns what they answered, less those that answered with an error. It
+   * Asks every live member (null: not this one) and returns what they answered, less those that answered with an error. It
    * ends when all have; or when what has come is worth only so many milliseconds of `patience` more (null: no end of it).
+   * Where a server turns out to be at a later epoch all are asked anew, at that one; with `epoch` nobody is, and no reply
+   * counts, unless it is still that one.
    */
-  ask<K extends AddressedKind>(
+  async ask<K extends AddressedKind>(
     kind: K,
     bodyFor: (slot: number) => BodyOf<K> | null,
-    patience: (replies: Replies<K>) => number | null,
+    patience: (replies: Replies<K>, view: View) => number | null,
+    epoch?: number,
+  ): Promise<Round<K>> {
+    for (;;) {
+      const view = this.#view;
+      if (epoch !== undefined && view.config.epoch !== epoch) return { replies: new Map(), view };
+      const replies = await this.#round(view, kind, bodyFor, patience);
+      if (view === this.#view) return { replies, view };
+    }
+  }
+
+  #round<K extends AddressedKind>(
+    view: View,
+    kind: K,
+    bodyFor: (slot: number) => BodyOf<K> | null,
+    patience: (replies: Replies<K>, view: View) => number | null,
   ): Promise<Replies<K>> {
     const { clock } = this.ports;
     const replies: Replies<K> = new Map();
@@ -107,8 +140,8 @@ export class Cluster {
       const settle = (): void => {
         if (open === 0) return;
         open--;
-        if (open === 0) return end();
-        const more = patience(replies);
+        if (open === 0 || this.#view !== view) return end();
+        const more = patience(replies, view);
         if (more === 0) return end();
         if (more === null || clock.now() + more >= until) return;
         cancel();
@@ -119,7 +152,7 @@ export class Cluster {
         const body = bodyFor(slot);
         if (!body) continue;
         open++;
-        this.call(slot, kind, body).then(
+        this.#callAt(view, slot, kind, body).then(
           (reply) => {
             replies.set(slot, reply);
             settle();
@@ -135,22 +168,77 @@ export class Cluster {
     });
   }
 
+  /** A server at another epoch is brought to ours, or we to its; in that case the call has failed. */
+  async #callAt<K extends AddressedKind>(
+    view: View,
+    slot: number,
+    kind: K,
+    body: BodyOf<K>,
+  ): Promise<ReplyOf<K>> {
+    for (let tries = 1; ; tries++) {
+      const peer = this.peer(slot);
+      if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
+      try {
+        return await peer.call(kind, body, { cluster: this.id, epoch: view.config.epoch });
+      } catch (error) {
+        if (!isDfsError(error, "epoch") || tries === CATCH_UPS) throw error;
+        await this.#catchUp(peer);
+        if (this.#view !== view) throw error;
+      }
+    }
+  }
+
+  async #catchUp(peer: Peer): Promise<void> {
+    const { config } = await peer.hello();
+    const ours = this.#view.config;
+    if (config && config.epoch > ours.epoch) await this.adopt(config);
+    else if ((config?.epoch ?? 0) < ours.epoch) await peer.install(this.id, ours, 0n);
+  }
+
+  /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
+  async adopt(config: Config): Promise<void> {
+    if (config.epoch <= this.#view.config.epoch) return;
+    await this.connections.reach(membersOf(config).flatMap((slot) => config.seats[slot] ?? []));
+    if (config.epoch > this.#view.config.epoch) this.#view = viewOf(config);
+  }
+
+  /** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */
+  async install(floor: Ballot, others: readonly number[] = []): Promise<number[]> {
+    const { config, members } = this.#view;
+    const slots = [...new Set([...members, ...others])];
+    const done = await Promise.all(
+      slots.map(async (slot) => {
+        try {
+          await this.peer(slot)?.install(this.id, config, floor);
+          return this.peer(slot) ? [slot] : [];
+        } catch (error) {
+          if (!isDfsError(error)) throw error;
+          this.mention(slot, error);
+          return [];
+        }
+      }),
+    );
+    return done.flat();
+  }
+
   /** That a server is down is said where it matters; what it complains of is worth a line now. */
   mention(slot: number, { code, message }: DfsError): void {
-    if (code !== "down") this.warn(`${this.labelOf(slot)}: ${message}`);
+    if (code !== "down" && code !== "epoch") this.warn(`${this.labelOf(slot)}: ${message}`);
   }
 
   /** Bytes on the wire so far, over all servers. */
   get traffic(): { sent: number; received: number } {
-    const sum = { sent: 0, received: 0 };
-    for (const peer of this.#peers) {
-      sum.sent += peer?.traffic.sent ?? 0;
-      sum.received += peer?.traffic.received ?? 0;
-    }
-    return sum;
+    return this.connections.traffic;
   }
 
   close(): void {
-    for (const peer of this.#peers) peer?.close();
+    this.connections.close();
   }
 }
+
+const viewOf = (config: Config): View => ({
+  config,
+  quorum: quorumOf(config),
+  members: membersOf(config),
+  places: placesOf(config),
+});

@@ -1,7 +1,8 @@
 /**
- * What registers mean: the pure rules of CONSISTENCY.md section 3. N = y servers; a value is chosen once W have accepted it;
+ * What registers mean: the pure rules of CONSISTENCY.md section 3. Of N servers a value is chosen once W have accepted it;
  * R are enough to see every chosen one.
  */
+import type { Config } from "../membership.ts";
 import {
   type Accepted,
   type Ballot,
@@ -12,17 +13,49 @@ import {
   type Vid,
 } from "../version.ts";
 
-export interface Quorum {
-  readonly servers: number;
+export interface Group {
+  readonly slots: readonly number[];
   /** W: accepts that choose a value. */
   readonly accept: number;
   /** R: answers that see every chosen value. */
   readonly read: number;
 }
 
-export function quorumOf(servers: number): Quorum {
-  const accept = Math.floor(servers / 2) + 1;
-  return { servers, accept, read: servers - accept + 1 };
+/** One group of servers; while that changes two, those before and those after, and it takes both (model/member.ts). */
+export type Quorum = readonly [Group, ...Group[]];
+
+export function groupOf(slots: readonly number[]): Group {
+  const accept = Math.floor(slots.length / 2) + 1;
+  return { slots, accept, read: slots.length - accept + 1 };
+}
+
+export const quorumOf = ({ voters, next }: Pick<Config, "voters" | "next">): Quorum =>
+  next ? [groupOf(voters), groupOf(next)] : [groupOf(voters)];
+
+const countIn = (group: Group, slots: ReadonlySet<number>): number =>
+  group.slots.filter((slot) => slots.has(slot)).length;
+
+/** Are these servers enough to choose a value? */
+export function canAccept(quorum: Quorum, slots: Iterable<number>): boolean {
+  const set = new Set(slots);
+  return quorum.every((group) => countIn(group, set) >= group.accept);
+}
+
+/** How many of these servers count, of how many, where that is fewer than it takes to choose a value; else null. */
+export function shortOf(
+  quorum: Quorum,
+  slots: readonly number[],
+): { count: number; of: number; takes: number } | null {
+  const group = quorum.find((one) => !canAccept([one], slots));
+  return group
+    ? { count: countIn(group, new Set(slots)), of: group.slots.length, takes: group.accept }
+    : null;
+}
+
+/** Are these servers enough to see every chosen value? */
+export function canRead(quorum: Quorum, slots: Iterable<number>): boolean {
+  const set = new Set(slots);
+  return quorum.every((group) => countIn(group, set) >= group.read);
 }
 
 /** A value at its ballot, and what one server has of them: the parts of its register that decide. */
@@ -44,19 +77,32 @@ export type Decision<T> =
 export const newest = <T extends AtBallot>(values: readonly (T | null)[]): T | null =>
   values.reduce((a, b) => (b && (!a || b.ballot > a.ballot) ? b : a), null);
 
-/** decide: which value is current, going by what these servers answered to READ. */
-export function decide<T extends AtBallot>(quorum: Quorum, votes: readonly Vote<T>[]): Decision<T> {
-  if (votes.length < quorum.read) return { is: "tooFew" };
-  const committed = newest(votes.map((vote) => vote.com));
+/**
+ * decide: which value is current, going by what these servers, by slot, answered to READ. While members change it is enough
+ * that nothing newer can have been chosen by those before, for it takes a quorum of them in either epoch.
+ */
+export function decide<T extends AtBallot>(
+  quorum: Quorum,
+  votes: ReadonlyMap<number, Vote<T>>,
+): Decision<T> {
+  if (!canRead(quorum, votes.keys())) return { is: "tooFew" };
+  const all = [...votes];
+  const committed = newest(all.map(([, { com }]) => com));
   const ballot = committed?.ballot ?? 0n;
-  const pending = votes.flatMap(({ acc }) => (acc && acc.ballot > ballot ? [acc] : []));
-  const silent = quorum.servers - votes.length;
-  if (pending.length + silent < quorum.accept) {
-    const lagging = votes.some(({ com }) => (com?.ballot ?? 0n) < ballot);
+  const pending = all.flatMap(([slot, { acc }]) =>
+    acc && acc.ballot > ballot ? [{ slot, acc }] : [],
+  );
+  const [now] = quorum;
+  const ahead = pending.filter(({ slot }) => now.slots.includes(slot)).length;
+  const silent = now.slots.filter((slot) => !votes.has(slot)).length;
+  if (ahead + silent < now.accept) {
+    const lagging = all.some(([, { com }]) => (com?.ballot ?? 0n) < ballot);
     return { is: "current", current: committed, lagging };
   }
-  const chosen = pending.filter(
-    (value) => pending.filter((other) => other.ballot === value.ballot).length >= quorum.accept,
+  const slotsAt = (at: Ballot): number[] =>
+    pending.flatMap(({ slot, acc }) => (acc.ballot === at ? [slot] : []));
+  const chosen = pending.flatMap(({ acc }) =>
+    canAccept(quorum, slotsAt(acc.ballot)) ? [acc] : [],
   );
   return chosen.length > 0
     ? { is: "current", current: newest(chosen), lagging: true }
@@ -64,10 +110,11 @@ export function decide<T extends AtBallot>(quorum: Quorum, votes: readonly Vote<
 }
 
 /** select: the value that a proposer must build on, going by the promises it got. */
-export function select(promises: readonly Register[]): {
+export function select(registers: ReadonlyMap<number, Register>): {
   current: Accepted | null;
   isCommitted: boolean;
 } {
+  const promises = [...registers.values()];
   const committed = newest(promises.map((promise) => promise.com));
   const accepted = newest(promises.map((promise) => promise.acc));
   const isCommitted = committed !== null && committed.ballot >= (accepted?.ballot ?? 0n);

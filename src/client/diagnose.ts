@@ -1,6 +1,7 @@
 /** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
-import { homes } from "../file/placement.ts";
+import { homesOf } from "../file/placement.ts";
 import { hasParity } from "../file/split.ts";
+import type { Config } from "../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import type { Held } from "../wire/messages.ts";
 import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
@@ -38,12 +39,13 @@ export interface Diagnosis {
 }
 
 /**
- * What repair has to do for a name whose current value is this. Orphans younger than `orphanAge`
+ * What repair has to do for a name whose current value is this, where these servers belong. Orphans younger than `orphanAge`
  * seconds are left alone: they may be the pieces of a put that goes on.
  */
 export function diagnose(
   current: Accepted | null,
   told: ReadonlyMap<number, Told>,
+  config: Config,
   orphanAge: number,
 ): Diagnosis {
   const all = [...told.values()];
@@ -55,7 +57,7 @@ export function diagnose(
   return {
     isStray,
     isLagging: all.some(({ register: { com } }) => com?.ballot !== current?.ballot),
-    ...(version ? diagnosePieces(version, told) : { missing: [], away: [], lost: [] }),
+    ...(version ? diagnosePieces(version, told, config) : { missing: [], away: [], lost: [] }),
     orphans: orphansAmong(all, orphanAge),
     isGone: version === null,
   };
@@ -65,17 +67,18 @@ export function diagnose(
 export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
   acc === null && com === null && prom !== floor;
 
-function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>) {
+function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, config: Config) {
   const missing: { piece: number; from: number[]; to: number[] }[] = [];
   const away: { piece: number; homes: number[]; slots: number[] }[] = [];
   const lost: number[] = [];
   const holders = holdersOf(version, told);
   const damaged = damagedOf(version, told);
-  const lacking = lackingOf(version, told);
+  const lacking = lackingOf(version, told, config);
+  const atHomes = homesOf(version, config);
   const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
-    const atHome = homes(version.ring, piece, version.copies);
+    const atHome = atHomes[piece] ?? [];
     const to = lacking[piece] ?? [];
     const bad = damaged[piece] ?? [];
     if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);

@@ -78,7 +78,7 @@ export class Download {
         )
       : new DfsError(
           "incomplete",
-          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.size}) lack a piece`,
+          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.view.members.length}) lack a piece`,
         );
   }
 

@@ -44,9 +44,9 @@ export async function get(
   options: GetOptions,
 ): Promise<Found> {
   let download: Download | null = null;
-  for (let again = false; ; again = true) {
+  for (let epoch: number | null = null; ;) {
     const reading = await readName(cluster, name);
-    const version = currentOf(cluster, name, reading);
+    const version = currentOf(name, reading);
     const { modified, mode, roots, isFolder } = manifestOf(name, version);
     if (isFolder) throw new DfsError("usage", `${name} is a folder`);
     const found: Found = {
@@ -63,17 +63,14 @@ export async function get(
     }
     const problem = await download.run(holdersOf(version, reading.replies));
     if (!problem) return found;
-    // A piece may have moved just then: only a second complete look may say that it is gone.
-    if (again) throw problem;
+    // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
+    if (epoch === reading.view.config.epoch) throw problem;
+    ({ epoch } = reading.view.config);
   }
 }
 
 /** The version that a reading found; throws DfsError when there is none, or it cannot be told. */
-export function currentOf(
-  cluster: Cluster,
-  name: string,
-  { is, current, replies }: Reading,
-): Version {
+export function currentOf(name: string, { is, current, replies, view }: Reading): Version {
   const version = current?.version ?? null;
   if (version && !isGone(version)) {
     if (is === "current") return version;
@@ -81,11 +78,14 @@ export function currentOf(
       is === "doubt"
         ? "which version is current is in doubt"
         : "too few to tell its current version";
-    throw new DfsError("incomplete", `${replies.size} of ${cluster.size} servers answer: ${why}`);
+    throw new DfsError(
+      "incomplete",
+      `${replies.size} of ${view.members.length} servers answer: ${why}`,
+    );
   }
   if (is === "current") throw new DfsError("noSuchName", `there is no ${name}`);
   throw new DfsError(
     "tooFew",
-    `${replies.size} of ${cluster.size} servers answer: too few to tell whether there is a ${name}`,
+    `${replies.size} of ${view.members.length} servers answer: too few to tell whether there is a ${name}`,
   );
 }

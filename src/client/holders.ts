@@ -1,5 +1,6 @@
 /** Who holds what of a version, going by what servers say of its name. Slots are listed piece by piece. */
-import { homes } from "../file/placement.ts";
+import { homesOf } from "../file/placement.ts";
+import type { Config } from "../membership.ts";
 import type { Version } from "../version.ts";
 import type { Held } from "../wire/messages.ts";
 
@@ -15,12 +16,12 @@ export const damagedOf = (version: Version, told: Told): number[][] =>
   slotsWith(version, told, "bad");
 
 /** For each piece its homes whose servers answered, and hold no good copy. */
-export const lackingOf = (version: Version, told: Told): number[][] =>
-  holdersOf(version, told).map((slots, piece) =>
-    homes(version.ring, piece, version.copies).filter(
-      (slot) => told.has(slot) && !slots.includes(slot),
-    ),
+export function lackingOf(version: Version, told: Told, config: Config): number[][] {
+  const holders = holdersOf(version, told);
+  return homesOf(version, config).map((slots, piece) =>
+    slots.filter((slot) => told.has(slot) && !holders[piece]?.includes(slot)),
   );
+}
 
 function slotsWith(version: Version, told: Told, kind: "pieces" | "bad"): number[][] {
   const slots: number[][] = Array.from({ length: version.pieces }, () => []);

@@ -1,95 +1,69 @@
 /** How a cluster begins: blank servers join it, and its configuration becomes a register (CONSISTENCY.md section 4). */
 import { createHash } from "node:crypto";
-import { encode } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { tombstone } from "../version.ts";
-import { type Config, configCodec } from "../wire/messages.ts";
-import type { ClientPorts, Cluster } from "./cluster.ts";
-import { quorumOf } from "./decide.ts";
-import { clusterOf, type Greeted, type OpenOptions } from "./members.ts";
+import { type Config, CONFIG_FORMAT } from "../membership.ts";
+import { Again, changeConfig } from "./change.ts";
+import { type ClientPorts, Cluster } from "./cluster.ts";
+import { addressText, type Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { groupOf } from "./decide.ts";
 import type { ServerAddress } from "./peer.ts";
-import { propose } from "./propose.ts";
 
-const CONFIG_FORMAT = 1;
-/** The reserved name whose register holds the configuration. */
-export const CONFIG_NAME = "";
-/** Somebody else is changing the configuration at this moment. */
-export class Again extends Error {}
-
-/** The first client: makes a cluster of the servers in its configuration. */
+/** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */
 export async function initialise(
   ports: ClientPorts,
+  connections: Connections,
   servers: readonly ServerAddress[],
   greeted: readonly Greeted[],
   existing: string | null,
-  options: OpenOptions,
+  { warn }: OpenOptions,
 ): Promise<Cluster> {
   const id = clusterIdOf(servers);
-  const quorum = quorumOf(servers.length);
+  const { accept } = groupOf([...servers.keys()]);
   if (existing !== null && existing !== id)
     throw new Again(
       "another client with another dfc.conf has begun to set up this cluster: use that one once",
     );
-  if (greeted.length < quorum.accept)
+  if (greeted.length < accept)
     throw new DfsError(
       "tooFew",
-      `a new cluster of ${servers.length} begins with ${quorum.accept} servers; ${greeted.length} answer`,
+      `a new cluster of ${servers.length} begins with ${accept} servers; ${greeted.length} answer`,
     );
   // The server with the smallest id decides between two first clients.
   const [first, ...others] = greeted.toSorted((a, b) => (a.greeting.sid < b.greeting.sid ? -1 : 1));
-  if (first) await initServer(first, id, servers.length);
-  await Promise.all(others.map((server) => initServer(server, id, servers.length)));
+  if (first) await initServer(first, id);
+  await Promise.all(others.map((server) => initServer(server, id)));
 
-  const slots = servers.map(
-    (_, place) => greeted.find((server) => server.place === place)?.greeting.sid ?? null,
-  );
-  const config: Config = { format: CONFIG_FORMAT, epoch: 1, slots };
-  const cluster = clusterOf(ports, servers, greeted, id, config, options);
-  const outcome = await proposeConfig(cluster, config, null);
-  if (outcome === "taken") throw new Again("another client is setting up this cluster");
-  if (outcome === "failed")
-    throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
-  return cluster;
+  const sidOf = (server: ServerAddress): string | null =>
+    greeted.find(({ peer }) => peer.address === server)?.greeting.sid ?? null;
+  const config: Config = {
+    format: CONFIG_FORMAT,
+    epoch: 0,
+    seats: servers.map((server) => ({ ...server, sid: sidOf(server), heir: null })),
+    voters: [...servers.keys()],
+    next: null,
+    leaving: [],
+  };
+  const cluster = new Cluster(ports, connections, id, config, warn);
+  // Where another first client was quicker its configuration is as good as ours.
+  await changeConfig(cluster, { ...config, epoch: 1 });
+  if (cluster.view.config.epoch > 0) return cluster;
+  throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
 }
 
 /** Has a blank server join. */
-export async function initServer(
-  { peer, greeting }: Greeted,
-  cluster: string,
-  slots: number,
-): Promise<void> {
+export async function initServer({ peer }: Greeted, cluster: string): Promise<void> {
   try {
-    await peer.init({ sid: greeting.sid, cluster, slots });
+    await peer.init(cluster);
   } catch (error) {
     if (isDfsError(error, "identity")) throw new Again(`${peer.label}: ${error.message}`);
     if (!isDfsError(error, "down")) throw error;
   }
 }
 
-/** Makes this the configuration, if the current one is still `parent` (null: if there is none). */
-export async function proposeConfig(
-  cluster: Cluster,
-  config: Config,
-  parent: string | null,
-): Promise<"done" | "taken" | "failed"> {
-  const vid = cluster.ports.random.bytes(16).toHex();
-  const content = { ...tombstone(vid), deleted: false, body: encode(configCodec, config) };
-  const outcome = await propose(cluster, CONFIG_NAME, {
-    content,
-    condition: { vid: parent },
-    supply: null,
-  });
-  if (outcome.is === "done") return "done";
-  return outcome.is === "refused" ? "taken" : "failed";
-}
-
 /** So that two first clients with the same list make the same cluster. */
 function clusterIdOf(servers: readonly ServerAddress[]): string {
-  const spelt = servers.map(
-    ({ host, port }) => `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`,
-  );
   return createHash("sha256")
-    .update(`dfs-tool cluster\n${spelt.join("\n")}`)
+    .update(`dfs-tool cluster\n${servers.map(addressText).join("\n")}`)
     .digest("hex")
     .slice(0, 32);
 }

@@ -5,7 +5,7 @@ import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
 import { isGone } from "../version.ts";
 import type { ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
-import { decide, newest } from "./decide.ts";
+import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import { holdersOf } from "./holders.ts";
 import { readName } from "./register.ts";
 
@@ -23,30 +23,53 @@ export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Li
   }
 }
 
-/** A name, what servers say of it, and how many servers' silence would mean "absent". */
+/** A name, what servers say of it, by slot, and which servers' silence means "absent". */
 export interface NameSaid {
   readonly name: string;
   readonly said: Said;
-  readonly vouching: number;
+  readonly vouching: readonly number[];
+  readonly quorum: Quorum;
 }
 
-/** Every name that any server knows, deleted and pending ones too; with `everything` those of mere pieces as well. */
+type Said = ReadonlyMap<number, ListEntry>;
+
+/**
+ * Every name that any server knows, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
+ * DfsError("tooFew") when no server answers.
+ */
 export async function* namesIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
 ): AsyncGenerator<NameSaid> {
+  for await (const { names, vouching, quorum } of pagesIn(cluster, prefix, everything))
+    for (const [name, said] of names) yield { name, said, vouching, quorum };
+}
+
+/** The names of one interval, sorted, and whose silence on any other means that it is absent. */
+export interface Page {
+  readonly names: readonly (readonly [string, Said])[];
+  readonly vouching: readonly number[];
+  readonly quorum: Quorum;
+}
+
+/** All names, a page at a time; see `namesIn`. */
+export async function* pagesIn(
+  cluster: Cluster,
+  prefix: string,
+  everything: boolean,
+): AsyncGenerator<Page> {
   for (let after = ""; ;) {
     const page = { after, prefix, limit: LIST_PAGE, everything };
-    const pages = await cluster.ask(
+    const { replies: pages, view } = await cluster.ask(
       "list",
       () => page,
-      (so) => (so.size >= cluster.quorum.read ? STRAGGLER_MS : null),
+      (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
-    const vouching = [...pages.values()].filter(({ complete }) => complete).length;
-    for (const [name, said] of namesUpTo(pages, horizon)) yield { name, said, vouching };
+    const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
+    yield { names: namesUpTo(pages, horizon), vouching, quorum: view.quorum };
     if (horizon === null) return;
     after = horizon;
   }
@@ -63,46 +86,37 @@ function horizonOf(pages: Replies<"list">): string | null {
   return horizon;
 }
 
-/** What the servers say of one name. */
-interface Said {
-  readonly entries: ListEntry[];
-  /** How many said it of those whose silence would mean "absent". */
-  vouched: number;
-}
-
 function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
-  const names = new Map<string, Said>();
-  for (const { entries, complete } of pages.values()) {
+  const names = new Map<string, Map<number, ListEntry>>();
+  for (const [slot, { entries }] of pages) {
     for (const entry of entries) {
       if (horizon !== null && compareNames(entry.name, horizon) > 0) break;
-      const said = names.get(entry.name) ?? { entries: [], vouched: 0 };
-      names.set(entry.name, said);
-      said.entries.push(entry);
-      if (complete) said.vouched++;
+      const said = names.get(entry.name) ?? new Map<number, ListEntry>();
+      names.set(entry.name, said.set(slot, entry));
     }
   }
   return [...names].toSorted(([a], [b]) => compareNames(a, b));
 }
 
 /** What follows from it: as decide says, and the current state, or the newest that anybody knows where that cannot be told. */
-export function conclude(cluster: Cluster, { said: { entries, vouched }, vouching }: NameSaid) {
-  const absent = Array.from({ length: vouching - vouched }, () => ({ acc: null, com: null }));
-  const votes = [...entries.filter(({ damaged }) => !damaged), ...absent];
-  const decision = decide(cluster.quorum, votes);
-  const state =
-    decision.is === "current"
-      ? decision.current
-      : newest(votes.flatMap(({ acc, com }) => [acc, com]));
+export function conclude({ said, vouching, quorum }: NameSaid) {
+  const votes = new Map<number, Pick<ListEntry, "acc" | "com">>(
+    [...said].filter(([, { damaged }]) => !damaged),
+  );
+  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, { acc: null, com: null });
+  const decision = decide(quorum, votes);
+  const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
+  const state = decision.is === "current" ? decision.current : newest(all);
   return { is: decision.is, state, votes };
 }
 
 /** What a list says of one name; null when there is no such file. */
 async function judge(cluster: Cluster, one: NameSaid): Promise<Listed | null> {
   const { name, said } = one;
-  const { is, state } = conclude(cluster, one);
+  const { is, state } = conclude(one);
   if (is === "doubt") return inDoubt(cluster, name);
   if (!state || state.deleted) return null;
-  const states = said.entries.flatMap(({ acc, com }) => [acc, com]);
+  const states = [...said.values()].flatMap(({ acc, com }) => [acc, com]);
   const held = new Set(states.flatMap((x) => (x?.vid === state.vid ? x.held : [])));
   const isIncomplete = is !== "current" || held.size < state.needed;
   return { name, bytes: state.size, isIncomplete };

@@ -1,52 +1,208 @@
-/** Servers that answered, and the cluster that they make under a configuration. */
-import type { Config, ReplyOf } from "../wire/messages.ts";
-import { type ClientPorts, Cluster } from "./cluster.ts";
-import type { Peer, ServerAddress } from "./peer.ts";
+/**
+ * Who makes the cluster, and how that changes (CONSISTENCY.md section 4, membership; model/member.ts): over an epoch in which every
+ * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` goes on with it.
+ */
+import { DfsError } from "../errors.ts";
+import { NAMES_IN_REPAIR, SERVERS_MAX } from "../limits.ts";
+import { type Config, membersOf, placesOf, type Seat, slotOf } from "../membership.ts";
+import { highest } from "../version.ts";
+import { changeConfig, CONFIG_NAME } from "./change.ts";
+import type { Cluster } from "./cluster.ts";
+import { canAccept, canRead } from "./decide.ts";
+import { initServer } from "./initialise.ts";
+import { pagesIn } from "./list.ts";
+import type { ServerAddress } from "./peer.ts";
+import { settle } from "./register.ts";
+import { type Need, needOf } from "./safety.ts";
+import { inParallel } from "./window.ts";
 
-export interface OpenOptions {
-  readonly user: string;
-  /** Takes a line for the user, such as that a server is lost. */
-  readonly warn: (line: string) => void;
-  /** How long a server has to answer at first; a second where nothing is said. */
-  readonly patienceMs?: number | undefined;
+/** The slot of the member that people call so; throws DfsError("usage"). */
+export function slotNamed(cluster: Cluster, name: string): number {
+  const { members } = cluster.view;
+  const slot = members.find((one) => cluster.labelOf(one) === name);
+  if (slot !== undefined) return slot;
+  const names = members.map((one) => cluster.labelOf(one));
+  throw new DfsError("usage", `the cluster has no server ${name}; it has ${names.join(", ")}`);
 }
 
-/** A server that answered, at its place in this client's configuration. */
-export interface Greeted {
-  readonly place: number;
-  readonly peer: Peer;
-  readonly greeting: ReplyOf<"hello">;
+/** Makes a blank server a member; one that was leaving stays. Throws DfsError("usage", "tooFew", "failed"). */
+export async function addServer(cluster: Cluster, server: ServerAddress): Promise<void> {
+  await finishChange(cluster);
+  const sid = await greetNew(cluster, server);
+  const { config, members } = cluster.view;
+  const known = slotOf(config, sid);
+  if (config.leaving.includes(known))
+    return change(cluster, { ...config, leaving: config.leaving.filter((one) => one !== known) });
+  if (members.includes(known))
+    throw new DfsError("usage", `${server.name} is a member of the cluster already`);
+  if (members.some((slot) => cluster.labelOf(slot) === server.name))
+    throw new DfsError(
+      "usage",
+      `the cluster has a server ${server.name} already: replace it, or give the new one another name`,
+    );
+  if (members.length >= SERVERS_MAX)
+    throw new DfsError("usage", `a cluster has ${SERVERS_MAX} servers at most`);
+  const seats = [...config.seats, seatOf(server, sid)];
+  await change(cluster, { ...config, seats, next: [...config.voters, seats.length - 1] });
+  await finishChange(cluster);
 }
 
-/** The cluster of a configuration, its servers connected as far as they answer. */
-export function clusterOf(
-  ports: ClientPorts,
-  servers: readonly ServerAddress[],
-  greeted: readonly Greeted[],
-  clusterId: string,
-  config: Config,
-  { warn }: OpenOptions,
-): Cluster {
-  const members = config.slots.map(
-    (sid) => greeted.find(({ greeting }) => sid !== null && greeting.sid === sid) ?? null,
+/** From now on no piece comes to this server, and repair takes away those that are there. Throws DfsError("failed", "tooFew"). */
+export async function drainServer(cluster: Cluster, slot: number): Promise<void> {
+  await finishChange(cluster);
+  const { config } = cluster.view;
+  if (config.leaving.includes(slot)) return;
+  const leaving = [...config.leaving, slot];
+  checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, leaving });
+  await change(cluster, { ...config, leaving });
+  // What was accepted before is seen by all who look from here on.
+  if (!canAccept(cluster.view.quorum, await cluster.install(0n))) throw tooFew();
+}
+
+/** Ends a membership: of a server that is drained, or that is gone for good. Throws DfsError("failed", "tooFew"). */
+export async function removeServer(cluster: Cluster, slot: number): Promise<void> {
+  await finishChange(cluster);
+  const { config } = cluster.view;
+  const next = config.voters.filter((one) => one !== slot);
+  const need = await needOf(cluster, slot);
+  checkNeed(cluster, slot, need);
+  checkRoom(cluster, slot, need, { ...config, next });
+  const name = cluster.labelOf(slot);
+  if (need.pieces > 0 && cluster.peer(slot))
+    throw new DfsError(
+      "failed",
+      `${name} cannot be removed yet: ${need.pieces} pieces lie on it; dfs-tool server drain ${name} moves them`,
+    );
+  await change(cluster, { ...config, next });
+  await finishChange(cluster);
+}
+
+/** A blank server takes the place of another, which is gone or about to be. Throws DfsError("usage", "failed", "tooFew"). */
+export async function replaceServer(
+  cluster: Cluster,
+  slot: number,
+  server: ServerAddress,
+): Promise<void> {
+  const sid = await greetNew(cluster, server);
+  if (cluster.view.config.seats[slot]?.sid === sid)
+    throw new DfsError(
+      "usage",
+      `${server.name} has not lost its data: to replace it start it with an empty folder, or name another address`,
+    );
+  await finishChange(cluster);
+  const { config, members } = cluster.view;
+  if (members.includes(slotOf(config, sid))) return;
+  checkNeed(cluster, slot, await needOf(cluster, slot));
+  const heir = config.seats.length;
+  const seats = config.seats.map((seat, i) => (i === slot ? { ...seat, heir } : seat));
+  const next = config.voters.map((one) => (one === slot ? heir : one));
+  await change(cluster, { ...config, seats: [...seats, seatOf(server, sid)], next });
+  await finishChange(cluster);
+}
+
+/** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew"). */
+export async function finishChange(cluster: Cluster): Promise<void> {
+  for (let { config } = cluster.view; config.next; { config } = cluster.view) {
+    const { quorum } = cluster.view;
+    // From here on nothing is chosen at an earlier epoch any more.
+    if (!canAccept(quorum, await cluster.install(0n))) throw tooFew();
+    await carryFloors(cluster);
+    await migrate(cluster);
+    const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
+    const last = { ...config, voters: config.next, next: null, leaving };
+    const outcome = await changeConfig(cluster, { ...last, epoch: config.epoch + 1 });
+    if (outcome === "failed") throw tooFew();
+  }
+}
+
+/** What was forgotten by all before must not come back by those who never knew of it. */
+async function carryFloors(cluster: Cluster): Promise<void> {
+  const { replies, view } = await cluster.ask(
+    "read",
+    () => ({ name: CONFIG_NAME }),
+    () => null,
   );
-  for (const member of members)
-    member?.peer.attach({ cluster: clusterId, epoch: config.epoch, sid: member.greeting.sid });
-  const peers = members.map((member) => member?.peer ?? null);
-  return new Cluster(ports, config, peers, labelsOf(servers, members), warn);
+  if (!canRead(view.quorum, replies.keys())) throw tooFew();
+  const floor = highest([...replies.values()].map((reply) => reply.floor));
+  if (!canAccept(view.quorum, await cluster.install(floor))) throw tooFew();
 }
 
-/** Names by slot; one that does not answer has the name that this configuration gives its place, if nobody else has it. */
-function labelsOf(
-  servers: readonly ServerAddress[],
-  members: readonly (Greeted | null)[],
-): string[] {
-  const taken = new Set(members.flatMap((member) => (member ? [member.place] : [])));
-  const free = servers.map((_, place) => place).filter((place) => !taken.has(place));
-  return members.map((member, slot) => {
-    if (member) return member.peer.address.name;
-    const at = free.indexOf(slot);
-    const [place] = free.splice(at >= 0 ? at : 0, 1);
-    return (place !== undefined && servers[place]?.name) || `server ${slot + 1}`;
-  });
+/** Every name's current value is accepted anew, by a quorum of those before and of those after. */
+async function migrate(cluster: Cluster): Promise<void> {
+  for await (const { names, vouching, quorum } of pagesIn(cluster, "", false)) {
+    if (!canRead([quorum[0]], vouching)) throw tooFew();
+    await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
+      const values = [...said.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
+      const above = highest(values.map((ballot) => ballot ?? 0n));
+      // A name that was only ever promised something.
+      if (above === 0n && ![...said.values()].some(({ damaged }) => damaged)) return;
+      if ((await settle(cluster, name, above)) === "failed") throw tooFew();
+    });
+  }
 }
+
+/** Has this come next; throws DfsError("failed") where something else does. */
+async function change(cluster: Cluster, config: Config): Promise<void> {
+  const outcome = await changeConfig(cluster, { ...config, epoch: config.epoch + 1 });
+  if (outcome === "failed") throw tooFew();
+  if (outcome === "taken")
+    throw new DfsError(
+      "failed",
+      "somebody else changes the servers at this moment: look at dfs-tool server list, and try again",
+    );
+}
+
+/** The id of a server that may become a member: it is blank, or one already. */
+async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string> {
+  const failures: string[] = [];
+  const greeted = await cluster.connections.greet(server, failures);
+  if (!greeted) throw new DfsError("down", failures.join());
+  const { sid, cluster: id, config } = greeted.greeting;
+  const isMember = cluster.view.members.includes(slotOf(cluster.view.config, sid));
+  if (isMember) return sid;
+  // Who was a member once may know what all others have forgotten since.
+  if (config !== null || (id !== null && id !== cluster.id))
+    throw new DfsError(
+      "usage",
+      `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster: start it with an empty folder`,
+    );
+  await initServer(greeted, cluster.id);
+  return sid;
+}
+
+const seatOf = ({ name, host, port }: ServerAddress, sid: string): Seat => ({
+  sid,
+  name,
+  host,
+  port,
+  heir: null,
+});
+
+function checkNeed(cluster: Cluster, slot: number, need: Need): void {
+  if (need.files === 0) return;
+  const name = cluster.labelOf(slot);
+  const which = `${need.names.join(", ")}${need.files > need.names.length ? ", …" : ""}`;
+  throw new DfsError(
+    "failed",
+    `${need.files} files cannot be had without ${name} (${which}): start it and repair, or delete them`,
+  );
+}
+
+/** Throws where fewer servers would be left for pieces than files have, or than can lose one. */
+function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): void {
+  const left = placesOf(after).length;
+  const wanted = Math.max(need.width, Math.min(2, placesOf(cluster.view.config).length));
+  if (left < wanted)
+    throw new DfsError(
+      "failed",
+      `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}`,
+    );
+  if (membersOf(after).length === 0)
+    throw new DfsError("failed", "a cluster has one server at least");
+}
+
+const tooFew = (): DfsError =>
+  new DfsError(
+    "tooFew",
+    "too few servers answer to change who they are; what was begun goes on with dfs-tool repair",
+  );

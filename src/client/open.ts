@@ -2,16 +2,13 @@
  * Which servers are the cluster (CONSISTENCY.md section 4, identity). `dfc.conf` only says where to look; what the servers
  * themselves have agreed on says who belongs, and in which order.
  */
-import { decode } from "../bytes.ts";
-import { DfsError, isDfsError } from "../errors.ts";
-import type { Accepted } from "../version.ts";
-import { type Config, configCodec } from "../wire/messages.ts";
-import type { ClientPorts, Cluster } from "./cluster.ts";
-import { decide, select } from "./decide.ts";
-import { Again, CONFIG_NAME, initialise, initServer, proposeConfig } from "./initialise.ts";
-import { clusterOf, type Greeted, type OpenOptions } from "./members.ts";
-import { Peer, type ServerAddress } from "./peer.ts";
-import { settle } from "./register.ts";
+import { DfsError } from "../errors.ts";
+import { type Config, membersOf, slotOf } from "../membership.ts";
+import { Again, changeConfig } from "./change.ts";
+import { type ClientPorts, Cluster } from "./cluster.ts";
+import { addressText, Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { initialise, initServer } from "./initialise.ts";
+import type { ServerAddress } from "./peer.ts";
 
 const OPEN_TRIES = 20;
 const OPEN_PAUSE_MS = 50;
@@ -23,14 +20,11 @@ export async function openCluster(
   options: OpenOptions,
 ): Promise<Cluster> {
   for (let tries = 1; ; tries++) {
-    const { greeted, failures } = await greetAll(ports, servers, options);
+    const connections = new Connections(ports, servers, options);
     try {
-      const [first] = failures;
-      if (greeted.length === 0)
-        throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
-      return await join(ports, servers, greeted, options);
+      return await join(ports, servers, connections, options);
     } catch (error) {
-      for (const { peer } of greeted) peer.close();
+      connections.close();
       if (!(error instanceof Again)) throw error;
       if (tries === OPEN_TRIES) throw new DfsError("config", error.message);
       await new Promise<void>((resolve) => void ports.clock.after(OPEN_PAUSE_MS, resolve));
@@ -38,48 +32,28 @@ export async function openCluster(
   }
 }
 
-async function greetAll(
-  ports: ClientPorts,
-  servers: readonly ServerAddress[],
-  { user, warn, patienceMs }: OpenOptions,
-) {
-  const greeted: Greeted[] = [];
-  const failures: string[] = [];
-  await Promise.all(
-    servers.map(async (server, place) => {
-      try {
-        greeted.push({ place, ...(await Peer.connect(ports, server, user, patienceMs)) });
-      } catch (error) {
-        // One server that cannot answer for itself must not keep people from the others.
-        if (!isDfsError(error) || error.code === "login") throw error;
-        if (error.code !== "down") warn(`${server.name}: ${error.message}; it does not count`);
-        failures.push(error.message);
-      }
-    }),
-  );
-  return { greeted: greeted.toSorted((a, b) => a.place - b.place), failures };
-}
-
 async function join(
   ports: ClientPorts,
   servers: readonly ServerAddress[],
-  greeted: readonly Greeted[],
+  connections: Connections,
   options: OpenOptions,
 ): Promise<Cluster> {
+  const { greeted, failures } = await connections.greetAll();
+  const [first] = failures;
+  if (greeted.length === 0)
+    throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
   checkDistinct(greeted);
-  const clusterId = theOneCluster(greeted);
-  const known = newestConfig(greeted);
-  if (!known || clusterId === null) return initialise(ports, servers, greeted, clusterId, options);
+  const id = theOneCluster(greeted);
+  const config = newestConfig(greeted);
+  if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
+  await connections.reach(membersOf(config).flatMap((slot) => config.seats[slot] ?? []));
+  const cluster = new Cluster(ports, connections, id, config, options.warn);
   // A member that is still blank is one that the first client's INIT did not reach.
   for (const server of greeted)
-    if (server.greeting.cluster === null && known.slots.includes(server.greeting.sid))
-      await initServer(server, clusterId, known.slots.length);
-  let cluster = clusterOf(ports, servers, greeted, clusterId, known, options);
-  const agreed = await agreedConfig(cluster, greeted);
-  if (agreed === "none") return initialise(ports, servers, greeted, clusterId, options);
-  if (agreed !== "unknown" && !sameSlots(agreed, known))
-    cluster = clusterOf(ports, servers, greeted, clusterId, agreed, options);
-  return bindNew(ports, servers, greeted, cluster, options);
+    if (server.greeting.cluster === null && slotOf(config, server.greeting.sid) >= 0)
+      await initServer(server, id);
+  await bindNew(cluster, greeted);
+  return cluster;
 }
 
 function checkDistinct(greeted: readonly Greeted[]): void {
@@ -112,75 +86,56 @@ function theOneCluster(greeted: readonly Greeted[]): string | null {
   return main ?? null;
 }
 
-const acceptedConfigs = (greeted: readonly Greeted[]) =>
-  greeted.map(({ greeting }) => greeting.config);
-
-const configIn = (accepted: Accepted): Config => decode(configCodec, accepted.version.body);
-
-/** The newest configuration that any server knows, committed ones first: enough to know whom to ask. */
-function newestConfig(greeted: readonly Greeted[]): Config | null {
-  const registers = acceptedConfigs(greeted);
-  const committed = select(registers.map((register) => ({ ...register, acc: null }))).current;
-  const newest = committed ?? select(registers).current;
-  return newest && configIn(newest);
-}
-
-/** The configuration that is certainly current; "none": the first one was never chosen; "unknown": too few answer to tell. */
-async function agreedConfig(
-  cluster: Cluster,
-  greeted: readonly Greeted[],
-): Promise<Config | "none" | "unknown"> {
-  const members = greeted.filter(({ greeting }) => cluster.config.slots.includes(greeting.sid));
-  const decision = decide(cluster.quorum, acceptedConfigs(members));
-  if (decision.is === "tooFew") return "unknown";
-  const current = decision.is === "current" ? decision.current : await settle(cluster, CONFIG_NAME);
-  if (current === "failed") return "unknown";
-  return current ? configIn(current) : "none";
-}
-
-const sameSlots = (a: Config, b: Config): boolean => a.slots.join() === b.slots.join();
+/** The newest configuration that any server goes by: each was chosen. */
+const newestConfig = (greeted: readonly Greeted[]): Config | null =>
+  greeted.reduce<Config | null>(
+    (best, { greeting: { config } }) =>
+      config && config.epoch > (best?.epoch ?? 0) ? config : best,
+    null,
+  );
 
 /** Gives a slot that no server was seen for to a server that has none; what is left over does not count. */
-async function bindNew(
-  ports: ClientPorts,
-  servers: readonly ServerAddress[],
-  greeted: readonly Greeted[],
-  cluster: Cluster,
-  options: OpenOptions,
-): Promise<Cluster> {
-  const { slots } = cluster.config;
-  const strangers = greeted.filter(({ greeting }) => !slots.includes(greeting.sid));
-  const fresh = strangers.find(() => slots.includes(null));
-  if (!fresh) {
-    for (const { peer } of strangers) {
-      options.warn(
-        `${peer.label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced`,
-      );
-      peer.close();
-    }
-    return cluster;
+async function bindNew(cluster: Cluster, greeted: readonly Greeted[]): Promise<void> {
+  const { config, members } = cluster.view;
+  const strangers = greeted.filter(({ greeting }) => slotOf(config, greeting.sid) < 0);
+  const vacant = members.filter((slot) => config.seats[slot]?.sid === null);
+  const [fresh] = strangers;
+  if (!fresh || vacant.length === 0) {
+    for (const { peer, greeting } of greeted) warnOf(cluster, peer.address, greeting.sid);
+    return;
   }
-  const current = await currentConfig(cluster);
-  const id = greeted.find(({ greeting }) => slots.includes(greeting.sid))?.greeting.cluster;
-  if (!current || !id) return cluster;
-  if (!sameSlots(configIn(current), cluster.config))
-    throw new Again("another client is adding a server");
-  await initServer(fresh, id, slots.length);
-  const slot = slots[fresh.place] === null ? fresh.place : slots.indexOf(null);
-  const config = { ...cluster.config, slots: slots.with(slot, fresh.greeting.sid) };
-  const outcome = await proposeConfig(cluster, config, current.version.vid);
-  if (outcome === "taken") throw new Again("another client is adding a server");
-  if (outcome === "failed") return cluster;
-  return bindNew(
-    ports,
-    servers,
-    greeted,
-    clusterOf(ports, servers, greeted, id, config, options),
-    options,
+  await initServer(fresh, cluster.id);
+  const isThere = (slot: number): boolean => {
+    const seat = config.seats[slot];
+    return seat !== undefined && addressText(seat) === addressText(fresh.peer.address);
+  };
+  const slot = vacant.find(isThere) ?? vacant[0];
+  const seats = config.seats.map((seat, i) =>
+    i === slot ? { ...seat, ...fresh.peer.address, sid: fresh.greeting.sid } : seat,
   );
+  const outcome = await changeConfig(cluster, { ...config, epoch: config.epoch + 1, seats });
+  if (outcome === "taken") throw new Again("another client is adding a server");
+  if (outcome === "done") await bindNew(cluster, greeted);
 }
 
-async function currentConfig(cluster: Cluster): Promise<Accepted | null> {
-  const settled = await settle(cluster, CONFIG_NAME);
-  return settled === "failed" ? null : settled;
+/** Says what keeps a server that dfc.conf names from counting. */
+function warnOf(cluster: Cluster, server: ServerAddress, sid: string): void {
+  const { config, members } = cluster.view;
+  const slot = slotOf(config, sid);
+  if (members.includes(slot)) return;
+  const label = `${server.name} (${server.host}:${server.port})`;
+  const lost = members.find(
+    (one) =>
+      !cluster.peer(one) && [cluster.labelOf(one), config.seats[one]?.name].includes(server.name),
+  );
+  if (slot >= 0)
+    cluster.warn(`${label} is no member of the cluster any more: take it out of dfc.conf`);
+  else if (lost !== undefined)
+    cluster.warn(
+      `${label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced, as by dfs-tool server replace ${server.name}`,
+    );
+  else
+    cluster.warn(
+      `${label} is no member of the cluster: it does not count until dfs-tool server add ${server.name}`,
+    );
 }

@@ -3,6 +3,8 @@ import { decode, type Codec } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Net } from "../io/ports.ts";
 import { FIRST_REPLY_MS, PROGRESS_MS } from "../limits.ts";
+import type { Config } from "../membership.ts";
+import type { Ballot } from "../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames.ts";
 import { checkGreeting, helloOf } from "../wire/handshake.ts";
 import {
@@ -34,16 +36,18 @@ export class Peer {
   readonly #clock: Clock;
   readonly #waiting = new Map<number, Waiting>();
   readonly #parser = new FrameParser();
-  #to: Address | null = null;
   #nextId = 1;
   #lastSign: number;
   #stopWatching: (() => void) | null = null;
   #down: DfsError | null = null;
-  /** The release that the server says it is. */
+  readonly #user: string;
+  /** The release that the server says it is, and its id. */
   release = "";
+  sid = "";
 
-  private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
+  private constructor(address: ServerAddress, conn: Conn, clock: Clock, user: string) {
     this.address = address;
+    this.#user = user;
     this.#conn = conn;
     this.#clock = clock;
     this.#lastSign = clock.now();
@@ -67,14 +71,14 @@ export class Peer {
           ? new DfsError("down", `${address.name} (${error.message}) does not answer`)
           : error;
       });
-    const peer = new Peer(address, conn, clock);
+    const peer = new Peer(address, conn, clock, user);
     const cancel = clock.after(until - clock.now(), () =>
       peer.#fail(`it did not answer within ${patienceMs / 1000} s`),
     );
     try {
-      const greeting = await peer.#request("hello", helloOf(user));
-      checkGreeting(peer.label, greeting);
+      const greeting = await peer.hello();
       peer.release = greeting.release;
+      peer.sid = greeting.sid;
       return { peer, greeting };
     } catch (error) {
       peer.close();
@@ -98,21 +102,36 @@ export class Peer {
     return { sent: this.#conn.sent, received: this.#conn.received };
   }
 
-  /** From now on requests go to this server as a member of a cluster. */
-  attach(to: Address): void {
-    this.#to = to;
+  /** Asks the server anew what it knows of itself and its cluster. */
+  async hello(): Promise<ReplyOf<"hello">> {
+    const greeting = await this.#request("hello", helloOf(this.#user));
+    checkGreeting(this.label, greeting);
+    return greeting;
   }
 
   /** Makes a blank server a member of a cluster. */
-  init(request: RequestOf<"init">): Promise<ReplyOf<"init">> {
-    return this.#request("init", request);
+  init(cluster: string): Promise<ReplyOf<"init">> {
+    return this.#request("init", { sid: this.sid, cluster });
   }
 
-  /** One request and its reply; throws what the server answered, or DfsError("down") once it shows no sign of life. */
-  call<K extends AddressedKind>(kind: K, body: BodyOf<K>): Promise<ReplyOf<K>> {
-    if (!this.#to)
-      return Promise.reject(new DfsError("identity", `${this.label} is no member of this cluster`));
-    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
+  /** Has a member go by a configuration that was chosen. */
+  install(cluster: string, config: Config, floor: Ballot): Promise<ReplyOf<"install">> {
+    return this.#request("install", { cluster, sid: this.sid, config, floor });
+  }
+
+  /**
+   * One request to this server as a member of a cluster at an epoch, and its reply; throws what the server answered, or
+   * DfsError("down") once it shows no sign of life.
+   */
+  call<K extends AddressedKind>(
+    kind: K,
+    body: BodyOf<K>,
+    of: Omit<Address, "sid">,
+  ): Promise<ReplyOf<K>> {
+    return this.#request(kind, {
+      to: { ...of, sid: this.sid },
+      ...body,
+    } as unknown as RequestOf<K>);
   }
 
   /** Ends the connection; calls that wait for a reply fail. */

@@ -4,7 +4,7 @@
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sealOf, sumsOf } from "../file/checksum.ts";
-import { candidates } from "../file/placement.ts";
+import { candidates, homesOf } from "../file/placement.ts";
 import type { Shape } from "../file/layout.ts";
 import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import { concat } from "../bytes.ts";
@@ -15,7 +15,7 @@ import {
   CHUNKS_PER_PLACE,
   INLINE_BYTES,
 } from "../limits.ts";
-import type { Vid } from "../version.ts";
+import type { Version, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
@@ -37,11 +37,9 @@ export interface Source {
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
   readonly #name: string;
-  readonly #vid: Vid;
+  readonly #version: Pick<Version, "vid" | "ring" | "copies">;
   readonly #source: Source;
   readonly #cut: Cut;
-  readonly #copies: number;
-  readonly #ring: readonly number[];
   readonly #progress: (bytes: number) => void;
   readonly #roots: (Uint8Array | undefined)[] = [];
   /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
@@ -54,16 +52,14 @@ export class Pieces implements Supply {
     vid: Vid,
     source: Source,
     { pieces, needed, copies }: Shape,
-    ring: readonly number[],
+    ring: number[],
     progress: (bytes: number) => void,
   ) {
     this.#cluster = cluster;
     this.#name = name;
-    this.#vid = vid;
+    this.#version = { vid, ring, copies };
     this.#source = source;
     this.#cut = { size: source.bytes, pieces, needed };
-    this.#copies = copies;
-    this.#ring = ring;
     this.#progress = progress;
     this.#sent = Array.from({ length: pieces }, () => new Set());
   }
@@ -91,7 +87,7 @@ export class Pieces implements Supply {
   }
 
   isWhole(held: ReadonlyMap<number, readonly number[]>): boolean {
-    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#copies);
+    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#version.copies);
   }
 
   /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
@@ -108,13 +104,17 @@ export class Pieces implements Supply {
       for (const [piece, slots] of this.#sent.entries())
         if (!pieces.includes(piece)) slots.delete(slot);
     const lacking = [...this.#sent.keys()].filter(
-      (piece) => this.#copiesIn(held, piece) < this.#copies,
+      (piece) => this.#copiesIn(held, piece) < this.#version.copies,
     );
     return this.#supply(lacking, held);
   }
 
   #holdersIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number[] {
-    return [...held].flatMap(([slot, pieces]) => (pieces.includes(piece) ? [slot] : []));
+    // What lies where pieces are about to go from does not count.
+    const { places } = this.#cluster.view;
+    return [...held].flatMap(([slot, pieces]) =>
+      places.includes(slot) && pieces.includes(piece) ? [slot] : [],
+    );
   }
 
   #copiesIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number {
@@ -127,7 +127,7 @@ export class Pieces implements Supply {
     held: ReadonlyMap<number, readonly number[]>,
   ): Promise<boolean> {
     const missing = new Map(
-      pieces.map((piece) => [piece, this.#copies - this.#copiesIn(held, piece)]),
+      pieces.map((piece) => [piece, this.#version.copies - this.#copiesIn(held, piece)]),
     );
     let sent = 0;
     for (;;) {
@@ -150,7 +150,8 @@ export class Pieces implements Supply {
   }
 
   #nextFor(piece: number, count: number): number[] {
-    const [home, ...others] = candidates(this.#ring, piece, this.#copies, this.#cluster.size);
+    const { config, places } = this.#cluster.view;
+    const [home, ...others] = candidates(homesOf(this.#version, config), piece, places);
     // A server with one piece of a file with parity should not get a second one while others have none.
     const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
     if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));
@@ -239,7 +240,7 @@ export class Pieces implements Supply {
 
   /** Adds a chunk's sums to its piece's; the root, which goes with the last chunk, null before it. */
   #summed(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
-    sums.push(sumsOf(this.#vid, piece, offset / BLOCK_BYTES, data));
+    sums.push(sumsOf(this.#version.vid, piece, offset / BLOCK_BYTES, data));
     const size = pieceBytes(this.#cut, piece);
     return offset + data.length === size ? this.#settleRoot(piece, size, concat(sums)) : null;
   }
@@ -255,7 +256,7 @@ export class Pieces implements Supply {
     const size = pieceBytes(this.#cut, piece);
     const calls = [...alive].map(async (slot) => {
       try {
-        const to = { name: this.#name, vid: this.#vid, piece, size, offset, root, data };
+        const to = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
         await this.#cluster.call(slot, "upload", to);
       } catch (error) {
         if (!isDfsError(error)) throw error;
@@ -278,7 +279,7 @@ export class Pieces implements Supply {
       const made = stripe?.pieces[piece];
       if (made) data.set(made.subarray(0, data.length));
       else if (data.length > 0) await this.#source.read(data, chunkOffset(cut, piece, 0));
-      const { root } = sealOf(this.#vid, piece, data);
+      const { root } = sealOf(this.#version.vid, piece, data);
       this.#roots[piece] = root;
       this.#small.push({ piece, root, data });
       if (piece < cut.needed) this.#progress(data.length);
@@ -287,7 +288,7 @@ export class Pieces implements Supply {
   }
 
   #settleRoot(piece: number, size: number, table: Uint8Array): Uint8Array {
-    const root = rootOf(this.#vid, piece, size, table);
+    const root = rootOf(this.#version.vid, piece, size, table);
     const known = this.#roots[piece];
     if (known && Buffer.compare(known, root) !== 0)
       throw new DfsError("putFailed", `${this.#name} changed while it was read`);

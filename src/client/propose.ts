@@ -3,7 +3,15 @@ import { isDfsError } from "../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
 import { childOf, type Content, highest, tombstone, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
+import {
+  areDead,
+  type Attempt,
+  canAccept,
+  type Condition,
+  nextStep,
+  select,
+  shortOf,
+} from "./decide.ts";
 import { glance } from "./register.ts";
 import {
   acceptAndCommit,
@@ -78,22 +86,21 @@ export async function propose(
       const fate = await backOffWatching(cluster, name, content.vid, attempts, tries - covers);
       if (fate) return { is: "done", current: fate };
     }
-    if (cluster.live.length < cluster.quorum.accept) return giveUp(tooFewLine(cluster));
+    if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
     // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
-    const wanted = cluster.quorum.accept;
-    const { granted, answered } = await prepare(
+    const { granted, view, answered } = await prepare(
       cluster,
       name,
       ballots,
       ballot,
       content.vid,
-      wanted,
+      canAccept,
       supply,
     );
-    if (granted.size < wanted) {
+    if (!canAccept(view.quorum, granted.keys())) {
       // Those that refused have promised more to somebody else, and will go along with a higher ballot.
-      if (answered === granted.size) return giveUp(tooFewLine(cluster, answered));
+      if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));
       continue;
     }
     const selected = select(registersOf(granted));
@@ -106,14 +113,15 @@ export async function propose(
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
       const problem = await coverOrWhy(supply, heldIn(granted));
-      if (problem !== null || ++covers > cluster.size) return giveUp(problem ?? NO_TAKERS);
+      if (problem !== null || ++covers > cluster.view.members.length)
+        return giveUp(problem ?? NO_TAKERS);
       continue;
     }
     const floor = highest(floors);
     const asItIs = current ?? childOf(null, floor, tombstone(random.bytes(16).toHex()));
     const next = step.do === "write" ? childOf(current, floor, content) : asItIs;
     if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
-    const result = await acceptAndCommit(cluster, name, ballots, ballot, next);
+    const result = await acceptAndCommit(cluster, name, ballots, ballot, next, view.config.epoch);
     if (result === "tooFew") return giveUp(tooFewLine(cluster));
     if (result === "chosen")
       return step.do === "refuseBehindOwn"
@@ -137,5 +145,11 @@ async function coverOrWhy(
 }
 
 const NO_TAKERS = "not enough servers have room for its pieces";
-const tooFewLine = (cluster: Cluster, answered = cluster.live.length): string =>
-  `${answered} of ${cluster.size} servers go along, and it takes ${cluster.quorum.accept}`;
+
+/** How many servers go along, of those of which too few do. */
+function tooFewLine(cluster: Cluster, answered: readonly number[] = cluster.live): string {
+  const short = shortOf(cluster.view.quorum, answered);
+  return short
+    ? `${short.count} of ${short.of} servers go along, and it takes ${short.takes}`
+    : "too few servers go along";
+}

@@ -8,7 +8,7 @@ import { digestOfName, ringOf } from "../file/placement.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Condition } from "./decide.ts";
+import { type Condition, shortOf } from "./decide.ts";
 import { Pieces, type Source } from "./pieces.ts";
 import { type Outcome, propose } from "./propose.ts";
 
@@ -42,12 +42,12 @@ export async function put(
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   checkLive(cluster);
-  const y = cluster.size;
+  const { places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
-  const shape = shapeOf(options.layout, y);
+  const shape = shapeOf(options.layout, places.length);
   const byName = options.placement === "name";
   const digest = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(digest, shape.pieces, y);
+  const ring = ringOf(digest, shape.pieces, places);
   const progress = options.progress ?? (() => {});
   const pieces = new Pieces(cluster, name, vid, source, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {
@@ -81,12 +81,12 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
 }
 
 function checkLive(cluster: Cluster): void {
-  const { live, quorum, size } = cluster;
-  if (live.length >= quorum.accept) return;
-  throw new DfsError(
-    "putFailed",
-    `${live.length} of ${size} servers answer, and a put takes ${quorum.accept}; nothing was changed`,
-  );
+  const short = shortOf(cluster.view.quorum, cluster.live);
+  if (short)
+    throw new DfsError(
+      "putFailed",
+      `${short.count} of ${short.of} servers answer, and a put takes ${short.takes}; nothing was changed`,
+    );
 }
 
 function stored(

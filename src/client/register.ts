@@ -1,8 +1,8 @@
 /** What is current of a name: reading it, and settling it where that is in doubt (CONSISTENCY.md section 3). */
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../limits.ts";
 import { type Accepted, type Ballot, childOf, highest, tombstone } from "../version.ts";
-import type { Cluster, Replies } from "./cluster.ts";
-import { decide, select } from "./decide.ts";
+import type { Cluster, Replies, View } from "./cluster.ts";
+import { canAccept, canRead, decide, select } from "./decide.ts";
 import {
   acceptAndCommit,
   backOffMs,
@@ -18,43 +18,46 @@ export interface Reading {
   readonly is: "current" | "tooFew" | "doubt";
   readonly current: Accepted | null;
   readonly replies: Replies<"read">;
+  /** What the replies were asked under. */
+  readonly view: View;
 }
 
 /** Reads a name, and finishes what a writer left in doubt. */
 export async function readName(cluster: Cluster, name: string): Promise<Reading> {
   for (let tries = 0; ; tries++) {
-    const replies = await cluster.ask(
+    const { replies, view } = await cluster.ask(
       "read",
       () => ({ name }),
-      (so) => (decide(cluster.quorum, registersOf(so)).is === "current" ? READ_PATIENCE_MS : null),
+      (so, { quorum }) =>
+        decide(quorum, registersOf(so)).is === "current" ? READ_PATIENCE_MS : null,
     );
-    const decision = decide(cluster.quorum, registersOf(replies));
+    const decision = decide(view.quorum, registersOf(replies));
     if (decision.is === "current") {
       if (decision.lagging && decision.current)
-        await sendCommit(cluster, name, decision.current, false);
-      return { ...decision, replies };
+        await sendCommit(cluster, name, decision.current, false, view.config.epoch);
+      return { ...decision, replies, view };
     }
     const { current } = select(registersOf(replies));
-    if (decision.is === "tooFew") return { is: "tooFew", current, replies };
+    if (decision.is === "tooFew") return { is: "tooFew", current, replies, view };
     if (tries < DOUBT_TRIES) {
       await pause(cluster, DOUBT_PAUSE_MS);
       continue;
     }
     const settled = await settle(cluster, name);
     return settled === "failed"
-      ? { is: "doubt", current, replies }
-      : { is: "current", current: settled, replies };
+      ? { is: "doubt", current, replies, view }
+      : { is: "current", current: settled, replies, view };
   }
 }
 
 /** The current value, where one look at the registers tells it. */
 export async function glance(cluster: Cluster, name: string): Promise<Accepted | null> {
-  const replies = await cluster.ask(
+  const { replies, view } = await cluster.ask(
     "read",
     () => ({ name }),
-    (so) => (so.size >= cluster.quorum.accept ? 0 : null),
+    (so, { quorum }) => (canAccept(quorum, so.keys()) ? 0 : null),
   );
-  const decision = decide(cluster.quorum, registersOf(replies));
+  const decision = decide(view.quorum, registersOf(replies));
   return decision.is === "current" ? decision.current : null;
 }
 
@@ -74,17 +77,25 @@ export async function settle(
     if (tries > 0) await pause(cluster, backOffMs(cluster, tries));
     const ballot = ballots.next();
     const own = random.bytes(16).toHex();
-    const { read } = cluster.quorum;
-    const { granted, answered } = await prepare(cluster, name, ballots, ballot, own, read, null);
-    if (granted.size < read) {
-      if (answered < read) return "failed";
+    const { granted, view, answered } = await prepare(
+      cluster,
+      name,
+      ballots,
+      ballot,
+      own,
+      canRead,
+      null,
+    );
+    if (!canRead(view.quorum, granted.keys())) {
+      if (!canRead(view.quorum, answered)) return "failed";
       continue;
     }
     const { current, isCommitted } = select(registersOf(granted));
     if (above === undefined && (isCommitted || current === null)) return current;
     const floor = highest([...granted.values()].map((reply) => reply.floor));
     const next = current?.version ?? childOf(null, floor, tombstone(own));
-    const result = await acceptAndCommit(cluster, name, ballots, ballot, next);
+    const { epoch } = view.config;
+    const result = await acceptAndCommit(cluster, name, ballots, ballot, next, epoch);
     if (result === "chosen") return { ballot, version: next };
     if (result === "tooFew") return "failed";
   }

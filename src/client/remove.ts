@@ -2,7 +2,7 @@
 import { DfsError } from "../errors.ts";
 import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Condition } from "./decide.ts";
+import { type Condition, shortOf } from "./decide.ts";
 import { propose } from "./propose.ts";
 
 /**
@@ -10,13 +10,13 @@ import { propose } from "./propose.ts";
  * cannot be told.
  */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
-  const { live, quorum, size, ports } = cluster;
-  if (live.length < quorum.accept)
+  const short = shortOf(cluster.view.quorum, cluster.live);
+  if (short)
     throw new DfsError(
       "tooFew",
-      `${live.length} of ${size} servers answer, and a deletion takes ${quorum.accept}`,
+      `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}`,
     );
-  const content = tombstone(ports.random.bytes(16).toHex());
+  const content = tombstone(cluster.ports.random.bytes(16).toHex());
   const outcome = await propose(cluster, name, {
     content,
     condition: condition ?? null,

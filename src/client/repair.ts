@@ -5,12 +5,13 @@
 import { DfsError, isDfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Vid } from "../version.ts";
-import type { Cluster, Replies } from "./cluster.ts";
+import type { Cluster, Replies, Round, View } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
+import { finishChange } from "./members.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
-import { readName, settle } from "./register.ts";
+import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
 import { inParallel } from "./window.ts";
 
@@ -47,6 +48,7 @@ export async function* repairAll(
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
+  if (!options.dryRun) await finishChange(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
   let names: string[] = [];
@@ -102,19 +104,19 @@ async function repairName(
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
-      const { is, current, replies } = await readName(cluster, name);
+      const { is, current, replies, view } = await readName(cluster, name);
       if (is !== "current") return tell("too few servers answer");
       // The configuration of a cluster is never given up.
       if (name === "" && current === null) return tell(null);
-      const found = diagnose(current, replies, options.orphanAge);
+      const found = diagnose(current, replies, view.config, options.orphanAge);
       lost = [...found.lost, ...beyond].map((piece) => piece + 1);
-      const planned = forecast(cluster, found, current, replies);
+      const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
       if (options.dryRun || isNothing(planned)) return tell(null);
       if (failed > 0) return tell(`${failed} copies could not be made`);
       if (beyond.length > 0) return tell(null);
       if (round === REPAIR_ROUNDS) return tell("not all could be done");
-      const result = await carryOut(cluster, name, current, replies, found, options);
+      const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
       ({ failed, lost: beyond } = result);
     }
@@ -126,16 +128,16 @@ async function repairName(
 
 /** What `carryOut` would come to. */
 const forecast = (
-  cluster: Cluster,
   found: Diagnosis,
   current: Accepted | null,
   replies: Replies<"read">,
+  { members }: View,
 ): Done => ({
   agreed: found.isStray || found.isLagging,
   restored: found.missing.reduce((n, { to }) => n + to.length, 0),
   dropped: found.away.reduce((n, { slots }) => n + slots.length, 0),
   collected: found.orphans.length,
-  forgotten: replies.size === cluster.size && mayGo(current, found, replies),
+  forgotten: replies.size === members.length && mayGo(current, found, replies),
 });
 
 const mayGo = (current: Accepted | null, found: Diagnosis, replies: Replies<"read">): boolean =>
@@ -144,11 +146,11 @@ const mayGo = (current: Accepted | null, found: Diagnosis, replies: Replies<"rea
 async function carryOut(
   cluster: Cluster,
   name: string,
-  read: Accepted | null,
-  replies: Replies<"read">,
+  { current: read, replies, view }: Omit<Reading, "is">,
   found: Diagnosis,
   options: RepairOptions,
 ): Promise<Done & Pick<Moved, "failed" | "lost">> {
+  const { epoch } = view.config;
   let current = read;
   if (found.isStray || found.orphans.length > 0) {
     // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
@@ -159,9 +161,9 @@ async function carryOut(
     if (settled === "failed") throw new DfsError("tooFew", "too few servers answer");
     current = settled;
   } else if (found.isLagging && current) {
-    await sendCommit(cluster, name, current, false);
+    await sendCommit(cluster, name, current, false, epoch);
   }
-  const collected = current ? await collect(cluster, name, current, found.orphans) : 0;
+  const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.
   const isSame = version !== null && version.vid === read?.version.vid;
@@ -169,9 +171,14 @@ async function carryOut(
     ? await bringHome(cluster, name, version, found, holdersOf(version, replies), options.progress)
     : { restored: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
-    version === null && (await forget(cluster, name, current, mayGo(current, found, replies)));
+    version === null &&
+    (await forget(cluster, name, current, mayGo(current, found, replies), epoch));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
+
+/** Did all members answer? */
+const isByAll = ({ replies, view }: Round<"commit" | "read">): boolean =>
+  replies.size === view.members.length;
 
 /** Orphans were listed before the fence; behind it no older ballot can make them current any more. */
 async function collect(
@@ -179,6 +186,7 @@ async function collect(
   name: string,
   fence: Accepted,
   orphans: readonly Vid[],
+  epoch: number,
 ): Promise<number> {
   const doomed = orphans.filter((vid) => vid !== fence.version.vid);
   for (const vid of doomed)
@@ -186,6 +194,7 @@ async function collect(
       "collect",
       () => ({ name, vid, ballot: fence.ballot }),
       () => null,
+      epoch,
     );
   return doomed.length;
 }
@@ -199,27 +208,36 @@ async function forget(
   name: string,
   current: Accepted | null,
   isWorth: boolean,
+  epoch: number,
 ): Promise<boolean> {
   if (!isWorth) return false;
-  if (current && !(await isHeldByAll(cluster, name, current))) return false;
-  const replies = await cluster.ask(
+  if (current && !(await isHeldByAll(cluster, name, current, epoch))) return false;
+  const { replies, view } = await cluster.ask(
     "forget",
     () => ({ name, ballot: current?.ballot ?? 0n }),
     () => null,
+    epoch,
   );
-  return replies.size === cluster.size && [...replies.values()].every(({ ok }) => ok);
+  return replies.size === view.members.length && [...replies.values()].every(({ ok }) => ok);
 }
 
-async function isHeldByAll(cluster: Cluster, name: string, tombstone: Accepted): Promise<boolean> {
+async function isHeldByAll(
+  cluster: Cluster,
+  name: string,
+  tombstone: Accepted,
+  epoch: number,
+): Promise<boolean> {
   const { ballot } = tombstone;
-  const acknowledged = await sendCommit(cluster, name, tombstone, true);
-  if (acknowledged < cluster.size) return false;
-  const replies = await cluster.ask(
+  const acknowledged = await sendCommit(cluster, name, tombstone, true, epoch);
+  if (!isByAll(acknowledged)) return false;
+  const told = await cluster.ask(
     "read",
     () => ({ name }),
     () => null,
+    epoch,
   );
-  if (replies.size < cluster.size) return false;
+  if (!isByAll(told)) return false;
+  const { replies } = told;
   return [...replies.values()].every(({ floor, register: { acc, com } }) =>
     acc || com ? acc?.ballot === ballot && com?.ballot === ballot : floor >= ballot,
   );

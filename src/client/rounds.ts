@@ -10,15 +10,16 @@ import {
   type Vid,
 } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
-import type { Cluster, Replies } from "./cluster.ts";
+import type { Cluster, Replies, Round, View } from "./cluster.ts";
+import { canAccept, type Quorum } from "./decide.ts";
 
 /** Resolves after `ms`. */
 export const pause = (cluster: Cluster, ms: number): Promise<void> =>
   new Promise((resolve) => void cluster.ports.clock.after(ms, resolve));
 
 /** The registers in these replies. */
-export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Register[] =>
-  [...replies.values()].map((reply) => reply.register);
+export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Map<number, Register> =>
+  new Map([...replies].map(([slot, { register }]) => [slot, register]));
 
 /** The pieces that go with a version, as a proposer needs them. */
 export interface Supply {
@@ -32,10 +33,15 @@ export interface Supply {
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean>;
 }
 
-/** What PREPARE brought. */
+/** Whether these servers are enough. */
+export type Enough = (quorum: Quorum, slots: Iterable<number>) => boolean;
+
+/** What PREPARE brought. Only at the epoch of `view` may a value be accepted by it. */
 export interface Promises {
   readonly granted: Replies<"prepare">;
-  readonly answered: number;
+  readonly view: View;
+  /** All that answered. */
+  readonly answered: readonly number[];
 }
 
 /** Numbers the rounds of one operation, each above all that it has seen. */
@@ -56,7 +62,7 @@ export class Ballots {
 }
 
 /**
- * PREPARE to all, for as many promises as are wanted. `supply` has what rides with it, and says when the promises cover the
+ * PREPARE to all, until there are promises enough. `supply` has what rides with it, and says when the promises cover the
  * pieces.
  */
 export async function prepare(
@@ -65,72 +71,80 @@ export async function prepare(
   ballots: Ballots,
   ballot: Ballot,
   vid: Vid,
-  wanted: number,
+  enough: Enough,
   supply: Supply | null,
 ): Promise<Promises> {
-  const { quorum } = cluster;
   const grantedOf = (so: Replies<"prepare">) => new Map([...so].filter(([, reply]) => reply.ok));
-  const replies = await cluster.ask(
+  const { replies, view } = await cluster.ask(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
-    (so) => {
+    (so, { quorum, members }) => {
       const granted = grantedOf(so);
-      if (so.size - granted.size > quorum.servers - wanted) return 0;
-      if (granted.size < wanted) return null;
+      const left = members.filter((slot) => !so.has(slot) || granted.has(slot));
+      if (!enough(quorum, left)) return 0;
+      if (!enough(quorum, granted.keys())) return null;
       return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
   for (const { floor, register } of replies.values())
     ballots.saw(floor, register.prom, register.acc?.ballot ?? 0n, register.com?.ballot ?? 0n);
-  return { granted: grantedOf(replies), answered: replies.size };
+  return { granted: grantedOf(replies), view, answered: [...replies.keys()] };
 }
 
 /** What each server that promised holds of the version that is proposed. */
 export const heldIn = (granted: Replies<"prepare">): Map<number, number[]> =>
   new Map([...granted].map(([slot, reply]) => [slot, reply.held]));
 
-/** ACCEPT to all, and COMMIT where it was chosen; "refused" says that somebody else's ballot was higher. */
+/**
+ * ACCEPT to all, and COMMIT where it was chosen; "refused" says that somebody else's ballot was higher, or that the promises of
+ * `epoch` are worth nothing any more.
+ */
 export async function acceptAndCommit(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
   ballot: Ballot,
   version: Version,
+  epoch: number,
 ): Promise<"chosen" | "refused" | "tooFew"> {
-  const { quorum } = cluster;
-  const yes = (so: Replies<"accept">): number =>
-    [...so.values()].filter((reply) => reply.ok).length;
-  const replies = await cluster.ask(
+  const yes = (so: Replies<"accept">): number[] =>
+    [...so].flatMap(([slot, reply]) => (reply.ok ? [slot] : []));
+  const { replies, view } = await cluster.ask(
     "accept",
     () => ({ name, ballot, version }),
-    (so) =>
-      yes(so) >= quorum.accept || so.size - yes(so) > quorum.servers - quorum.accept ? 0 : null,
+    (so, { quorum, members }) => {
+      const left = members.filter((slot) => so.get(slot)?.ok !== false);
+      return canAccept(quorum, yes(so)) || !canAccept(quorum, left) ? 0 : null;
+    },
+    epoch,
   );
   for (const { prom } of replies.values()) ballots.saw(prom);
-  if (yes(replies) >= quorum.accept) {
-    await sendCommit(cluster, name, { ballot, version }, false);
+  if (view.config.epoch !== epoch) return "refused";
+  if (canAccept(view.quorum, yes(replies))) {
+    await sendCommit(cluster, name, { ballot, version }, false, epoch);
     return "chosen";
   }
-  return yes(replies) < replies.size ? "refused" : "tooFew";
+  return yes(replies).length < replies.size ? "refused" : "tooFew";
 }
 
 /**
- * COMMIT to all, and how many acknowledged it. That it arrives everywhere is a matter of speed, not of safety;
- * with `sync` a server acknowledges it only once it is durable, and all are waited for.
+ * COMMIT to all, and who acknowledged it. That it arrives everywhere is a matter of speed, not of safety;
+ * with `sync` a server acknowledges it only once it is durable, and all are waited for. It goes out at the epoch at which it was
+ * known to be current, or not at all: who came later may not know that the name was forgotten since.
  */
 export async function sendCommit(
   cluster: Cluster,
   name: string,
   accepted: Accepted,
   sync: boolean,
-): Promise<number> {
-  const enough = (so: Replies<"commit">): boolean => !sync && so.size >= cluster.quorum.accept;
-  const replies = await cluster.ask(
+  epoch: number,
+): Promise<Round<"commit">> {
+  return cluster.ask(
     "commit",
     () => ({ name, accepted, sync }),
-    (so) => (enough(so) ? STRAGGLER_MS : null),
+    (so, { quorum }) => (!sync && canAccept(quorum, so.keys()) ? STRAGGLER_MS : null),
+    epoch,
   );
-  return replies.size;
 }
 
 /** Longer with each try and never the same time as others, so that of many writers one gets through. */

@@ -17,7 +17,7 @@ export interface Stat {
   readonly x: number;
   readonly isFolder: boolean;
   readonly isIncomplete: boolean;
-  /** Servers of the cluster by slot; their pieces count from 1. */
+  /** The servers of the cluster; their pieces count from 1. */
   readonly servers: { readonly name: string; readonly isUp: boolean; readonly pieces: number[] }[];
   /** Pieces from 1: their lengths, and the slots (from 0) of the servers that hold them. */
   readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
@@ -26,7 +26,7 @@ export interface Stat {
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const reading = await readName(cluster, name);
-  const version = currentOf(cluster, name, reading);
+  const version = currentOf(name, reading);
   const { modified, isFolder } = manifestOf(name, version);
   const holders = holdersOf(version, reading.replies);
   const { vid, seq, size, ring } = version;
@@ -40,7 +40,7 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
     x: ring[0] ?? 0,
     isFolder,
     isIncomplete: holders.filter((slots) => slots.length > 0).length < version.needed,
-    servers: Array.from({ length: cluster.size }, (_, slot) => ({
+    servers: reading.view.members.map((slot) => ({
       name: cluster.labelOf(slot),
       isUp: reading.replies.has(slot),
       pieces: holders.flatMap((slots, piece) => (slots.includes(slot) ? [piece + 1] : [])),

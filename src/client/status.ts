@@ -2,6 +2,7 @@
 import { STATUS_REPLY_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
+import type { Group } from "./decide.ts";
 import { conclude, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
 
@@ -25,6 +26,8 @@ export interface ToDo {
   orphans: number;
   /** Records that a server cannot read any more. */
   records: number;
+  /** Is a change of the servers not finished? */
+  changes: number;
 }
 
 export interface ServerStatus {
@@ -54,8 +57,8 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
     () => STATUS_REPLY_MS,
   );
   const names = await lookAtNames(cluster);
-  const replies = await asked;
-  const servers = Array.from({ length: cluster.size }, (_, slot) => ({
+  const { replies, view } = await asked;
+  const servers = view.members.map((slot) => ({
     name: cluster.labelOf(slot),
     release: cluster.releaseOf(slot),
     health: replies.get(slot) ?? null,
@@ -65,11 +68,13 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
     names.toDo.unread += unread;
   }
   // Below R answers nobody can tell what is current.
-  const spare = replies.size - cluster.quorum.read;
+  const answering = (group: Group): number =>
+    group.slots.filter((slot) => replies.has(slot)).length;
+  const spare = Math.min(...view.quorum.map((group) => answering(group) - group.read));
   const canLose = Math.max(0, Math.min(spare, names.canLose));
   // What nobody needs takes room and does no harm.
   const { deletions: _, orphans: __, ...harm } = names.toDo;
-  const isWhole = replies.size === cluster.size && Object.values(harm).every((n) => n === 0);
+  const isWhole = replies.size === view.members.length && Object.values(harm).every((n) => n === 0);
   const isMissing = names.unreadable > 0 || spare < 0;
   const word = isMissing
     ? "DATA MISSING"
@@ -100,26 +105,27 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     deletions: 0,
     orphans: 0,
     records: 0,
+    changes: cluster.view.config.next ? 1 : 0,
   };
   const all = { canLose: Infinity, files: 0, bytes: 0, unreadable: 0, toDo };
-  for await (const said of namesIn(cluster, "", true)) lookAt(cluster, said, all);
+  for await (const said of namesIn(cluster, "", true)) lookAt(said, all);
   return all;
 }
 
 /** Adds what servers say of one name. */
-function lookAt(cluster: Cluster, one: NameSaid, all: Sums): void {
+function lookAt(one: NameSaid, all: Sums): void {
   const { toDo } = all;
-  const { entries } = one.said;
+  const entries = [...one.said.values()];
   toDo.records += entries.filter(({ damaged }) => damaged).length;
   if (entries.some(({ others }) => others)) toDo.orphans++;
-  const { is, state, votes } = conclude(cluster, one);
+  const { is, state, votes } = conclude(one);
   if (!state) return;
   if (state.deleted) {
     toDo.deletions++;
     return;
   }
   const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
-  if (!votes.every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
+  if (![...votes.values()].every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
   const told = entries.flatMap(({ acc, com }) => [com, acc].find(isIt) ?? []);
   for (const { lacking, astray } of told) {
     toDo.lacking += lacking;

@@ -78,7 +78,7 @@ async function verifyName(
     const reading = await readName(cluster, name);
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
-    return await verifyVersion(cluster, name, currentOf(cluster, name, reading), reading, options);
+    return await verifyVersion(cluster, name, currentOf(name, reading), reading, options);
   } catch (error) {
     if (!isDfsError(error)) throw error;
     const nothing = { copies: 0, bytes: 0, bad: [], missing: [], silent: [] };
@@ -90,7 +90,7 @@ async function verifyVersion(
   cluster: Cluster,
   name: string,
   version: Version,
-  { replies }: Reading,
+  { replies, view }: Reading,
   { sample, progress = () => {} }: VerifyOptions,
 ): Promise<Verified> {
   const holders = holdersOf(version, replies);
@@ -127,7 +127,7 @@ async function verifyVersion(
     copies: copies.length,
     bytes,
     bad,
-    missing: copiesIn(lackingOf(version, replies)).filter(
+    missing: copiesIn(lackingOf(version, replies, view.config)).filter(
       ({ piece, slot }) => !bad.some((one) => one.piece === piece && one.slot === slot),
     ),
     silent: [...silent],

@@ -4,6 +4,8 @@
  * where it has two copies, on the one before: so with pairs server i holds pieces (i - x) mod y and (i - x + 1) mod y.
  */
 import { createHash } from "node:crypto";
+import { type Config, heirOf, placesOf } from "../membership.ts";
+import type { Version } from "../version.ts";
 
 /** What a file is placed by: the MD5 of its name. */
 export const digestOfName = (name: string): Uint8Array => createHash("md5").update(name).digest();
@@ -13,41 +15,72 @@ export const rotation = (digest: Uint8Array, y: number): number =>
   digest.reduce((rest, byte) => (rest * 256 + byte) % y, 0);
 
 /**
- * The servers of a version with `pieces` pieces, of `y`. Where that is not all of them it is those that draw the highest
+ * The servers of a version with `pieces` pieces, of these. Where that is not all of them it is those that draw the highest
  * weights (rendezvous hashing, Thaler and Ravishankar 1998): one server more takes the place of at most one of them.
  */
-export function ringOf(digest: Uint8Array, pieces: number, y: number): number[] {
-  const all = Array.from({ length: y }, (_, slot) => slot);
-  const chosen = pieces < y ? heaviest(digest, all, pieces) : all;
-  const x = rotation(digest, chosen.length);
-  return [...chosen.slice(x), ...chosen.slice(0, x)];
+export function ringOf(digest: Uint8Array, pieces: number, places: readonly number[]): number[] {
+  const chosen = pieces < places.length ? heaviest(digest, places).slice(0, pieces) : places;
+  const ring = chosen.toSorted((a, b) => a - b);
+  const x = rotation(digest, ring.length);
+  return [...ring.slice(x), ...ring.slice(0, x)];
 }
 
-function heaviest(digest: Uint8Array, slots: readonly number[], count: number): number[] {
-  const weights = slots.map((slot) =>
-    createHash("md5").update(digest).update(Uint8Array.of(slot)).digest().readBigUInt64BE(),
+/** These slots, the one that draws the highest weight first. */
+function heaviest(digest: Uint8Array, slots: readonly number[]): number[] {
+  const weights = new Map(
+    slots.map((slot) => [
+      slot,
+      createHash("md5").update(digest).update(Uint8Array.of(slot)).digest().readBigUInt64BE(),
+    ]),
   );
-  const weightOf = (slot: number): bigint => weights[slot] ?? 0n;
-  const sorted = slots.toSorted((a, b) => (weightOf(a) > weightOf(b) ? -1 : 1));
-  return sorted.slice(0, count).toSorted((a, b) => a - b);
+  const weightOf = (slot: number): bigint => weights.get(slot) ?? 0n;
+  return slots.toSorted((a, b) => (weightOf(a) > weightOf(b) ? -1 : 1));
 }
 
-/** The servers that are home to piece `j`, the first choice first. */
+/** The servers of a ring that are home to piece `j`, the first choice first. */
 export function homes(ring: readonly number[], j: number, copies: number): number[] {
   const at = (k: number): number => ring[(j - k + ring.length) % ring.length] ?? 0;
   return Array.from({ length: copies }, (_, k) => at(k));
 }
 
-/** All servers in the order in which piece `j` tries them: its homes, those that have no piece, then the others round the ring. */
+/**
+ * For each piece of a version the slots that are home to it, the first choice first. Where a server of its ring holds no pieces
+ * any more another takes its place: its heir; else of those with fewest pieces of this version the one that draws the highest
+ * weight. So it follows from the version and the configuration alone.
+ */
+export function homesOf(
+  { ring, copies, vid }: Pick<Version, "ring" | "copies" | "vid">,
+  config: Config,
+): number[][] {
+  const places = placesOf(config);
+  const now = ring.map((slot) => heirOf(config, slot));
+  const found = now.map((_, j) => [
+    ...new Set(homes(now, j, copies).filter((slot) => places.includes(slot))),
+  ]);
+  const wanted = Math.min(copies, places.length);
+  if (found.every((slots) => slots.length >= wanted)) return found;
+  const order = heaviest(Uint8Array.fromHex(vid), places);
+  const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
+  for (const slots of found)
+    while (slots.length < wanted) {
+      const free = order.filter((slot) => !slots.includes(slot));
+      slots.push(free.reduce((a, b) => (pieces(b) < pieces(a) ? b : a)));
+    }
+  return found;
+}
+
+/** All places in the order in which piece `j` tries them: its homes, those that have no piece, then the others round the ring. */
 export function candidates(
-  ring: readonly number[],
+  homesOfAll: readonly (readonly number[])[],
   j: number,
-  copies: number,
-  y: number,
+  places: readonly number[],
 ): number[] {
-  const round = homes(ring, j, ring.length);
-  const without = Array.from({ length: y }, (_, slot) => slot).filter(
-    (slot) => !ring.includes(slot),
+  const round = homesOfAll.map(
+    (_, k) => homesOfAll[(j - k + homesOfAll.length) % homesOfAll.length],
   );
-  return [...round.slice(0, copies), ...without, ...round.slice(copies)];
+  const all = new Set(homesOfAll.flat());
+  const without = places.filter((slot) => !all.has(slot));
+  return [
+    ...new Set([...(homesOfAll[j] ?? []), ...without, ...round.flatMap((slots) => slots ?? [])]),
+  ];
 }

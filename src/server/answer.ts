@@ -1,8 +1,7 @@
 /** One request against the store: what each message of the wire means to this server. */
-import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
-import { homes } from "../file/placement.ts";
+import { homesOf } from "../file/placement.ts";
 import {
   BLOCK_BYTES,
   CHUNK_BYTES,
@@ -16,8 +15,7 @@ import { type Accepted, type Ballot, BALLOT_MAX, type Version } from "../version
 import {
   type Address,
   type AddressedKind,
-  type Config,
-  configCodec,
+  type Kind,
   type EntryState,
   type ListEntry,
   type ReplyOf,
@@ -79,9 +77,10 @@ const ANSWERS: Answers = {
 
   drop(context, { name, vid, piece }) {
     const { store } = context;
-    const own = ownSlot(store);
-    const isAway = ({ ring, copies }: Version): boolean =>
-      own >= 0 && !homes(ring, piece, copies).includes(own);
+    const isAway = (version: Version): boolean => {
+      const { config, slot } = store.membership;
+      return config !== null && slot >= 0 && !homesOf(version, config)[piece]?.includes(slot);
+    };
     return store.drop(...checked(context, name), vid, piece, isAway);
   },
 
@@ -115,7 +114,6 @@ const ANSWERS: Answers = {
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
     const complete = !store.isDamaged;
-    const own = ownSlot(store);
     const entries: ListEntry[] = [];
     let bytes = 0;
     const wanted = Math.min(limit, LIST_PAGE);
@@ -124,9 +122,9 @@ const ANSWERS: Answers = {
     for (const { name, register } of page) {
       if (!name.startsWith(prefix)) return { complete, entries, done: true };
       const known = register === "damaged" ? null : register;
-      const acc = stateOf(store, space, name, own, known?.acc ?? null);
+      const acc = stateOf(store, space, name, known?.acc ?? null);
       const isSame = known?.acc?.ballot === known?.com?.ballot;
-      const com = isSame ? acc : stateOf(store, space, name, own, known?.com ?? null);
+      const com = isSame ? acc : stateOf(store, space, name, known?.com ?? null);
       const vids = [acc?.vid, com?.vid];
       const others =
         everything && store.heldOfName(space, name).some(({ vid }) => !vids.includes(vid));
@@ -138,41 +136,59 @@ const ANSWERS: Answers = {
   },
 };
 
-/** What is told of a value in a list; `own` is the slot of this server, -1 where it has none. */
+/** What is told of a value in a list, as the configuration says what belongs here. */
 function stateOf(
   store: Store,
   space: string,
   name: string,
-  own: number,
   accepted: Accepted | null,
 ): EntryState | null {
   if (!accepted) return null;
-  const { vid, deleted, pieces, needed, copies, ring, size } = accepted.version;
+  const { vid, deleted, pieces, needed, size } = accepted.version;
   const held = deleted ? [] : store.held(space, name, vid);
-  const all = Array.from({ length: pieces }, (_, piece) => piece);
-  const atHome = own < 0 ? held : all.filter((piece) => homes(ring, piece, copies).includes(own));
+  const { config, slot } = store.membership;
+  const atHome =
+    config && slot >= 0
+      ? homesOf(accepted.version, config).flatMap((slots, piece) =>
+          slots.includes(slot) ? [piece] : [],
+        )
+      : held;
   const lacking = atHome.filter((piece) => !held.includes(piece)).length;
   const astray = held.filter((piece) => !atHome.includes(piece)).length;
-  return { ballot: accepted.ballot, vid, deleted, needed, size, held, lacking, astray };
+  return { ballot: accepted.ballot, vid, deleted, pieces, needed, size, held, lacking, astray };
 }
 
-/** The configuration of the cluster, as far as this server knows it. */
-function configOf(store: Store): Config | null {
-  const { com } = store.read("", "").register;
-  return com && decode(configCodec, com.version.body);
-}
-
-/** The slot that this server has in its cluster; -1 where it knows of none. */
-const ownSlot = (store: Store): number => configOf(store)?.slots.indexOf(store.sid) ?? -1;
+/**
+ * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be
+ * read whatever its sender knows of the cluster.
+ */
+const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
+  "read",
+  "prepare",
+  "accept",
+  "commit",
+  "forget",
+  "collect",
+  "drop",
+  "list",
+]);
 
 /** The reply to a request that is for this very server; throws DfsError. */
-export function answer<K extends AddressedKind>(context: Context, kind: K, request: RequestOf<K>) {
-  checkAddress(context.store, request.to);
-  checkBounds(request);
-  return (ANSWERS[kind] as (c: Context, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
-    context,
-    request,
-  );
+export async function answer<K extends AddressedKind>(
+  context: Context,
+  kind: K,
+  request: RequestOf<K>,
+): Promise<ReplyOf<K>> {
+  const { membership } = context.store;
+  checkMember(context.store, request.to);
+  const work = (): Promise<ReplyOf<K>> | ReplyOf<K> => {
+    checkBounds(request);
+    return (ANSWERS[kind] as (c: Context, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
+      context,
+      request,
+    );
+  };
+  return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
 }
 
 /** Numbers that the layouts allow and the protocol does not. */
@@ -188,20 +204,21 @@ function checkPiece(piece: number): void {
 }
 
 /** There must always be a higher one. */
-function checkBallot(ballot: Ballot): void {
+export function checkBallot(ballot: Ballot): void {
   if (ballot > BALLOT_MAX) throw new DfsError("protocol", "a ballot is beyond all that can come");
 }
 
-function checkAddress(store: Store, to: Address): void {
-  const { membership } = store;
-  if (to.sid !== store.sid)
+/** Throws DfsError("identity") unless this is the server that was meant. */
+export function checkServer(store: Store, sid: string): void {
+  if (sid !== store.sid)
     throw new DfsError("identity", "the request is for another server than this one");
-  if (!membership) throw new DfsError("identity", "this server belongs to no cluster yet");
-  if (to.cluster !== membership.cluster)
+}
+
+/** Throws DfsError("identity") unless this is the server that was meant, of the cluster that was meant. */
+export function checkMember(store: Store, to: Pick<Address, "cluster" | "sid">): void {
+  checkServer(store, to.sid);
+  if (store.membership.cluster === null)
+    throw new DfsError("identity", "this server belongs to no cluster yet");
+  if (to.cluster !== store.membership.cluster)
     throw new DfsError("identity", "this server belongs to another cluster");
-  if (to.epoch !== membership.epoch)
-    throw new DfsError(
-      "identity",
-      `the cluster is at epoch ${membership.epoch}, the request at ${to.epoch}`,
-    );
 }

@@ -13,7 +13,6 @@ import {
   INFLIGHT_BYTES_PER_CONNECTION,
   REQUESTS_PER_CONNECTION,
   REQUESTS_PER_TURN,
-  SERVERS_MAX,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
@@ -27,7 +26,7 @@ import {
   type RequestOf,
 } from "../wire/messages.ts";
 import type { Codec } from "../bytes.ts";
-import { answer, type Context } from "./answer.ts";
+import { answer, checkBallot, checkMember, checkServer, type Context } from "./answer.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What all connections of a server have in progress. */
@@ -161,31 +160,37 @@ export class Session {
   async #answer(kind: Kind, request: RequestOf<Kind>): Promise<ReplyOf<Kind>> {
     if (kind === "hello") return this.#greeting();
     if (kind === "init") return this.#init(request as RequestOf<"init">);
+    if (kind === "install") return this.#install(request as RequestOf<"install">);
     return answer(this.#context, kind, request as RequestOf<AddressedKind> as never);
   }
 
-  #greeting(): ReplyOf<"hello"> {
+  async #greeting(): Promise<ReplyOf<"hello">> {
     const { store, release } = this.#options;
+    await store.membership.settled();
     const { membership, sid, floor } = store;
     return {
       version: PROTOCOL_VERSION,
       release,
       sid,
-      cluster: membership?.cluster ?? null,
-      slots: membership?.slots ?? 0,
-      epoch: membership?.epoch ?? 0,
+      cluster: membership.cluster,
       floor,
-      config: store.read("", "").register,
+      config: membership.config,
+      register: store.read("", "").register,
     };
   }
 
-  async #init({ sid, cluster, slots }: RequestOf<"init">): Promise<Record<never, never>> {
+  async #init({ sid, cluster }: RequestOf<"init">): Promise<Record<never, never>> {
     const { store } = this.#options;
-    if (sid !== store.sid)
-      throw new DfsError("identity", "the request is for another server than this one");
-    if (slots < 1 || slots > SERVERS_MAX)
-      throw new DfsError("protocol", `a cluster has 1 to ${SERVERS_MAX} servers`);
-    await store.join(cluster, slots);
+    checkServer(store, sid);
+    await store.membership.join(cluster);
+    return {};
+  }
+
+  async #install(request: RequestOf<"install">): Promise<Record<never, never>> {
+    const { store } = this.#options;
+    checkMember(store, request);
+    checkBallot(request.floor);
+    await store.membership.install(request.config, request.floor);
     return {};
   }
 }

@@ -2,7 +2,6 @@
  * One server's folder, in an order that survives a crash (CONSISTENCY.md section 5): a piece is durable before it is
  * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
  */
-import { decode, encode, hex, struct, u32, u8, type Value } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { sealOf } from "../file/checksum.ts";
 import type { Clock, Disk, Random } from "../io/ports.ts";
@@ -10,6 +9,7 @@ import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
+import { Membership } from "./membership.ts";
 import {
   type Layout,
   layoutOf,
@@ -54,15 +54,6 @@ interface StorePorts {
   readonly disk: Disk;
 }
 
-/** What a server knows of its cluster once it has joined one. */
-const membershipCodec = struct({ cluster: hex(16), slots: u8, epoch: u32 });
-export type Membership = Value<typeof membershipCodec>;
-
-function membershipIn(catalog: Catalog): Membership | null {
-  const fact = catalog.fact("membership");
-  return fact && decode(membershipCodec, fact);
-}
-
 export class Store {
   readonly sid: string;
   readonly #ports: StorePorts;
@@ -70,7 +61,7 @@ export class Store {
   readonly #catalog: Catalog;
   readonly pieces: PieceStore;
   readonly scrub: Scrub;
-  #membership: Membership | null;
+  readonly membership: Membership;
 
   private constructor(
     ports: StorePorts,
@@ -86,7 +77,7 @@ export class Store {
     this.#catalog = catalog;
     this.pieces = new PieceStore(ports, layout, catalog, die);
     this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
-    this.#membership = membershipIn(catalog);
+    this.membership = new Membership(catalog, sid);
   }
 
   /**
@@ -114,25 +105,8 @@ export class Store {
     }
   }
 
-  /** null: it is blank. */
-  get membership(): Membership | null {
-    return this.#membership;
-  }
-
   get floor(): Ballot {
     return this.#catalog.floor;
-  }
-
-  /** Joins a cluster, once; joining the same one again changes nothing. Throws DfsError("identity") for another. */
-  async join(cluster: string, slots: number): Promise<void> {
-    this.#membership = await this.#catalog.write(true, () => {
-      const known = membershipIn(this.#catalog);
-      if (known?.cluster === cluster) return known;
-      if (known) throw new DfsError("identity", "this server belongs to another cluster");
-      const joined = { cluster, slots, epoch: 1 };
-      this.#catalog.setFact("membership", encode(membershipCodec, joined));
-      return joined;
-    });
   }
 
   /** READ: the register of a name and the pieces held of its versions. Throws DfsError("damaged"). */

@@ -7,7 +7,6 @@ import {
   bytes,
   type Codec,
   fixed,
-  hex,
   list,
   optional,
   struct,
@@ -24,13 +23,10 @@ import {
   LIST_PAGE,
   NAME_BYTES,
   PIECES_MAX,
-  SERVERS_MAX,
   VIDS_PER_NAME_MAX,
 } from "../limits.ts";
+import { configCodec, idCodec } from "../membership.ts";
 import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
-
-/** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
-const idCodec = hex(16);
 
 /** Whom a request is for. */
 const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec });
@@ -61,6 +57,7 @@ const entryState = struct({
   ballot: ballotCodec,
   vid: vidCodec,
   deleted: bool,
+  pieces: u8,
   needed: u8,
   size: u53,
   held: pieceList,
@@ -98,14 +95,15 @@ export const MESSAGES = {
       release: text(64),
       sid: idCodec,
       cluster: optional(idCodec),
-      slots: u8,
-      epoch: u32,
       floor: ballotCodec,
-      config: registerCodec,
+      /** The configuration that it goes by; null before it was told any. */
+      config: optional(configCodec),
+      /** Its register of configurations. */
+      register: registerCodec,
     }),
   ),
-  /** A blank server joins a cluster of `slots` servers, for ever. */
-  init: message(2, struct({ sid: idCodec, cluster: idCodec, slots: u8 }), nothing),
+  /** A blank server joins a cluster, for ever. */
+  init: message(2, struct({ sid: idCodec, cluster: idCodec }), nothing),
   read: message(
     3,
     struct({ to: address, name }),
@@ -202,6 +200,12 @@ export const MESSAGES = {
       oldest: optional(u53),
     }),
   ),
+  /** A configuration that was chosen, which the server goes by from now on unless it knows a newer one; its floor rises to `floor`. */
+  install: message(
+    16,
+    struct({ cluster: idCodec, sid: idCodec, config: configCodec, floor: ballotCodec }),
+    nothing,
+  ),
 } as const;
 
 type Messages = typeof MESSAGES;
@@ -210,17 +214,9 @@ export type RequestOf<K extends Kind> = Value<Messages[K]["request"]>;
 export type ReplyOf<K extends Kind> = Value<Messages[K]["reply"]>;
 
 /** The kinds whose requests carry an address. */
-export type AddressedKind = Exclude<Kind, "hello" | "init">;
+export type AddressedKind = Exclude<Kind, "hello" | "init" | "install">;
 /** A request without its address: what a workflow says, before it is known to whom. */
 export type BodyOf<K extends AddressedKind> = Omit<RequestOf<K>, "to">;
-
-/** What servers are named in a cluster's configuration, by slot; null is a slot that no server was seen for yet. */
-export const configCodec = struct({
-  format: u8,
-  epoch: u32,
-  slots: list(optional(idCodec), SERVERS_MAX),
-});
-export type Config = Value<typeof configCodec>;
 
 const KIND_OF_NUMBER = new Map<number, Kind>(
   (Object.keys(MESSAGES) as Kind[]).map((kind) => [MESSAGES[kind].number, kind]),

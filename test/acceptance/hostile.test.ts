@@ -69,8 +69,8 @@ async function addressOf({ port }: ServerProcess): Promise<Address> {
   const address = { name: "victim", host: "127.0.0.1", port };
   const { peer, greeting } = await Peer.connect({ clock: bunClock, net: bunNet }, address, "");
   peer.close();
-  const { cluster, epoch, sid } = greeting;
-  return { cluster: cluster ?? "", epoch, sid };
+  const { cluster, config, sid } = greeting;
+  return { cluster: cluster ?? "", epoch: config?.epoch ?? 0, sid };
 }
 
 /** The server is the same process, small, and its clients notice nothing. */

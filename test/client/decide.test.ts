@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { type Decision, decide, newest, quorumOf, select } from "../../src/client/decide.ts";
+import { decide, newest, quorumOf, select } from "../../src/client/decide.ts";
 import type { Register } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, versionOf, vidOf } from "../arbitraries.ts";
+import { choices, heard, inWords, type Said, statesUpTo, votesOf } from "./votes.ts";
 
 // CONSISTENCY.md, section 1.
 test.each([
@@ -14,12 +15,13 @@ test.each([
   [7, 4, 4],
   [10, 6, 5],
 ])("of %d servers W is %d and R is %d", (servers, accept, read) => {
-  expect(quorumOf(servers)).toEqual({ servers, accept, read });
+  const slots = [...Array.from({ length: servers }).keys()];
+  expect(quorumOf(configOf(servers))).toEqual([{ slots, accept, read }]);
 });
 
 test("any two W meet, and every R meets every W", () => {
   for (let y = 1; y <= 30; y++) {
-    const { accept, read } = quorumOf(y);
+    const [{ accept, read }] = quorumOf(configOf(y));
     expect(2 * accept).toBeGreaterThan(y);
     expect(read + accept).toBe(y + 1);
   }
@@ -31,30 +33,6 @@ test("newest is the value with the largest ballot", () => {
   expect(newest([null, null])).toBeNull();
   expect(newest([a, null, b, a])).toBe(b);
 });
-
-/** What a server says, in small numbers: the ballots of acc and com, 0 for nothing; null is silence. */
-type Said = { acc: number; com: number } | null;
-
-/** Every state of one server with ballots up to `top`: com <= acc. */
-function statesUpTo(top: number): { acc: number; com: number }[] {
-  const states = [];
-  for (let acc = 0; acc <= top; acc++)
-    for (let com = 0; com <= acc; com++) states.push({ acc, com });
-  return states;
-}
-
-/** Every choice of one of `options` for each of `n` places. */
-function* choices<T>(options: readonly T[], n: number): Generator<T[]> {
-  if (n === 0) return yield [];
-  for (const rest of choices(options, n - 1)) for (const option of options) yield [...rest, option];
-}
-
-const valueAt = (ballot: number) => (ballot === 0 ? null : { ballot: BigInt(ballot) });
-const voteOf = ({ acc, com }: { acc: number; com: number }) => ({
-  acc: valueAt(acc),
-  com: valueAt(com),
-});
-const heard = (all: readonly Said[]) => all.flatMap((said) => (said ? [said] : []));
 
 /** CONSISTENCY.md section 3, read aloud: the rules in their order, nothing clever. */
 function byTheBook(n: number, all: readonly Said[]): string {
@@ -77,12 +55,6 @@ function byTheBook(n: number, all: readonly Said[]): string {
   return "in doubt";
 }
 
-function inWords(decision: Decision<{ ballot: bigint }>): string {
-  if (decision.is === "tooFew") return "too few servers";
-  if (decision.is === "doubt") return "in doubt";
-  return `the answer is ${decision.current?.ballot ?? 0}`;
-}
-
 describe("decide", () => {
   test.each([
     [1, 3],
@@ -91,10 +63,10 @@ describe("decide", () => {
     [4, 3],
     [5, 2],
   ])("of %d servers, in every state with %d ballots, says what the rules say", (n, top) => {
-    const quorum = quorumOf(n);
+    const quorum = quorumOf(configOf(n));
     const wrong: string[] = [];
     for (const all of choices<Said>([null, ...statesUpTo(top)], n)) {
-      const decision = decide(quorum, heard(all).map(voteOf));
+      const decision = decide(quorum, votesOf(all));
       if (inWords(decision) !== byTheBook(n, all)) wrong.push(JSON.stringify(all));
       if (decision.is !== "current") continue;
       const ballot = decision.current?.ballot ?? 0n;
@@ -105,15 +77,16 @@ describe("decide", () => {
   });
 
   test.each([3, 4])("of %d servers, never an older value than one that W have accepted", (n) => {
-    const quorum = quorumOf(n);
+    const quorum = quorumOf(configOf(n));
+    const [{ accept }] = quorum;
     const wrong: string[] = [];
     for (const all of choices(statesUpTo(3), n)) {
       const chosen = [3, 2, 1].find(
-        (ballot) => all.filter(({ acc }) => acc === ballot).length >= quorum.accept,
+        (ballot) => all.filter(({ acc }) => acc === ballot).length >= accept,
       );
       for (let asked = 0; asked < 1 << n; asked++) {
-        const votes = all.filter((_, server) => asked & (1 << server)).map(voteOf);
-        const decision = decide(quorum, votes);
+        const votes = all.map((said, server) => (asked & (1 << server) ? said : null));
+        const decision = decide(quorum, votesOf(votes));
         const ballot = decision.is === "current" ? (decision.current?.ballot ?? 0n) : null;
         if (ballot !== null && ballot < BigInt(chosen ?? 0))
           wrong.push(`${JSON.stringify(all)}, asked ${asked.toString(2)}`);
@@ -123,9 +96,10 @@ describe("decide", () => {
   });
 
   test("nobody has anything: certainly absent, with R answers", () => {
-    const nothing = { acc: null, com: null };
-    expect(decide(quorumOf(4), [nothing])).toEqual({ is: "tooFew" });
-    expect(decide(quorumOf(4), [nothing, nothing])).toEqual({
+    const nothing = { acc: 0, com: 0 };
+    const quorum = quorumOf(configOf(4));
+    expect(decide(quorum, votesOf([nothing]))).toEqual({ is: "tooFew" });
+    expect(decide(quorum, votesOf([null, nothing, nothing]))).toEqual({
       is: "current",
       current: null,
       lagging: false,
@@ -133,11 +107,19 @@ describe("decide", () => {
   });
 
   test("what was accepted once may be chosen, as long as enough servers are silent", () => {
-    const one = { acc: { ballot: 1n }, com: null };
-    const nothing = { acc: null, com: null };
-    expect(decide(quorumOf(4), [one, nothing])).toEqual({ is: "doubt" });
-    expect(decide(quorumOf(4), [one, nothing, nothing]).is).toBe("current");
-    expect(decide(quorumOf(4), [one, one, nothing])).toEqual({ is: "doubt" });
+    const one = { acc: 1, com: 0 };
+    const nothing = { acc: 0, com: 0 };
+    const quorum = quorumOf(configOf(4));
+    expect(decide(quorum, votesOf([one, nothing]))).toEqual({ is: "doubt" });
+    expect(decide(quorum, votesOf([one, nothing, nothing])).is).toBe("current");
+    expect(decide(quorum, votesOf([one, one, nothing]))).toEqual({ is: "doubt" });
+  });
+
+  test("what a server says that is no member does not count", () => {
+    const [quorum, one] = [quorumOf({ voters: [0, 2, 3], next: null }), { acc: 1, com: 0 }];
+    expect(decide(quorum, votesOf([one, one]))).toEqual({ is: "tooFew" });
+    expect(decide(quorum, votesOf([one, one, { acc: 0, com: 0 }]))).toEqual({ is: "doubt" });
+    expect(decide(quorum, votesOf([one, null, one])).is).toBe("current");
   });
 });
 
@@ -154,7 +136,7 @@ describe("select", () => {
           com: accepted(com),
         }));
         const largest = Math.max(0, ...all.map(({ acc }) => acc));
-        const { current, isCommitted } = select(promises);
+        const { current, isCommitted } = select(new Map(promises.entries()));
         expect(current).toEqual(accepted(largest));
         expect(isCommitted).toBe(largest > 0 && all.some(({ com }) => com === largest));
       }
@@ -162,6 +144,6 @@ describe("select", () => {
 
   test("a commit that overtook its accept counts", () => {
     const promise = { prom: 9n, acc: accepted(1), com: accepted(2) };
-    expect(select([promise])).toEqual({ current: accepted(2), isCommitted: true });
+    expect(select(new Map([[4, promise]]))).toEqual({ current: accepted(2), isCommitted: true });
   });
 });

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { diagnose, isEmptyRow, type Told } from "../../src/client/diagnose.ts";
 import { homes } from "../../src/file/placement.ts";
+import type { Config } from "../../src/membership.ts";
 import type { Accepted, Ballot } from "../../src/version.ts";
-import { ringFrom, versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, ringFrom, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
 
 const Y = 4;
 const version = versionOf({
@@ -42,7 +43,7 @@ function told(slot: number, value: Accepted | null, says: Says): Told {
 function diagnosed(value: Accepted | null, says: Record<number, Says>, silent: number[] = []) {
   const slots = [0, 1, 2, 3].filter((slot) => !silent.includes(slot));
   const all = new Map(slots.map((slot) => [slot, told(slot, value, says[slot] ?? {})]));
-  return diagnose(value, all, 50);
+  return diagnose(value, all, configOf(Y), 50);
 }
 
 const WELL = {
@@ -131,13 +132,69 @@ describe("pieces", () => {
   });
 });
 
+describe("pieces while the cluster changes", () => {
+  const five = configOf(5, { voters: [0, 1, 2, 3] });
+  const diagnosedIn = (config: Config, says: Record<number, Says>, silent: number[] = []) => {
+    const slots = [0, 1, 2, 3, 4].filter((slot) => !silent.includes(slot));
+    const all = new Map(slots.map((slot) => [slot, told(slot, current, says[slot] ?? {})]));
+    return diagnose(current, all, config, 50);
+  };
+  /** Server 4 takes the place of server 3. */
+  const replaced = {
+    ...five,
+    seats: withHeirs(five.seats, { 3: 4 }),
+    next: [0, 1, 2, 4],
+    leaving: [3],
+  };
+
+  test("of a server that is replaced go to its heir, and then away from it", () => {
+    expect(diagnosedIn(replaced, {})).toEqual({
+      ...WELL,
+      missing: [
+        { piece: 0, from: [0, 3], to: [4] },
+        { piece: 3, from: [2, 3], to: [4] },
+      ],
+      away: [
+        { piece: 0, homes: [0, 4], slots: [3] },
+        { piece: 3, homes: [4, 2], slots: [3] },
+      ],
+    });
+    const done = { 3: { pieces: [] }, 4: { pieces: [0, 3] } };
+    expect(diagnosedIn(replaced, done)).toEqual(WELL);
+  });
+
+  test("stay with a server that is replaced while its heir is silent", () => {
+    expect(diagnosedIn(replaced, {}, [4])).toEqual(WELL);
+  });
+
+  test("of a server that leaves go to the others, none to one that is not to hold any", () => {
+    const { missing, away, ...others } = diagnosedIn({ ...five, leaving: [3] }, {}, [4]);
+    expect(others).toEqual({
+      isStray: false,
+      isLagging: false,
+      lost: [],
+      orphans: [],
+      isGone: false,
+    });
+    expect(missing.map(({ piece, from }) => ({ piece, from }))).toEqual([
+      { piece: 0, from: [0, 3] },
+      { piece: 3, from: [2, 3] },
+    ]);
+    expect(away.map(({ piece, slots }) => ({ piece, slots }))).toEqual([
+      { piece: 0, slots: [3] },
+      { piece: 3, slots: [3] },
+    ]);
+    expect(missing.every(({ to }) => to.length === 1 && to[0]! < 3)).toBe(true);
+  });
+});
+
 describe("orphans", () => {
   const holding = (vid: string, age: number, says: Says = {}): Told => {
     const one = told(0, current, says);
     return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
   };
   const orphansOf = (...all: Told[]): readonly string[] =>
-    diagnose(current, new Map(all.map((one, slot) => [slot, one])), 50).orphans;
+    diagnose(current, new Map(all.map((one, slot) => [slot, one])), configOf(Y), 50).orphans;
 
   test("are versions with pieces that no register knows, each named once", () => {
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);

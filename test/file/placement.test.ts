@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { candidates, digestOfName, homes, rotation, ringOf } from "../../src/file/placement.ts";
-import { SERVERS_MAX } from "../../src/limits.ts";
+import { digestOfName, homes, rotation, ringOf } from "../../src/file/placement.ts";
 import { bytesOf, ringFrom, textUpTo } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
+
+const placesUpTo = (y: number): number[] => ringFrom(0, y);
 
 /** What each server holds, sorted: the pieces that have it among their homes. */
 function holdings(x: number, y: number, copies: number): number[][] {
@@ -46,18 +47,6 @@ test("the first home of piece j is (x+j) mod y, the second the one before it", (
   expect(homes(ringFrom(2, 5), 3, 1)).toEqual([0]);
 });
 
-test("candidates are all servers, each once, the homes first, then on round the ring", () => {
-  expect(candidates(ringFrom(1, 4), 2, 2, 4)).toEqual([3, 2, 1, 0]);
-  const y = fc.integer({ min: 1, max: SERVERS_MAX });
-  forAll([y, fc.nat(29), fc.nat(29)], (servers, x, piece) => {
-    const copies = Math.min(2, servers);
-    const ring = ringFrom(x % servers, servers);
-    const all = candidates(ring, piece % servers, copies, servers);
-    expect(sorted(all)).toEqual(Array.from({ length: servers }, (_, i) => i));
-    expect(all.slice(0, copies)).toEqual(homes(ring, piece % servers, copies));
-  });
-});
-
 describe("the rotation", () => {
   test("is the digest, as one big-endian number, mod y", () => {
     forAll([bytesOf(16), fc.integer({ min: 1, max: 1000 })], (digest, y) => {
@@ -85,9 +74,11 @@ describe("the rotation", () => {
 });
 
 describe("the ring of a version", () => {
+  const slots = fc.uniqueArray(fc.nat(119), { minLength: 1, maxLength: 30 });
+
   test("on all servers begins at the rotation", () => {
     forAll([bytesOf(16), fc.integer({ min: 1, max: 30 })], (digest, y) => {
-      expect(ringOf(digest, y, y)).toEqual(ringFrom(rotation(digest, y), y));
+      expect(ringOf(digest, y, placesUpTo(y))).toEqual(ringFrom(rotation(digest, y), y));
     });
   });
 
@@ -95,18 +86,48 @@ describe("the ring of a version", () => {
     const sizes = fc.integer({ min: 1, max: 29 });
     forAll([bytesOf(16), sizes, sizes], (digest, one, other) => {
       const [pieces, y] = [Math.min(one, other), Math.max(one, other)];
-      const before = new Set(ringOf(digest, pieces, y));
-      const after = ringOf(digest, pieces, y + 1);
+      const before = new Set(ringOf(digest, pieces, placesUpTo(y)));
+      const after = ringOf(digest, pieces, placesUpTo(y + 1));
       expect(before.size).toBe(pieces);
       const fresh = after.filter((slot) => !before.has(slot));
       expect(fresh).toEqual(fresh.length > 0 ? [y] : []);
     });
   });
 
+  test("is on places alone, in the order of their slots, whatever order they are named in", () => {
+    forAll([bytesOf(16), slots, fc.nat(29)], (digest, places, less) => {
+      const pieces = Math.max(1, places.length - less);
+      const ring = ringOf(digest, pieces, places);
+      expect(ringOf(digest, pieces, places.toReversed())).toEqual(ring);
+      expect(ring.every((slot) => places.includes(slot))).toBe(true);
+      const inOrder = sorted(ring);
+      const x = rotation(digest, pieces);
+      expect(ring).toEqual([...inOrder.slice(x), ...inOrder.slice(0, x)]);
+      expect(new Set(ring).size).toBe(pieces);
+    });
+  });
+
+  test("keeps all but one of its servers where one place goes", () => {
+    forAll([bytesOf(16), slots, fc.nat(29), fc.nat(29)], (digest, places, less, which) => {
+      const pieces = Math.max(1, places.length - 1 - less);
+      const gone = places[which % places.length];
+      if (places.length === pieces) return;
+      const before = ringOf(digest, pieces, places);
+      const after = ringOf(
+        digest,
+        pieces,
+        places.filter((slot) => slot !== gone),
+      );
+      const kept = before.filter((slot) => slot !== gone);
+      expect(kept.every((slot) => after.includes(slot))).toBe(true);
+      expect(after.length).toBe(pieces);
+    });
+  });
+
   test("spreads versions evenly", () => {
     const counts = Array.from({ length: 10 }, () => 0);
     for (let i = 0; i < 5000; i++)
-      for (const slot of ringOf(digestOfName(`file ${i}`), 4, 10))
+      for (const slot of ringOf(digestOfName(`file ${i}`), 4, placesUpTo(10)))
         counts[slot] = (counts[slot] ?? 0) + 1;
     expect(Math.min(...counts)).toBeGreaterThan(1850);
     expect(Math.max(...counts)).toBeLessThan(2150);

@@ -6,8 +6,8 @@ import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Ballot, BALLOT_MAX } from "../../src/version.ts";
 import type { Address, AddressedKind, BodyOf } from "../../src/wire/messages.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { idOf, inFolder, pattern, smallPiece, upload } from "../store/folder.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
+import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../store/folder.ts";
 import { rejectionOf } from "../thrown.ts";
 
 const CLUSTER = "1".repeat(32);
@@ -24,7 +24,8 @@ type Ask = <K extends AddressedKind>(
 const withMember = (body: (ask: Ask, store: Store) => Promise<void>): Promise<void> =>
   inFolder(async (folder) => {
     const store = await folder.open();
-    await store.join(CLUSTER, 4);
+    await store.membership.join(CLUSTER);
+    await store.membership.install(configOf(4), 0n);
     const context: Context = { store, uploads: new Uploads(store), user: "" };
     const address = { cluster: CLUSTER, epoch: 1, sid: store.sid };
     const ask: Ask = async (kind, request, to = {}) =>
@@ -104,6 +105,107 @@ test("more bytes at once than a chunk", () =>
 test("what is for another server is not looked at", () =>
   withMember(async (ask) => {
     const wrong = { name, ballot: BALLOT_MAX + 1n, vid, inline: [] };
-    for (const to of [{ cluster: vidOf(9) }, { sid: vidOf(9) }, { epoch: 2 }])
-      await rejectionOf("identity", ask("prepare", wrong, to));
+    for (const to of [{ cluster: vidOf(9) }, { sid: vidOf(9) }])
+      for (const epoch of [0, 1, 2])
+        await rejectionOf("identity", ask("prepare", wrong, { ...to, epoch }));
+    for (const epoch of [0, 2]) await rejectionOf("epoch", ask("prepare", wrong, { epoch }));
+    await rejectionOf("protocol", ask("prepare", wrong));
   }));
+
+describe("the epoch of a request", () => {
+  const version = versionOf({ vid });
+  const data = pattern(10);
+  const at = { name, vid, piece: 0, offset: 0 };
+  const bound: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
+    ["read", (ask, to) => ask("read", { name }, to)],
+    ["prepare", (ask, to) => ask("prepare", { name, ballot: 5n, vid, inline: [] }, to)],
+    ["accept", (ask, to) => ask("accept", { name, ballot: 6n, version }, to)],
+    [
+      "commit",
+      (ask, to) => ask("commit", { name, accepted: { ballot: 7n, version }, sync: true }, to),
+    ],
+    ["forget", (ask, to) => ask("forget", { name, ballot: 7n }, to)],
+    ["collect", (ask, to) => ask("collect", { name, vid, ballot: 7n }, to)],
+    ["drop", (ask, to) => ask("drop", { name, vid, piece: 0 }, to)],
+    ["list", (ask, to) => ask("list", { after: "", prefix: "", limit: 9, everything: true }, to)],
+  ];
+  const free: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
+    [
+      "upload",
+      (ask, to) => {
+        const { root } = smallPiece(vid, 1, data);
+        return ask("upload", { ...at, piece: 1, size: data.length, root, data }, to);
+      },
+    ],
+    ["fetch", (ask, to) => ask("fetch", { ...at, length: data.length }, to)],
+    ["sums", (ask, to) => ask("sums", { ...at, length: 8 }, to)],
+    ["verify", (ask, to) => ask("verify", { ...at, length: data.length }, to)],
+  ];
+
+  test.each(bound)("%s must have the server's, or nothing is done", (_, send) =>
+    withMember(async (ask, store) => {
+      await upload(store, idOf(vid, 0), data);
+      const before = store.read("u:", name);
+      for (const epoch of [0, 2, 0xffff_ffff])
+        expect((await rejectionOf("epoch", send(ask, { epoch }))).message).toContain(`${epoch}`);
+      expect(store.read("u:", name)).toEqual(before);
+      await send(ask, {});
+      await store.membership.install(configOf(4, { epoch: 2 }), 0n);
+      await rejectionOf("epoch", send(ask, {}));
+      await send(ask, { epoch: 2 });
+    }),
+  );
+
+  test.each(free)("%s is of a piece, which is what it is at any epoch", (_, send) =>
+    withMember(async (ask, store) => {
+      await upload(store, idOf(vid, 0), data);
+      for (const epoch of [0, 1, 2, 0xffff_ffff]) await send(ask, { epoch });
+      for (const to of [{ cluster: vidOf(9) }, { sid: vidOf(9) }])
+        await rejectionOf("identity", send(ask, to));
+    }),
+  );
+
+  test("is 0 at a server that goes by no configuration yet", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const context: Context = { store, uploads: new Uploads(store), user: "" };
+      const read = async (epoch: number): Promise<unknown> =>
+        answer(context, "read", { to: { cluster: CLUSTER, epoch, sid: store.sid }, name });
+      await rejectionOf("identity", read(0));
+      await store.membership.join(CLUSTER);
+      await read(0);
+      await rejectionOf("epoch", read(1));
+    }));
+});
+
+describe("what belongs here goes by the configuration", () => {
+  const lies = { vid, pieces: 4, needed: 4, copies: 2, ring: ringFrom(0, 4) };
+  const accepted = { ballot: 5n, version: versionOf(lies) };
+  const seatsWith = (slot: number, sid: string) =>
+    configOf(5).seats.map((seat, i) => (i === slot ? { ...seat, sid } : seat));
+
+  test.each([
+    // Piece j lives on the servers j and j - 1.
+    ["a home", 2, [], [2, 3]],
+    ["no home", 4, [], []],
+    ["a home that leaves", 2, [2], []],
+    ["a server that the configuration does not name", -1, [], [0, 1, 2, 3]],
+  ])("%s may drop what is not at home there, and tells what lacks", (_, slot, leaving, own) =>
+    withMember(async (ask, store) => {
+      const seats = seatsWith(slot, store.sid);
+      await store.membership.install(configOf(5, { epoch: 2, seats, leaving }), 0n);
+      for (let piece = 0; piece < 4; piece++) await upload(store, idOf(vid, piece), pattern(10));
+      await store.commit("u:", name, accepted, true);
+      const wanted = { after: "", prefix: "", limit: 9, everything: true };
+      const tell = () => ask("list", wanted, { epoch: 2 });
+      const com = { astray: 4 - own.length, lacking: 0 };
+      expect(await tell()).toMatchObject({ entries: [{ com }] });
+      for (let piece = 0; piece < 4; piece++)
+        expect(await ask("drop", { name, vid, piece }, { epoch: 2 })).toEqual({
+          ok: !own.includes(piece as never),
+        });
+      expect(heldOf(store, vid)).toEqual(own);
+      expect(await tell()).toMatchObject({ entries: [{ com: { astray: 0, lacking: 0 } }] });
+    }),
+  );
+});

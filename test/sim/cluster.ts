@@ -36,6 +36,8 @@ export class SimServer {
   readonly written: [key: string, row: Register][] = [];
   /** Did it drop rows, or change what it holds, since a checker looked? */
   hasForgotten = false;
+  /** Was it told of another configuration since a checker looked? */
+  hasLearned = true;
   hasMoved = true;
   readonly #seen = new WeakSet<object>();
   /** Has this life come to serve? */
@@ -79,6 +81,7 @@ export class SimServer {
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;
+    this.hasLearned = true;
     this.written.length = 0;
     const serving = serve(ports, options, die).then(() => {
       this.isServing = true;
@@ -151,29 +154,44 @@ export class SimServer {
         const [space, name, row] = values as [string, string, Uint8Array];
         this.written.push([`${space}/${name}`, decode(registerCodec, new Uint8Array(row))]);
       };
+    if (sql.startsWith("INSERT OR REPLACE INTO fact")) return () => (this.hasLearned = true);
     if (sql.startsWith("DELETE FROM register")) return () => (this.hasForgotten = true);
     if (/^(?:INSERT|UPDATE|DELETE)\b.*\bpiece\b/s.test(sql)) return () => (this.hasMoved = true);
     return null;
   }
 }
 
+export const addressOf = ({ name }: SimServer): ServerAddress => ({ name, host: name, port: PORT });
+
 export class SimCluster {
   readonly world: World;
   readonly net: SimNet;
-  readonly servers: SimServer[];
+  /** Those that the cluster begins with, and those that may become members later. */
+  readonly first: readonly SimServer[];
+  readonly spares: readonly SimServer[];
+  /** Those that are in the clients' configuration. */
+  known: readonly SimServer[];
   #clients = 0;
 
-  constructor(world: World, size: number, onCommit: (server: SimServer) => void) {
+  constructor(world: World, size: number, spares: number, onCommit: (server: SimServer) => void) {
     this.world = world;
     this.net = new SimNet(world);
-    this.servers = Array.from(
-      { length: size },
+    const all = Array.from(
+      { length: size + spares },
       (_, i) => new SimServer(world, this.net, `dfs${i + 1}`, onCommit),
     );
+    this.first = all.slice(0, size);
+    this.spares = all.slice(size);
+    this.known = this.first;
   }
 
+  get servers(): readonly SimServer[] {
+    return [...this.first, ...this.spares];
+  }
+
+  /** The addresses that clients know of. */
   get addresses(): ServerAddress[] {
-    return this.servers.map(({ name }) => ({ name, host: name, port: PORT }));
+    return this.known.map(addressOf);
   }
 
   /** A new client process. */

@@ -1,6 +1,7 @@
 /** What goes wrong in a history: kinds of faults, how often each, all drawn from the seed. */
 import type { SimCluster, SimServer } from "./cluster.ts";
-import { slotsIn } from "./quiet.ts";
+import { membersOf } from "../../src/membership.ts";
+import { configOf } from "./installed.ts";
 import type { Rng } from "./random.ts";
 import { CALM as FAIR } from "./weather.ts";
 import { ENDLESS_BYTES } from "./volume.ts";
@@ -165,9 +166,14 @@ export class Faults {
 
   /** Only a cluster whose servers have all joined promises to survive the loss of one. */
   #isWhole(): boolean {
-    const { servers } = this.#cluster;
-    const known = servers.map(slotsIn);
-    return servers.length > 2 && known.every((slots) => slots.length > 0 && !slots.includes(null));
+    const { first } = this.#cluster;
+    const known = first.map(configOf);
+    return (
+      first.length > 2 &&
+      known.every(
+        (config) => config && membersOf(config).every((slot) => config.seats[slot]?.sid !== null),
+      )
+    );
   }
 
   /** May this disk be lost, or rot? If so it is the one of this history that is. */
@@ -179,7 +185,7 @@ export class Faults {
 
   /** Flips a byte of a piece's file, on the one disk that may be spoilt. */
   #rot(server: SimServer): void {
-    if (this.#cluster.servers.length < 2) return;
+    if (this.#cluster.first.length < 2) return;
     const files = [...server.disk.files()].filter(
       ([path, bytes]) => /pieces\/..\//.test(path) && bytes.length > 0,
     );

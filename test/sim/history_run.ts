@@ -9,7 +9,15 @@ import { type Plot, PLOTS } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
-import { drawOrder, drawWorkload, mustBePrepared, ratesFor, type Workload } from "./workload.ts";
+import {
+  drawChange,
+  drawOrder,
+  drawWorkload,
+  mustBePrepared,
+  ratesFor,
+  sparesFor,
+  type Workload,
+} from "./workload.ts";
 import { World } from "./world.ts";
 
 export interface HistoryOptions {
@@ -66,13 +74,14 @@ export class Run {
     this.world = new World(seed, { trace: options.trace ?? false });
     this.rng = this.world.rng.fork("workload");
     const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
-    this.cluster = new SimCluster(this.world, size, (server) => this.#toCheck.add(server));
     this.#workload = drawWorkload(this.rng, size);
+    const spares = options.plot ? 2 : sparesFor(this.#workload);
+    this.cluster = new SimCluster(this.world, size, spares, (server) => this.#toCheck.add(server));
     this.#skip = options.skip ?? new Set();
     const rates = ratesFor(this.#workload, this.rng.fork("rates"));
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
-    this.invariants = new Invariants(size);
+    this.invariants = new Invariants(this.cluster.first);
     const now = (): number => this.world.now;
     this.recorder = new Recorder(now, (line) => this.world.note(line));
   }
@@ -124,7 +133,7 @@ export class Run {
     const deadline = this.world.now + 400_000;
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
-        const order = drawOrder(this.rng, this.#workload, ++value, this.recorder.knownValues);
+        const order = this.#drawOrder(++value);
         if (!this.#skip.has(operations - left)) this.begin(order);
         left--;
       }
@@ -138,6 +147,19 @@ export class Run {
       if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
     }
     for (const client of this.running) this.world.kill(client);
+  }
+
+  /** Whoever may lose what a server holds is the one of this history that does. */
+  #drawOrder(value: number): Order {
+    const usual = drawOrder(this.rng, this.#workload, value, this.recorder.knownValues);
+    if (!this.rng.chance(this.#workload.changes)) return usual;
+    const order = drawChange(this.rng, this.cluster);
+    if (order.do === "grow") return order;
+    const loser = order.do === "shrink" ? order.by : order.do === "replace" ? order.old : "";
+    const server = this.cluster.servers.find(({ name }) => name === loser);
+    if (!server || !this.faults.maySpoil(server)) return usual;
+    this.invariants.excused = 1;
+    return order;
   }
 
   /** One operation in calm weather, to its end. */

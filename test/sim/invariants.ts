@@ -4,8 +4,10 @@
  */
 import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
+import { canAccept, quorumOf } from "../../src/client/decide.ts";
 import { matched } from "../../src/client/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
+import { type Config, membersOf, slotOf } from "../../src/membership.ts";
 import {
   type Accepted,
   type Ballot,
@@ -14,24 +16,24 @@ import {
   type Version,
 } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
+import { configIn, factIn, hasTables } from "./installed.ts";
 
 export class Violation extends Error {}
 
 /** All that was ever chosen for one name. */
 class Chain {
-  readonly #votes = new Map<string, Set<string>>();
+  readonly #votes = new Map<string, Set<number>>();
   readonly #versions = new Map<string, Version>();
   /** Chosen values by ballot, lowest first. */
   readonly chosen: Accepted[] = [];
 
-  vote(server: string, accepted: Accepted, needed: number, name: string): void {
-    const key = `${accepted.ballot}/${accepted.version.vid}`;
+  /** The server in this slot accepted it, or still holds it, at the epoch of `config`. */
+  vote(slot: number, accepted: Accepted, config: Config, name: string): void {
+    const key = `${accepted.ballot}/${accepted.version.vid} at ${config.epoch}`;
     const votes = this.#votes.get(key) ?? new Set();
-    this.#votes.set(key, votes);
-    if (votes.has(server)) return;
-    votes.add(server);
+    this.#votes.set(key, votes.add(slot));
     this.#versions.set(accepted.version.vid, accepted.version);
-    if (votes.size !== needed) return;
+    if (this.isChosen(accepted.ballot) || !canAccept(quorumOf(config), votes)) return;
     this.chosen.push(accepted);
     this.chosen.sort((a, b) => (a.ballot < b.ballot ? -1 : 1));
     this.#checkChain(name);
@@ -75,18 +77,23 @@ class Chain {
 }
 
 export class Invariants {
-  readonly #needed: number;
+  /** What each server goes by, and its slot in it. */
+  readonly #views = new Map<string, { config: Config; slot: number }>();
   readonly #chains = new Map<string, Chain>();
   /** Each server's rows as far as they were written in this life. */
   readonly #rows = new Map<string, Map<string, Register>>();
   readonly #floors = new Map<string, Ballot>();
   /** What each server holds, "vid.piece". */
   readonly #held = new Map<string, Set<string>>();
+  #newest: Config | null = null;
   /** How many copies of a piece may be missing: those of disks that were lost or rot. */
   excused = 0;
 
-  constructor(servers: number) {
-    this.#needed = Math.floor(servers / 2) + 1;
+  /** Before servers know of a configuration it is the first client's: these. */
+  constructor(servers: readonly SimServer[]) {
+    const voters = [...servers.keys()];
+    const config = { format: 0, epoch: 0, seats: [], voters, next: null, leaving: [] };
+    for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
 
   /** Looks at one server after a transaction; throws a Violation. */
@@ -107,6 +114,8 @@ export class Invariants {
       this.#checkRow(server.name, key, row, rows.get(key), known);
       rows.set(key, row);
     }
+    // What came in one transaction with it was asked for before.
+    if (server.hasLearned) this.#learn(server, database, rows);
     if (server.hasForgotten) this.#checkForgotten(server, database, rows, floor);
     server.hasForgotten = false;
     // While a server starts it does not know its pieces yet.
@@ -114,6 +123,36 @@ export class Invariants {
     if (server.hasMoved) this.#held.set(server.name, piecesIn(database));
     server.hasMoved = false;
     this.#checkCopies();
+  }
+
+  /** A server goes by another configuration from now on: what it has accepted may be chosen by that. */
+  #learn(server: SimServer, database: Database, rows: ReadonlyMap<string, Register>): void {
+    server.hasLearned = false;
+    const config = configIn(database);
+    const sid = factIn(database, "sid")?.toHex() ?? "";
+    if (!config) {
+      if (server.disks > 0) this.#views.delete(server.name);
+      return;
+    }
+    this.#views.set(server.name, { config, slot: slotOf(config, sid) });
+    if (config.epoch > (this.#newest?.epoch ?? 0)) this.#newest = config;
+    for (const [key, row] of rows) this.#countVote(server.name, key, row);
+  }
+
+  #countVote(server: string, key: string, { acc, com }: Register): void {
+    const view = this.#views.get(server);
+    // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
+    if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot)
+      this.#chainOf(key).vote(view.slot, acc, view.config, key);
+  }
+
+  /** What the members hold. */
+  #heldByMembers(): Set<string>[] {
+    const isMember = (name: string): boolean => {
+      const slot = this.#views.get(name)?.slot ?? -1;
+      return !this.#newest || membersOf(this.#newest).includes(slot);
+    };
+    return [...this.#held].flatMap(([name, held]) => (isMember(name) ? [held] : []));
   }
 
   /** A row may go only where its promise lives on as the floor. */
@@ -149,7 +188,7 @@ export class Invariants {
       }
       for (let piece = 0; piece < version.pieces; piece++) {
         const id = `${version.vid}.${piece}`;
-        const copies = [...this.#held.values()].filter((held) => held.has(id)).length;
+        const copies = this.#heldByMembers().filter((held) => held.has(id)).length;
         if (copies < version.copies - this.excused)
           throw new Violation(
             `${key}: piece ${piece + 1} of the current ${version.vid} has ${copies} copies`,
@@ -160,7 +199,7 @@ export class Invariants {
 
   /** With parity one server more than there must be has a piece of its own. */
   #checkMatched(key: string, version: Version): void {
-    const all = [...this.#held.values()];
+    const all = this.#heldByMembers();
     const holders = Array.from({ length: version.pieces }, (_, piece) =>
       [...all.keys()].filter((i) => all[i]?.has(`${version.vid}.${piece}`)),
     );
@@ -186,8 +225,7 @@ export class Invariants {
       throw new Violation(`${server}: ${key} com above acc`);
     if ((acc?.ballot ?? 0n) > prom) throw new Violation(`${server}: ${key} acc above prom`);
     const chain = this.#chainOf(key);
-    // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
-    if (acc && acc.ballot !== com?.ballot) chain.vote(server, acc, this.#needed, key);
+    this.#countVote(server, key, row);
     if (com && old?.com?.ballot !== com.ballot && !chain.isChosen(com.ballot))
       throw new Violation(`${server}: ${key} committed a value that was not chosen`);
   }
@@ -216,10 +254,6 @@ export class Invariants {
   }
 }
 
-/** A database is opened, and locked, before it has its tables. */
-export const hasTables = (database: Database): boolean =>
-  database.query("SELECT 1 FROM sqlite_master WHERE name = 'piece'").get() !== null;
-
 interface Line {
   readonly key: string;
   readonly row: Uint8Array;
@@ -237,12 +271,10 @@ const keysIn = (database: Database): string[] =>
     .all()
     .map(({ key }) => key);
 
-function floorOf(database: Database): Ballot {
-  const fact = database
-    .query<{ value: Uint8Array }, []>("SELECT value FROM fact WHERE key = 'floor'")
-    .get();
-  return fact ? BigInt(`0x${fact.value.subarray(8).toHex()}`) : 0n;
-}
+const floorOf = (database: Database): Ballot => {
+  const fact = factIn(database, "floor");
+  return fact ? BigInt(`0x${fact.toHex()}`) : 0n;
+};
 
 function piecesIn(database: Database): Set<string> {
   const rows = database

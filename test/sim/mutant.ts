@@ -17,3 +17,9 @@ export interface Mutant {
   /** The plot that leads up to it, where chance alone would take too long. */
   readonly plot?: Plot;
 }
+
+export const edit = (file: string, find: string, replace: string): Edit => ({
+  file,
+  find,
+  replace,
+});

@@ -2,9 +2,8 @@
  * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
-import type { Edit, Mutant } from "./mutant.ts";
-
-const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
+import { MEMBER_MUTANTS } from "./member_mutants.ts";
+import { edit, type Mutant } from "./mutant.ts";
 
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
@@ -23,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         DECIDE,
-        "(acc && acc.ballot > ballot ? [acc] : [])",
-        "(acc && acc.ballot < 0n ? [acc] : [])",
+        "acc && acc.ballot > ballot ? [{ slot, acc }] : [],",
+        "acc && acc.ballot < 0n ? [{ slot, acc }] : [],",
       ),
     ],
   },
@@ -36,7 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
       edit(
         DECIDE,
         ': { is: "doubt" };',
-        ': { is: "current", current: newest(pending), lagging: false };',
+        ': { is: "current", current: newest(pending.map(({ acc }) => acc)), lagging: false };',
       ),
     ],
   },
@@ -45,11 +44,11 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "one server is read",
     within: 2000,
     edits: [
-      edit(DECIDE, "votes.length < quorum.read", "votes.length < 1"),
+      edit(DECIDE, "if (!canRead(quorum, votes.keys())) return", "if (votes.size < 1) return"),
       edit(
         DECIDE,
-        "const silent = quorum.servers - votes.length;",
-        "const silent = -pending.length;",
+        "const silent = now.slots.filter((slot) => !votes.has(slot)).length;",
+        "const silent = -ahead;",
       ),
     ],
   },
@@ -139,15 +138,15 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         REPAIR,
-        "if (acknowledged < cluster.size) return false;",
-        "if (acknowledged < cluster.quorum.accept) return false;",
+        "if (!isByAll(acknowledged)) return false;",
+        "if (acknowledged.replies.size < acknowledged.view.quorum[0].accept) return false;",
       ),
       edit(
         REPAIR,
-        "if (replies.size < cluster.size) return false;",
-        "if (replies.size < cluster.quorum.accept) return false;",
+        "if (!isByAll(told)) return false;",
+        "if (told.replies.size < told.view.quorum[0].accept) return false;",
       ),
-      edit(REPAIR, "forgotten: replies.size === cluster.size && mayGo", "forgotten: mayGo"),
+      edit(REPAIR, "forgotten: replies.size === members.length && mayGo", "forgotten: mayGo"),
     ],
   },
   {
@@ -251,8 +250,8 @@ function checkLive(`,
     edits: [
       edit(
         REPAIR,
-        "sendCommit(cluster, name, tombstone, true)",
-        "sendCommit(cluster, name, tombstone, false)",
+        "sendCommit(cluster, name, tombstone, true, epoch)",
+        "sendCommit(cluster, name, tombstone, false, epoch)",
       ),
     ],
   },
@@ -284,6 +283,7 @@ function checkLive(`,
       ),
     ],
   },
+  ...MEMBER_MUTANTS,
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",

@@ -3,6 +3,13 @@ import { isDfsError } from "../../src/errors.ts";
 import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
 import { type Found, get, type Sink } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
+import {
+  addServer,
+  drainServer,
+  removeServer,
+  replaceServer,
+  slotNamed,
+} from "../../src/client/members.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import type { Source } from "../../src/client/pieces.ts";
@@ -35,7 +42,11 @@ export type Order =
   | { readonly do: "get"; readonly name: string }
   | { readonly do: "rm"; readonly name: string }
   | { readonly do: "list" }
-  | { readonly do: "repair" };
+  | { readonly do: "repair" }
+  /** A server more, one less, or one in another's place. */
+  | { readonly do: "grow"; readonly by: ServerAddress }
+  | { readonly do: "shrink"; readonly by: string }
+  | { readonly do: "replace"; readonly old: string; readonly by: ServerAddress };
 
 export interface Recorded {
   readonly id: number;
@@ -89,6 +100,10 @@ function memorySink(inOrder: boolean): Sink & { data: Uint8Array } {
     },
   };
   return sink;
+}
+
+async function repairAllOf(cluster: Cluster): Promise<void> {
+  for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
 }
 
 /** All that clients did in one history, and what they learned. */
@@ -163,7 +178,19 @@ export class Recorder {
         for await (const _ of list(cluster, "")) void _;
         return null;
       case "repair":
-        for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
+        await repairAllOf(cluster);
+        return null;
+      case "grow":
+        await addServer(cluster, order.by);
+        return null;
+      case "shrink":
+        await drainServer(cluster, slotNamed(cluster, order.by));
+        await repairAllOf(cluster);
+        await removeServer(cluster, slotNamed(cluster, order.by));
+        return null;
+      case "replace":
+        await replaceServer(cluster, slotNamed(cluster, order.old), order.by);
+        await repairAllOf(cluster);
         return null;
     }
   }

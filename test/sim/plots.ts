@@ -3,16 +3,26 @@
  * what happens in which order; when exactly, and over what network, is the seed's. Where luck thwarts it, it just ends.
  */
 import type { Ballot } from "../../src/version.ts";
-import type { SimServer } from "./cluster.ts";
+import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import type { Machine } from "./machine.ts";
 import type { Order } from "./operations.ts";
 
-export const PLOTS = { stray, twice, sameSid, lazyForget, zombieCommit } as const;
+export const PLOTS = {
+  stray,
+  twice,
+  sameSid,
+  lazyForget,
+  zombieCommit,
+  grown,
+  forgotten,
+} as const;
 export type Plot = keyof typeof PLOTS;
 
 const NAME = "a";
 const BYTES = 50;
+/** Any one of three servers is enough to read such a file. */
+const EVERYWHERE = { layout: "rs:1+2" };
 const PATIENCE_MS = 3000;
 
 const isDone = ({ outcome }: { outcome: string }): boolean => outcome === "done";
@@ -29,12 +39,15 @@ const risen = (before: readonly Ballot[], now: readonly Ballot[]): number =>
   now.filter((ballot, i) => ballot > (before[i] ?? 0n)).length;
 
 /** The three servers, in an order that the seed draws, with a first version everywhere. */
-function begin(run: Run): [SimServer, SimServer, SimServer] | null {
-  for (const server of run.cluster.servers) server.start();
+function begin(
+  run: Run,
+  shape: { layout?: string } = {},
+): [SimServer, SimServer, SimServer] | null {
+  for (const server of run.cluster.first) server.start();
   run.pass(1000);
-  if (!isDone(run.calmly(put(1)))) return null;
+  if (!isDone(run.calmly({ ...put(1), ...shape }))) return null;
   run.pass(1000);
-  const [a, b, c] = run.cluster.servers;
+  const [a, b, c] = run.cluster.first;
   if (!a || !b || !c) throw new Error("bug: a plot takes three servers");
   return run.rng.pick([
     [a, b, c],
@@ -58,7 +71,7 @@ function acceptedByOne(
   alone: SimServer,
   others: readonly SimServer[],
 ): Machine {
-  const { servers, net } = run.cluster;
+  const { first: servers, net } = run.cluster;
   let before = promisesAt(run, servers);
   const writer = run.begin(order);
   run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, servers)) === servers.length);
@@ -87,7 +100,7 @@ function readWithoutOne(run: Run, servers: readonly SimServer[]): void {
  */
 function stray(run: Run): void {
   if (!begin(run)) return;
-  const { net, servers } = run.cluster;
+  const { net, first: servers } = run.cluster;
   const first = acceptedAt(run, servers[0] as SimServer);
   const holders = (): SimServer[] => servers.filter((server) => acceptedAt(run, server) !== first);
   // It dies as soon as one server has accepted its version.
@@ -173,5 +186,48 @@ function zombieCommit(run: Run): void {
   run.calmly({ do: "get", name: NAME });
   run.world.thaw(writer);
   run.awaits(PATIENCE_MS, () => !writer.alive);
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A server more, while one is away that has missed the newest version; then these two are asked. */
+function grown(run: Run): void {
+  const servers = begin(run, EVERYWHERE);
+  const [spare] = run.cluster.spares;
+  if (!servers || !spare) return;
+  const [away, ...others] = servers;
+  spare.start();
+  away.kill(false);
+  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  run.calmly({ do: "grow", by: addressOf(spare) });
+  away.start();
+  run.pass(1000);
+  for (const server of others) server.kill(false);
+  run.invariants.excused = others.length;
+  run.cluster.known = run.cluster.servers;
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A version is deleted and forgotten before its writer, who has an attempt behind it, asks servers that came after that. */
+function forgotten(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const [alone, ...others] = servers;
+  const writer = acceptedByOne(run, put(2), alone, others);
+  run.world.freeze(writer);
+  readWithoutOne(run, others);
+  run.cluster.net.healAll();
+  if (!isDone(run.calmly({ do: "rm", name: NAME }))) return;
+  run.calmly({ do: "repair" });
+  run.calmly({ do: "repair" });
+  run.invariants.excused = others.length;
+  for (const [i, { name }] of others.entries()) {
+    const spare = run.cluster.spares[i];
+    spare?.start();
+    run.pass(1000);
+    if (spare) run.calmly({ do: "replace", old: name, by: addressOf(spare) });
+  }
+  run.cluster.net.cutLink(writer.name, alone.name);
+  run.world.thaw(writer);
+  run.awaits(20 * PATIENCE_MS, () => !writer.alive);
   run.calmly({ do: "get", name: NAME });
 }

@@ -2,7 +2,7 @@
 import { decode } from "../../src/bytes.ts";
 import { type Accepted, type Ballot, registerCodec } from "../../src/version.ts";
 import type { SimCluster } from "./cluster.ts";
-import { hasTables } from "./invariants.ts";
+import { hasTables } from "./installed.ts";
 
 const shortBallot = (ballot: Ballot): string =>
   `${ballot >> 64n}.${(ballot & 0xffffn).toString(16)}`;

@@ -1,10 +1,11 @@
 /** After repair, in calm weather, nothing may be left but the current versions' pieces at their homes. */
 import { decode } from "../../src/bytes.ts";
-import { homes } from "../../src/file/placement.ts";
+import { homesOf } from "../../src/file/placement.ts";
+import { type Config, membersOf, slotOf } from "../../src/membership.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
-import { configCodec } from "../../src/wire/messages.ts";
 import type { SimCluster, SimServer } from "./cluster.ts";
-import { hasTables, Violation } from "./invariants.ts";
+import { Violation } from "./invariants.ts";
+import { newestConfig, sidOf } from "./installed.ts";
 
 interface PieceLine {
   readonly vid: string;
@@ -16,17 +17,28 @@ interface PieceLine {
 
 /** Throws a Violation for what is left over or missing. A server whose disk was lost is no member any more. */
 export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void {
-  const slots = slotsOf(cluster);
+  const config = newestConfig(cluster.servers);
+  if (!config) return;
+  if (config.next) throw new Violation("a change of the members is not finished");
+  const members = membersOf(config);
+  const sids = new Set(cluster.servers.map(sidOf));
+  const isThere = (slot: number): boolean => sids.has(config.seats[slot]?.sid ?? null);
   for (const server of cluster.servers) {
-    const slot = slots.indexOf(sidOf(server));
-    if (slot >= 0)
-      checkServer(server, slot, server === spoilt, slots.includes(null) || hasLost(cluster, slots));
-    if (slot < 0 && server !== spoilt && slots.length > 0)
+    const slot = slotOf(config, sidOf(server) ?? "");
+    if (members.includes(slot))
+      checkServer(server, slot, config, server === spoilt, !members.every(isThere));
+    else if (slot < 0 && server !== spoilt && !cluster.spares.includes(server))
       throw new Violation(`${server.name} is in no slot of the cluster`);
   }
 }
 
-function checkServer(server: SimServer, slot: number, isSpoilt: boolean, oneIsLost: boolean): void {
+function checkServer(
+  server: SimServer,
+  slot: number,
+  config: Config,
+  isSpoilt: boolean,
+  oneIsLost: boolean,
+): void {
   const registers = registersOf(server);
   for (const [name, { acc, com }] of registers) {
     if (acc?.ballot !== com?.ballot)
@@ -44,7 +56,7 @@ function checkServer(server: SimServer, slot: number, isSpoilt: boolean, oneIsLo
     const version = registers.get(name)?.com?.version;
     if (version?.vid !== vid)
       throw new Violation(`${server.name}: an orphan of ${name} is left: ${vid}.${piece}`);
-    if (!oneIsLost && !homes(version.ring, piece, version.copies).includes(slot))
+    if (!oneIsLost && !homesOf(version, config)[piece]?.includes(slot))
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
     if (bad && !isSpoilt)
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);
@@ -73,30 +85,4 @@ function registersOf(server: SimServer): Map<string, Register> {
       )
       .all() ?? [];
   return new Map(rows.map(({ name, row }) => [name, decode(registerCodec, row)]));
-}
-
-/** The slots that the cluster has agreed on. */
-const slotsOf = (cluster: SimCluster): (string | null)[] =>
-  cluster.servers.map(slotsIn).find((slots) => slots.length > 0) ?? [];
-
-/** The slots of the configuration that a server knows as committed; none when it knows none, or is down. */
-export function slotsIn(server: SimServer): (string | null)[] {
-  const database = server.disk.openDatabase(server.catalog);
-  if (!database || !hasTables(database)) return [];
-  const found = database
-    .query<{ row: Uint8Array }, []>("SELECT row FROM register WHERE space = ''")
-    .get();
-  const com = found && decode(registerCodec, found.row).com;
-  return com ? decode(configCodec, com.version.body).slots : [];
-}
-
-function sidOf(server: SimServer): string | null {
-  const file = server.disk.files().get(`${server.folder}/format.json`);
-  return file ? (JSON.parse(new TextDecoder().decode(file)) as { sid: string }).sid : null;
-}
-
-/** Does a slot belong to a server that is there no more? */
-function hasLost(cluster: SimCluster, slots: readonly (string | null)[]): boolean {
-  const sids = new Set(cluster.servers.map(sidOf));
-  return slots.some((sid) => sid !== null && !sids.has(sid));
 }

@@ -1,4 +1,5 @@
 /** What clients do in a history: drawn from its seed. */
+import { addressOf, type SimCluster } from "./cluster.ts";
 import { CALM, drawRates, type Rates } from "./faults.ts";
 import type { Order } from "./operations.ts";
 import type { Rng } from "./random.ts";
@@ -8,6 +9,8 @@ export interface Workload {
   readonly mix: readonly number[];
   /** The layouts that files have. */
   readonly layouts: readonly string[];
+  /** How often of an order it is that the servers change; 0 where they never do. */
+  readonly changes: number;
 }
 
 /** Mixes of several kinds. */
@@ -22,6 +25,7 @@ const MIXES: readonly (readonly number[])[] = [
 /** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
 const STRAYS = [5, 70, 0, 0, 0, 25];
 const STRAY_CHANCE = 0.15;
+const CHANGING_CHANCE = 0.25;
 
 /** The layouts of clusters of each size, where files have several. */
 const LAYOUTS: Readonly<Record<number, readonly string[]>> = {
@@ -33,11 +37,27 @@ const LAYOUTS: Readonly<Record<number, readonly string[]>> = {
 /** The workload of a history with so many servers. */
 export function drawWorkload(rng: Rng, servers: number): Workload {
   const layouts = rng.pick([["pairs"], ["pairs"], LAYOUTS[servers] ?? ["pairs"]]);
-  return { mix: rng.chance(STRAY_CHANCE) ? STRAYS : rng.pick(MIXES), layouts };
+  const mix = rng.chance(STRAY_CHANCE) ? STRAYS : rng.pick(MIXES);
+  const changes = servers > 2 && rng.chance(CHANGING_CHANCE) ? rng.pick([0.15, 0.4]) : 0;
+  return { mix, layouts, changes };
+}
+
+/** Servers beyond those that the cluster begins with. */
+export const sparesFor = ({ changes }: Workload): number => (changes > 0 ? 2 : 0);
+
+/** Draws how the servers change next. */
+export function drawChange(rng: Rng, { first, spares, servers }: SimCluster): Order {
+  const { name } = rng.pick(servers);
+  const by = addressOf(rng.pick(spares));
+  if (rng.chance(0.5)) return { do: "grow", by };
+  return rng.chance(0.5)
+    ? { do: "shrink", by: name }
+    : { do: "replace", old: rng.pick(first).name, by };
 }
 
 /** Does it begin with a cluster that is there already, whatever chance says? */
-export const mustBePrepared = ({ mix }: Workload): boolean => mix === STRAYS;
+export const mustBePrepared = ({ mix, changes }: Workload): boolean =>
+  mix === STRAYS || changes > 0;
 
 /** The faults that go with it. */
 export const ratesFor = ({ mix }: Workload, rng: Rng): Rates =>

@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { Store } from "../../src/store/store.ts";
 import type { Accepted } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, versionOf, vidOf } from "../arbitraries.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
-import { heldOf, idOf, pattern, smallPiece, SPACE, upload } from "./folder.ts";
+import { heldOf, idOf, pattern, smallPiece, SPACE, upload, toldOf } from "./folder.ts";
 
 const SEEDS = 40;
 const OPTIONS = { folder: "/dfs", catalogFolder: "/dfs", inlineBytes: 16 * 1024, trashGraceMs: 0 };
@@ -116,12 +116,25 @@ test("the cluster that it joined, and its id", () => {
   const ids = new Set<string>();
   afterCrash(
     async (store) => {
-      await store.join("1".repeat(32), 4);
+      await store.membership.join("1".repeat(32));
       ids.add(store.sid);
     },
     (store) => {
-      expect(store.membership).toEqual({ cluster: "1".repeat(32), slots: 4, epoch: 1 });
+      expect(toldOf(store)).toEqual({ cluster: "1".repeat(32), config: null });
       expect(ids.has(store.sid)).toBe(true);
+    },
+  );
+});
+
+test("the configuration that it goes by, and the floor that came with it", () => {
+  afterCrash(
+    async (store) => {
+      await store.membership.join("1".repeat(32));
+      await store.membership.install(configOf(4), 7n);
+    },
+    (store) => {
+      expect(toldOf(store)).toEqual({ cluster: "1".repeat(32), config: configOf(4) });
+      expect(store.floor).toBe(7n);
     },
   );
 });

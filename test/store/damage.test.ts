@@ -202,7 +202,7 @@ describe("a register's row", () => {
 describe("the catalog as a whole", () => {
   const open = async (folder: Folder, damage: (path: string) => void): Promise<string> => {
     const store = await folder.open();
-    await store.join("1".repeat(32), 4);
+    await store.membership.join("1".repeat(32));
     for (let n = 0; n < 200; n++)
       void store.commit(
         SPACE,
@@ -236,7 +236,7 @@ describe("the catalog as a whole", () => {
   test.each(["floor", "membership", "sid"])("when its record of the %s is another one", (key) =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.join("1".repeat(32), 4);
+      await store.membership.join("1".repeat(32));
       const gone = { ballot: 5n, version: { ...versionOf({ vid: VID }), deleted: true } };
       await store.commit(SPACE, "a", gone, true);
       await store.forget(SPACE, "a", 5n);

@@ -126,3 +126,6 @@ export function flip(path: string, offset: number): void {
 /** Cuts so many bytes off a file's end. */
 export const cut = (path: string, bytes: number): void =>
   truncateSync(path, readFileSync(path).length - bytes);
+
+/** What a server was told of its cluster. */
+export const toldOf = ({ membership: { cluster, config } }: Store) => ({ cluster, config });

@@ -145,7 +145,7 @@ describe("a folder that cannot be served", () => {
 test("a copy of a folder is a new server, for it may lack what the first one has promised since", () =>
   inFolder(async (folder) => {
     const store = await folder.open();
-    await store.join("1".repeat(32), 4);
+    await store.membership.join("1".repeat(32));
     await upload(store, idOf(VID, 0), pattern(BYTES));
     folder.close();
     const copy = `${folder.path}-copy`;

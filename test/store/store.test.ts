@@ -264,28 +264,3 @@ describe("LIST", () => {
       expect(all[0]?.register).toEqual({ prom: 0n, acc: null, com: null });
     }));
 });
-
-describe("joining a cluster", () => {
-  const [one, other] = ["1".repeat(32), "2".repeat(32)];
-
-  test("once, for ever; the same one again is no error", () =>
-    inFolder(async (folder) => {
-      const store = await folder.open();
-      expect(store.membership).toBeNull();
-      await store.join(one, 4);
-      await store.join(one, 4);
-      await rejectionOf("identity", store.join(other, 4));
-      expect(store.membership).toEqual({ cluster: one, slots: 4, epoch: 1 });
-      const again = await folder.reopen();
-      expect(again.membership).toEqual({ cluster: one, slots: 4, epoch: 1 });
-      await rejectionOf("identity", again.join(other, 4));
-    }));
-
-  test("of two that ask at once one gets it", () =>
-    inFolder(async (folder) => {
-      const store = await folder.open();
-      const joined = await Promise.allSettled([store.join(one, 4), store.join(other, 4)]);
-      expect(joined.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
-      expect(store.membership?.cluster).toBe(one);
-    }));
-});

@@ -4,6 +4,7 @@
  */
 import { openSync, writeSync } from "node:fs";
 import type { Cluster } from "../../src/client/cluster.ts";
+import { canAccept } from "../../src/client/decide.ts";
 import { type Found, get, type Sink } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
 import { openCluster } from "../../src/client/open.ts";
@@ -190,7 +191,7 @@ class Client {
     if (
       this.#cluster &&
       this.#rng.chance(reuse) &&
-      this.#cluster.live.length >= this.#cluster.quorum.accept
+      canAccept(this.#cluster.view.quorum, this.#cluster.live)
     )
       return this.#cluster;
     this.#cluster?.close();
@@ -243,6 +244,10 @@ class Client {
       case "repair":
         for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
         return 0;
+      case "grow":
+      case "shrink":
+      case "replace":
+        throw new Error(`no client here is asked to ${order.do} the cluster`);
     }
   }
 

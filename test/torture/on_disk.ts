@@ -3,10 +3,10 @@ import { Database } from "bun:sqlite";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "../../src/bytes.ts";
-import { homes } from "../../src/file/placement.ts";
+import { homesOf } from "../../src/file/placement.ts";
 import { partBytes, partOffset } from "../../src/file/split.ts";
+import { type Config, configCodec, slotOf } from "../../src/membership.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
-import { configCodec } from "../../src/wire/messages.ts";
 import { isSame } from "./contents.ts";
 import type { Servers } from "./servers.ts";
 
@@ -84,12 +84,12 @@ export function countOnDisk(
   expected: ReadonlyMap<string, Uint8Array>,
 ): { count: Count; wrong: string[]; portrait: string[] } {
   const all = allHoldings(servers);
-  const slots = slotsOf(all);
+  const config = configIn(all);
   const wrong: string[] = [];
   for (const holdings of all) {
-    const slot = slots.indexOf(holdings.sid);
-    if (slot < 0) wrong.push(`${holdings.server} is in no slot of the cluster`);
-    else wrong.push(...wrongsIn(holdings, slot, slots.length, expected));
+    if (!config || slotOf(config, holdings.sid) < 0)
+      wrong.push(`${holdings.server} is in no slot of the cluster`);
+    else wrong.push(...wrongsIn(holdings, config, expected));
   }
   const count = {
     pieces: all.reduce((n, { pieces }) => n + pieces.length, 0),
@@ -102,19 +102,19 @@ export function countOnDisk(
 /** A file that a server was about to remove when it ended; its next start makes it an orphan. */
 export const isHalfRemoved = (wrong: string): boolean => /: the file \S+ is left over$/.test(wrong);
 
-/** The slots that most servers agree on. */
-function slotsOf(all: readonly Holdings[]): (string | null)[] {
+/** The newest configuration that any server knows as chosen. */
+function configIn(all: readonly Holdings[]): Config | null {
   const configs = all.flatMap(({ config }) => (config?.com ? [config.com] : []));
   const [newest] = configs.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1));
-  return newest ? decode(configCodec, newest.version.body).slots : [];
+  return newest ? decode(configCodec, newest.version.body) : null;
 }
 
 function* wrongsIn(
-  { server, registers, pieces, trash, files, temporary }: Holdings,
-  slot: number,
-  y: number,
+  { server, sid, registers, pieces, trash, files, temporary }: Holdings,
+  config: Config,
   expected: ReadonlyMap<string, Uint8Array>,
 ): Generator<string> {
+  const slot = slotOf(config, sid);
   for (const [name, { acc, com }] of registers) {
     if (acc?.ballot !== com?.ballot) yield `${server}: ${name} is pending`;
     if (com === null) yield `${server}: an empty row of ${name} is left`;
@@ -129,23 +129,24 @@ function* wrongsIn(
     const content = expected.get(name);
     if (space !== "u:") yield `${server}: ${id} is in space ${space}`;
     if (version?.vid !== vid) yield `${server}: an orphan of ${name} is left: ${id}`;
-    else if (!homes(version.ring, piece, version.copies).includes(slot))
+    else if (!homesOf(version, config)[piece]?.includes(slot))
       yield `${server}: piece ${piece + 1} of ${name} is not at home`;
     if (bad) yield `${server}: piece ${piece + 1} of ${name} is bad`;
     const path = files.get(id);
     if (data === null && !path) yield `${server}: the file of ${id} is not there`;
     if (!content || version?.vid !== vid) continue;
-    const start = partOffset(content.length, y, piece);
-    const whole = content.subarray(start, start + partBytes(content.length, y, piece));
+    const start = partOffset(content.length, version.pieces, piece);
+    const length = partBytes(content.length, version.pieces, piece);
+    const whole = content.subarray(start, start + length);
     const held = data ?? (path ? readFileSync(path).subarray(0, bytes) : new Uint8Array());
     if (!isSame(held, whole)) yield `${server}: piece ${piece + 1} of ${name} has other bytes`;
   }
   for (const [name] of expected) {
     const version = registers.get(name)?.com?.version;
     if (!version) yield `${server}: ${name} is not known`;
-    for (let piece = 0; version && piece < version.pieces; piece++)
-      if (homes(version.ring, piece, version.copies).includes(slot))
-        if (!pieces.some((one) => one.vid === version.vid && one.piece === piece))
+    for (const [piece, slots] of (version ? homesOf(version, config) : []).entries())
+      if (slots.includes(slot))
+        if (!pieces.some((one) => one.vid === version?.vid && one.piece === piece))
           yield `${server}: piece ${piece + 1} of ${name} is not there`;
   }
   const inTrash = new Set(trash.map(({ vid, piece }) => `${vid}.${piece}`));

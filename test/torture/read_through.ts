@@ -77,7 +77,7 @@ export async function isCopyGood(
 ): Promise<boolean> {
   let isGood = true;
   await withCluster(servers, servers.slots, async (cluster) => {
-    const version = currentOf(cluster, name, await readName(cluster, name));
+    const version = currentOf(name, await readName(cluster, name));
     const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
     const size = pieceBytes(version, piece);
     try {

@@ -1,9 +1,8 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
-import { INLINE_BYTES, NAME_BYTES, SERVERS_MAX } from "../../src/limits.ts";
+import { INLINE_BYTES, NAME_BYTES } from "../../src/limits.ts";
 import {
   type Address,
-  type Config,
   type EntryState,
   type Held,
   type InlinePiece,
@@ -22,7 +21,7 @@ const id = any.hexOf(16);
 const to: fc.Arbitrary<Address> = fc.record({ cluster: id, epoch: any.u32, sid: id });
 const pieces = fc.array(any.u8, { maxLength: 64 });
 const root = any.bytesOf(32);
-const { vid, ballot, accepted, register, version } = any;
+const { vid, ballot, accepted, config, register, version } = any;
 /** Mostly a few bytes, now and then as many as make a field that is not copied. */
 const data = fc.oneof(any.bytesUpTo(80), any.bytesOf(4095), any.bytesOf(5000));
 
@@ -36,6 +35,7 @@ const entryState: fc.Arbitrary<EntryState> = fc.record({
   ballot,
   vid,
   deleted: fc.boolean(),
+  pieces: any.u8,
   needed: any.u8,
   size: any.u53,
   held: pieces,
@@ -68,13 +68,12 @@ export const EXCHANGES: Exchanges = {
       release: any.textUpTo(64),
       sid: id,
       cluster: fc.option(id),
-      slots: any.u8,
-      epoch: any.u32,
       floor: ballot,
-      config: register,
+      config: fc.option(config),
+      register,
     }),
   },
-  init: { request: fc.record({ sid: id, cluster: id, slots: any.u8 }), reply: nothing },
+  init: { request: fc.record({ sid: id, cluster: id }), reply: nothing },
   read: {
     request: fc.record({ to, name }),
     reply: fc.record({ floor: ballot, register, held: fc.array(held, { maxLength: 6 }) }),
@@ -138,12 +137,10 @@ export const EXCHANGES: Exchanges = {
       oldest: fc.option(any.u53),
     }),
   },
+  install: {
+    request: fc.record({ cluster: id, sid: id, config, floor: ballot }),
+    reply: nothing,
+  },
 };
 
 export const KINDS = Object.keys(EXCHANGES) as Kind[];
-
-export const config: fc.Arbitrary<Config> = fc.record({
-  format: any.u8,
-  epoch: any.u32,
-  slots: fc.array(fc.option(id), { maxLength: SERVERS_MAX }),
-});

@@ -181,6 +181,7 @@ describe("an error", () => {
     badPiece: 25,
     damaged: 26,
     folder: 27,
+    epoch: 28,
   };
   const through = (id: number, error: unknown): { id: number; error: DfsError } => {
     const [only] = feed(new FrameParser(), concat(errorFrame(id, error)));

@@ -5,10 +5,12 @@
 import { expect, test } from "bun:test";
 import { type Codec, concat, decode, encode, u32 } from "../../src/bytes.ts";
 import { isDfsError } from "../../src/errors.ts";
+import { configCodec } from "../../src/membership.ts";
 import { errorFrame, errorOf, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";
-import { configCodec, MESSAGES } from "../../src/wire/messages.ts";
+import { MESSAGES } from "../../src/wire/messages.ts";
+import { config } from "../arbitraries.ts";
 import { samples } from "../property.ts";
-import { config, EXCHANGES, KINDS } from "./exchanges.ts";
+import { EXCHANGES, KINDS } from "./exchanges.ts";
 
 const INPUTS = 20_000;
 const seconds = Number(process.env["FUZZ_SECONDS"] ?? 0);

@@ -11,10 +11,9 @@ const greeting = {
   release: "1.0.0",
   sid: vidOf(1),
   cluster: null,
-  slots: 0,
-  epoch: 0,
   floor: 0n,
-  config: { prom: 0n, acc: null, com: { ballot: 1n, version: versionOf({ vid: vidOf(2) }) } },
+  config: null,
+  register: { prom: 0n, acc: null, com: { ballot: 1n, version: versionOf({ vid: vidOf(2) }) } },
 };
 
 test("the first bytes of a connection are what they always were", () => {

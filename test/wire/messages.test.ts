@@ -3,20 +3,23 @@ import { type Codec, decode, encode } from "../../src/bytes.ts";
 import {
   CHUNK_BYTES,
   FRAME_BYTES,
-  HELLO_FRAME_BYTES,
   HISTORY_LENGTH,
+  HOST_BYTES,
   INLINE_BYTES,
   LIST_PAGE_BYTES,
   MANIFEST_BYTES,
   NAME_BYTES,
   PIECES_MAX,
+  SERVERS_MAX,
+  SLOTS_MAX,
   VIDS_PER_NAME_MAX,
 } from "../../src/limits.ts";
-import { configCodec, kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { configCodec } from "../../src/membership.ts";
+import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
+import { configOf, versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 import { errorOf } from "../thrown.ts";
-import { config, EXCHANGES, KINDS } from "./exchanges.ts";
+import { EXCHANGES, KINDS } from "./exchanges.ts";
 
 /** The codec of either side of a message, its type forgotten. */
 const codecOf = (kind: Kind, side: "request" | "reply"): Codec<unknown> => MESSAGES[kind][side];
@@ -37,12 +40,6 @@ describe.each(KINDS)("%s", (kind) => {
   });
 });
 
-test("the configuration of a cluster reads as it was written", () => {
-  forAll([config], (value) =>
-    expect(decode(configCodec, encode(configCodec, value))).toEqual(value),
-  );
-});
-
 test("the numbers of the messages are what they always were", () => {
   expect(Object.fromEntries(KINDS.map((kind) => [kind, MESSAGES[kind].number]))).toEqual({
     hello: 1,
@@ -60,13 +57,14 @@ test("the numbers of the messages are what they always were", () => {
     sums: 13,
     verify: 14,
     status: 15,
+    install: 16,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
 
 test("a number leads to its message, any other to none", () => {
   for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
-  for (const number of [0, 16, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+  for (const number of [0, 17, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
 });
 
 describe("the largest messages fit into a frame", () => {
@@ -108,6 +106,7 @@ describe("the largest messages fit into a frame", () => {
       ballot: 1n,
       vid: vidOf(1),
       deleted: false,
+      pieces: 64,
       needed: 64,
       size: 1,
       held: pieces,
@@ -121,26 +120,46 @@ describe("the largest messages fit into a frame", () => {
     expect(sizeOf(MESSAGES.list.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 
-  test("a greeting with the configuration of the largest cluster is one small frame", () => {
+  const voters = Array.from({ length: SERVERS_MAX }, (_, slot) => slot);
+  const longest = "c".repeat(HOST_BYTES);
+  const vast = configOf(SLOTS_MAX, { voters, next: voters, leaving: voters });
+  const largest = {
+    ...vast,
+    seats: vast.seats.map((seat) => ({ ...seat, name: longest, heir: 1 })),
+  };
+  for (const seat of largest.seats) seat.host = longest;
+
+  test("the configuration of all servers that a cluster may ever have had, under names of 16 and hosts of 40 bytes, is a manifest", () => {
+    const seats = largest.seats.map((seat) => ({
+      ...seat,
+      name: "c".repeat(16),
+      host: "c".repeat(40),
+    }));
+    const body = encode(configCodec, { ...largest, seats });
+    expect(body.length).toBeLessThanOrEqual(MANIFEST_BYTES);
+  });
+
+  test("so it is of the largest cluster under the longest names, if no server of it was ever replaced", () => {
+    const seats = largest.seats.slice(0, SERVERS_MAX);
+    expect(encode(configCodec, { ...largest, seats }).length).toBeLessThanOrEqual(MANIFEST_BYTES);
+  });
+
+  test("a greeting with the largest configuration, and the largest that its register can have", () => {
     const sid = vidOf(3);
-    const slots = Array.from({ length: 30 }, () => sid);
-    const body = encode(configCodec, { format: 1, epoch: 1, slots });
-    const one = versionOf({ vid: vidOf(1), history, body });
-    const known = {
-      prom: 2n,
-      acc: { ballot: 2n, version: one },
-      com: { ballot: 1n, version: one },
-    };
     const greeting = {
       version: 1,
       release: "1.0.0",
       sid,
       cluster: sid,
-      slots: 30,
-      epoch: 1,
       floor: 0n,
-      config: known,
+      config: largest,
+      register,
     };
-    expect(sizeOf(MESSAGES.hello.reply, greeting)).toBeLessThanOrEqual(HELLO_FRAME_BYTES);
+    expect(sizeOf(MESSAGES.hello.reply, greeting)).toBeLessThanOrEqual(FRAME_BYTES);
+  });
+
+  test("the largest configuration for a server to go by", () => {
+    const request = { cluster: vidOf(1), sid: vidOf(2), config: largest, floor: 1n };
+    expect(sizeOf(MESSAGES.install.request, request)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 });

@@ -1,0 +1,61 @@
+/** Changing the cluster's configuration: one more version of the register of its reserved name (CONSISTENCY.md section 4). */
+import { decode, encode } from "../bytes.ts";
+import { DfsError } from "../errors.ts";
+import { MANIFEST_BYTES } from "../limits.ts";
+import { type Config, configCodec } from "../membership.ts";
+import { tombstone } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { propose } from "./propose.ts";
+import { readName } from "./register.ts";
+
+/** The reserved name whose register holds the configuration. */
+export const CONFIG_NAME = "";
+
+/** Somebody else is changing the configuration at this moment. */
+export class Again extends Error {}
+
+/** The configuration that was chosen last, which the servers may not have been told yet; null where there is none, or it cannot be told. */
+async function chosenConfig(cluster: Cluster): Promise<{ vid: string; config: Config } | null> {
+  const { is, current } = await readName(cluster, CONFIG_NAME);
+  if (is !== "current" || !current) return null;
+  return { vid: current.version.vid, config: decode(configCodec, current.version.body) };
+}
+
+/**
+ * Makes `config` the next configuration, and goes by it. "taken": another one came before it, by which the cluster goes now.
+ * "failed": too few servers answer, and it may yet come. Throws DfsError("usage") where it is too large.
+ */
+export async function changeConfig(
+  cluster: Cluster,
+  config: Config,
+): Promise<"done" | "taken" | "failed"> {
+  const before = await chosenConfig(cluster);
+  if (before && before.config.epoch >= config.epoch) {
+    await goBy(cluster, before.config);
+    return "taken";
+  }
+  const body = encode(configCodec, config);
+  if (body.length > MANIFEST_BYTES)
+    throw new DfsError("usage", "the cluster has had too many servers: make a new one");
+  const vid = cluster.ports.random.bytes(16).toHex();
+  const outcome = await propose(cluster, CONFIG_NAME, {
+    content: { ...tombstone(vid), deleted: false, body },
+    condition: { vid: before?.vid ?? null },
+    supply: null,
+  });
+  if (outcome.is === "done") {
+    await goBy(cluster, config);
+    return "done";
+  }
+  if (outcome.is !== "refused") return "failed";
+  const now = await chosenConfig(cluster);
+  if (now) await goBy(cluster, now.config);
+  return "taken";
+}
+
+/** Has all servers go by a configuration that was chosen, those too that it has no place for any more. */
+async function goBy(cluster: Cluster, config: Config): Promise<void> {
+  const before = cluster.view.members;
+  await cluster.adopt(config);
+  await cluster.install(0n, before);
+}

@@ -1,0 +1,37 @@
+/** Is a server needed? What would become of the files without it. */
+import type { Cluster } from "./cluster.ts";
+import { conclude, namesIn } from "./list.ts";
+
+/** What hangs on one server. */
+export interface Need {
+  /** Files that cannot be had without it, as far as the servers that answer can tell, and the names of the first few. */
+  readonly files: number;
+  readonly names: readonly string[];
+  /** Pieces of current versions that lie on it. */
+  readonly pieces: number;
+  /** How many servers the files with the most parity take. */
+  readonly width: number;
+}
+
+const NAMES_SHOWN = 3;
+
+/** Looks through all names. Throws DfsError("tooFew") when no server answers. */
+export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
+  let [files, pieces, width] = [0, 0, 0];
+  const names: string[] = [];
+  for await (const one of namesIn(cluster, "", false)) {
+    const { is, state } = conclude(one);
+    if (!state || state.deleted) continue;
+    const held = [...one.said].flatMap(([from, { acc, com }]) => {
+      const told = [com, acc].find((value) => value?.vid === state.vid);
+      return told ? [{ from, pieces: told.held }] : [];
+    });
+    const elsewhere = new Set(held.flatMap((told) => (told.from === slot ? [] : told.pieces)));
+    pieces += held.find(({ from }) => from === slot)?.pieces.length ?? 0;
+    if (state.pieces > state.needed) width = Math.max(width, state.pieces);
+    if (is === "current" && elsewhere.size >= state.needed) continue;
+    files++;
+    if (names.length < NAMES_SHOWN) names.push(one.name);
+  }
+  return { files, names, pieces, width };
+}

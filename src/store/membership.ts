@@ -1,0 +1,116 @@
+/** Which cluster a server belongs to, for ever, and the configuration of it that it goes by. */
+import { decode, encode, optional, struct } from "../bytes.ts";
+import { DfsError } from "../errors.ts";
+import { type Config, configCodec, idCodec, slotOf } from "../membership.ts";
+import type { Ballot } from "../version.ts";
+import type { Catalog } from "./catalog.ts";
+
+const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
+
+export class Membership {
+  readonly #catalog: Catalog;
+  readonly #sid: string;
+  /** null: it is blank. */
+  #cluster: string | null = null;
+  #config: Config | null = null;
+  /** What is asked at an earlier epoch is refused; ahead of the configuration while a newer one is being written. */
+  #epoch = 0;
+  /** Requests of this epoch that are not answered yet. */
+  #underWay = 0;
+  #installing: Promise<void> = Promise.resolve();
+  #whenDone: (() => void)[] = [];
+
+  constructor(catalog: Catalog, sid: string) {
+    this.#catalog = catalog;
+    this.#sid = sid;
+    this.#recall();
+  }
+
+  get cluster(): string | null {
+    return this.#cluster;
+  }
+
+  /** null before it was told any. */
+  get config(): Config | null {
+    return this.#config;
+  }
+
+  /** The slot of this server; -1 where it has none. */
+  get slot(): number {
+    return this.#config ? slotOf(this.#config, this.#sid) : -1;
+  }
+
+  #recall(): void {
+    const fact = this.#catalog.fact("membership");
+    if (fact) ({ cluster: this.#cluster, config: this.#config } = decode(membershipCodec, fact));
+    this.#epoch = this.#config?.epoch ?? 0;
+  }
+
+  /** Joins a cluster, once; joining the same one again changes nothing. Throws DfsError("identity") for another. */
+  async join(cluster: string): Promise<void> {
+    await this.#catalog.write(true, () => {
+      const fact = this.#catalog.fact("membership");
+      const known = fact && decode(membershipCodec, fact);
+      if (known?.cluster === cluster) return;
+      if (known) throw new DfsError("identity", "this server belongs to another cluster");
+      const joined = encode(membershipCodec, { cluster, config: null });
+      this.#catalog.setFact("membership", joined);
+    });
+    this.#recall();
+  }
+
+  /**
+   * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `floor` for a name that has
+   * no row. Nothing of an earlier epoch happens after it.
+   */
+  install(config: Config, floor: Ballot): Promise<void> {
+    this.#installing = this.#installing.then(
+      () => this.#install(config, floor),
+      () => this.#install(config, floor),
+    );
+    return this.#installing;
+  }
+
+  async #install(config: Config, floor: Ballot): Promise<void> {
+    const cluster = this.#cluster;
+    if (cluster === null) throw new DfsError("identity", "this server belongs to no cluster yet");
+    this.#epoch = Math.max(this.#epoch, config.epoch);
+    const isNews = config.epoch > (this.#config?.epoch ?? 0);
+    if (isNews) await this.#allDone();
+    try {
+      await this.#catalog.write(true, () => {
+        this.#catalog.raiseFloor(floor);
+        if (isNews)
+          this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
+      });
+    } finally {
+      this.#recall();
+    }
+  }
+
+  #allDone(): Promise<void> {
+    if (this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenDone.push(resolve));
+  }
+
+  /** Does what was asked at an epoch, if that is this server's. Throws DfsError("epoch"). */
+  async at<T>(epoch: number, work: () => T | Promise<T>): Promise<T> {
+    if (epoch !== this.#epoch)
+      throw new DfsError(
+        "epoch",
+        `the cluster is at epoch ${this.#epoch}, the request at ${epoch}`,
+      );
+    this.#underWay++;
+    try {
+      return await work();
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) for (const resolve of this.#whenDone.splice(0)) resolve();
+    }
+  }
+
+  /** Resolves when no configuration is being written. */
+  async settled(): Promise<void> {
+    await this.#installing.catch(() => {});
+  }
+}

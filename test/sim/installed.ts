@@ -1,0 +1,42 @@
+/** What servers have been told of their cluster, read from their catalogs. */
+import type { Database } from "bun:sqlite";
+import { decode, optional, struct } from "../../src/bytes.ts";
+import { type Config, configCodec, idCodec } from "../../src/membership.ts";
+import type { SimServer } from "./cluster.ts";
+
+const SUM_BYTES = 8;
+const membership = struct({ cluster: idCodec, config: optional(configCodec) });
+
+/** A database is opened, and locked, before it has its tables. */
+export const hasTables = (database: Database): boolean =>
+  database.query("SELECT 1 FROM sqlite_master WHERE name = 'piece'").get() !== null;
+
+/** One of a server's own facts; null where it has none. */
+export function factIn(database: Database, key: string): Uint8Array | null {
+  const found = database
+    .query<{ value: Uint8Array }, [string]>("SELECT value FROM fact WHERE key = ?")
+    .get(key);
+  return found && new Uint8Array(found.value).subarray(SUM_BYTES);
+}
+
+/** The configuration that a server goes by; null where it was told none. */
+export function configIn(database: Database): Config | null {
+  const fact = factIn(database, "membership");
+  return fact && decode(membership, fact).config;
+}
+
+/** The configuration that a server goes by; null where it was told none, or is down. */
+export function configOf(server: SimServer): Config | null {
+  const database = server.disk.openDatabase(server.catalog);
+  return database && hasTables(database) ? configIn(database) : null;
+}
+
+/** The newest one that any server goes by. */
+export const newestConfig = (servers: readonly SimServer[]): Config | null =>
+  servers.map(configOf).reduce((a, b) => ((b?.epoch ?? 0) > (a?.epoch ?? 0) ? b : a), null);
+
+/** The id of a server, as format.json says; null before it has one. */
+export function sidOf(server: SimServer): string | null {
+  const file = server.disk.files().get(`${server.folder}/format.json`);
+  return file ? (JSON.parse(new TextDecoder().decode(file)) as { sid: string }).sid : null;
+}

@@ -1,0 +1,63 @@
+/** The rules by which a cluster changes its members (model/member.ts), each broken on purpose; see mutants.ts. */
+import { edit, type Mutant } from "./mutant.ts";
+
+const MEMBERS = "src/client/members.ts";
+
+export const MEMBER_MUTANTS: readonly Mutant[] = [
+  {
+    name: "no-epochs",
+    rule: "members change without epochs",
+    within: 4000,
+    edits: [
+      edit(
+        "src/server/answer.ts",
+        "return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();",
+        "return BOUND_TO_EPOCH.size < 0 ? membership.at(request.to.epoch, work) : work();",
+      ),
+    ],
+  },
+  {
+    name: "no-joint",
+    rule: "members change without an epoch of both",
+    within: 100,
+    plot: "grown",
+    edits: [
+      edit(
+        MEMBERS,
+        "next: [...config.voters, seats.length - 1] });",
+        "voters: [...config.voters, seats.length - 1] });",
+      ),
+      edit(
+        MEMBERS,
+        "await change(cluster, { ...config, next });",
+        "await change(cluster, { ...config, voters: next });",
+      ),
+      edit(
+        MEMBERS,
+        "seats: [...seats, seatOf(server, sid)], next });",
+        "seats: [...seats, seatOf(server, sid)], voters: next });",
+      ),
+    ],
+  },
+  {
+    name: "no-migration",
+    rule: "members change without accepting every value anew",
+    within: 100,
+    plot: "grown",
+    edits: [edit(MEMBERS, "await migrate(cluster);", "")],
+  },
+  {
+    name: "unforced",
+    rule: "what is committed is not accepted anew",
+    within: 100,
+    plot: "grown",
+    edits: [edit(MEMBERS, "await settle(cluster, name, above)", "await settle(cluster, name)")],
+  },
+  {
+    name: "no-floors",
+    rule: "new members do not know what was forgotten",
+    within: 100,
+    plot: "forgotten",
+    edits: [edit(MEMBERS, "await carryFloors(cluster);", "")],
+  },
+];

@@ -1,0 +1,120 @@
+/** What a server knows of its cluster: the one that it joined, and the configuration that it goes by. */
+import { describe, expect, test } from "bun:test";
+import type { Store } from "../../src/store/store.ts";
+import { configOf, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
+import { rejectionOf } from "../thrown.ts";
+import { inFolder, SPACE, toldOf } from "./folder.ts";
+
+const [one, other] = ["1".repeat(32), "2".repeat(32)];
+
+describe("joining a cluster", () => {
+  test("once, for ever; the same one again is no error", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      expect(toldOf(store)).toEqual({ cluster: null, config: null });
+      await store.membership.join(one);
+      await store.membership.join(one);
+      await rejectionOf("identity", store.membership.join(other));
+      expect(toldOf(store)).toEqual({ cluster: one, config: null });
+      const again = await folder.reopen();
+      expect(toldOf(again)).toEqual({ cluster: one, config: null });
+      await rejectionOf("identity", again.membership.join(other));
+    }));
+
+  test("the same one again does not make it forget the configuration", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await store.membership.join(one);
+      await store.membership.install(configOf(4), 0n);
+      await store.membership.join(one);
+      await rejectionOf("identity", store.membership.join(other));
+      expect(toldOf(store)).toEqual({ cluster: one, config: configOf(4) });
+    }));
+
+  test("of two that ask at once one gets it", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const joined = await Promise.allSettled([
+        store.membership.join(one),
+        store.membership.join(other),
+      ]);
+      expect(joined.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+      expect(store.membership.cluster).toBe(one);
+    }));
+});
+
+describe("a configuration", () => {
+  const seats = withHeirs(configOf(5).seats, { 0: 4 });
+  const joint = configOf(5, { epoch: 3, seats, voters: [0, 1, 2, 3], next: [1, 2, 3, 4] });
+
+  const joined = async (store: Store): Promise<Store> => {
+    await store.membership.join(one);
+    return store;
+  };
+
+  test("is for members only", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await rejectionOf("identity", store.membership.install(configOf(4), 9n));
+      expect(toldOf(store)).toEqual({ cluster: null, config: null });
+      expect(store.floor).toBe(0n);
+    }));
+
+  test("that is newer counts from now on, after a restart too", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      await store.membership.install(configOf(4), 0n);
+      expect(toldOf(store)).toEqual({ cluster: one, config: configOf(4) });
+      await store.membership.install(joint, 0n);
+      expect(toldOf(store)).toEqual({ cluster: one, config: joint });
+      expect(toldOf(await folder.reopen())).toEqual({ cluster: one, config: joint });
+    }));
+
+  test("that is older, or another one of the same epoch, does not", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      await store.membership.install(joint, 0n);
+      for (const epoch of [1, 2, 3]) await store.membership.install(configOf(4, { epoch }), 0n);
+      expect(toldOf(store)).toEqual({ cluster: one, config: joint });
+      expect(toldOf(await folder.reopen())).toEqual({ cluster: one, config: joint });
+    }));
+
+  test("of several at once the newest counts", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      const epochs = [2, 5, 1, 4];
+      await Promise.all(
+        epochs.map((epoch) => store.membership.install(configOf(4, { epoch }), 0n)),
+      );
+      expect(store.membership.config?.epoch).toBe(5);
+      expect((await folder.reopen()).membership.config?.epoch).toBe(5);
+    }));
+
+  test("raises the floor, never lowers it, and does so too where it is an old one", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      await store.membership.install(joint, 5n);
+      expect(store.floor).toBe(5n);
+      await store.membership.install({ ...joint, epoch: 4 }, 3n);
+      expect(store.floor).toBe(5n);
+      await store.membership.install(joint, 8n);
+      expect(store.floor).toBe(8n);
+      const again = await folder.reopen();
+      expect(again.floor).toBe(8n);
+      expect(again.membership.config?.epoch).toBe(4);
+    }));
+
+  test("with a floor: no ballot up to it counts for a name that has no row, and rows stay as they are", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      const value = { ballot: 5n, version: versionOf({ vid: vidOf(1) }) };
+      await store.commit(SPACE, "a", value, true);
+      await store.membership.install(joint, 8n);
+      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: value, com: value });
+      expect(store.read(SPACE, "b").register).toEqual({ prom: 8n, acc: null, com: null });
+      expect(await store.prepare(SPACE, "b", 7n, vidOf(2), [])).toMatchObject({ ok: false });
+      expect(await store.accept(SPACE, "b", 7n, value.version)).toMatchObject({ ok: false });
+      expect(await store.commit(SPACE, "c", value, true)).toEqual({ ignored: true });
+      expect(await store.prepare(SPACE, "b", 9n, vidOf(2), [])).toMatchObject({ ok: true });
+    }));
+});
