@@ -17,11 +17,11 @@ export class Fetcher {
   /** Did a piece not verify? */
   sawRot = false;
 
-  constructor(cluster: Cluster, name: string, version: Version, roots: readonly Uint8Array[]) {
+  constructor(cluster: Cluster, name: string, version: Version) {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#reader = new PieceReader(cluster, name, version, roots);
+    this.#reader = new PieceReader(cluster, name, version);
   }
 
   /** `holders`: for each piece the slots that say they have it. */

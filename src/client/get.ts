@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
 import { type Reading, readName } from "./register.ts";
+import { VersionReader } from "./version_reader.ts";
 
 /** What a get learned before its bytes come. */
 export interface Found {
@@ -47,7 +48,7 @@ export async function get(
   for (let again = false; ; again = true) {
     const reading = await readName(cluster, name);
     const version = currentOf(cluster, name, reading);
-    const { modified, mode, roots, isFolder } = manifestOf(name, version);
+    const { modified, mode, isFolder } = manifestOf(name, version);
     if (isFolder) throw new DfsError("usage", `${name} is a folder`);
     const found: Found = {
       name,
@@ -58,7 +59,8 @@ export async function get(
       mode,
     };
     if (download?.vid !== version.vid) {
-      download = new Download(cluster, name, version, roots, sink, options.progress ?? (() => {}));
+      const reader = new VersionReader(cluster, name, version);
+      download = new Download(cluster, reader, sink, options.progress ?? (() => {}));
       await sink.open(found);
     }
     const problem = await download.run(holdersOf(version, reading.replies));

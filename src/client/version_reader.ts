@@ -1,0 +1,49 @@
+/** Bytes of one version's pieces, each from whoever gives it, or made of others where nobody does. */
+import { DfsError } from "../errors.ts";
+import { hasParity } from "../file/split.ts";
+import type { Version } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { Fetcher } from "./fetcher.ts";
+import { Rebuilder } from "./rebuilder.ts";
+
+export class VersionReader {
+  readonly version: Version;
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #fetcher: Fetcher;
+  readonly #rebuilder: Rebuilder | null;
+
+  /** Throws as `manifestOf`. It reads once it is aimed. */
+  constructor(cluster: Cluster, name: string, version: Version) {
+    this.version = version;
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#fetcher = new Fetcher(cluster, name, version);
+    this.#rebuilder = hasParity(version) ? new Rebuilder(cluster, version, this.#fetcher) : null;
+  }
+
+  /** `holders`: for each piece the slots that say they have it. */
+  aim(holders: readonly (readonly number[])[]): void {
+    this.#fetcher.aim(holders);
+    this.#rebuilder?.aim(holders);
+  }
+
+  /** The chunks at `offset` of these pieces, in their order, verified. Throws DfsError("noPiece") when one cannot be had. */
+  read(pieces: readonly number[], offset: number): Promise<Uint8Array[]> {
+    if (this.#rebuilder) return this.#rebuilder.read(pieces, offset);
+    return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset)));
+  }
+
+  /** What to tell of a piece that cannot be had: DfsError("integrity") where a damaged one was seen, else ("incomplete"). */
+  lost(): DfsError {
+    return this.#fetcher.sawRot
+      ? new DfsError(
+          "integrity",
+          `${this.#name}: a piece is damaged, and there is no good copy of it`,
+        )
+      : new DfsError(
+          "incomplete",
+          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.size}) lack a piece`,
+        );
+  }
+}
