@@ -1,41 +1,37 @@
-/** The bytes of one version on their way to a sink, chunk by chunk, each verified before it is written. */
+/** Bytes of one version on their way to a sink, portion by portion, each verified before it is written. */
 import { type DfsError, isDfsError } from "../errors.ts";
-import { chunkOffset, hasParity, pieceBytes } from "../file/split.ts";
-import { CHUNK_BYTES, CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
-import type { Version, Vid } from "../version.ts";
+import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
+import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Sink } from "./get.ts";
-import { dataPieces } from "./stripes.ts";
+import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";
 import type { VersionReader } from "./version_reader.ts";
 import { inParallel } from "./window.ts";
-
-/** What is fetched in one go: the chunk at `offset` of one piece, or of all data pieces where they may have to be rebuilt. */
-interface Portion {
-  readonly pieces: readonly number[];
-  readonly offset: number;
-}
 
 export class Download {
   readonly #cluster: Cluster;
   readonly #reader: VersionReader;
+  readonly #range: Range;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
   readonly #done = new Set<Portion>();
   readonly #portions: Portion[];
   #written: Promise<void> = Promise.resolve();
 
+  /** `range` is within the file. */
   constructor(
     cluster: Cluster,
     reader: VersionReader,
+    range: Range,
     sink: Sink,
     progress: (bytes: number) => void,
   ) {
-    const { version } = reader;
     this.#cluster = cluster;
     this.#reader = reader;
+    this.#range = range;
     this.#sink = sink;
     this.#progress = progress;
-    this.#portions = hasParity(version) ? stripesOf(version) : chunksOf(version, sink.inOrder);
+    this.#portions = portionsOf(reader.version, range, sink.inOrder);
   }
 
   get vid(): Vid {
@@ -54,7 +50,7 @@ export class Download {
         held < this.#reader.version.needed
           ? left.find(({ pieces }) => !pieces.every(isHeld))
           : undefined;
-      if (doubtful) await this.#reader.read(doubtful.pieces, doubtful.offset);
+      if (doubtful) await this.#reader.read(doubtful);
       await inParallel(left, CHUNKS_IN_FLIGHT, (portion) => this.#bring(portion));
       return null;
     } catch (error) {
@@ -64,18 +60,17 @@ export class Download {
   }
 
   async #bring(portion: Portion): Promise<void> {
-    const { pieces, offset } = portion;
     const before = this.#written;
     const written = Promise.withResolvers<void>();
     if (this.#sink.inOrder) this.#written = written.promise;
-    const leave = await this.#cluster.window.enter(Math.ceil(pieces.length / CHUNKS_PER_PLACE));
+    const leave = await this.#cluster.window.enter(
+      Math.ceil(portion.pieces.length / CHUNKS_PER_PLACE),
+    );
     try {
-      const chunks = await this.#reader.read(pieces, offset);
+      const chunks = await this.#reader.read(portion);
       if (this.#sink.inOrder) await before;
-      for (const [i, piece] of pieces.entries()) {
-        const data = chunks[i] ?? new Uint8Array();
-        if (data.length > 0)
-          await this.#sink.write(data, chunkOffset(this.#reader.version, piece, offset));
+      for (const { data, at } of bytesIn(this.#reader.version, portion, chunks, this.#range)) {
+        await this.#sink.write(data, at);
         this.#progress(data.length);
       }
       this.#done.add(portion);
@@ -88,23 +83,4 @@ export class Download {
       leave();
     }
   }
-}
-
-/** All chunks of a version: in the order of the file, or one of each piece in turn so that all servers work at once. */
-function chunksOf(version: Version, inOrder: boolean): Portion[] {
-  const chunks: { piece: number; offset: number }[] = [];
-  for (const piece of dataPieces(version))
-    for (let offset = 0; offset < pieceBytes(version, piece); offset += CHUNK_BYTES)
-      chunks.push({ piece, offset });
-  const sorted = inOrder
-    ? chunks
-    : chunks.toSorted((a, b) => a.offset - b.offset || a.piece - b.piece);
-  return sorted.map(({ piece, offset }) => ({ pieces: [piece], offset }));
-}
-
-/** All stripes of a version, in the order of the file. */
-function stripesOf(version: Version): Portion[] {
-  const pieces = dataPieces(version);
-  const count = Math.ceil(pieceBytes(version, 0) / CHUNK_BYTES);
-  return Array.from({ length: count }, (_, i) => ({ pieces, offset: i * CHUNK_BYTES }));
 }

@@ -36,10 +36,10 @@ export class Fetcher {
     });
   }
 
-  /** The chunk at `offset` of a piece, verified. Throws DfsError("noPiece") when no server gives it. */
-  fetch(piece: number, offset: number): Promise<Uint8Array> {
+  /** At most so many bytes at `offset` of a piece, whole blocks, verified. Throws DfsError("noPiece") when no server gives them. */
+  fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
     const { clock } = this.#cluster.ports;
-    const length = chunkBytes(this.#version, piece, offset);
+    const length = chunkBytes(this.#version, piece, offset, most);
     if (length === 0) return Promise.resolve(new Uint8Array());
     const sources = [...(this.#sources[piece] ?? [])];
     const result = Promise.withResolvers<Uint8Array>();

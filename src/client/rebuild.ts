@@ -54,7 +54,7 @@ export async function rebuild(
   try {
     for (let offset = 0; offset === 0 || offset < pieceBytes(version, 0); offset += CHUNK_BYTES) {
       await onTheWay.at(-CHUNKS_PER_PIECE);
-      const chunks = await reader.read(wanted, offset);
+      const chunks = await reader.read({ pieces: wanted, offset, length: CHUNK_BYTES });
       const chunkOf = ({ piece }: Way): Uint8Array =>
         chunks[wanted.indexOf(piece)] ?? new Uint8Array();
       onTheWay.push(Promise.all(ways.map((way) => send(way, offset, chunkOf(way)))));

@@ -4,6 +4,7 @@ import { hasParity } from "../file/split.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { Portion } from "./portions.ts";
 import { Rebuilder } from "./rebuilder.ts";
 
 export class VersionReader {
@@ -28,10 +29,11 @@ export class VersionReader {
     this.#rebuilder?.aim(holders);
   }
 
-  /** The chunks at `offset` of these pieces, in their order, verified. Throws DfsError("noPiece") when one cannot be had. */
-  read(pieces: readonly number[], offset: number): Promise<Uint8Array[]> {
-    if (this.#rebuilder) return this.#rebuilder.read(pieces, offset);
-    return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset)));
+  /** The bytes of each piece of a portion, verified. Throws DfsError("noPiece") when they cannot be had. */
+  read(portion: Portion): Promise<Uint8Array[]> {
+    if (this.#rebuilder) return this.#rebuilder.read(portion);
+    const { pieces, offset, length } = portion;
+    return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset, length)));
   }
 
   /** What to tell of a piece that cannot be had: DfsError("integrity") where a damaged one was seen, else ("incomplete"). */
