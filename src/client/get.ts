@@ -65,7 +65,7 @@ export async function get(
 }
 
 /** A file that may be read: its version, and for each piece the slots that say they have it. Throws as `get`. */
-async function lookUp(
+export async function lookUp(
   cluster: Cluster,
   name: string,
 ): Promise<{ found: Found; version: Version; holders: number[][] }> {

@@ -4,21 +4,21 @@ import { chunkBytes } from "../file/split.ts";
 import { CHUNK_BYTES, HEDGE_MS } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Fetcher } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
+import type { Fetch } from "./remembering.ts";
 import { codeOfCut } from "./stripes.ts";
 
 export class Rebuilder {
   readonly #cluster: Cluster;
   readonly #version: Version;
-  readonly #fetcher: Fetcher;
+  readonly #fetch: Fetch;
   /** Pieces in the order in which they are asked for: data before parity, what nobody says to hold last. */
   #order: number[] = [];
 
-  constructor(cluster: Cluster, version: Version, fetcher: Fetcher) {
+  constructor(cluster: Cluster, version: Version, fetch: Fetch) {
     this.#cluster = cluster;
     this.#version = version;
-    this.#fetcher = fetcher;
+    this.#fetch = fetch;
   }
 
   /** `holders`: for each piece the slots that say they have it. */
@@ -66,7 +66,7 @@ export class Rebuilder {
       const stopWaiting = this.#cluster.ports.clock.after(HEDGE_MS, () => {
         if (!isOver() && queue.length > 0) giveUp(piece);
       });
-      this.#fetcher.fetch(piece, offset, length).then(
+      this.#fetch(piece, offset, length).then(
         (data) => {
           stopWaiting();
           if (!isOver()) got.set(piece, data);

@@ -6,6 +6,7 @@ import type { Cluster } from "./cluster.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
 import { Rebuilder } from "./rebuilder.ts";
+import { type Fetch, remembering } from "./remembering.ts";
 
 export class VersionReader {
   readonly version: Version;
@@ -14,13 +15,19 @@ export class VersionReader {
   readonly #fetcher: Fetcher;
   readonly #rebuilder: Rebuilder | null;
 
-  /** Throws as `manifestOf`. It reads once it is aimed. */
-  constructor(cluster: Cluster, name: string, version: Version) {
+  /**
+   * It reads once it is aimed. What pieces are made of may be wanted again soon, where chunks of a stripe are read one by one:
+   * so much of it as the last `remembered` fetches brought is kept. Throws as `manifestOf`.
+   */
+  constructor(cluster: Cluster, name: string, version: Version, remembered = 0) {
     this.version = version;
     this.#cluster = cluster;
     this.#name = name;
     this.#fetcher = new Fetcher(cluster, name, version);
-    this.#rebuilder = hasParity(version) ? new Rebuilder(cluster, version, this.#fetcher) : null;
+    const fetch: Fetch = (...what) => this.#fetcher.fetch(...what);
+    this.#rebuilder = hasParity(version)
+      ? new Rebuilder(cluster, version, remembered > 0 ? remembering(fetch, remembered) : fetch)
+      : null;
   }
 
   /** `holders`: for each piece the slots that say they have it. */
