@@ -93,3 +93,5 @@ export const NAMES_IN_REPAIR = 16;
 export const CHUNKS_PER_PIECE = 4;
 /** Chunks of a stripe that count as one in flight. */
 export const CHUNKS_PER_PLACE = 4;
+/** Of a stored version with parity that is read chunk by chunk; each is a chunk at most. */
+export const FETCHES_REMEMBERED = 64;

@@ -28,7 +28,7 @@ export async function bringHome(
   holders: readonly (readonly number[])[],
   progress: (bytes: number) => void = () => {},
 ): Promise<Moved> {
-  const reader = new PieceReader(cluster, name, version, manifestOf(name, version).roots);
+  const reader = new PieceReader(cluster, name, version);
   const failed = new Set<number>();
   const unheld = found.missing.filter(({ from }) => from.length === 0);
   const { arrived, isReadable } =

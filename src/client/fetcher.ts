@@ -17,11 +17,11 @@ export class Fetcher {
   /** Did a piece not verify? */
   sawRot = false;
 
-  constructor(cluster: Cluster, name: string, version: Version, roots: readonly Uint8Array[]) {
+  constructor(cluster: Cluster, name: string, version: Version) {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#reader = new PieceReader(cluster, name, version, roots);
+    this.#reader = new PieceReader(cluster, name, version);
   }
 
   /** `holders`: for each piece the slots that say they have it. */
@@ -36,10 +36,10 @@ export class Fetcher {
     });
   }
 
-  /** The chunk at `offset` of a piece, verified. Throws DfsError("noPiece") when no server gives it. */
-  fetch(piece: number, offset: number): Promise<Uint8Array> {
+  /** At most so many bytes at `offset` of a piece, whole blocks, verified. Throws DfsError("noPiece") when no server gives them. */
+  fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
     const { clock } = this.#cluster.ports;
-    const length = chunkBytes(this.#version, piece, offset);
+    const length = chunkBytes(this.#version, piece, offset, most);
     if (length === 0) return Promise.resolve(new Uint8Array());
     const sources = [...(this.#sources[piece] ?? [])];
     const result = Promise.withResolvers<Uint8Array>();

@@ -5,7 +5,9 @@ import { isGone, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
+import { checkRange, cutTo, type Range, WHOLE } from "./portions.ts";
 import { type Reading, readName } from "./register.ts";
+import { VersionReader } from "./version_reader.ts";
 
 /** What a get learned before its bytes come. */
 export interface Found {
@@ -30,43 +32,59 @@ export interface Sink {
 }
 
 export interface GetOptions {
+  /** Only these bytes, as far as the file goes. Just the blocks that they touch are moved. */
+  readonly range?: Range;
   readonly progress?: (bytes: number) => void;
 }
 
 /**
- * Reads a file. Throws DfsError("noSuchName", "incomplete", "tooFew"), and ("integrity") where bytes do not verify and
- * there is no good copy. After a throw, what was written must be thrown away.
+ * Reads a file, or a range of it: what is written has its offset in the file all the same, and the whole size is what is told
+ * of it. Throws DfsError("usage") for a range of negative or broken numbers, ("noSuchName", "incomplete", "tooFew"), and
+ * ("integrity") where bytes do not verify and there is no good copy. After a throw, what was written must be thrown away.
  */
 export async function get(
   cluster: Cluster,
   name: string,
   sink: Sink,
-  options: GetOptions,
+  { range = WHOLE, progress = () => {} }: GetOptions,
 ): Promise<Found> {
+  checkRange(range);
   let download: Download | null = null;
-  for (let epoch: number | null = null; ;) {
-    const reading = await readName(cluster, name);
-    const version = currentOf(name, reading);
-    const { modified, mode, roots, isFolder } = manifestOf(name, version);
-    if (isFolder) throw new DfsError("usage", `${name} is a folder`);
-    const found: Found = {
-      name,
-      vid: version.vid,
-      bytes: version.size,
-      x: version.ring[0] ?? 0,
-      modified,
-      mode,
-    };
+  for (let last: number | null = null; ;) {
+    const { found, version, holders, epoch } = await lookUp(cluster, name);
     if (download?.vid !== version.vid) {
-      download = new Download(cluster, name, version, roots, sink, options.progress ?? (() => {}));
+      const reader = new VersionReader(cluster, name, version);
+      download = new Download(cluster, reader, cutTo(version.size, range), sink, progress);
       await sink.open(found);
     }
-    const problem = await download.run(holdersOf(version, reading.replies));
+    const problem = await download.run(holders);
     if (!problem) return found;
     // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
-    if (epoch === reading.view.config.epoch) throw problem;
-    ({ epoch } = reading.view.config);
+    if (epoch === last) throw problem;
+    last = epoch;
   }
+}
+
+/** A file that may be read. */
+export interface Located {
+  readonly found: Found;
+  readonly version: Version;
+  /** For each piece the slots that say they have it. */
+  readonly holders: number[][];
+  /** Of the cluster, when they said it. */
+  readonly epoch: number;
+}
+
+/** Finds a file and who holds it. Throws as `get`. */
+export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
+  const reading = await readName(cluster, name);
+  const version = currentOf(name, reading);
+  const { modified, mode, isFolder } = manifestOf(name, version);
+  if (isFolder) throw new DfsError("usage", `${name} is a folder`);
+  const { vid, size: bytes, ring } = version;
+  const found = { name, vid, bytes, x: ring[0] ?? 0, modified, mode };
+  const { epoch } = reading.view.config;
+  return { found, version, holders: holdersOf(version, reading.replies), epoch };
 }
 
 /** The version that a reading found; throws DfsError when there is none, or it cannot be told. */

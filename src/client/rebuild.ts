@@ -1,13 +1,12 @@
 /** Pieces that nobody holds whole any more are made from others, or from what is good of damaged copies, and sent to their homes. */
 import { isDfsError } from "../errors.ts";
 import { manifestOf } from "../file/manifest.ts";
-import { hasParity, pieceBytes } from "../file/split.ts";
+import { pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Diagnosis } from "./diagnose.ts";
-import { Fetcher } from "./fetcher.ts";
-import { Rebuilder } from "./rebuilder.ts";
+import { VersionReader } from "./version_reader.ts";
 
 /** A piece on its way to a home; null once that failed. */
 interface Way {
@@ -31,10 +30,8 @@ export async function rebuild(
   progress: (bytes: number) => void,
 ): Promise<Rebuilt> {
   const { roots } = manifestOf(name, version);
-  const fetcher = new Fetcher(cluster, name, version, roots);
-  fetcher.aim(holders);
-  const rebuilder = hasParity(version) ? new Rebuilder(cluster, version, fetcher) : null;
-  rebuilder?.aim(holders);
+  const reader = new VersionReader(cluster, name, version);
+  reader.aim(holders);
   const ways = lacking.flatMap(({ piece, to }) => to.map((slot): Way => ({ piece, to: slot })));
   const wanted = lacking.map(({ piece }) => piece);
 
@@ -57,9 +54,7 @@ export async function rebuild(
   try {
     for (let offset = 0; offset === 0 || offset < pieceBytes(version, 0); offset += CHUNK_BYTES) {
       await onTheWay.at(-CHUNKS_PER_PIECE);
-      const chunks = rebuilder
-        ? await rebuilder.read(wanted, offset)
-        : await Promise.all(wanted.map((piece) => fetcher.fetch(piece, offset)));
+      const chunks = await reader.read({ pieces: wanted, offset, length: CHUNK_BYTES });
       const chunkOf = ({ piece }: Way): Uint8Array =>
         chunks[wanted.indexOf(piece)] ?? new Uint8Array();
       onTheWay.push(Promise.all(ways.map((way) => send(way, offset, chunkOf(way)))));

@@ -4,20 +4,21 @@ import { chunkBytes } from "../file/split.ts";
 import { CHUNK_BYTES, HEDGE_MS } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Fetcher } from "./fetcher.ts";
+import type { Portion } from "./portions.ts";
+import type { Fetch } from "./remembering.ts";
 import { codeOfCut } from "./stripes.ts";
 
 export class Rebuilder {
   readonly #cluster: Cluster;
   readonly #version: Version;
-  readonly #fetcher: Fetcher;
+  readonly #fetch: Fetch;
   /** Pieces in the order in which they are asked for: data before parity, what nobody says to hold last. */
   #order: number[] = [];
 
-  constructor(cluster: Cluster, version: Version, fetcher: Fetcher) {
+  constructor(cluster: Cluster, version: Version, fetch: Fetch) {
     this.#cluster = cluster;
     this.#version = version;
-    this.#fetcher = fetcher;
+    this.#fetch = fetch;
   }
 
   /** `holders`: for each piece the slots that say they have it. */
@@ -27,38 +28,45 @@ export class Rebuilder {
     this.#order = [...all.filter(isHeld), ...all.filter((piece) => !isHeld(piece))];
   }
 
-  /** The chunks at `offset` of these pieces, in their order. Throws DfsError("noPiece") when no K pieces can be had. */
-  async read(wanted: readonly number[], offset: number): Promise<Uint8Array[]> {
-    const got = await this.#gather(offset);
-    const missing = wanted.filter((piece) => !got.has(piece));
-    if (missing.length > 0) this.#make(missing, got, offset);
-    return wanted.map((piece) => got.get(piece) ?? new Uint8Array());
+  /** The bytes of each piece of a portion. Throws DfsError("noPiece") when no K pieces can be had. */
+  async read(portion: Portion): Promise<Uint8Array[]> {
+    const got = await this.#gather(portion);
+    const missing = portion.pieces.filter((piece) => !got.has(piece));
+    if (missing.length > 0) this.#make(missing, got, portion);
+    return portion.pieces.map((piece) => got.get(piece) ?? new Uint8Array());
   }
 
-  /** Any K chunks of the stripe: one more is asked for where one cannot be had, or keeps us waiting. */
-  #gather(offset: number): Promise<Map<number, Uint8Array>> {
+  /** The bytes of all that are wanted, or of any K: one more is asked for where one cannot be had, or keeps us waiting. */
+  #gather({ pieces: wanted, offset, length }: Portion): Promise<Map<number, Uint8Array>> {
     const { needed } = this.#version;
-    const queue = [...this.#order];
+    const { queue, first } = this.#plan(wanted);
     const got = new Map<number, Uint8Array>();
+    /** Those that have come, or should soon. */
+    const expected = new Set<number>();
     const result = Promise.withResolvers<typeof got>();
     let open = 0;
-    const isOver = (): boolean => got.size === needed;
+    const isOver = (): boolean => got.size === needed || wanted.every((piece) => got.has(piece));
     const settle = (): void => {
       open--;
       if (isOver()) return result.resolve(got);
       if (open === 0 && queue.length === 0)
         result.reject(new DfsError("noPiece", "too few pieces can be had"));
     };
-    const startNext = (): void => {
-      const piece = queue.shift();
-      if (piece === undefined) return;
+    const ask = (count: number): void => {
+      for (const piece of queue.splice(0, Math.max(0, count - expected.size))) start(piece);
+    };
+    const giveUp = (piece: number): void => {
+      this.#demote(piece);
+      expected.delete(piece);
+      if (!isOver()) ask(needed);
+    };
+    const start = (piece: number): void => {
       open++;
+      expected.add(piece);
       const stopWaiting = this.#cluster.ports.clock.after(HEDGE_MS, () => {
-        if (isOver() || queue.length === 0) return;
-        this.#demote(piece);
-        startNext();
+        if (!isOver() && queue.length > 0) giveUp(piece);
       });
-      this.#fetcher.fetch(piece, offset).then(
+      this.#fetch(piece, offset, length).then(
         (data) => {
           stopWaiting();
           if (!isOver()) got.set(piece, data);
@@ -66,25 +74,38 @@ export class Rebuilder {
         },
         () => {
           stopWaiting();
-          this.#demote(piece);
-          if (!isOver()) startNext();
+          giveUp(piece);
           settle();
         },
       );
     };
-    for (let i = 0; i < needed; i++) startNext();
+    ask(first);
     return result.promise;
   }
 
-  /** Adds the chunks of the missing pieces. */
-  #make(missing: readonly number[], got: Map<number, Uint8Array>, offset: number): void {
-    const longest = chunkBytes(this.#version, 0, offset);
+  /** Pieces in the order to ask for them, and how many at first: only what is wanted, where that can be expected to come. */
+  #plan(wanted: readonly number[]): { queue: number[]; first: number } {
+    const { needed } = this.#version;
+    const best = this.#order.slice(0, needed);
+    if (!wanted.every((piece) => best.includes(piece)))
+      return { queue: [...this.#order], first: needed };
+    const others = this.#order.filter((piece) => !wanted.includes(piece));
+    return { queue: [...wanted, ...others], first: wanted.length };
+  }
+
+  /** Adds the bytes of the missing pieces. */
+  #make(
+    missing: readonly number[],
+    got: Map<number, Uint8Array>,
+    { offset, length: most }: Portion,
+  ): void {
+    const longest = chunkBytes(this.#version, 0, offset, most);
     const from = [...got.keys()];
     const stripe = codeOfCut(this.#version).stripe(CHUNK_BYTES);
     for (const [piece, data] of got) stripe.pieces[piece]?.fill(0, data.length, longest).set(data);
     stripe.make(missing, from, longest);
     for (const piece of missing) {
-      const length = chunkBytes(this.#version, piece, offset);
+      const length = chunkBytes(this.#version, piece, offset, most);
       got.set(piece, stripe.pieces[piece]?.slice(0, length) ?? new Uint8Array());
     }
     stripe.release();

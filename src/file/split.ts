@@ -35,15 +35,21 @@ export function pieceBytes(cut: Cut, piece: number): number {
   return fullStripes(cut) * CHUNK_BYTES + partBytes(lastStripe(cut), needed, part);
 }
 
-/** Where in the file the chunk of a data piece lies that begins at `offset` of the piece, a multiple of CHUNK_BYTES. */
+/** Where in the file the chunk of a data piece lies that begins at `offset` of the piece, or goes on there. */
 export function chunkOffset(cut: Cut, piece: number, offset: number): number {
   const { size, needed } = cut;
   if (!hasParity(cut)) return partOffset(size, needed, piece) + offset;
-  const isLast = offset / CHUNK_BYTES === fullStripes(cut);
+  const inChunk = offset % CHUNK_BYTES;
+  const begin = offset - inChunk;
+  const isLast = begin / CHUNK_BYTES === fullStripes(cut);
   const inStripe = isLast ? partOffset(lastStripe(cut), needed, piece) : piece * CHUNK_BYTES;
-  return needed * offset + inStripe;
+  return needed * begin + inStripe + inChunk;
 }
 
-/** Bytes of the chunk that begins at `offset` of a piece; 0 beyond its end. */
-export const chunkBytes = (cut: Cut, piece: number, offset: number): number =>
-  Math.max(0, Math.min(CHUNK_BYTES, pieceBytes(cut, piece) - offset));
+/** Bytes of the chunk, or the part of one, that begins at `offset` of a piece; 0 beyond its end. */
+export const chunkBytes = (
+  cut: Cut,
+  piece: number,
+  offset: number,
+  most: number = CHUNK_BYTES,
+): number => Math.max(0, Math.min(most, pieceBytes(cut, piece) - offset));

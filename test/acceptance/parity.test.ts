@@ -8,13 +8,11 @@ import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { get } from "../../src/client/get.ts";
-import { openCluster } from "../../src/client/open.ts";
-import type { Source } from "../../src/client/pieces.ts";
 import { put } from "../../src/client/put.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
-import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { Rng } from "../sim/random.ts";
+import { sourceOf, without } from "./in_process.ts";
 import { Stage } from "./stage.ts";
 
 setDefaultTimeout(600_000);
@@ -22,8 +20,6 @@ setDefaultTimeout(600_000);
 const IS_FULL = process.env.ACCEPTANCE === "full";
 const SETS_MAX = IS_FULL ? Infinity : 40;
 const MIB = 1024 * 1024;
-/** Nobody listens here. */
-const DEAD_PORT = 1;
 
 const FILES: Readonly<Record<string, Uint8Array>> = {
   large: randomBytes(3 * MIB + 12_345),
@@ -44,24 +40,6 @@ function setsOf(y: number, count: number): number[][] {
   const rng = new Rng(y * 100 + count);
   while (sets.length > SETS_MAX) sets.splice(rng.int(sets.length), 1);
   return sets;
-}
-
-/** Opens the cluster with some servers dead, for as long as `work` takes. */
-async function without<T>(
-  stage: Stage,
-  dead: readonly number[],
-  work: (cluster: Cluster) => Promise<T>,
-): Promise<T> {
-  const addresses = stage.servers.map(({ name, port }, slot) => {
-    return { name, host: "127.0.0.1", port: dead.includes(slot) ? DEAD_PORT : port };
-  });
-  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
-  const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
-  try {
-    return await work(cluster);
-  } finally {
-    cluster.close();
-  }
 }
 
 /** What a get brings: the digest of its bytes, or the code of its error. */
@@ -139,15 +117,9 @@ test.each([
   ["rs:2+1", 5, 2],
 ])("%s on %d servers: puts go on with %d down, and not with one more", async (layout, y, down) => {
   const stage = await Stage.open(y);
-  const source = (data: Uint8Array): Source => ({
-    bytes: data.length,
-    modified: 0,
-    mode: 0o644,
-    read: async (into, offset) => void into.set(data.subarray(offset, offset + into.length)),
-  });
   const store = (dead: readonly number[], name: string): Promise<string> =>
     without(stage, dead, (cluster) =>
-      put(cluster, name, source(FILES[name] ?? new Uint8Array()), {
+      put(cluster, name, sourceOf(FILES[name] ?? new Uint8Array()), {
         layout: layoutOf(layout),
         placement: "name",
       }).then(

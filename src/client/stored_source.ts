@@ -1,0 +1,60 @@
+/** A stored version as something to put: its bytes at any offset, by the same ways as a get has them. */
+import { assert, DfsError, isDfsError } from "../errors.ts";
+import { CHUNKS_IN_FLIGHT, FETCHES_REMEMBERED } from "../limits.ts";
+import type { Version } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import { type Found, lookUp } from "./get.ts";
+import type { Source } from "./pieces.ts";
+import { bytesIn, portionsOf } from "./portions.ts";
+import { VersionReader } from "./version_reader.ts";
+import { inParallel } from "./window.ts";
+
+/**
+ * Opens what is current of a name; throws as `get`. The source reads this one version, whole blocks of it and each verified,
+ * as often and at as many places at once as one likes. It takes no places of the window, for a put has them already: who reads
+ * much at once needs memory for it.
+ *
+ * It reads for as long as the servers have the version: once that is superseded, they let go of it after a while. Then reads
+ * throw DfsError("conflict"), or ("noSuchName") where it was deleted; else they throw as `get`.
+ */
+export async function openStored(
+  cluster: Cluster,
+  name: string,
+): Promise<{ found: Found; version: Version; source: Source }> {
+  const { found, version, holders } = await lookUp(cluster, name);
+  const reader = new VersionReader(cluster, name, version, FETCHES_REMEMBERED);
+  reader.aim(holders);
+  const source: Source = {
+    bytes: found.bytes,
+    modified: found.modified,
+    mode: found.mode,
+    async read(into, offset) {
+      assert(offset + into.length <= found.bytes, "what is read is within the file");
+      if (await fill(reader, into, offset)) return;
+      // As in a get: a piece may have moved just then.
+      const now = await lookUp(cluster, name);
+      if (now.found.vid !== found.vid)
+        throw new DfsError("conflict", `${name} was changed by someone else while it was read`);
+      reader.aim(now.holders);
+      if (!(await fill(reader, into, offset))) throw reader.lost();
+    },
+  };
+  return { found, version, source };
+}
+
+/** Reads bytes of a version; false when a piece cannot be had. */
+async function fill(reader: VersionReader, into: Uint8Array, offset: number): Promise<boolean> {
+  const { version } = reader;
+  const range = { offset, length: into.length };
+  try {
+    await inParallel(portionsOf(version, range, false), CHUNKS_IN_FLIGHT, async (portion) => {
+      const chunks = await reader.read(portion);
+      for (const { data, at } of bytesIn(version, portion, chunks, range))
+        into.set(data, at - offset);
+    });
+    return true;
+  } catch (error) {
+    if (isDfsError(error, "noPiece")) return false;
+    throw error;
+  }
+}
