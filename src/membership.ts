@@ -61,7 +61,7 @@ export const configCodec: Codec<Config> = {
     const heirs = seats.flatMap(({ heir }) => (heir === null ? [] : [heir]));
     const sids = seats.flatMap(({ sid }) => (sid === null ? [] : [sid]));
     const isSound =
-      placesOf(config).length > 0 &&
+      (next ?? voters).some((slot) => !leaving.includes(slot)) &&
       voters.length > 0 &&
       leaving.every((slot) => members.includes(slot)) &&
       new Set(sids).size === sids.length &&
@@ -79,13 +79,22 @@ const sorted = (slots: Iterable<number>): number[] => [...new Set(slots)].toSort
 export const membersOf = ({ voters, next }: Config): number[] =>
   sorted([...voters, ...(next ?? [])]);
 
-/** The slots of the servers that hold pieces, or are about to. */
-export const placesOf = ({ voters, next, leaving }: Config): number[] =>
-  sorted((next ?? voters).filter((slot) => !leaving.includes(slot)));
+/** The slots of the servers that hold pieces, or are about to; an heir has the place in the order that it took. */
+export const placesOf = (config: Config): number[] => {
+  const { voters, next, leaving } = config;
+  const places = sorted((next ?? voters).filter((slot) => !leaving.includes(slot)));
+  return places.toSorted((a, b) => founderOf(config, a) - founderOf(config, b));
+};
 
 /** The slot of a server; -1 where it has none. */
 export const slotOf = ({ seats }: Config, sid: string): number =>
   seats.findIndex((seat) => seat.sid === sid);
+
+/** The slot of the first of those whose place a server took; its own where it took nobody's. */
+export function founderOf({ seats }: Pick<Config, "seats">, slot: number): number {
+  const before = seats.findIndex(({ heir }) => heir === slot);
+  return before < 0 ? slot : founderOf({ seats }, before);
+}
 
 /** The slot of the server that stands in a slot's place now: itself, or the last of its heirs. */
 export function heirOf({ seats }: Config, slot: number): number {

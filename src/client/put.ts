@@ -42,12 +42,12 @@ export async function put(
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   checkLive(cluster);
-  const { places } = cluster.view;
+  const { config, places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const shape = shapeOf(options.layout, places.length);
   const byName = options.placement === "name";
   const digest = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(digest, shape.pieces, places);
+  const ring = ringOf(digest, shape.pieces, config);
   const progress = options.progress ?? (() => {});
   const pieces = new Pieces(cluster, name, vid, source, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {

@@ -1,6 +1,13 @@
 /** What is current of a name: reading it, and settling it where that is in doubt (CONSISTENCY.md section 3). */
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../limits.ts";
-import { type Accepted, type Ballot, childOf, highest, tombstone } from "../version.ts";
+import {
+  type Accepted,
+  type Ballot,
+  childOf,
+  highest,
+  tombstone,
+  type Version,
+} from "../version.ts";
 import type { Cluster, Replies, View } from "./cluster.ts";
 import { canAccept, canRead, decide, select } from "./decide.ts";
 import {
@@ -63,12 +70,13 @@ export async function glance(cluster: Cluster, name: string): Promise<Accepted |
 
 /**
  * Makes sure that what is current is chosen, and returns it; with `above`, at a fresh ballot above that one in any case
- * (a tombstone where there is nothing).
+ * (a tombstone where there is nothing), and with `revised`, as that makes it: what lies where may change, the content never.
  */
 export async function settle(
   cluster: Cluster,
   name: string,
   above?: Ballot,
+  revised: (version: Version) => Version = (version) => version,
 ): Promise<Accepted | null | "failed"> {
   const { clock, random } = cluster.ports;
   const ballots = new Ballots(cluster, above ?? 0n);
@@ -93,7 +101,7 @@ export async function settle(
     const { current, isCommitted } = select(registersOf(granted));
     if (above === undefined && (isCommitted || current === null)) return current;
     const floor = highest([...granted.values()].map((reply) => reply.floor));
-    const next = current?.version ?? childOf(null, floor, tombstone(own));
+    const next = current ? revised(current.version) : childOf(null, floor, tombstone(own));
     const { epoch } = view.config;
     const result = await acceptAndCommit(cluster, name, ballots, ballot, next, epoch);
     if (result === "chosen") return { ballot, version: next };

@@ -91,7 +91,7 @@ const sumOf = (a: Done, b: Done): Done => ({
 });
 
 /** Repairs one name; never throws for what servers do. */
-async function repairName(
+export async function repairName(
   cluster: Cluster,
   name: string,
   options: RepairOptions,

@@ -4,7 +4,7 @@
  * where it has two copies, on the one before: so with pairs server i holds pieces (i - x) mod y and (i - x + 1) mod y.
  */
 import { createHash } from "node:crypto";
-import { type Config, heirOf, placesOf } from "../membership.ts";
+import { type Config, founderOf, heirOf, placesOf } from "../membership.ts";
 import type { Version } from "../version.ts";
 
 /** What a file is placed by: the MD5 of its name. */
@@ -15,24 +15,23 @@ export const rotation = (digest: Uint8Array, y: number): number =>
   digest.reduce((rest, byte) => (rest * 256 + byte) % y, 0);
 
 /**
- * The servers of a version with `pieces` pieces, of these. Where that is not all of them it is those that draw the highest
+ * The servers of a new version with `pieces` pieces. Where that is not all of them it is those that draw the highest
  * weights (rendezvous hashing, Thaler and Ravishankar 1998): one server more takes the place of at most one of them.
  */
-export function ringOf(digest: Uint8Array, pieces: number, places: readonly number[]): number[] {
-  const chosen = pieces < places.length ? heaviest(digest, places).slice(0, pieces) : places;
-  const ring = chosen.toSorted((a, b) => a - b);
+export function ringOf(digest: Uint8Array, pieces: number, config: Config): number[] {
+  const places = placesOf(config);
+  const chosen =
+    pieces < places.length ? heaviest(digest, places, config).slice(0, pieces) : places;
+  const ring = places.filter((slot) => chosen.includes(slot));
   const x = rotation(digest, ring.length);
   return [...ring.slice(x), ...ring.slice(0, x)];
 }
 
-/** These slots, the one that draws the highest weight first. */
-function heaviest(digest: Uint8Array, slots: readonly number[]): number[] {
-  const weights = new Map(
-    slots.map((slot) => [
-      slot,
-      createHash("md5").update(digest).update(Uint8Array.of(slot)).digest().readBigUInt64BE(),
-    ]),
-  );
+/** These slots, the one that draws the highest weight first; who takes another's place takes its weights. */
+function heaviest(digest: Uint8Array, slots: readonly number[], config: Config): number[] {
+  const weigh = (founder: number): bigint =>
+    createHash("md5").update(digest).update(Uint8Array.of(founder)).digest().readBigUInt64BE();
+  const weights = new Map(slots.map((slot) => [slot, weigh(founderOf(config, slot))]));
   const weightOf = (slot: number): bigint => weights.get(slot) ?? 0n;
   return slots.toSorted((a, b) => (weightOf(a) > weightOf(b) ? -1 : 1));
 }
@@ -59,7 +58,7 @@ export function homesOf(
   ]);
   const wanted = Math.min(copies, places.length);
   if (found.every((slots) => slots.length >= wanted)) return found;
-  const order = heaviest(Uint8Array.fromHex(vid), places);
+  const order = heaviest(Uint8Array.fromHex(vid), places, config);
   const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
   for (const slots of found)
     while (slots.length < wanted) {

@@ -55,7 +55,7 @@ const changed: fc.Arbitrary<Changed> = fc
       voters,
       leaving: leaving.filter((slot) => voters.includes(slot)).slice(0, voters.length - 1),
     });
-    const ring = ringOf(digest, isPairs ? y : Math.max(1, y - less), upTo(y));
+    const ring = ringOf(digest, isPairs ? y : Math.max(1, y - less), configOf(y));
     return { y, config, version: { ring, copies: isPairs ? Math.min(2, y) : 1, vid: of } };
   });
 
@@ -240,11 +240,11 @@ describe("candidates", () => {
       const [all, places] = [homesOf(version, config), placesOf(config)];
       const piece = number % all.length;
       const found = candidates(all, piece, places);
-      expect(sorted(found)).toEqual(places);
+      expect(sorted(found)).toEqual(sorted(places));
       const own = all[piece]!;
       expect(found.slice(0, own.length)).toEqual(own);
       const without = places.filter((slot) => !all.flat().includes(slot));
-      expect(sorted(found.slice(own.length, own.length + without.length))).toEqual(without);
+      expect(sorted(found.slice(own.length, own.length + without.length))).toEqual(sorted(without));
     });
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { digestOfName, homes, rotation, ringOf } from "../../src/file/placement.ts";
-import { bytesOf, ringFrom, textUpTo } from "../arbitraries.ts";
+import { digestOfName, homes, ringOf, rotation } from "../../src/file/placement.ts";
+import { bytesOf, configOf, ringFrom, textUpTo, withHeirs } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 
 const placesUpTo = (y: number): number[] => ringFrom(0, y);
@@ -78,7 +78,7 @@ describe("the ring of a version", () => {
 
   test("on all servers begins at the rotation", () => {
     forAll([bytesOf(16), fc.integer({ min: 1, max: 30 })], (digest, y) => {
-      expect(ringOf(digest, y, placesUpTo(y))).toEqual(ringFrom(rotation(digest, y), y));
+      expect(ringOf(digest, y, configOf(y))).toEqual(ringFrom(rotation(digest, y), y));
     });
   });
 
@@ -86,8 +86,8 @@ describe("the ring of a version", () => {
     const sizes = fc.integer({ min: 1, max: 29 });
     forAll([bytesOf(16), sizes, sizes], (digest, one, other) => {
       const [pieces, y] = [Math.min(one, other), Math.max(one, other)];
-      const before = new Set(ringOf(digest, pieces, placesUpTo(y)));
-      const after = ringOf(digest, pieces, placesUpTo(y + 1));
+      const before = new Set(ringOf(digest, pieces, configOf(y)));
+      const after = ringOf(digest, pieces, configOf(y + 1));
       expect(before.size).toBe(pieces);
       const fresh = after.filter((slot) => !before.has(slot));
       expect(fresh).toEqual(fresh.length > 0 ? [y] : []);
@@ -97,8 +97,8 @@ describe("the ring of a version", () => {
   test("is on places alone, in the order of their slots, whatever order they are named in", () => {
     forAll([bytesOf(16), slots, fc.nat(29)], (digest, places, less) => {
       const pieces = Math.max(1, places.length - less);
-      const ring = ringOf(digest, pieces, places);
-      expect(ringOf(digest, pieces, places.toReversed())).toEqual(ring);
+      const ring = ringOf(digest, pieces, configOf(120, { voters: places }));
+      expect(ringOf(digest, pieces, configOf(120, { voters: places.toReversed() }))).toEqual(ring);
       expect(ring.every((slot) => places.includes(slot))).toBe(true);
       const inOrder = sorted(ring);
       const x = rotation(digest, pieces);
@@ -112,11 +112,11 @@ describe("the ring of a version", () => {
       const pieces = Math.max(1, places.length - 1 - less);
       const gone = places[which % places.length];
       if (places.length === pieces) return;
-      const before = ringOf(digest, pieces, places);
+      const before = ringOf(digest, pieces, configOf(120, { voters: places }));
       const after = ringOf(
         digest,
         pieces,
-        places.filter((slot) => slot !== gone),
+        configOf(120, { voters: places.filter((slot) => slot !== gone) }),
       );
       const kept = before.filter((slot) => slot !== gone);
       expect(kept.every((slot) => after.includes(slot))).toBe(true);
@@ -124,10 +124,28 @@ describe("the ring of a version", () => {
     });
   });
 
+  test("stays where it is when a server takes another's place", () => {
+    forAll(
+      [bytesOf(16), fc.integer({ min: 1, max: 29 }), fc.nat(29), fc.nat(28)],
+      (digest, y, less, which) => {
+        const gone = which % y;
+        const after = configOf(y + 1, {
+          seats: withHeirs(configOf(y + 1).seats, { [gone]: y }),
+          voters: placesUpTo(y + 1).filter((slot) => slot !== gone),
+        });
+        const pieces = Math.max(1, y - less);
+        const before = ringOf(digest, pieces, configOf(y));
+        expect(ringOf(digest, pieces, after)).toEqual(
+          before.map((slot) => (slot === gone ? y : slot)),
+        );
+      },
+    );
+  });
+
   test("spreads versions evenly", () => {
     const counts = Array.from({ length: 10 }, () => 0);
     for (let i = 0; i < 5000; i++)
-      for (const slot of ringOf(digestOfName(`file ${i}`), 4, placesUpTo(10)))
+      for (const slot of ringOf(digestOfName(`file ${i}`), 4, configOf(10)))
         counts[slot] = (counts[slot] ?? 0) + 1;
     expect(Math.min(...counts)).toBeGreaterThan(1850);
     expect(Math.max(...counts)).toBeLessThan(2150);
