@@ -12,6 +12,8 @@ import { rebuild } from "./rebuild.ts";
 /** What was moved, and what could not be. */
 export interface Moved {
   readonly restored: number;
+  /** Bytes of what was restored. */
+  readonly bytes: number;
   readonly dropped: number;
   /** Copies that were to be made and were not. */
   readonly failed: number;
@@ -37,13 +39,13 @@ export async function bringHome(
       : { arrived: [], isReadable: true };
   for (const { piece } of unheld) if (!arrived.includes(piece)) failed.add(piece);
   const lost = isReadable ? [] : [...failed];
-  let restored = arrived.length;
+  const made = [...arrived];
   const wanted = unheld.reduce((n, { to }) => n + to.length, 0);
   let failures = isReadable ? wanted - arrived.length : 0;
   for (const { piece, from, to } of found.missing.filter((one) => one.from.length > 0)) {
     for (const target of to) {
       const done = await copyPiece(cluster, name, version, reader, piece, from, target, progress);
-      if (done) restored++;
+      if (done) made.push(piece);
       else {
         failed.add(piece);
         failures++;
@@ -62,7 +64,8 @@ export async function bringHome(
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }
-  return { restored, dropped, failed: failures, lost };
+  const bytes = made.reduce((n, piece) => n + pieceBytes(version, piece), 0);
+  return { restored: made.length, bytes, dropped, failed: failures, lost };
 }
 
 /** Reads a piece back from each of its homes: only then may another copy go. */
