@@ -1,0 +1,142 @@
+/** Pieces on their way to the homes that lack them, copied or made anew: chunk after chunk, a few of them at once. */
+import { isDfsError } from "../errors.ts";
+import { manifestOf } from "../file/manifest.ts";
+import { hasParity, pieceBytes } from "../file/split.ts";
+import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
+import type { Version } from "../version.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Diagnosis } from "./diagnose.ts";
+import { Fetcher } from "./fetcher.ts";
+import { Rebuilder } from "./rebuilder.ts";
+import { inParallel } from "./window.ts";
+
+/** A piece on its way to a home; null once that failed. */
+interface Way {
+  readonly piece: number;
+  to: number | null;
+}
+
+/** The piece of each copy that arrived; `isReadable` false: not all could be had. */
+export interface Delivered {
+  readonly arrived: number[];
+  readonly isReadable: boolean;
+}
+
+export class Delivery {
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #version: Version;
+  readonly #roots: readonly Uint8Array[];
+  readonly #fetcher: Fetcher;
+  readonly #rebuilder: Rebuilder | null;
+  readonly #progress: (bytes: number) => void;
+
+  /** `holders`: for each piece the slots that have it. */
+  constructor(
+    cluster: Cluster,
+    name: string,
+    version: Version,
+    holders: readonly (readonly number[])[],
+    progress: (bytes: number) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#version = version;
+    this.#roots = manifestOf(name, version).roots;
+    this.#fetcher = new Fetcher(cluster, name, version, this.#roots);
+    this.#fetcher.aim(holders);
+    this.#rebuilder = hasParity(version) ? new Rebuilder(cluster, version, this.#fetcher) : null;
+    this.#rebuilder?.aim(holders);
+    this.#progress = progress;
+  }
+
+  /** Brings a piece that somebody holds to all its homes. */
+  copy(lacking: Diagnosis["missing"][number]): Promise<Delivered> {
+    const { piece } = lacking;
+    return this.#bring([lacking], 1, async (offset) => [await this.#fetcher.fetch(piece, offset)]);
+  }
+
+  /** Makes pieces that nobody holds whole from others, which are read once for all of them, or from what is good of damaged copies. */
+  make(lacking: Diagnosis["missing"]): Promise<Delivered> {
+    const wanted = lacking.map(({ piece }) => piece);
+    // A chunk of a stripe is in memory twice: as it came, and where others are made of it.
+    const places = 2 * this.#version.pieces;
+    return this.#bring(
+      lacking,
+      places,
+      (offset) =>
+        this.#rebuilder?.read(wanted, offset) ??
+        Promise.all(wanted.map((piece) => this.#fetcher.fetch(piece, offset))),
+    );
+  }
+
+  /** Sends on the chunks of these pieces, in their order, that `read` gives; each time takes so many places in the window. */
+  async #bring(
+    lacking: Diagnosis["missing"],
+    places: number,
+    read: (offset: number) => Promise<Uint8Array[]>,
+  ): Promise<Delivered> {
+    const ways = lacking.flatMap(({ piece, to }) => to.map((slot): Way => ({ piece, to: slot })));
+    const wanted = lacking.map(({ piece }) => piece);
+    // Chunks come when they come, and go in their order.
+    let turn = Promise.resolve();
+    const bringOne = async (offset: number): Promise<void> => {
+      const before = turn;
+      const gone = Promise.withResolvers<void>();
+      gone.promise.catch(() => {});
+      turn = gone.promise;
+      const leave = await this.#cluster.window.enter(places);
+      try {
+        if (ways.every(({ to }) => to === null)) return;
+        const chunks = await read(offset);
+        await before;
+        const chunkOf = ({ piece }: Way): Uint8Array | undefined => chunks[wanted.indexOf(piece)];
+        const sending = ways.map((way) => this.#send(way, offset, chunkOf(way)));
+        gone.resolve();
+        await Promise.all(sending);
+      } catch (error) {
+        gone.reject(error);
+        throw error;
+      } finally {
+        gone.resolve();
+        leave();
+      }
+    };
+    try {
+      await inParallel(this.#offsets(), CHUNKS_PER_PIECE, bringOne);
+    } catch (error) {
+      if (!isDfsError(error)) throw error;
+      this.#cluster.warn(`${this.#name}: ${error.message}`);
+      return { arrived: [], isReadable: false };
+    }
+    const arrived = ways.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
+    return { arrived, isReadable: true };
+  }
+
+  *#offsets(): Generator<number> {
+    for (let offset = 0; offset === 0 || offset < pieceBytes(this.#version, 0);) {
+      yield offset;
+      offset += CHUNK_BYTES;
+    }
+  }
+
+  async #send(way: Way, offset: number, data: Uint8Array = new Uint8Array()): Promise<void> {
+    const { piece, to } = way;
+    const size = pieceBytes(this.#version, piece);
+    if (to === null || (data.length === 0 && offset > 0)) return;
+    const root = offset + data.length === size ? (this.#roots[piece] ?? null) : null;
+    const { vid } = this.#version;
+    try {
+      const what = { name: this.#name, vid, piece, size, offset, root, data };
+      await this.#cluster.call(to, "upload", what);
+      this.#progress(data.length);
+    } catch (error) {
+      if (!isDfsError(error)) throw error;
+      if (way.to !== null)
+        this.#cluster.warn(
+          `${this.#name}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
+        );
+      way.to = null;
+    }
+  }
+}
