@@ -6,6 +6,7 @@ import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { openProgress } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
+import { sizeText } from "./units.ts";
 
 export const repairCommand = defineCommand({
   meta: { description: "Restore lost copies, bring pieces home, and remove what nobody needs" },
@@ -23,6 +24,7 @@ export const repairCommand = defineCommand({
     const setup = await setUp(args);
     const progress = openProgress("repair", args);
     const total = new Total();
+    const started = performance.now();
     try {
       await withCluster(setup, async (cluster) => {
         const away = cluster.silent.length;
@@ -30,17 +32,24 @@ export const repairCommand = defineCommand({
           setup.log.warn(
             `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
           );
-        const options = { dryRun, orphanAge: 0, progress: (bytes: number) => progress.add(bytes) };
+        const options = {
+          dryRun,
+          orphanAge: 0,
+          expect: (bytes: number) => progress.expect(bytes),
+          progress: (bytes: number) => progress.add(bytes),
+        };
         for await (const repaired of repairAll(cluster, args.prefix ?? "", options)) {
           total.add(repaired);
           if (!args.json) await print(lineOf(repaired, dryRun));
         }
+        total.traffic = cluster.traffic;
       });
     } finally {
       progress.stop();
     }
-    if (args.json) await printJson({ dryRun, ...total.sums, names: total.names });
-    else await print(total.line(dryRun));
+    const seconds = (performance.now() - started) / 1000;
+    if (args.json) await printJson(total.asJson(dryRun, seconds));
+    else await print(total.line(dryRun, seconds));
     return total.status;
   },
 });
@@ -48,6 +57,8 @@ export const repairCommand = defineCommand({
 /** What was done to all names together. */
 class Total {
   readonly names: Repaired[] = [];
+  /** Bytes on the wire. */
+  traffic = { sent: 0, received: 0 };
 
   add(repaired: Repaired): void {
     this.names.push(repaired);
@@ -58,6 +69,7 @@ class Total {
       this.names.reduce((n, one) => n + of(one), 0);
     return {
       restored: sum(({ restored }) => restored),
+      bytes: sum(({ bytes }) => bytes),
       dropped: sum(({ dropped }) => dropped),
       collected: sum(({ collected }) => collected),
       forgotten: sum(({ forgotten }) => (forgotten ? 1 : 0)),
@@ -66,12 +78,19 @@ class Total {
     };
   }
 
-  line(dryRun: boolean): string {
+  asJson(dryRun: boolean, seconds: number) {
+    return { dryRun, ...this.sums, seconds, traffic: this.traffic, names: this.names };
+  }
+
+  line(dryRun: boolean, seconds: number): string {
     if (this.names.length === 0) return "nothing to repair";
-    const { restored, dropped, collected, forgotten, lost, unrepaired } = this.sums;
+    const { restored, bytes, dropped, collected, forgotten, lost, unrepaired } = this.sums;
+    const rate = dryRun
+      ? sizeText(bytes)
+      : `${sizeText(bytes)} in ${seconds.toFixed(1)} s, ${sizeText(bytes / seconds)}/s`;
     const parts = [
       `${this.names.length} names`,
-      `${restored} copies restored`,
+      `${restored} copies restored${restored > 0 ? ` (${rate})` : ""}`,
       `${dropped} sent home`,
       `${collected} orphans collected`,
       `${forgotten} deletions forgotten`,

@@ -1,17 +1,18 @@
 /** Pieces on their way between servers: to the homes that lack them, and away from where they were handed off. */
 import { isDfsError } from "../errors.ts";
-import { manifestOf } from "../file/manifest.ts";
 import { pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Diagnosis } from "./diagnose.ts";
+import { Delivery } from "./deliver.ts";
 import { PieceReader } from "./piece_reader.ts";
-import { rebuild } from "./rebuild.ts";
 
 /** What was moved, and what could not be. */
 export interface Moved {
   readonly restored: number;
+  /** Bytes of what was restored. */
+  readonly bytes: number;
   readonly dropped: number;
   /** Copies that were to be made and were not. */
   readonly failed: number;
@@ -28,28 +29,27 @@ export async function bringHome(
   holders: readonly (readonly number[])[],
   progress: (bytes: number) => void = () => {},
 ): Promise<Moved> {
-  const reader = new PieceReader(cluster, name, version);
+  const delivery = new Delivery(cluster, name, version, holders, progress);
+  const made: number[] = [];
   const failed = new Set<number>();
+  let failures = 0;
+  const note = (lacking: Diagnosis["missing"], arrived: readonly number[]): void => {
+    made.push(...arrived);
+    for (const { piece, to } of lacking)
+      if (arrived.filter((other) => other === piece).length < to.length) failed.add(piece);
+    failures += lacking.reduce((n, { to }) => n + to.length, 0) - arrived.length;
+  };
   const unheld = found.missing.filter(({ from }) => from.length === 0);
-  const { arrived, isReadable } =
-    unheld.length > 0
-      ? await rebuild(cluster, name, version, holders, unheld, progress)
-      : { arrived: [], isReadable: true };
-  for (const { piece } of unheld) if (!arrived.includes(piece)) failed.add(piece);
-  const lost = isReadable ? [] : [...failed];
-  let restored = arrived.length;
-  const wanted = unheld.reduce((n, { to }) => n + to.length, 0);
-  let failures = isReadable ? wanted - arrived.length : 0;
-  for (const { piece, from, to } of found.missing.filter((one) => one.from.length > 0)) {
-    for (const target of to) {
-      const done = await copyPiece(cluster, name, version, reader, piece, from, target, progress);
-      if (done) restored++;
-      else {
-        failed.add(piece);
-        failures++;
-      }
-    }
+  let lost: number[] = [];
+  if (unheld.length > 0) {
+    const { arrived, isReadable } = await delivery.bring(unheld);
+    if (isReadable) note(unheld, arrived);
+    else lost = unheld.map(({ piece }) => piece);
+    for (const piece of lost) failed.add(piece);
   }
+  for (const lacking of found.missing.filter(({ from }) => from.length > 0))
+    note([lacking], (await delivery.bring([lacking])).arrived);
+  const reader = new PieceReader(cluster, name, version);
   let dropped = 0;
   for (const { piece, homes, slots } of found.away.filter((one) => !failed.has(one.piece))) {
     const isSafe = await verifyAt(cluster, version, reader, piece, homes);
@@ -62,7 +62,8 @@ export async function bringHome(
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }
-  return { restored, dropped, failed: failures, lost };
+  const bytes = made.reduce((n, piece) => n + pieceBytes(version, piece), 0);
+  return { restored: made.length, bytes, dropped, failed: failures, lost };
 }
 
 /** Reads a piece back from each of its homes: only then may another copy go. */
@@ -86,46 +87,4 @@ async function verifyAt(
     );
     return false;
   }
-}
-
-/** One piece from the first of these servers that has it whole to another; false when that did not work out. */
-async function copyPiece(
-  cluster: Cluster,
-  name: string,
-  version: Version,
-  reader: PieceReader,
-  piece: number,
-  from: readonly number[],
-  to: number,
-  progress: (bytes: number) => void,
-): Promise<boolean> {
-  const size = pieceBytes(version, piece);
-  const root = manifestOf(name, version).roots[piece] ?? null;
-  for (const source of from) {
-    try {
-      for (let offset = 0; offset === 0 || offset < size; offset += CHUNK_BYTES) {
-        const length = Math.min(CHUNK_BYTES, size - offset);
-        const data = await reader.read(source, piece, offset, length);
-        const isLast = offset + length === size;
-        const chunk = {
-          name,
-          vid: version.vid,
-          piece,
-          size,
-          offset,
-          root: isLast ? root : null,
-          data,
-        };
-        await cluster.call(to, "upload", chunk);
-        progress(length);
-      }
-      return true;
-    } catch (error) {
-      if (!isDfsError(error)) throw error;
-      cluster.warn(
-        `${name}: piece ${piece + 1} from ${cluster.labelOf(source)} to ${cluster.labelOf(to)}: ${error.message}`,
-      );
-    }
-  }
-  return false;
 }

@@ -3,8 +3,9 @@
  * It is an ordinary client of the messages and may be killed at any point.
  */
 import { DfsError, isDfsError } from "../errors.ts";
+import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
-import { type Accepted, highest, type Vid } from "../version.ts";
+import { type Accepted, highest, type Version, type Vid } from "../version.ts";
 import type { Cluster, Replies, Round, View } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
@@ -22,6 +23,8 @@ export interface Repaired {
   readonly agreed: boolean;
   /** Copies of pieces made where they belong. */
   readonly restored: number;
+  /** Bytes of those copies. */
+  readonly bytes: number;
   /** Copies of pieces taken away from where they do not belong. */
   readonly dropped: number;
   /** Versions that never became current, whose pieces were collected. */
@@ -38,6 +41,8 @@ export interface RepairOptions {
   readonly dryRun: boolean;
   /** Seconds that pieces which belong to no version must have lain before they are collected. */
   readonly orphanAge: number;
+  /** Told of bytes to be copied, once it is known that they are. */
+  readonly expect?: (bytes: number) => void;
   /** Told of bytes copied between servers. */
   readonly progress?: (bytes: number) => void;
 }
@@ -72,9 +77,16 @@ export async function* repairAll(
 const REPAIR_ROUNDS = 4;
 
 /** What a round comes to. */
-type Done = Pick<Repaired, "agreed" | "restored" | "dropped" | "collected" | "forgotten">;
+type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
-const NOTHING: Done = { agreed: false, restored: 0, dropped: 0, collected: 0, forgotten: false };
+const NOTHING: Done = {
+  agreed: false,
+  restored: 0,
+  bytes: 0,
+  dropped: 0,
+  collected: 0,
+  forgotten: false,
+};
 
 const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
   !agreed && !forgotten && restored + dropped + collected === 0;
@@ -85,6 +97,7 @@ const isNews = (repaired: Repaired): boolean =>
 const sumOf = (a: Done, b: Done): Done => ({
   agreed: a.agreed || b.agreed,
   restored: a.restored + b.restored,
+  bytes: a.bytes + b.bytes,
   dropped: a.dropped + b.dropped,
   collected: a.collected + b.collected,
   forgotten: a.forgotten || b.forgotten,
@@ -116,6 +129,7 @@ export async function repairName(
       if (failed > 0) return tell(`${failed} copies could not be made`);
       if (beyond.length > 0) return tell(null);
       if (round === REPAIR_ROUNDS) return tell("not all could be done");
+      options.expect?.(planned.bytes);
       const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
       ({ failed, lost: beyond } = result);
@@ -135,10 +149,14 @@ const forecast = (
 ): Done => ({
   agreed: found.isStray || found.isLagging,
   restored: found.missing.reduce((n, { to }) => n + to.length, 0),
+  bytes: current ? found.missing.reduce((n, one) => n + copiedBytes(current.version, one), 0) : 0,
   dropped: found.away.reduce((n, { slots }) => n + slots.length, 0),
   collected: found.orphans.length,
   forgotten: replies.size === members.length && mayGo(current, found, replies),
 });
+
+const copiedBytes = (version: Version, { piece, to }: Diagnosis["missing"][number]): number =>
+  to.length * pieceBytes(version, piece);
 
 const mayGo = (current: Accepted | null, found: Diagnosis, replies: Replies<"read">): boolean =>
   found.isGone && (current !== null || [...replies.values()].some(isEmptyRow));
@@ -169,7 +187,7 @@ async function carryOut(
   const isSame = version !== null && version.vid === read?.version.vid;
   const moved = isSame
     ? await bringHome(cluster, name, version, found, holdersOf(version, replies), options.progress)
-    : { restored: 0, dropped: 0, failed: 0, lost: [] };
+    : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null &&
     (await forget(cluster, name, current, mayGo(current, found, replies), epoch));

@@ -204,8 +204,9 @@ export class PieceStore {
 
   async #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
     const path = this.#layout.pathOf(row.vid, row.piece);
-    if (!(await this.#disk.stat(path))) throw damaged(row);
-    const file = await this.#disk.open(path, "read");
+    const file = await this.#disk.open(path, "read").catch(async (error: unknown) => {
+      throw (await this.#disk.stat(path)) ? error : damaged(row);
+    });
     try {
       return await work(file);
     } finally {

@@ -3,7 +3,7 @@
  * REPLY, or ERROR with { u16 code, text }.
  */
 import { type Codec, concat, decode, struct, text, u16, Writer } from "../bytes.ts";
-import { asDfsError, codeOfWire, DfsError, wireNumber } from "../errors.ts";
+import { asDfsError, assert, codeOfWire, DfsError, wireNumber } from "../errors.ts";
 import { ERROR_TEXT_BYTES, FRAME_BYTES, HELLO_FRAME_BYTES } from "../limits.ts";
 import { type Kind, MESSAGES, type RequestOf } from "./messages.ts";
 
@@ -105,15 +105,26 @@ export class FrameParser {
   }
 
   #cut(length: number): Frame {
-    const all = concat(this.#waiting);
-    const end = LENGTH_BYTES + length;
-    this.#have = all.length - end;
-    this.#waiting = this.#have > 0 ? [all.subarray(end)] : [];
-    const view = new DataView(all.buffer, all.byteOffset);
+    const whole = this.#take(LENGTH_BYTES + length);
+    const view = new DataView(whole.buffer, whole.byteOffset);
     return {
       kind: view.getUint8(LENGTH_BYTES),
       id: view.getUint32(LENGTH_BYTES + 1),
-      body: all.subarray(LENGTH_BYTES + HEAD_BYTES, end),
+      body: whole.subarray(LENGTH_BYTES + HEAD_BYTES),
     };
+  }
+
+  /** The next bytes: those that are in one part as they are; only where they are in several, a copy, and of no more than them. */
+  #take(count: number): Uint8Array {
+    const taken: Uint8Array[] = [];
+    for (let left = count; left > 0;) {
+      const part = this.#waiting.shift();
+      assert(part, "as many bytes are here");
+      taken.push(part.subarray(0, left));
+      if (part.length > left) this.#waiting.unshift(part.subarray(left));
+      left -= Math.min(left, part.length);
+    }
+    this.#have -= count;
+    return concat(taken);
   }
 }

@@ -166,14 +166,36 @@ test("a get moves the file once, with M dead too, and the servers hold (K + M) /
   await stage.close();
 });
 
+/** A server that comes back without its pieces. */
+async function losePieces(stage: Stage, slot: number): Promise<void> {
+  await stage.server(slot).kill();
+  rmSync(join(stage.server(slot).folder, "pieces"), { recursive: true });
+  await stage.server(slot).start();
+}
+
+test("repair of a lost piece reads K pieces and writes one, and says how fast", async () => {
+  const pieceBytes = 8 * MIB;
+  const stage = await Stage.open(6, { more: "Layout: rs:4+2\n" });
+  await stage.put("file", randomBytes(4 * pieceBytes));
+  await losePieces(stage, 3);
+  const planned = JSON.parse((await stage.dfs("repair", "--json", "--dry-run")).out);
+  expect(planned).toMatchObject({ dryRun: true, restored: 1, bytes: pieceBytes });
+  const done = JSON.parse((await stage.dfs("repair", "--json")).out);
+  expect(done).toMatchObject({ restored: 1, bytes: pieceBytes, seconds: expect.any(Number) });
+  expect(done.names).toMatchObject([{ name: "file", restored: 1, bytes: pieceBytes }]);
+  expect(done.traffic.received / pieceBytes).toBeWithin(4, 4.04);
+  expect(done.traffic.sent / pieceBytes).toBeWithin(1, 1.01);
+  await losePieces(stage, 0);
+  expect((await stage.dfs("repair")).out).toMatch(
+    /^done: 1 names, 1 copies restored \(8\.0 MiB in \d+\.\d s, [\d.]+ MiB\/s\), /m,
+  );
+  await stage.close();
+});
+
 test("repair makes the pieces of lost and damaged files anew, whoever held them", async () => {
   const stage = await Stage.open(6, { more: "Layout: rs:4+2\n" });
   for (const [name, bytes] of Object.entries(FILES)) await stage.put(name, bytes);
-  for (const slot of [1, 4]) {
-    await stage.server(slot).kill();
-    rmSync(join(stage.server(slot).folder, "pieces"), { recursive: true });
-    await stage.server(slot).start();
-  }
+  for (const slot of [1, 4]) await losePieces(stage, slot);
   const { out, status } = await stage.dfs("repair");
   expect({ out, status }).toMatchObject({ status: 0 });
   for (const dead of [

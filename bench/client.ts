@@ -1,0 +1,54 @@
+/** A client command of the built executable, timed, with what it said and what memory it took. Linux only. */
+import { memoryOf, type Stage } from "../test/acceptance/stage.ts";
+import { executable } from "../test/cli/program.ts";
+
+const SAMPLE_MS = 5;
+
+export interface Measured {
+  readonly seconds: number;
+  /** Bytes of memory at its peak. */
+  readonly peak: number;
+  readonly status: number;
+  readonly out: string;
+}
+
+/** Runs it to its end in the home of these servers; throws when its exit status is none of `expected`. */
+export async function measure(
+  stage: Stage,
+  args: readonly string[],
+  expected: readonly number[] = [0],
+): Promise<Measured> {
+  const begun = performance.now();
+  const child = Bun.spawn([executable, ...args], {
+    cwd: stage.home,
+    env: { HOME: stage.home, DFS_CONFIG: stage.config },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [out, peak, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    peakOf(child),
+    child.exited,
+  ]);
+  const seconds = (performance.now() - begun) / 1000;
+  if (!expected.includes(status)) throw new Error(`${args[0]}: exit status ${status}`);
+  return { seconds, peak, status, out };
+}
+
+/** Looked at until it ends, for the peak itself never falls. */
+async function peakOf(child: Bun.Subprocess): Promise<number> {
+  let peak = 0;
+  while (child.exitCode === null && child.signalCode === null) {
+    try {
+      // An exiting process has no memory any more.
+      peak = Math.max(peak, memoryOf(child.pid).peak || 0);
+    } catch {
+      break;
+    }
+    await Bun.sleep(SAMPLE_MS);
+  }
+  return peak;
+}
+
+/** The one in the middle. */
+export const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
