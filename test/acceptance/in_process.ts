@@ -2,11 +2,9 @@
 import type { Cluster } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { Source } from "../../src/client/pieces.ts";
-import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { bunClock, bunRandom } from "../../src/io/bun.ts";
+import { netTo } from "../reach.ts";
 import type { Stage } from "./stage.ts";
-
-/** Nobody listens here. */
-const DEAD_PORT = 1;
 
 /** Opens the cluster with some servers dead, for as long as `work` takes. */
 export async function without<T>(
@@ -14,10 +12,9 @@ export async function without<T>(
   dead: readonly number[],
   work: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
-  const addresses = stage.servers.map(({ name, port }, slot) => {
-    return { name, host: "127.0.0.1", port: dead.includes(slot) ? DEAD_PORT : port };
-  });
-  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+  const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
+  const net = netTo(addresses.filter((_, slot) => !dead.includes(slot)));
+  const ports = { clock: bunClock, net, random: bunRandom };
   const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
   try {
     return await work(cluster);

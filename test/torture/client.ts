@@ -14,9 +14,10 @@ import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { PAIRS } from "../../src/file/layout.ts";
-import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
 import type { Order } from "../sim/operations.ts";
+import { netTo } from "../reach.ts";
 import { Rng } from "../sim/random.ts";
 import { at, now } from "./clock.ts";
 import { contentOf, valueOf } from "./contents.ts";
@@ -196,7 +197,7 @@ class Client {
       return this.#cluster;
     this.#cluster?.close();
     this.#cluster = null;
-    const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+    const ports = { clock: bunClock, net: netTo(servers), random: bunRandom };
     this.#cluster = await openCluster(ports, servers, { user: "", warn });
     return this.#cluster;
   }

@@ -6,8 +6,9 @@ import { PieceReader } from "../../src/client/piece_reader.ts";
 import { readName } from "../../src/client/register.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { pieceBytes } from "../../src/file/split.ts";
-import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
+import { netTo } from "../reach.ts";
 import type { Servers } from "./servers.ts";
 
 /** Servers that between them hold a copy of each piece, when each is at home. */
@@ -58,7 +59,7 @@ async function withCluster(
   work: (cluster: Cluster) => Promise<void>,
 ): Promise<void> {
   const addresses = servers.addresses.filter((_, slot) => slots.includes(slot));
-  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+  const ports = { clock: bunClock, net: netTo(addresses), random: bunRandom };
   const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
   try {
     await work(cluster);
