@@ -73,18 +73,24 @@ export const configCodec: Codec<Config> = {
   },
 };
 
-const sorted = (slots: Iterable<number>): number[] => [...new Set(slots)].toSorted((a, b) => a - b);
+/** These slots, each once; an heir has the place in the order that it took. */
+const sorted = (config: Config, slots: readonly number[]): number[] =>
+  [...new Set(slots)]
+    .toSorted((a, b) => a - b)
+    .toSorted((a, b) => founderOf(config, a) - founderOf(config, b));
 
 /** The slots of all servers that are asked: those that decide, and while that changes those that will. */
-export const membersOf = ({ voters, next }: Config): number[] =>
-  sorted([...voters, ...(next ?? [])]);
+export const membersOf = (config: Config): number[] =>
+  sorted(config, [...config.voters, ...(config.next ?? [])]);
 
-/** The slots of the servers that hold pieces, or are about to; an heir has the place in the order that it took. */
-export const placesOf = (config: Config): number[] => {
+/** The slots of the servers that hold pieces, or are about to. */
+export function placesOf(config: Config): number[] {
   const { voters, next, leaving } = config;
-  const places = sorted((next ?? voters).filter((slot) => !leaving.includes(slot)));
-  return places.toSorted((a, b) => founderOf(config, a) - founderOf(config, b));
-};
+  return sorted(
+    config,
+    (next ?? voters).filter((slot) => !leaving.includes(slot)),
+  );
+}
 
 /** The slot of a server; -1 where it has none. */
 export const slotOf = ({ seats }: Config, sid: string): number =>

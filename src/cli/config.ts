@@ -153,6 +153,14 @@ function newServer(value: string, others: readonly ServerAddress[], fail: Fail):
   return server;
 }
 
+/** A server as a command names it; throws DfsError("usage"). */
+export function serverOf(name: string, where: string): ServerAddress {
+  const fail = (what: string): never => {
+    throw new DfsError("usage", what);
+  };
+  return { name, ...addressOf(name, where, fail) };
+}
+
 /** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
 function addressOf(name: string, where: string, fail: Fail): { host: string; port: number } {
   const [, ipv6, plain, digits] =

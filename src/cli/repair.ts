@@ -2,8 +2,9 @@
 import { defineCommand } from "citty";
 import { type Repaired, repairAll } from "../client/repair.ts";
 import { type ErrorCode, exitStatus } from "../errors.ts";
-import { commonFlags } from "./flags.ts";
-import { setUp, withCluster } from "./open.ts";
+import type { Cluster } from "../client/cluster.ts";
+import { type CommonFlags, commonFlags } from "./flags.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
 import { openProgress } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
 import { sizeText } from "./units.ts";
@@ -20,39 +21,50 @@ export const repairCommand = defineCommand({
     ...commonFlags,
   },
   async run({ args }) {
-    const dryRun = args["dry-run"] ?? false;
     const setup = await setUp(args);
-    const progress = openProgress("repair", args);
-    const total = new Total();
-    const started = performance.now();
-    try {
-      await withCluster(setup, async (cluster) => {
-        const away = cluster.silent.length;
-        if (away > 0)
-          setup.log.warn(
-            `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
-          );
-        const options = {
-          dryRun,
-          orphanAge: 0,
-          expect: (bytes: number) => progress.expect(bytes),
-          progress: (bytes: number) => progress.add(bytes),
-        };
-        for await (const repaired of repairAll(cluster, args.prefix ?? "", options)) {
-          total.add(repaired);
-          if (!args.json) await print(lineOf(repaired, dryRun));
-        }
-        total.traffic = cluster.traffic;
-      });
-    } finally {
-      progress.stop();
-    }
-    const seconds = (performance.now() - started) / 1000;
-    if (args.json) await printJson(total.asJson(dryRun, seconds));
-    else await print(total.line(dryRun, seconds));
-    return total.status;
+    const dryRun = args["dry-run"] ?? false;
+    return withCluster(setup, (cluster) =>
+      repairAndTell(cluster, setup, args, args.prefix ?? "", dryRun),
+    );
   },
 });
+
+/** Repairs, and says what that took; resolves to the exit status. */
+export async function repairAndTell(
+  cluster: Cluster,
+  { log }: Setup,
+  flags: CommonFlags,
+  prefix = "",
+  dryRun = false,
+): Promise<number> {
+  const progress = openProgress("repair", flags);
+  const total = new Total();
+  const started = performance.now();
+  const away = cluster.silent.length;
+  if (away > 0)
+    log.warn(
+      `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
+    );
+  try {
+    const options = {
+      dryRun,
+      orphanAge: 0,
+      expect: (bytes: number) => progress.expect(bytes),
+      progress: (bytes: number) => progress.add(bytes),
+    };
+    for await (const repaired of repairAll(cluster, prefix, options)) {
+      total.add(repaired);
+      if (!flags.json) await print(lineOf(repaired, dryRun));
+    }
+    total.traffic = cluster.traffic;
+  } finally {
+    progress.stop();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  if (flags.json) await printJson(total.asJson(dryRun, seconds));
+  else await print(total.line(dryRun, seconds));
+  return total.status;
+}
 
 /** What was done to all names together. */
 class Total {

@@ -59,8 +59,15 @@ export async function drainServer(cluster: Cluster, slot: number): Promise<void>
   if (!canAccept(cluster.view.quorum, await cluster.install(0n))) throw tooFew();
 }
 
-/** Ends a membership: of a server that is drained, or that is gone for good. Throws DfsError("failed", "tooFew"). */
-export async function removeServer(cluster: Cluster, slot: number): Promise<void> {
+/**
+ * Ends a membership: of a server that is drained, or that is gone for good. Before it acts it says whether that is safe.
+ * Throws DfsError("failed", "tooFew").
+ */
+export async function removeServer(
+  cluster: Cluster,
+  slot: number,
+  say: (line: string) => unknown = () => {},
+): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
   const next = config.voters.filter((one) => one !== slot);
@@ -73,6 +80,9 @@ export async function removeServer(cluster: Cluster, slot: number): Promise<void
       "failed",
       `${name} cannot be removed yet: ${need.pieces} pieces lie on it; dfs-tool server drain ${name} moves them`,
     );
+  await say(
+    `${name} is safe to remove: ${cluster.peer(slot) ? "nothing lies on it" : "it does not answer, and no file needs it"}`,
+  );
   await change(cluster, { ...config, next });
   await finishChange(cluster);
 }

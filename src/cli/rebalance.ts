@@ -1,0 +1,55 @@
+/** dfs-tool rebalance: moves files to where they would be put today. */
+import { defineCommand } from "citty";
+import { rebalance } from "../client/rebalance.ts";
+import { exitStatus } from "../errors.ts";
+import { commonFlags } from "./flags.ts";
+import { setUp, withCluster } from "./open.ts";
+import { openProgress } from "./progress.ts";
+import { print, printJson } from "./stdout.ts";
+import { sizeText } from "./units.ts";
+
+export const rebalanceCommand = defineCommand({
+  meta: { description: "Move files to where they would be put today, as after a server was added" },
+  args: {
+    prefix: {
+      type: "positional",
+      required: false,
+      description: "Only names that begin so, as in photos/",
+    },
+    "dry-run": { type: "boolean", description: "Only say what is to be done" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const dryRun = args["dry-run"] ?? false;
+    const setup = await setUp(args);
+    const progress = openProgress("rebalance", args);
+    const total = { files: 0, bytes: 0, unmoved: 0 };
+    try {
+      await withCluster(setup, async (cluster) => {
+        const { placement } = setup.configuration;
+        const options = { dryRun, placement, progress: (bytes: number) => progress.add(bytes) };
+        for await (const { name, bytes, problem } of rebalance(
+          cluster,
+          args.prefix ?? "",
+          options,
+        )) {
+          total.files++;
+          total.bytes += bytes;
+          if (problem !== null) total.unmoved++;
+          if (!args.json)
+            await print(`${name}: ${problem ?? (dryRun ? "would be moved" : "moved")}`);
+        }
+      });
+    } finally {
+      progress.stop();
+    }
+    const { files, bytes, unmoved } = total;
+    if (args.json) await printJson({ dryRun, ...total });
+    else if (files === 0) await print("nothing to move");
+    else
+      await print(
+        `${dryRun ? "to do" : "done"}: ${files} files, ${sizeText(bytes)}${unmoved > 0 ? `, ${unmoved} of them not moved` : ""}`,
+      );
+    return unmoved > 0 ? exitStatus("partly") : 0;
+  },
+});

@@ -1,0 +1,192 @@
+/** dfs-tool server: who makes the cluster, and how that changes. */
+import { defineCommand } from "citty";
+import type { Cluster } from "../client/cluster.ts";
+import { addressText } from "../client/connections.ts";
+import {
+  addServer,
+  drainServer,
+  finishChange,
+  removeServer,
+  replaceServer,
+  slotNamed,
+} from "../client/members.ts";
+import type { ServerAddress } from "../client/peer.ts";
+import { needOf } from "../client/safety.ts";
+import { DfsError } from "../errors.ts";
+import { type CommonFlags, commonFlags } from "./flags.ts";
+import { serverOf } from "./config.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
+import { repairAndTell } from "./repair.ts";
+import { print, printJson } from "./stdout.ts";
+import { tableLines } from "./units.ts";
+
+const ACTIONS = {
+  list: "list",
+  add: "add NAME [HOST:PORT]",
+  drain: "drain NAME",
+  replace: "replace NAME [HOST:PORT]",
+  remove: "remove NAME",
+} as const;
+type Action = keyof typeof ACTIONS;
+
+export const serverCommand = defineCommand({
+  meta: { description: "Show the servers of the cluster; add, drain, replace or remove one" },
+  args: {
+    action: {
+      type: "positional",
+      required: true,
+      description: Object.values(ACTIONS).join(", "),
+    },
+    name: { type: "positional", required: false, description: "The server, as dfc.conf calls it" },
+    address: {
+      type: "positional",
+      required: false,
+      description: "Where a new one is; in dfc.conf where nothing is said",
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const action = actionOf(args.action, args.name, args.address);
+    const setup = await setUp(args);
+    const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
+    return withCluster(setup, (cluster) => RUN[action](cluster, task));
+  },
+});
+
+/** What is to be done with which server. */
+interface Task {
+  readonly setup: Setup;
+  readonly flags: CommonFlags;
+  readonly name: string;
+  readonly address: string | undefined;
+}
+
+function actionOf(word: string, name?: string, address?: string): Action {
+  const form = Object.hasOwn(ACTIONS, word) ? ACTIONS[word as Action] : undefined;
+  if (form === undefined)
+    throw new DfsError(
+      "usage",
+      `there is no dfs-tool server ${word}; there is ${Object.keys(ACTIONS).join(", ")}`,
+    );
+  const isWanted = form.includes("NAME") === (name !== undefined);
+  if (!isWanted || (address !== undefined && !form.includes("HOST")))
+    throw new DfsError("usage", `it is dfs-tool server ${form}`);
+  return word as Action;
+}
+
+const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<number>>> = {
+  list,
+
+  async add(cluster, task) {
+    const server = addressFor(task);
+    await addServer(cluster, server);
+    await tell(
+      task,
+      `${server.name} is a member: the cluster has ${cluster.view.members.length} servers`,
+    );
+    await tell(task, "new files use it; dfs-tool rebalance moves those that are there");
+    await tellMissing(cluster, task);
+    return 0;
+  },
+
+  async drain(cluster, task) {
+    const { setup, flags, name } = task;
+    const slot = slotNamed(cluster, name);
+    await drainServer(cluster, slot);
+    await repairAndTell(cluster, setup, flags);
+    const { pieces } = await needOf(cluster, slot);
+    const isDone = pieces === 0;
+    await tell(
+      task,
+      isDone
+        ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
+        : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
+    );
+    return isDone ? 0 : 3;
+  },
+
+  async replace(cluster, task) {
+    const { setup, flags, name } = task;
+    const slot = slotNamed(cluster, name);
+    await replaceServer(cluster, slot, addressFor(task));
+    await tell(task, `another server has the place of ${name}; what it should hold is made anew`);
+    const status = await repairAndTell(cluster, setup, flags);
+    await tellMissing(cluster, task);
+    return status;
+  },
+
+  async remove(cluster, task) {
+    const { setup, flags, name } = task;
+    await finishChange(cluster);
+    const slot = slotNamed(cluster, name);
+    const isGone = cluster.peer(slot) === null;
+    await removeServer(cluster, slot, (line) => tell(task, line));
+    await tell(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
+    return isGone ? repairAndTell(cluster, setup, flags) : 0;
+  },
+};
+
+/** A line for people. */
+const tell = ({ flags }: Task, line: string): Promise<void> =>
+  flags.json ? Promise.resolve() : print(line);
+
+/** Where the new server is: as the command says, or dfc.conf. */
+function addressFor({ setup, name, address }: Task): ServerAddress {
+  if (address !== undefined) return serverOf(name, address);
+  const listed = setup.configuration.servers.find((server) => server.name === name);
+  if (listed) return listed;
+  throw new DfsError(
+    "usage",
+    `where is ${name}? ${setup.configuration.path} does not say: write it after the name, as HOST:PORT`,
+  );
+}
+
+async function list(cluster: Cluster, task: Task): Promise<number> {
+  const { config, members } = cluster.view;
+  const servers = members.flatMap((slot) => {
+    const seat = config.seats[slot];
+    if (!seat) return [];
+    const name = cluster.labelOf(slot);
+    const { host, port } = cluster.peer(slot)?.address ?? seat;
+    const sid = seat.sid?.slice(0, 8) ?? null;
+    return [{ name, address: `${host}:${port}`, id: sid, state: stateOf(cluster, slot) }];
+  });
+  if (task.flags.json) {
+    await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
+    return 0;
+  }
+  const rows = servers.map(({ name, address, id, state }) => [name, address, id ?? "-", state]);
+  for (const line of tableLines([["SERVER", "ADDRESS", "ID", "STATE"], ...rows])) await print(line);
+  if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
+  await tellMissing(cluster, task);
+  return 0;
+}
+
+/** What people need to know of a member. */
+function stateOf(cluster: Cluster, slot: number): string {
+  const { config } = cluster.view;
+  const states: string[] = [];
+  if (config.seats[slot]?.sid === null) states.push("never seen");
+  else states.push(cluster.peer(slot) ? "up" : "down");
+  if (config.leaving.includes(slot)) states.push("holds no new pieces");
+  if (config.next && !config.voters.includes(slot)) states.push("joining");
+  if (config.next && !config.next.includes(slot)) states.push("going");
+  return states.join(", ");
+}
+
+/** The lines that a dfc.conf lacks: its clients find these servers as long as they find any that it names. */
+async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
+  const { path, servers } = task.setup.configuration;
+  const { config, members } = cluster.view;
+  const known = new Set(servers.map(addressText));
+  const missing = members.flatMap((slot) => {
+    const seat = config.seats[slot];
+    const at = cluster.peer(slot)?.address ?? seat;
+    return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
+      ? [`Server ${cluster.labelOf(slot)} ${seat.host}:${seat.port}`]
+      : [];
+  });
+  if (missing.length === 0) return;
+  await tell(task, `${path} lacks:`);
+  for (const line of missing) await tell(task, line);
+}
