@@ -184,7 +184,7 @@ async function carryOut(
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.
-  const isSame = version !== null && version.vid === read?.version.vid;
+  const isSame = version !== null && version.pieces > 0 && version.vid === read?.version.vid;
   const moved = isSame
     ? await bringHome(cluster, name, version, found, holdersOf(version, replies), options.progress)
     : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };

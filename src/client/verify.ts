@@ -100,7 +100,7 @@ async function verifyVersion(
   let bytes = 0;
   const verify = async ({ piece, slot }: Copy): Promise<void> => {
     const size = pieceBytes(version, piece);
-    for (let offset = 0; offset < size; offset += VERIFY_BYTES) {
+    for (let offset = 0; offset === 0 || offset < size; offset += VERIFY_BYTES) {
       if (cluster.ports.random.fraction() >= sample) continue;
       const length = Math.min(VERIFY_BYTES, size - offset);
       await cluster.call(slot, "verify", { name, vid: version.vid, piece, offset, length });

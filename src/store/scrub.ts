@@ -80,7 +80,7 @@ export class Scrub {
    * Throws DfsError("noPiece", "badPiece").
    */
   async verify(id: PieceId, offset: number, length: number): Promise<void> {
-    for (let done = 0; done < length; done += CHUNK_BYTES)
+    for (let done = 0; done === 0 || done < length; done += CHUNK_BYTES)
       await this.#pieces.fetch(id, offset + done, Math.min(CHUNK_BYTES, length - done));
     const key = `${id.vid}.${id.piece}`;
     if (offset !== (this.#verified.get(key) ?? 0)) return;
