@@ -44,6 +44,9 @@ test(
       "putIf conflict",
       "rm done",
       "get incomplete",
+      "grow done",
+      "shrink done",
+      "replace done",
     ];
     expect([...FAULT_KINDS, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
   },
