@@ -4,7 +4,7 @@ import type { Clock, Net, Random } from "../io/ports.ts";
 import { type Config, membersOf, placesOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
-import type { Connections } from "./connections.ts";
+import type { Connections, Greeted } from "./connections.ts";
 import { type Quorum, quorumOf } from "./decide.ts";
 import type { Peer } from "./peer.ts";
 import { Window } from "./window.ts";
@@ -198,8 +198,20 @@ export class Cluster {
   /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
   async adopt(config: Config): Promise<void> {
     if (config.epoch <= this.#view.config.epoch) return;
-    await this.connections.reach(membersOf(config).flatMap((slot) => config.seats[slot] ?? []));
+    await this.reach(config, []);
     if (config.epoch > this.#view.config.epoch) this.#view = viewOf(config);
+  }
+
+  /** Connects to the members of a configuration. One that is still blank, there and among `greeted`, is one that INIT did not reach. */
+  async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
+    const members = membersOf(config).flatMap((slot) => config.seats[slot] ?? []);
+    const all = [...greeted, ...(await this.connections.reach(members))];
+    const isMember = (sid: string): boolean => members.some((seat) => seat.sid === sid);
+    for (const { peer, greeting } of all)
+      if (greeting.cluster === null && isMember(greeting.sid))
+        await peer.init(this.id).catch((error: unknown) => {
+          if (!isDfsError(error)) throw error;
+        });
   }
 
   /** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */

@@ -63,12 +63,13 @@ export class Connections {
     }
   }
 
-  /** Connects to those of these servers that dfc.conf did not lead to. */
-  async reach(seats: readonly Seat[]): Promise<void> {
+  /** Connects to those of these servers that dfc.conf did not lead to; tells of those that answer. */
+  async reach(seats: readonly Seat[]): Promise<Greeted[]> {
     const missing = seats.filter(
       (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#tried.has(addressText(seat)),
     );
-    await Promise.all(missing.map((seat) => this.greet(seat)));
+    const all = await Promise.all(missing.map((seat) => this.greet(seat)));
+    return all.filter((one) => one !== null);
   }
 
   /** The connection to the server with this id, if there is one. */

@@ -9,7 +9,6 @@ import { highest } from "../version.ts";
 import { changeConfig, CONFIG_NAME } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, canRead } from "./decide.ts";
-import { initServer } from "./initialise.ts";
 import { pagesIn } from "./list.ts";
 import type { ServerAddress } from "./peer.ts";
 import { settle } from "./register.ts";
@@ -176,7 +175,7 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
       "usage",
       `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster: start it with an empty folder`,
     );
-  await initServer(greeted, cluster.id);
+  await greeted.peer.init(cluster.id);
   return sid;
 }
 

@@ -3,7 +3,7 @@
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../errors.ts";
-import { type Config, membersOf, slotOf } from "../membership.ts";
+import { type Config, slotOf } from "../membership.ts";
 import { Again, changeConfig } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
 import { addressText, Connections, type Greeted, type OpenOptions } from "./connections.ts";
@@ -46,12 +46,8 @@ async function join(
   const id = theOneCluster(greeted);
   const config = newestConfig(greeted);
   if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
-  await connections.reach(membersOf(config).flatMap((slot) => config.seats[slot] ?? []));
   const cluster = new Cluster(ports, connections, id, config, options.warn);
-  // A member that is still blank is one that the first client's INIT did not reach.
-  for (const server of greeted)
-    if (server.greeting.cluster === null && slotOf(config, server.greeting.sid) >= 0)
-      await initServer(server, id);
+  await cluster.reach(config, greeted);
   await bindNew(cluster, greeted);
   return cluster;
 }

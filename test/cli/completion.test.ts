@@ -25,7 +25,7 @@ test("bash completes commands, flags and stored names with it", async () => {
     const script = `${out}\n${stub}; ${ask}; _dfs_tool; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return Bun.spawnSync(["bash", "-c", script]).stdout.toString().trim().split("\n");
   };
-  expect(completed("dfs-tool", "s")).toEqual(["serve", "stat", "status", "shell"]);
+  expect(completed("dfs-tool", "s")).toEqual(["serve", "stat", "status", "server", "shell"]);
   expect(completed("dfs-tool", "put", "--to")).toEqual(["--to"]);
   expect(completed("dfs-tool", "get", "")).toEqual(["a b", "c*"]);
 });
