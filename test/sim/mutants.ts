@@ -102,8 +102,8 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       edit(
         REPAIR,
-        "await collect(cluster, name, current, found.orphans)",
-        'await collect(cluster, name, current ?? ({ ballot: 1n, version: { vid: "" } } as never), found.orphans)',
+        "await collect(cluster, name, current, found.orphans, epoch)",
+        'await collect(cluster, name, current ?? ({ ballot: 1n, version: { vid: "" } } as never), found.orphans, epoch)',
       ),
     ],
   },
@@ -187,7 +187,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         "src/client/pieces.ts",
-        "this.#copiesIn(held, piece) >= this.#copies);",
+        "this.#copiesIn(held, piece) >= this.#version.copies);",
         "this.#copiesIn(held, piece) >= 0);",
       ),
     ],
