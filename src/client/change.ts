@@ -31,7 +31,7 @@ export async function changeConfig(
 ): Promise<"done" | "taken" | "failed"> {
   const before = await chosenConfig(cluster);
   if (before && before.config.epoch >= config.epoch) {
-    await goBy(cluster, before.config);
+    await goByChosen(cluster);
     return "taken";
   }
   const body = encode(configCodec, config);
@@ -48,9 +48,14 @@ export async function changeConfig(
     return "done";
   }
   if (outcome.is !== "refused") return "failed";
-  const now = await chosenConfig(cluster);
-  if (now) await goBy(cluster, now.config);
+  await goByChosen(cluster);
   return "taken";
+}
+
+/** Goes by the configuration that was chosen last, should its proposer not have come to tell the servers. */
+export async function goByChosen(cluster: Cluster): Promise<void> {
+  const now = await chosenConfig(cluster);
+  if (now && now.config.epoch > cluster.view.config.epoch) await goBy(cluster, now.config);
 }
 
 /** Has all servers go by a configuration that was chosen, those too that it has no place for any more. */

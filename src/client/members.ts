@@ -6,7 +6,7 @@ import { DfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR, SERVERS_MAX } from "../limits.ts";
 import { type Config, membersOf, placesOf, type Seat, slotOf } from "../membership.ts";
 import { highest } from "../version.ts";
-import { changeConfig, CONFIG_NAME } from "./change.ts";
+import { changeConfig, CONFIG_NAME, goByChosen } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, canRead } from "./decide.ts";
 import { pagesIn } from "./list.ts";
@@ -111,6 +111,7 @@ export async function replaceServer(
 
 /** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew"). */
 export async function finishChange(cluster: Cluster): Promise<void> {
+  await goByChosen(cluster);
   for (let { config } = cluster.view; config.next; { config } = cluster.view) {
     const { quorum } = cluster.view;
     // From here on nothing is chosen at an earlier epoch any more.
