@@ -95,7 +95,8 @@ export async function settle(
       null,
     );
     if (!canRead(view.quorum, granted.keys())) {
-      if (!canRead(view.quorum, answered)) return "failed";
+      // Those that refused will go along with a higher ballot.
+      if (answered.length === granted.size) return "failed";
       continue;
     }
     const { current, isCommitted } = select(registersOf(granted));
