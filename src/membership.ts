@@ -54,24 +54,28 @@ export const configCodec: Codec<Config> = {
   write: (w, config) => configFields.write(w, config),
   read(r) {
     const config = configFields.read(r);
-    const { format, seats, voters, next, leaving } = config;
-    if (format !== CONFIG_FORMAT)
-      throw new DfsError("protocol", `a configuration of format ${format} does not read`);
-    const members = [...voters, ...(next ?? [])];
-    const heirs = seats.flatMap(({ heir }) => (heir === null ? [] : [heir]));
-    const sids = seats.flatMap(({ sid }) => (sid === null ? [] : [sid]));
-    const isSound =
-      (next ?? voters).some((slot) => !leaving.includes(slot)) &&
-      voters.length > 0 &&
-      leaving.every((slot) => members.includes(slot)) &&
-      new Set(sids).size === sids.length &&
-      [...members, ...heirs].every((slot) => slot < seats.length) &&
-      [voters, next ?? [], leaving].every((some) => new Set(some).size === some.length) &&
-      seats.every(({ heir }, slot) => heir === null || heir > slot);
-    if (!isSound) throw new DfsError("protocol", "a configuration contradicts itself");
+    if (config.format !== CONFIG_FORMAT)
+      throw new DfsError("protocol", `a configuration of format ${config.format} does not read`);
+    if (!isSound(config)) throw new DfsError("protocol", "a configuration contradicts itself");
     return config;
   },
 };
+
+/** Can this be? What is not may never be chosen: no server would go by it, and none could come after it. */
+export function isSound({ seats, voters, next, leaving }: Config): boolean {
+  const members = [...voters, ...(next ?? [])];
+  const heirs = seats.flatMap(({ heir }) => (heir === null ? [] : [heir]));
+  const sids = seats.flatMap(({ sid }) => (sid === null ? [] : [sid]));
+  return (
+    (next ?? voters).some((slot) => !leaving.includes(slot)) &&
+    voters.length > 0 &&
+    leaving.every((slot) => members.includes(slot)) &&
+    new Set(sids).size === sids.length &&
+    [...members, ...heirs].every((slot) => slot < seats.length) &&
+    [voters, next ?? [], leaving].every((some) => new Set(some).size === some.length) &&
+    seats.every(({ heir }, slot) => heir === null || heir > slot)
+  );
+}
 
 /** These slots, each once; an heir has the place in the order that it took. */
 const sorted = (config: Config, slots: readonly number[]): number[] =>

@@ -1,8 +1,8 @@
 /** Changing the cluster's configuration: one more version of the register of its reserved name (CONSISTENCY.md section 4). */
 import { decode, encode } from "../bytes.ts";
-import { DfsError } from "../errors.ts";
+import { assert, DfsError } from "../errors.ts";
 import { MANIFEST_BYTES } from "../limits.ts";
-import { type Config, configCodec } from "../membership.ts";
+import { type Config, configCodec, isSound } from "../membership.ts";
 import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { propose } from "./propose.ts";
@@ -29,6 +29,7 @@ export async function changeConfig(
   cluster: Cluster,
   config: Config,
 ): Promise<"done" | "taken" | "failed"> {
+  assert(isSound(config), "a configuration that is proposed does not contradict itself");
   const before = await chosenConfig(cluster);
   if (before && before.config.epoch >= config.epoch) {
     await goByChosen(cluster);

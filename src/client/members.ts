@@ -46,10 +46,11 @@ export async function addServer(cluster: Cluster, server: ServerAddress): Promis
   await finishChange(cluster);
 }
 
-/** From now on no piece comes to this server, and repair takes away those that are there. Throws DfsError("failed", "tooFew"). */
+/** From now on no piece comes to this server, and repair takes away those that are there. Throws DfsError("usage", "failed", "tooFew"). */
 export async function drainServer(cluster: Cluster, slot: number): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
+  checkMember(cluster, slot);
   if (config.leaving.includes(slot)) return;
   const leaving = [...config.leaving, slot];
   checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, leaving });
@@ -60,7 +61,7 @@ export async function drainServer(cluster: Cluster, slot: number): Promise<void>
 
 /**
  * Ends a membership: of a server that is drained, or that is gone for good. Before it acts it says whether that is safe.
- * Throws DfsError("failed", "tooFew").
+ * Throws DfsError("usage", "failed", "tooFew").
  */
 export async function removeServer(
   cluster: Cluster,
@@ -69,6 +70,7 @@ export async function removeServer(
 ): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
+  checkMember(cluster, slot);
   const next = config.voters.filter((one) => one !== slot);
   const need = await needOf(cluster, slot);
   checkNeed(cluster, slot, need);
@@ -101,6 +103,7 @@ export async function replaceServer(
   await finishChange(cluster);
   const { config, members } = cluster.view;
   if (members.includes(slotOf(config, sid))) return;
+  checkMember(cluster, slot);
   checkNeed(cluster, slot, await needOf(cluster, slot));
   const heir = config.seats.length;
   const seats = config.seats.map((seat, i) => (i === slot ? { ...seat, heir } : seat));
@@ -187,6 +190,15 @@ const seatOf = ({ name, host, port }: ServerAddress, sid: string): Seat => ({
   port,
   heir: null,
 });
+
+/** Throws where a change that was finished just now ended this membership. */
+function checkMember(cluster: Cluster, slot: number): void {
+  if (cluster.view.members.includes(slot)) return;
+  throw new DfsError(
+    "usage",
+    `${cluster.labelOf(slot)} is no member of the cluster any more: a change that had begun ended that`,
+  );
+}
 
 function checkNeed(cluster: Cluster, slot: number, need: Need): void {
   if (need.files === 0) return;

@@ -3,7 +3,9 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { changeConfig } from "../../src/client/change.ts";
 import { executable } from "../cli/program.ts";
+import { without } from "./in_process.ts";
 import { empty, expectDone, ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(120_000);
@@ -94,6 +96,35 @@ describe.each([
           expect((await stage.get(`rs/${name}`)).equals(bytes)).toBe(true);
       });
   });
+});
+
+/** A removal that is cut short when it has hardly begun. */
+const beginToRemove = (stage: Stage, slot: number): Promise<void> =>
+  without(stage, [], async (cluster) => {
+    const { config } = cluster.view;
+    const next = config.voters.filter((one) => one !== slot);
+    expect(await changeConfig(cluster, { ...config, epoch: config.epoch + 1, next })).toBe("done");
+  });
+
+test("a server whose removal was begun and not finished is removed, whatever is asked of it next", async () => {
+  const stage = await Stage.open(5);
+  stages.push(stage);
+  await stage.put("small", FILES.small!);
+  for (const [slot, action] of [
+    [4, "drain"],
+    [3, "remove"],
+    [2, "replace"],
+  ] as const) {
+    await beginToRemove(stage, slot);
+    const server = action === "replace" ? [addressOf(await fresh(stage, "heir"))] : [];
+    const { name } = stage.server(slot);
+    const ran = await stage.dfs("server", action, name, ...server);
+    expect(ran).toMatchObject({ status: 2 });
+    expect(ran.err).toMatch(/no member of the cluster any more|has no server/);
+    expect(await membersOf(stage)).toHaveLength(slot);
+    expectDone(await stage.dfs("repair"));
+    expect((await stage.get("small")).equals(FILES.small!)).toBe(true);
+  }
 });
 
 test("a cluster grows from 4 to 6 servers and shrinks again, and a client with the old dfc.conf follows", async () => {
