@@ -56,6 +56,8 @@ export async function* repairAll(
   if (!options.dryRun) await finishChange(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
+  // A change that only a few servers had accepted when it was cut short may have been chosen just now.
+  if (!options.dryRun && config.agreed) await finishChange(cluster);
   let names: string[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];

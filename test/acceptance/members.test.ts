@@ -3,7 +3,11 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { changeConfig } from "../../src/client/change.ts";
+import { encode } from "../../src/bytes.ts";
+import { changeConfig, CONFIG_NAME } from "../../src/client/change.ts";
+import { readName } from "../../src/client/register.ts";
+import { type Config, configCodec } from "../../src/membership.ts";
+import { ballotAbove, childOf, tombstone } from "../../src/version.ts";
 import { executable } from "../cli/program.ts";
 import { without } from "./in_process.ts";
 import { empty, expectDone, ServerProcess, Stage } from "./stage.ts";
@@ -125,6 +129,30 @@ test("a server whose removal was begun and not finished is removed, whatever is 
     expectDone(await stage.dfs("repair"));
     expect((await stage.get("small")).equals(FILES.small!)).toBe(true);
   }
+});
+
+/** A change that is cut short when one server alone has accepted it. */
+const whisper = (stage: Stage, config: (now: Config) => Config, to: number): Promise<void> =>
+  without(stage, [], async (cluster) => {
+    const { current } = await readName(cluster, CONFIG_NAME);
+    const ballot = ballotAbove([current!.ballot], randomBytes(8));
+    const vid = randomBytes(16).toString("hex");
+    const body = encode(configCodec, config(cluster.view.config));
+    const content = { ...tombstone(vid), deleted: false, body };
+    const version = childOf(current!.version, 0n, content);
+    await cluster.call(to, "prepare", { name: CONFIG_NAME, ballot, vid, inline: [] });
+    const reply = await cluster.call(to, "accept", { name: CONFIG_NAME, ballot, version });
+    expect(reply).toMatchObject({ ok: true });
+  });
+
+test("a change that one server alone has accepted happens with the next repair, or never", async () => {
+  const stage = await Stage.open(4);
+  stages.push(stage);
+  await whisper(stage, (now) => ({ ...now, epoch: now.epoch + 1, next: [0, 1, 2] }), 1);
+  expectDone(await stage.dfs("repair"));
+  const after = await membersOf(stage);
+  expectDone(await stage.dfs("server", "drain", "DFS2"));
+  expect(await membersOf(stage)).toEqual(after);
 });
 
 test("a cluster grows from 4 to 6 servers and shrinks again, and a client with the old dfc.conf follows", async () => {
