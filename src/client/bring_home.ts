@@ -27,6 +27,7 @@ export async function bringHome(
   version: Version,
   found: Diagnosis,
   holders: readonly (readonly number[])[],
+  epoch: number,
   progress: (bytes: number) => void = () => {},
 ): Promise<Moved> {
   const delivery = new Delivery(cluster, name, version, holders, progress);
@@ -59,6 +60,8 @@ export async function bringHome(
       "drop",
       (slot) => (slots.includes(slot) ? what : null),
       () => null,
+      // Another configuration has other homes.
+      epoch,
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }

@@ -8,7 +8,7 @@ import { type Config, membersOf, placesOf, type Seat, slotOf } from "../membersh
 import { highest } from "../version.ts";
 import { changeConfig, CONFIG_NAME, goByChosen } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept, canRead } from "./decide.ts";
+import { canAccept, canRead, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import type { ServerAddress } from "./peer.ts";
 import { settle } from "./register.ts";
@@ -70,16 +70,18 @@ export async function removeServer(
 ): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
-  checkMember(cluster, slot);
+  // The change that was just finished may have been this one.
+  if (!config.voters.includes(slot)) return;
   const next = config.voters.filter((one) => one !== slot);
   const need = await needOf(cluster, slot);
+  const name = cluster.labelOf(slot);
   checkNeed(cluster, slot, need);
   checkRoom(cluster, slot, need, { ...config, next });
-  const name = cluster.labelOf(slot);
-  if (need.pieces > 0 && cluster.peer(slot))
+  // While it is not drained pieces may still be on their way to it.
+  if (cluster.peer(slot) && (need.pieces > 0 || !config.leaving.includes(slot)))
     throw new DfsError(
       "failed",
-      `${name} cannot be removed yet: ${need.pieces} pieces lie on it; dfs-tool server drain ${name} moves them`,
+      `${name} cannot be removed yet (${need.pieces} pieces lie on it): dfs-tool server drain ${name} comes first`,
     );
   await say(
     `${name} is safe to remove: ${cluster.peer(slot) ? "nothing lies on it" : "it does not answer, and no file needs it"}`,
@@ -101,8 +103,11 @@ export async function replaceServer(
       `${server.name} has not lost its data: to replace it start it with an empty folder, or name another address`,
     );
   await finishChange(cluster);
-  const { config, members } = cluster.view;
-  if (members.includes(slotOf(config, sid))) return;
+  const { config } = cluster.view;
+  const known = slotOf(config, sid);
+  // The change that was just finished may have been this one.
+  if (known >= 0 && config.seats[slot]?.heir === known) return;
+  if (known >= 0) throw new DfsError("usage", `${server.name} is a member of the cluster already`);
   checkMember(cluster, slot);
   checkNeed(cluster, slot, await needOf(cluster, slot));
   const heir = config.seats.length;
@@ -135,7 +140,7 @@ async function carryFloors(cluster: Cluster): Promise<void> {
     () => ({ name: CONFIG_NAME }),
     () => null,
   );
-  if (!canRead(view.quorum, replies.keys())) throw tooFew();
+  if (!canAccept(view.quorum, replies.keys())) throw tooFew();
   const floor = highest([...replies.values()].map((reply) => reply.floor));
   if (!canAccept(view.quorum, await cluster.install(floor))) throw tooFew();
 }
@@ -154,8 +159,16 @@ async function migrate(cluster: Cluster): Promise<void> {
   }
 }
 
-/** Has this come next; throws DfsError("failed") where something else does. */
+/** Has this come next; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
 async function change(cluster: Cluster, config: Config): Promise<void> {
+  const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
+    sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
+  );
+  if (!canAccept(quorumOf(config), answering))
+    throw new DfsError(
+      "tooFew",
+      "too few servers answer to change who they are; nothing was changed",
+    );
   const outcome = await changeConfig(cluster, { ...config, epoch: config.epoch + 1 });
   if (outcome === "failed") throw tooFew();
   if (outcome === "taken")
@@ -174,7 +187,8 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
   const isMember = cluster.view.members.includes(slotOf(cluster.view.config, sid));
   if (isMember) return sid;
   // Who was a member once may know what all others have forgotten since.
-  if (config !== null || (id !== null && id !== cluster.id))
+  const isFormer = slotOf(cluster.view.config, sid) >= 0;
+  if (isFormer || config !== null || (id !== null && id !== cluster.id))
     throw new DfsError(
       "usage",
       `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster: start it with an empty folder`,

@@ -188,7 +188,15 @@ async function carryOut(
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.
   const isSame = version !== null && version.pieces > 0 && version.vid === read?.version.vid;
   const moved = isSame
-    ? await bringHome(cluster, name, version, found, holdersOf(version, replies), options.progress)
+    ? await bringHome(
+        cluster,
+        name,
+        version,
+        found,
+        holdersOf(version, replies),
+        epoch,
+        options.progress,
+      )
     : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null &&

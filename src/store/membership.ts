@@ -95,6 +95,8 @@ export class Membership {
 
   /** Does what was asked at an epoch, if that is this server's. Throws DfsError("epoch"). */
   async at<T>(epoch: number, work: () => T | Promise<T>): Promise<T> {
+    // By a configuration that is being written nothing is done before it stands.
+    while (epoch === this.#epoch && epoch > (this.#config?.epoch ?? 0)) await this.settled();
     if (epoch !== this.#epoch)
       throw new DfsError(
         "epoch",
