@@ -154,8 +154,8 @@ export class Run {
     const usual = drawOrder(this.rng, this.#workload, value, this.recorder.knownValues);
     if (!this.rng.chance(this.#workload.changes)) return usual;
     const order = drawChange(this.rng, this.cluster);
-    if (order.do === "grow") return order;
-    const loser = order.do === "shrink" ? order.by : order.do === "replace" ? order.old : "";
+    const loser = order.do === "shrink" ? order.by : order.do === "replace" ? order.old : null;
+    if (loser === null) return order;
     const server = this.cluster.servers.find(({ name }) => name === loser);
     if (!server || !this.faults.maySpoil(server)) return usual;
     this.invariants.excused = 1;

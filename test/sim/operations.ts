@@ -14,6 +14,7 @@ import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import type { Source } from "../../src/client/pieces.ts";
 import { put } from "../../src/client/put.ts";
+import { rebalance } from "../../src/client/rebalance.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
 import { layoutOf } from "../../src/file/layout.ts";
@@ -45,7 +46,9 @@ export type Order =
   | { readonly do: "repair" }
   /** A server more, one less, or one in another's place. */
   | { readonly do: "grow"; readonly by: ServerAddress }
+  | { readonly do: "drain"; readonly by: string }
   | { readonly do: "shrink"; readonly by: string }
+  | { readonly do: "rebalance" }
   | { readonly do: "replace"; readonly old: string; readonly by: ServerAddress };
 
 export interface Recorded {
@@ -182,6 +185,12 @@ export class Recorder {
         return null;
       case "grow":
         await addServer(cluster, order.by);
+        return null;
+      case "drain":
+        await drainServer(cluster, slotNamed(cluster, order.by));
+        return null;
+      case "rebalance":
+        for await (const _ of rebalance(cluster, "", { dryRun: false, placement: "name" })) void _;
         return null;
       case "shrink":
         await drainServer(cluster, slotNamed(cluster, order.by));

@@ -49,6 +49,8 @@ export const sparesFor = ({ changes }: Workload): number => (changes > 0 ? 2 : 0
 export function drawChange(rng: Rng, { first, spares, servers }: SimCluster): Order {
   const { name } = rng.pick(servers);
   const by = addressOf(rng.pick(spares));
+  if (rng.chance(0.2)) return { do: "rebalance" };
+  if (rng.chance(0.2)) return { do: "drain", by: name };
   if (rng.chance(0.5)) return { do: "grow", by };
   return rng.chance(0.5)
     ? { do: "shrink", by: name }

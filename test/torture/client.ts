@@ -245,6 +245,8 @@ class Client {
       case "repair":
         for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
         return 0;
+      case "drain":
+      case "rebalance":
       case "grow":
       case "shrink":
       case "replace":
