@@ -23,10 +23,11 @@ export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Li
   }
 }
 
-/** A name, what servers say of it, by slot, and which servers' silence means "absent". */
+/** A name, what servers say of it, by slot, which of them answered, and whose silence means "absent". */
 export interface NameSaid {
   readonly name: string;
   readonly said: Said;
+  readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
 }
@@ -42,13 +43,14 @@ export async function* namesIn(
   prefix: string,
   everything: boolean,
 ): AsyncGenerator<NameSaid> {
-  for await (const { names, vouching, quorum } of pagesIn(cluster, prefix, everything))
-    for (const [name, said] of names) yield { name, said, vouching, quorum };
+  for await (const { names, ...page } of pagesIn(cluster, prefix, everything))
+    for (const [name, said] of names) yield { name, said, ...page };
 }
 
-/** The names of one interval, sorted, and whose silence on any other means that it is absent. */
+/** The names of one interval, sorted, who answered, and whose silence on any other means that it is absent. */
 export interface Page {
   readonly names: readonly (readonly [string, Said])[];
+  readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
 }
@@ -69,7 +71,8 @@ export async function* pagesIn(
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
-    yield { names: namesUpTo(pages, horizon), vouching, quorum: view.quorum };
+    const names = namesUpTo(pages, horizon);
+    yield { names, answering: [...pages.keys()], vouching, quorum: view.quorum };
     if (horizon === null) return;
     after = horizon;
   }

@@ -29,14 +29,20 @@ export interface Reading {
   readonly view: View;
 }
 
-/** Reads a name, and finishes what a writer left in doubt. */
-export async function readName(cluster: Cluster, name: string): Promise<Reading> {
+/**
+ * Reads a name, and finishes what a writer left in doubt. Once that is told, who has not answered is waited for only so long;
+ * null: for as long as it shows signs of life, where it matters what every server holds.
+ */
+export async function readName(
+  cluster: Cluster,
+  name: string,
+  patienceMs: number | null = READ_PATIENCE_MS,
+): Promise<Reading> {
   for (let tries = 0; ; tries++) {
     const { replies, view } = await cluster.ask(
       "read",
       () => ({ name }),
-      (so, { quorum }) =>
-        decide(quorum, registersOf(so)).is === "current" ? READ_PATIENCE_MS : null,
+      (so, { quorum }) => (decide(quorum, registersOf(so)).is === "current" ? patienceMs : null),
     );
     const decision = decide(view.quorum, registersOf(replies));
     if (decision.is === "current") {

@@ -119,7 +119,7 @@ export async function repairName(
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
-      const { is, current, replies, view } = await readName(cluster, name);
+      const { is, current, replies, view } = await readName(cluster, name, null);
       if (is !== "current") return tell("too few servers answer");
       // The configuration of a cluster is never given up.
       if (name === "" && current === null) return tell(null);

@@ -1,4 +1,5 @@
 /** Is a server needed? What would become of the files without it. */
+import { DfsError } from "../errors.ts";
 import type { Cluster } from "./cluster.ts";
 import { conclude, namesIn } from "./list.ts";
 
@@ -15,11 +16,16 @@ export interface Need {
 
 const NAMES_SHOWN = 3;
 
-/** Looks through all names. Throws DfsError("tooFew") when no server answers. */
+/** Looks through all names. Throws DfsError("tooFew") when no server answers, and ("down") when this one is too slow to. */
 export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
   let [files, pieces, width] = [0, 0, 0];
   const names: string[] = [];
   for await (const one of namesIn(cluster, "", false)) {
+    if (cluster.peer(slot) && !one.answering.includes(slot))
+      throw new DfsError(
+        "down",
+        `${cluster.labelOf(slot)} does not answer in time what lies on it: try again`,
+      );
     const { is, state } = conclude(one);
     if (!state || state.deleted) continue;
     const held = [...one.said].flatMap(([from, { acc, com }]) => {

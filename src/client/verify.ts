@@ -75,7 +75,7 @@ async function verifyName(
   isWanted: boolean,
 ): Promise<Verified | null> {
   try {
-    const reading = await readName(cluster, name);
+    const reading = await readName(cluster, name, null);
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
     return await verifyVersion(cluster, name, currentOf(name, reading), reading, options);
