@@ -24,8 +24,8 @@ export class Connections {
   readonly #options: OpenOptions;
   readonly #servers: readonly ServerAddress[];
   readonly #bySid = new Map<string, Peer>();
-  /** Addresses that were tried, "host:port". */
-  readonly #tried = new Set<string>();
+  /** Addresses where nobody answered, "host:port". */
+  readonly #silent = new Set<string>();
 
   /** `servers` are those of dfc.conf. */
   constructor(ports: ClientPorts, servers: readonly ServerAddress[], options: OpenOptions) {
@@ -44,11 +44,12 @@ export class Connections {
   /** Connects to one server; null when it does not answer, and `failures` then says why. Throws DfsError("login"). */
   async greet(server: ServerAddress, failures: string[] = []): Promise<Greeted | null> {
     const { user, patienceMs, warn } = this.#options;
-    this.#tried.add(addressText(server));
+    const address = addressText(server);
     try {
       const { peer, greeting } = await Peer.connect(this.#ports, server, user, patienceMs);
+      this.#silent.delete(address);
       const known = this.ofSid(greeting.sid);
-      if (known && addressText(known.address) === addressText(server)) {
+      if (known && addressText(known.address) === address) {
         peer.close();
         return { peer: known, greeting };
       }
@@ -57,6 +58,7 @@ export class Connections {
     } catch (error) {
       // One server that cannot answer for itself must not keep people from the others.
       if (!isDfsError(error) || error.code === "login") throw error;
+      this.#silent.add(address);
       if (error.code !== "down") warn(`${server.name}: ${error.message}; it does not count`);
       failures.push(error.message);
       return null;
@@ -66,7 +68,7 @@ export class Connections {
   /** Connects to those of these servers that dfc.conf did not lead to; tells of those that answer. */
   async reach(seats: readonly Seat[]): Promise<Greeted[]> {
     const missing = seats.filter(
-      (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#tried.has(addressText(seat)),
+      (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#silent.has(addressText(seat)),
     );
     const all = await Promise.all(missing.map((seat) => this.greet(seat)));
     return all.filter((one) => one !== null);

@@ -126,10 +126,23 @@ export async function finishChange(cluster: Cluster): Promise<void> {
     if (!canAccept(quorum, await cluster.install(0n))) throw tooFew();
     await carryFloors(cluster);
     await migrate(cluster);
+    await checkMoved(cluster, config);
     const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
     const last = { ...config, voters: config.next, next: null, leaving };
     const outcome = await changeConfig(cluster, { ...last, epoch: config.epoch + 1 });
     if (outcome === "failed") throw tooFew();
+  }
+}
+
+/** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
+async function checkMoved(cluster: Cluster, { voters, next }: Config): Promise<void> {
+  for (const slot of voters.filter((one) => !next?.includes(one) && cluster.peer(one))) {
+    const { files, names } = await needOf(cluster, slot);
+    if (files > 0)
+      throw new DfsError(
+        "failed",
+        `${files} files (as ${names[0]}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
+      );
   }
 }
 
@@ -159,11 +172,22 @@ async function migrate(cluster: Cluster): Promise<void> {
   }
 }
 
+/** Throws DfsError("failed") where so many records are damaged that nobody can tell which names there are. */
+async function checkListed(cluster: Cluster): Promise<void> {
+  for await (const { vouching, quorum } of pagesIn(cluster, "", false))
+    if (!canRead([quorum[0]], vouching))
+      throw new DfsError(
+        "failed",
+        "too few servers answer, or read all their records, to tell which names there are; nothing was changed",
+      );
+}
+
 /** Has this come next; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
 async function change(cluster: Cluster, config: Config): Promise<void> {
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );
+  if (config.next) await checkListed(cluster);
   if (!canAccept(quorumOf(config), answering))
     throw new DfsError(
       "tooFew",

@@ -53,11 +53,10 @@ export async function* repairAll(
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
-  if (!options.dryRun) await finishChange(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
-  // A change that only a few servers had accepted when it was cut short may have been chosen just now.
-  if (!options.dryRun && config.agreed) await finishChange(cluster);
+  // What keeps a change from its end may be what is to be repaired.
+  const isFinished = options.dryRun || (await finishes(cluster));
   let names: string[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
@@ -74,6 +73,18 @@ export async function* repairAll(
     if (names.length >= NAMES_IN_REPAIR) yield* await flush();
   }
   yield* await flush();
+  if (!isFinished) await finishChange(cluster);
+}
+
+/** Brings a change of the members to its end, if that can be done. */
+async function finishes(cluster: Cluster): Promise<boolean> {
+  try {
+    await finishChange(cluster);
+    return true;
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return false;
+  }
 }
 
 const REPAIR_ROUNDS = 4;

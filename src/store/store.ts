@@ -242,8 +242,10 @@ export class Store {
     isAway: (version: Version) => boolean,
   ): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
-      const { com } = this.#row(space, name);
-      const ok = com?.version.vid === vid && isAway(com.version);
+      const { acc, com } = this.#row(space, name);
+      // Another ring of the same version may have been accepted already.
+      const isHome = acc?.version.vid === vid && !isAway(acc.version);
+      const ok = com?.version.vid === vid && isAway(com.version) && !isHome;
       if (ok) this.#catalog.pieces.trashOne(space, name, vid, piece, this.#ports.clock.wall());
       return { ok };
     });
