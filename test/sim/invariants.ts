@@ -241,6 +241,11 @@ export class Invariants {
     return this.#rows.get(`${server} ${lives}`)?.get(`u:/${name}`);
   }
 
+  /** How many pieces a server holds. */
+  piecesAt({ name }: SimServer): number {
+    return this.#held.get(name)?.size ?? 0;
+  }
+
   /** The newest chosen version of a name; null when there is none, or it is deleted. */
   currentOf(name: string): Version | null {
     const version = this.#chains.get(`u:/${name}`)?.newest ?? null;

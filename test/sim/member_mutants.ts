@@ -54,6 +54,19 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     edits: [edit(MEMBERS, "await settle(cluster, name, above)", "await settle(cluster, name)")],
   },
   {
+    name: "late-drop",
+    rule: "a copy is taken away by what was true before the members changed",
+    within: 100,
+    plot: "lateDrop",
+    edits: [
+      edit(
+        "src/client/bring_home.ts",
+        "// Another configuration has other homes.\n      epoch,",
+        "",
+      ),
+    ],
+  },
+  {
     name: "no-floors",
     rule: "new members do not know what was forgotten",
     within: 100,

@@ -49,7 +49,13 @@ export type Order =
   | { readonly do: "drain"; readonly by: string }
   | { readonly do: "shrink"; readonly by: string }
   | { readonly do: "rebalance" }
-  | { readonly do: "replace"; readonly old: string; readonly by: ServerAddress };
+  | {
+      readonly do: "replace";
+      readonly old: string;
+      readonly by: ServerAddress;
+      /** Is what it should hold left for others to bring? */
+      readonly bare?: boolean;
+    };
 
 export interface Recorded {
   readonly id: number;
@@ -199,7 +205,7 @@ export class Recorder {
         return null;
       case "replace":
         await replaceServer(cluster, slotNamed(cluster, order.old), order.by);
-        await repairAllOf(cluster);
+        if (!order.bare) await repairAllOf(cluster);
         return null;
     }
   }

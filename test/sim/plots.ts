@@ -16,6 +16,7 @@ export const PLOTS = {
   zombieCommit,
   grown,
   forgotten,
+  lateDrop,
 } as const;
 export type Plot = keyof typeof PLOTS;
 
@@ -230,4 +231,31 @@ function forgotten(run: Run): void {
   run.world.thaw(writer);
   run.awaits(20 * PATIENCE_MS, () => !writer.alive);
   run.calmly({ do: "get", name: NAME });
+}
+
+/** A repair stops just before it takes away a copy too many; then both homes of that piece are replaced, alive, by servers without it. */
+function lateDrop(run: Run): void {
+  const { first, spares } = run.cluster;
+  for (const server of first) server.start();
+  run.pass(1000);
+  run.calmly({ do: "list" });
+  const [away] = first;
+  away?.kill(false);
+  if (!away || !isDone(run.calmly({ ...put(1), bytes: 90_000 }))) return;
+  away.start();
+  run.pass(1000);
+  run.invariants.excused = 2;
+  const repair = run.begin({ do: "repair" });
+  if (!run.awaits(PATIENCE_MS, () => run.invariants.piecesAt(away) >= 2)) return;
+  run.world.freeze(repair);
+  const [stays] = first.filter((server) => run.invariants.piecesAt(server) > 2);
+  for (const [i, { name }] of first.filter((server) => server !== stays).entries()) {
+    const spare = spares[i];
+    spare?.start();
+    run.pass(1000);
+    if (spare) run.calmly({ do: "replace", old: name, by: addressOf(spare), bare: true });
+  }
+  run.cluster.known = run.cluster.servers;
+  run.world.thaw(repair);
+  run.awaits(2 * PATIENCE_MS, () => !repair.alive);
 }
