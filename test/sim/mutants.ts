@@ -134,7 +134,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "majority-tombstone",
     rule: "tombstone forgotten after a majority",
-    within: 2000,
+    within: 100,
+    plot: "missed",
     edits: [
       edit(
         REPAIR,

@@ -12,6 +12,7 @@ export const PLOTS = {
   stray,
   twice,
   sameSid,
+  missed,
   lazyForget,
   zombieCommit,
   grown,
@@ -150,6 +151,19 @@ function sameSid(run: Run): void {
   if (holder.machine) run.world.freeze(holder.machine);
   run.pass(1000);
   run.calmly(put(3));
+}
+
+/** A server misses a deletion and the repair after it, and is asked when it is back. */
+function missed(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const [away] = servers;
+  away.kill(false);
+  if (!isDone(run.calmly({ do: "rm", name: NAME }))) return;
+  run.calmly({ do: "repair" });
+  away.start();
+  run.pass(1000);
+  run.calmly({ do: "get", name: NAME });
 }
 
 /** A server that missed a deletion learns of it by repair, and loses power when others have forgotten it already. */
