@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ServerAddress } from "../client/peer.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
-import { SERVERS_MAX } from "../limits.ts";
+import { HOST_BYTES, SERVERS_MAX } from "../limits.ts";
 
 export interface Configuration {
   /** The file that it was read from. */
@@ -144,6 +144,7 @@ function newServer(value: string, others: readonly ServerAddress[], fail: Fail):
   if (!name || !where || more.length > 0)
     return fail(`a server is a name and an address; write "${FORMS.server}"`);
   const server = { name, ...addressOf(name, where, fail) };
+  checkLengths(server, fail);
   if (others.some((other) => other.name === name))
     fail(`there is another server ${name}; give each its own name`);
   const twin = others.find(({ host, port }) => host === server.host && port === server.port);
@@ -158,7 +159,16 @@ export function serverOf(name: string, where: string): ServerAddress {
   const fail = (what: string): never => {
     throw new DfsError("usage", what);
   };
-  return { name, ...addressOf(name, where, fail) };
+  if (!/^[^\s#]+$/.test(name))
+    fail(`${JSON.stringify(name)} is no name of a server: it has no spaces and no #`);
+  const server = { name, ...addressOf(name, where, fail) };
+  checkLengths(server, fail);
+  return server;
+}
+
+function checkLengths({ name, host }: ServerAddress, fail: Fail): void {
+  for (const text of [name, host])
+    if (Buffer.byteLength(text) > HOST_BYTES) fail(`${text} is longer than ${HOST_BYTES} bytes`);
 }
 
 /** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */

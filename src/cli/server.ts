@@ -109,7 +109,10 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const { setup, flags, name } = task;
     const slot = slotNamed(cluster, name);
     await replaceServer(cluster, slot, addressFor(task));
-    await tell(task, `another server has the place of ${name}; what it should hold is made anew`);
+    await tell(
+      task,
+      `another server has the place of ${name}; what it should hold is brought there`,
+    );
     const status = await repairAndTell(cluster, setup, flags);
     await tellMissing(cluster, task);
     return status;

@@ -18,7 +18,9 @@ import { inParallel } from "./window.ts";
 /** The slot of the member that people call so; throws DfsError("usage"). */
 export function slotNamed(cluster: Cluster, name: string): number {
   const { members } = cluster.view;
-  const slot = members.find((one) => cluster.labelOf(one) === name);
+  const [slot, other] = members.filter((one) => cluster.labelOf(one) === name);
+  if (other !== undefined)
+    throw new DfsError("usage", `two servers are called ${name}: dfc.conf must name them apart`);
   if (slot !== undefined) return slot;
   const names = members.map((one) => cluster.labelOf(one));
   throw new DfsError("usage", `the cluster has no server ${name}; it has ${names.join(", ")}`);
@@ -90,7 +92,10 @@ export async function removeServer(
   await finishChange(cluster);
 }
 
-/** A blank server takes the place of another, which is gone or about to be. Throws DfsError("usage", "failed", "tooFew"). */
+/**
+ * A blank server takes the place of another. Where that one still answers the change is only begun: repair moves what lies there, and
+ * brings it to its end. Throws DfsError("usage", "failed", "tooFew").
+ */
 export async function replaceServer(
   cluster: Cluster,
   slot: number,
@@ -114,7 +119,13 @@ export async function replaceServer(
   const seats = config.seats.map((seat, i) => (i === slot ? { ...seat, heir } : seat));
   const next = config.voters.map((one) => (one === slot ? heir : one));
   await change(cluster, { ...config, seats: [...seats, seatOf(server, sid)], next });
-  await finishChange(cluster);
+  if (goersIn(cluster).length === 0) await finishChange(cluster);
+}
+
+/** The members that are about to go, and still answer: what lies on them can be had. */
+export function goersIn(cluster: Cluster): number[] {
+  const { voters, next } = cluster.view.config;
+  return next ? voters.filter((slot) => !next.includes(slot) && cluster.peer(slot)) : [];
 }
 
 /** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew"). */
@@ -126,7 +137,7 @@ export async function finishChange(cluster: Cluster): Promise<void> {
     if (!canAccept(quorum, await cluster.install(0n))) throw tooFew();
     await carryFloors(cluster);
     await migrate(cluster);
-    await checkMoved(cluster, config);
+    await checkMoved(cluster);
     const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
     const last = { ...config, voters: config.next, next: null, leaving };
     const outcome = await changeConfig(cluster, { ...last, epoch: config.epoch + 1 });
@@ -135,8 +146,8 @@ export async function finishChange(cluster: Cluster): Promise<void> {
 }
 
 /** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
-async function checkMoved(cluster: Cluster, { voters, next }: Config): Promise<void> {
-  for (const slot of voters.filter((one) => !next?.includes(one) && cluster.peer(one))) {
+async function checkMoved(cluster: Cluster): Promise<void> {
+  for (const slot of goersIn(cluster)) {
     const { files, names } = await needOf(cluster, slot);
     if (files > 0)
       throw new DfsError(
@@ -244,7 +255,7 @@ function checkNeed(cluster: Cluster, slot: number, need: Need): void {
   const which = `${need.names.join(", ")}${need.files > need.names.length ? ", …" : ""}`;
   throw new DfsError(
     "failed",
-    `${need.files} files cannot be had without ${name} (${which}): start it and repair, or delete them`,
+    `${need.files} files cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first`,
   );
 }
 

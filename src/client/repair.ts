@@ -6,11 +6,12 @@ import { DfsError, isDfsError } from "../errors.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../version.ts";
+import { goByChosen } from "./change.ts";
 import type { Cluster, Replies, Round, View } from "./cluster.ts";
 import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
-import { finishChange } from "./members.ts";
+import { finishChange, goersIn } from "./members.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
@@ -55,7 +56,7 @@ export async function* repairAll(
 ): AsyncGenerator<Repaired> {
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
-  // What keeps a change from its end may be what is to be repaired.
+  // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
   const isFinished = options.dryRun || (await finishes(cluster));
   let names: string[] = [];
   const flush = async (): Promise<Repaired[]> => {
@@ -79,6 +80,8 @@ export async function* repairAll(
 /** Brings a change of the members to its end, if that can be done. */
 async function finishes(cluster: Cluster): Promise<boolean> {
   try {
+    await goByChosen(cluster);
+    if (goersIn(cluster).length > 0) return false;
     await finishChange(cluster);
     return true;
   } catch (error) {

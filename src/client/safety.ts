@@ -16,7 +16,7 @@ export interface Need {
 
 const NAMES_SHOWN = 3;
 
-/** Looks through all names. Throws DfsError("tooFew") when no server answers, and ("down") when this one is too slow to. */
+/** Looks through all names. Throws DfsError("tooFew") when too few servers answer, and ("down") when this one is too slow to. */
 export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
   let [files, pieces, width] = [0, 0, 0];
   const names: string[] = [];
@@ -27,6 +27,11 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
         `${cluster.labelOf(slot)} does not answer in time what lies on it: try again`,
       );
     const { is, state } = conclude(one);
+    if (is === "tooFew")
+      throw new DfsError(
+        "tooFew",
+        `too few servers answer to tell whether ${cluster.labelOf(slot)} is needed`,
+      );
     if (!state || state.deleted) continue;
     const held = [...one.said].flatMap(([from, { acc, com }]) => {
       const told = [com, acc].find((value) => value?.vid === state.vid);

@@ -191,6 +191,17 @@ test("a cluster grows from 4 to 6 servers and shrinks again, and a client with t
   expect(await membersOf(stage)).toEqual(["DFS2", "DFS4", "DFS5", "DFS6"]);
 });
 
+test("a healthy server is replaced by one at another address, and its pieces move before it goes", async () => {
+  const stage = await open(4, "rs:2+2");
+  const heir = await fresh(stage, "dfs7");
+  const ran = await stage.dfs("server", "replace", "DFS2", addressOf(heir));
+  expect(ran).toMatchObject({ status: 0 });
+  expect(ran.out).toContain("sent home");
+  await stage.server(1).kill();
+  await expectHealthy(stage);
+  for (const lost of [0, 2, 3]) await stage.without([lost], () => expectAll(stage));
+});
+
 test("a drained server holds nothing, and added again takes part again", async () => {
   const stage = await open(4, "rs:2+1");
   expectDone(await stage.dfs("server", "drain", "DFS3"));
@@ -220,6 +231,8 @@ test("what would lose files, or quorums, is refused with one line, and changes n
   await refused(2, /there is no dfs-tool server shrink/, "shrink");
   await refused(2, /the cluster has no server DFS9; it has DFS1/, "drain", "DFS9");
   await refused(2, /where is DFS5\?/, "add", "DFS5");
+  await refused(2, /is no name of a server/, "add", "DFS 5", "127.0.0.1:1");
+  await refused(2, /longer than 64 bytes/, "add", "D".repeat(65), "127.0.0.1:1");
   await refused(2, /DFS1 is a member of the cluster already/, "add", "DFS1");
   await refused(2, /data of another cluster/, "add", "DFS5", stranger);
   await refused(5, /does not answer/, "add", "DFS5", "127.0.0.1:1");

@@ -6,6 +6,7 @@ import { list } from "../../src/client/list.ts";
 import {
   addServer,
   drainServer,
+  finishChange,
   removeServer,
   replaceServer,
   slotNamed,
@@ -205,7 +206,7 @@ export class Recorder {
         return null;
       case "replace":
         await replaceServer(cluster, slotNamed(cluster, order.old), order.by);
-        if (!order.bare) await repairAllOf(cluster);
+        await (order.bare ? finishChange(cluster) : repairAllOf(cluster));
         return null;
     }
   }
