@@ -13,8 +13,8 @@ import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
-import { PAIRS } from "../../src/file/layout.ts";
-import { bunClock, bunRandom } from "../../src/io/bun.ts";
+import { layoutOf } from "../../src/file/layout.ts";
+import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
 import type { Order } from "../sim/operations.ts";
 import { netTo } from "../reach.ts";
@@ -34,12 +34,15 @@ export interface Task {
   /** The file that it writes down what it does in. */
   readonly log: string;
   readonly servers: readonly ServerAddress[];
+  /** Does it reach those servers only, or others too that they tell it of? */
+  readonly reach: "listed" | "all";
   /** What to do at which time. */
   readonly script: readonly { readonly at: number; readonly order: Order }[];
   /** What to do by chance after that, until the time is over. */
   readonly mix: Mix;
   readonly names: readonly string[];
   readonly bytes: readonly [least: number, most: number][];
+  readonly layouts: readonly string[];
   readonly until: number;
   readonly pauseMs: number;
   /** The chance to go on with the connections that are open. */
@@ -105,12 +108,18 @@ class Client {
   #cluster: Cluster | null = null;
   #count = 0;
   #value: number;
+  #isOver = false;
 
   constructor(task: Task) {
     this.#task = task;
     this.#rng = new Rng(task.seed, task.id);
     this.#log = openSync(task.log, "a");
     this.#value = task.id * VALUES_PER_CLIENT;
+  }
+
+  /** It ends with what it does at this moment. */
+  stop(): void {
+    this.#isOver = true;
   }
 
   async run(): Promise<void> {
@@ -120,7 +129,7 @@ class Client {
       await this.#perform(step.order);
     }
     const total = Object.values(mix).reduce((a, b) => a + b, 0);
-    while (total > 0 && now() < until) {
+    while (total > 0 && !this.#isOver && now() < until) {
       for (const order of this.#draw()) await this.#perform(await order());
       await Bun.sleep(this.#rng.fraction() * pauseMs);
     }
@@ -128,7 +137,7 @@ class Client {
 
   /** One or two orders; the second may depend on what the first one brought. */
   #draw(): (() => Promise<Order> | Order)[] {
-    const { mix, names, bytes } = this.#task;
+    const { mix, names, bytes, layouts } = this.#task;
     const kinds = Object.entries(mix).flatMap(([kind, n]) => Array.from({ length: n }, () => kind));
     const kind = this.#rng.pick(kinds) as keyof Mix;
     const name = this.#rng.pick(names);
@@ -136,6 +145,7 @@ class Client {
       name,
       value: ++this.#value,
       bytes: this.#rng.between(...this.#rng.pick(bytes)),
+      layout: this.#rng.pick(layouts),
     });
     if (kind === "put") return [() => ({ do: "put", ...next() })];
     if (kind === "putNew") return [() => ({ do: "putIf", ...next(), expected: 0 })];
@@ -188,7 +198,7 @@ class Client {
 
   /** A cluster with all connections that can be had, or, by chance, the one that is open. */
   async #open(warn: (line: string) => void): Promise<Cluster> {
-    const { servers, reuse } = this.#task;
+    const { servers, reach, reuse } = this.#task;
     if (
       this.#cluster &&
       this.#rng.chance(reuse) &&
@@ -197,7 +207,8 @@ class Client {
       return this.#cluster;
     this.#cluster?.close();
     this.#cluster = null;
-    const ports = { clock: bunClock, net: netTo(servers), random: bunRandom };
+    const net = reach === "all" ? bunNet : netTo(servers);
+    const ports = { clock: bunClock, net, random: bunRandom };
     this.#cluster = await openCluster(ports, servers, { user: "", warn });
     return this.#cluster;
   }
@@ -221,7 +232,7 @@ class Client {
         if (vid === undefined) throw new Error(`the version of ${value} is not known`);
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const stored = await put(cluster, name, source, {
-          layout: PAIRS,
+          layout: layoutOf(order.layout ?? "pairs"),
           placement: "name",
           ...condition,
         });
@@ -260,6 +271,8 @@ class Client {
 }
 
 if (import.meta.main) {
-  await new Client(JSON.parse(process.argv[2] ?? "{}") as Task).run();
+  const client = new Client(JSON.parse(process.argv[2] ?? "{}") as Task);
+  process.once("SIGTERM", () => client.stop());
+  await client.run();
   process.exit(0);
 }

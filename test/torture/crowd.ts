@@ -53,6 +53,8 @@ export class Crowd {
       mix: NOTHING,
       names: [],
       bytes: [],
+      layouts: ["pairs"],
+      reach: "listed",
       until: 0,
       pauseMs: 0,
       reuse: 0.3,
@@ -79,6 +81,11 @@ export class Crowd {
   /** Those that still run. */
   get running(): number[] {
     return [...this.#running.keys()];
+  }
+
+  /** Has all of them end, each with what it does at this moment. */
+  stop(): void {
+    for (const child of this.#running.values()) child.kill("SIGTERM");
   }
 
   async kill(id: number): Promise<void> {

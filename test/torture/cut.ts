@@ -1,6 +1,7 @@
 /** Servers are cut off and come back while clients read and write: what they missed, or hear late, must not show. */
 import { now } from "./clock.ts";
-import { Servers, type ServerOptions } from "./servers.ts";
+import type { ServerOptions } from "./server_process.ts";
+import { Servers } from "./servers.ts";
 import type { Scenario, Stage } from "./stage.ts";
 import { storm } from "./storm.ts";
 

@@ -2,12 +2,12 @@
 import { Database } from "bun:sqlite";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decode } from "../../src/bytes.ts";
+import { decode, optional, struct } from "../../src/bytes.ts";
 import { homesOf } from "../../src/file/placement.ts";
-import { partBytes, partOffset } from "../../src/file/split.ts";
-import { type Config, configCodec, slotOf } from "../../src/membership.ts";
+import { type Config, configCodec, idCodec, slotOf } from "../../src/membership.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
 import { isSame } from "./contents.ts";
+import { pieceOf } from "./piece_of.ts";
 import type { Servers } from "./servers.ts";
 
 interface PieceLine {
@@ -26,6 +26,8 @@ export interface Holdings {
   readonly server: string;
   readonly sid: string;
   readonly config: Register | null;
+  /** Of the configuration that it goes by. */
+  readonly epoch: number;
   readonly registers: ReadonlyMap<string, Register>;
   /** Pieces that are not in the trash. */
   readonly pieces: readonly PieceLine[];
@@ -34,6 +36,19 @@ export interface Holdings {
   readonly files: ReadonlyMap<string, string>;
   /** Files of uploads that did not end. */
   readonly temporary: readonly string[];
+}
+
+/** As a server keeps it among its facts, behind a checksum. */
+const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
+
+const FACT_SUM_BYTES = 8;
+
+function epochIn(database: Database): number {
+  const membership = "SELECT value FROM fact WHERE key = 'membership'";
+  const fact = database.query<{ value: Uint8Array }, []>(membership).get();
+  return fact
+    ? (decode(membershipCodec, fact.value.subarray(FACT_SUM_BYTES)).config?.epoch ?? 0)
+    : 0;
 }
 
 function holdingsOf(server: string, folder: string): Holdings {
@@ -57,6 +72,7 @@ function holdingsOf(server: string, folder: string): Holdings {
       server,
       sid: (JSON.parse(readFileSync(join(folder, "format.json"), "utf8")) as { sid: string }).sid,
       config: config ? decode(registerCodec, config.row) : null,
+      epoch: epochIn(database),
       registers: new Map(registers),
       pieces: lines.filter(({ trashed }) => trashed === null),
       trash: lines.filter(({ trashed }) => trashed !== null),
@@ -85,10 +101,10 @@ export function countOnDisk(
 ): { count: Count; wrong: string[]; portrait: string[] } {
   const all = allHoldings(servers);
   const config = configIn(all);
-  const wrong: string[] = [];
+  const wrong: string[] = config ? [...wrongsOfMembers(config, all)] : ["nobody knows who is who"];
   for (const holdings of all) {
-    if (!config || slotOf(config, holdings.sid) < 0)
-      wrong.push(`${holdings.server} is in no slot of the cluster`);
+    if (!config || !config.voters.includes(slotOf(config, holdings.sid)))
+      wrong.push(`${holdings.server} is no member of the cluster`);
     else wrong.push(...wrongsIn(holdings, config, expected));
   }
   const count = {
@@ -107,6 +123,19 @@ function configIn(all: readonly Holdings[]): Config | null {
   const configs = all.flatMap(({ config }) => (config?.com ? [config.com] : []));
   const [newest] = configs.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1));
   return newest ? decode(configCodec, newest.version.body) : null;
+}
+
+/** These servers are all there are, all know that, and no change of them is left half done. */
+function* wrongsOfMembers(
+  { epoch, voters, next, leaving }: Config,
+  all: readonly Holdings[],
+): Generator<string> {
+  if (voters.length !== all.length)
+    yield `the cluster has ${voters.length} members, and ${all.length} servers are there`;
+  if (next) yield "a change of the servers is not finished";
+  if (leaving.length > 0) yield `slots ${leaving.join(", ")} hold no new pieces`;
+  for (const one of all)
+    if (one.epoch !== epoch) yield `${one.server} goes by epoch ${one.epoch}, not ${epoch}`;
 }
 
 function* wrongsIn(
@@ -135,9 +164,7 @@ function* wrongsIn(
     const path = files.get(id);
     if (data === null && !path) yield `${server}: the file of ${id} is not there`;
     if (!content || version?.vid !== vid) continue;
-    const start = partOffset(content.length, version.pieces, piece);
-    const length = partBytes(content.length, version.pieces, piece);
-    const whole = content.subarray(start, start + length);
+    const whole = pieceOf(content, version, piece);
     const held = data ?? (path ? readFileSync(path).subarray(0, bytes) : new Uint8Array());
     if (!isSame(held, whole)) yield `${server}: piece ${piece + 1} of ${name} has other bytes`;
   }

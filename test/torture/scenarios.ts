@@ -2,6 +2,7 @@
 import { clientKill } from "./client_kill.ts";
 import { cut } from "./cut.ts";
 import { fullDisk } from "./full_disk.ts";
+import { grow } from "./grow.ts";
 import { handoff } from "./handoff.ts";
 import { ifAbsent } from "./if_absent.ts";
 import { links } from "./links.ts";
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rot,
   rotCatalog,
   cut,
+  grow,
   links,
   tight,
 ];

@@ -107,13 +107,14 @@ export async function storm(
   return `${deeds.length} operations, ${perSecond} a second: ${tallyOf(deeds)}; the middle and the longest: ${timesOf(deeds)}`;
 }
 
-function readAll(crowd: Crowd, names: readonly string[]): void {
+/** Has a client read all names. */
+export function readAll(crowd: Crowd, names: readonly string[]): void {
   const script = names.map((name) => ({ at: 0, order: { do: "get", name } as const }));
   crowd.start({ script, reuse: 0 });
 }
 
 /** What the last reads brought; each must have brought something. */
-function lastRead(crowd: Crowd, names: readonly string[]): Map<string, Uint8Array> {
+export function lastRead(crowd: Crowd, names: readonly string[]): Map<string, Uint8Array> {
   const files = new Map<string, Uint8Array>();
   const deeds = crowd.deeds();
   for (const { order, outcome, value, bytes, why } of deeds.slice(-names.length)) {
