@@ -17,8 +17,11 @@ import { inParallel } from "./window.ts";
 
 /** The slot of the member that people call so; throws DfsError("usage"). */
 export function slotNamed(cluster: Cluster, name: string): number {
-  const { members } = cluster.view;
-  const [slot, other] = members.filter((one) => cluster.labelOf(one) === name);
+  const { config, members } = cluster.view;
+  const named = members.filter((one) => cluster.labelOf(one) === name);
+  // While one is being replaced its heir may have the same name.
+  const isHeir = (one: number): boolean => named.some((of) => config.seats[of]?.heir === one);
+  const [slot, other] = named.filter((one) => !isHeir(one));
   if (other !== undefined)
     throw new DfsError("usage", `two servers are called ${name}: dfc.conf must name them apart`);
   if (slot !== undefined) return slot;
