@@ -1,7 +1,7 @@
 /** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
 import { homesOf } from "../file/placement.ts";
 import { hasParity } from "../file/split.ts";
-import type { Config } from "../membership.ts";
+import { type Config, placesOf } from "../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import type { Held } from "../wire/messages.ts";
 import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
@@ -76,6 +76,7 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
   const lacking = lackingOf(version, told, config);
   const atHomes = homesOf(version, config);
   const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
+  const isCrowded = hasParity(version) && placesOf(config).length < version.pieces;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
     const atHome = atHomes[piece] ?? [];
@@ -84,8 +85,8 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
     if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
     const slots = [...from, ...bad].filter((slot) => !atHome.includes(slot));
-    // While a home is away the copy in its stead stays.
-    if (slots.length > 0 && atHome.every((slot) => told.has(slot)))
+    // While a home is away the copy in its stead stays; and so does a piece that has a server of its own only there.
+    if (slots.length > 0 && !isCrowded && atHome.every((slot) => told.has(slot)))
       away.push({ piece, homes: atHome, slots });
   }
   return { missing, away, lost };

@@ -58,6 +58,8 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   );
   const names = await lookAtNames(cluster);
   const { replies, view } = await asked;
+  // Who does not tell in time what it holds does not answer.
+  for (const slot of names.late) replies.delete(slot);
   const servers = view.members.map((slot) => ({
     name: cluster.labelOf(slot),
     release: cluster.releaseOf(slot),
@@ -83,7 +85,8 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
       : isWhole
         ? "HEALTHY"
         : "DEGRADED";
-  return { ...names, word, canLose: isMissing ? 0 : canLose, servers };
+  const { late: ___, ...sums } = names;
+  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers };
 }
 
 /** What all names come to. */
@@ -92,6 +95,8 @@ interface Sums {
   files: number;
   bytes: number;
   unreadable: number;
+  /** Servers that were asked for names, and did not answer in time. */
+  readonly late: Set<number>;
   readonly toDo: ToDo;
 }
 
@@ -107,8 +112,18 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     records: 0,
     changes: cluster.view.config.next ? 1 : 0,
   };
-  const all = { canLose: Infinity, files: 0, bytes: 0, unreadable: 0, toDo };
-  for await (const said of namesIn(cluster, "", true)) lookAt(said, all);
+  const all = {
+    canLose: Infinity,
+    files: 0,
+    bytes: 0,
+    unreadable: 0,
+    late: new Set<number>(),
+    toDo,
+  };
+  for await (const said of namesIn(cluster, "", true)) {
+    for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
+    lookAt(said, all);
+  }
   return all;
 }
 
