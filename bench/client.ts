@@ -1,8 +1,6 @@
 /** A client command of the built executable, timed, with what it said and what memory it took. Linux only. */
-import { memoryOf, type Stage } from "../test/acceptance/stage.ts";
+import { peakOf, type Stage } from "../test/acceptance/stage.ts";
 import { executable } from "../test/cli/program.ts";
-
-const SAMPLE_MS = 5;
 
 export interface Measured {
   readonly seconds: number;
@@ -32,21 +30,6 @@ export async function measure(
   const seconds = (performance.now() - begun) / 1000;
   if (!expected.includes(status)) throw new Error(`${args[0]}: exit status ${status}`);
   return { seconds, peak, status, out };
-}
-
-/** Looked at until it ends, for the peak itself never falls. */
-async function peakOf(child: Bun.Subprocess): Promise<number> {
-  let peak = 0;
-  while (child.exitCode === null && child.signalCode === null) {
-    try {
-      // An exiting process has no memory any more.
-      peak = Math.max(peak, memoryOf(child.pid).peak || 0);
-    } catch {
-      break;
-    }
-    await Bun.sleep(SAMPLE_MS);
-  }
-  return peak;
 }
 
 /** The one in the middle. */

@@ -18,6 +18,16 @@ export const commonFlags = {
   },
 } as const satisfies ArgsDef;
 
+/** Those of a command that goes through all names, or those of a folder. */
+export const namesFlags = {
+  prefix: {
+    type: "positional",
+    required: false,
+    description: "Only names that begin so, as in photos/",
+  },
+  "dry-run": { type: "boolean", description: "Only say what is to be done" },
+} as const satisfies ArgsDef;
+
 export interface CommonFlags {
   readonly config?: string | undefined;
   readonly json?: boolean | undefined;

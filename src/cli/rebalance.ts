@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { rebalance } from "../client/rebalance.ts";
 import { exitStatus } from "../errors.ts";
-import { commonFlags } from "./flags.ts";
+import { commonFlags, namesFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { openProgress } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
@@ -11,12 +11,7 @@ import { sizeText } from "./units.ts";
 export const rebalanceCommand = defineCommand({
   meta: { description: "Move files to where they would be put today, as after a server was added" },
   args: {
-    prefix: {
-      type: "positional",
-      required: false,
-      description: "Only names that begin so, as in photos/",
-    },
-    "dry-run": { type: "boolean", description: "Only say what is to be done" },
+    ...namesFlags,
     ...commonFlags,
   },
   async run({ args }) {

@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { type Repaired, repairAll } from "../client/repair.ts";
 import { type ErrorCode, exitStatus } from "../errors.ts";
 import type { Cluster } from "../client/cluster.ts";
-import { type CommonFlags, commonFlags } from "./flags.ts";
+import { type CommonFlags, commonFlags, namesFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { openProgress } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
@@ -12,12 +12,7 @@ import { sizeText } from "./units.ts";
 export const repairCommand = defineCommand({
   meta: { description: "Restore lost copies, bring pieces home, and remove what nobody needs" },
   args: {
-    prefix: {
-      type: "positional",
-      required: false,
-      description: "Only names that begin so, as in photos/",
-    },
-    "dry-run": { type: "boolean", description: "Only say what is to be done" },
+    ...namesFlags,
     ...commonFlags,
   },
   async run({ args }) {

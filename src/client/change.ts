@@ -32,7 +32,7 @@ export async function changeConfig(
   assert(isSound(config), "a configuration that is proposed does not contradict itself");
   const before = await chosenConfig(cluster);
   if (before && before.config.epoch >= config.epoch) {
-    await goByChosen(cluster);
+    await follow(cluster, before.config);
     return "taken";
   }
   const body = encode(configCodec, config);
@@ -56,7 +56,12 @@ export async function changeConfig(
 /** Goes by the configuration that was chosen last, should its proposer not have come to tell the servers. */
 export async function goByChosen(cluster: Cluster): Promise<void> {
   const now = await chosenConfig(cluster);
-  if (now && now.config.epoch > cluster.view.config.epoch) await goBy(cluster, now.config);
+  if (now) await follow(cluster, now.config);
+}
+
+/** Goes by a configuration that was chosen, unless a newer one is known. */
+async function follow(cluster: Cluster, config: Config): Promise<void> {
+  if (config.epoch > cluster.view.config.epoch) await goBy(cluster, config);
 }
 
 /** Has all servers go by a configuration that was chosen, those too that it has no place for any more. */

@@ -4,7 +4,7 @@
  */
 import { DfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR, SERVERS_MAX } from "../limits.ts";
-import { type Config, membersOf, placesOf, type Seat, slotOf } from "../membership.ts";
+import { type Config, placesOf, type Seat, slotOf } from "../membership.ts";
 import { highest } from "../version.ts";
 import { changeConfig, CONFIG_NAME, goByChosen } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
@@ -201,12 +201,12 @@ async function change(cluster: Cluster, config: Config): Promise<void> {
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );
-  if (config.next) await checkListed(cluster);
   if (!canAccept(quorumOf(config), answering))
     throw new DfsError(
       "tooFew",
       "too few servers answer to change who they are; nothing was changed",
     );
+  if (config.next) await checkListed(cluster);
   const outcome = await changeConfig(cluster, { ...config, epoch: config.epoch + 1 });
   if (outcome === "failed") throw tooFew();
   if (outcome === "taken")
@@ -271,8 +271,6 @@ function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): v
       "failed",
       `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}`,
     );
-  if (membersOf(after).length === 0)
-    throw new DfsError("failed", "a cluster has one server at least");
 }
 
 const tooFew = (): DfsError =>

@@ -8,12 +8,11 @@ import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { executable, removeFolders } from "../cli/program.ts";
-import { memoryOf, Stage } from "./stage.ts";
+import { peakOf, Stage } from "./stage.ts";
 
 const MIB = 1024 * 1024;
 /** What issue 2 allows the client and each server. */
 const MOST_BYTES = 200 * MIB;
-const SAMPLE_MS = 20;
 
 const bytes = Number(process.argv[2] ?? 4096) * MIB;
 const mib = (amount: number): string => `${(amount / MIB).toFixed(1)} MiB`;
@@ -30,7 +29,7 @@ async function writeNoise(path: string): Promise<void> {
   await file.close();
 }
 
-/** Runs a client and returns its peak memory, looked at until it ends: the peak itself never falls. */
+/** Runs a client and returns its peak memory. */
 async function client(stage: Stage, ...args: string[]): Promise<number> {
   const started = performance.now();
   const child = Bun.spawn([executable, ...args], {
@@ -38,16 +37,7 @@ async function client(stage: Stage, ...args: string[]): Promise<number> {
     env: { HOME: stage.home },
     stdio: ["ignore", "inherit", "inherit"],
   });
-  let peak = 0;
-  while (child.exitCode === null && child.signalCode === null) {
-    try {
-      // An exiting process has no memory any more.
-      peak = Math.max(peak, memoryOf(child.pid).peak || 0);
-    } catch {
-      break;
-    }
-    await Bun.sleep(SAMPLE_MS);
-  }
+  const peak = await peakOf(child);
   const status = await child.exited;
   if (status !== 0) throw new Error(`${args[0]}: exit status ${status}`);
   const seconds = (performance.now() - started) / 1000;

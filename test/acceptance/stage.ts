@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { basename, join } from "node:path";
 import { executable, newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
 
+const SAMPLE_MS = 5;
+
 /** All that are running: whatever becomes of the tests, none outlives them. */
 const running = new Set<Bun.Subprocess>();
 process.on("exit", () => {
@@ -113,11 +115,26 @@ export class ServerProcess {
 }
 
 /** Bytes of memory of a process: resident now, and at its peak. Linux only. */
-export function memoryOf(pid: number): { now: number; peak: number } {
+function memoryOf(pid: number): { now: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   const bytes = (field: string) =>
     1024 * Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
   return { now: bytes("VmRSS"), peak: bytes("VmHWM") };
+}
+
+/** A process's peak memory in bytes, looked at until it ends, for the peak itself never falls. */
+export async function peakOf(child: Bun.Subprocess): Promise<number> {
+  let peak = 0;
+  while (child.exitCode === null && child.signalCode === null) {
+    try {
+      // An exiting process has no memory any more.
+      peak = Math.max(peak, memoryOf(child.pid).peak || 0);
+    } catch {
+      break;
+    }
+    await Bun.sleep(SAMPLE_MS);
+  }
+  return peak;
 }
 
 /** A cluster: its servers in the order of dfc.conf, and a folder for the clients' files. */
