@@ -12,7 +12,7 @@ import {
 } from "../client/members.ts";
 import type { ServerAddress } from "../client/peer.ts";
 import { needOf } from "../client/safety.ts";
-import { DfsError } from "../errors.ts";
+import { DfsError, exitStatus } from "../errors.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { serverOf } from "./config.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -102,7 +102,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
         ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
         : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
     );
-    return isDone ? 0 : 3;
+    return isDone ? 0 : exitStatus("partly");
   },
 
   async replace(cluster, task) {
