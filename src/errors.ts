@@ -34,9 +34,14 @@ const ERRORS = {
   damaged: { wire: 26, exit: 13, http: 503 },
   /** The request is of another epoch of the cluster than the server is in. */
   epoch: { wire: 28, exit: 5, http: 503 },
+  /** It takes the operator of the cluster, or it is in another user's space. */
+  forbidden: { wire: 29, exit: 12, http: 403 },
   /** The folder cannot be served: in use, of a newer format, unreadable. */
   folder: { wire: 27, exit: 1, http: 500 },
 } as const;
+
+/** What a failed login says, on whichever side it is noticed, and whatever was wrong. */
+export const INVALID_LOGIN = "Invalid Username/Password. Please try again.";
 
 export type ErrorCode = keyof typeof ERRORS;
 

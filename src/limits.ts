@@ -6,6 +6,15 @@ export const MIB = 1024 * KIB;
 // Names
 export const NAME_BYTES = 1024;
 export const COMPONENT_BYTES = 255;
+/** A sealed component: its tag and itself in base64; and the longest name as it comes out sealed, of 512 components of a byte. */
+export const SEALED_COMPONENT_BYTES = Math.ceil((4 * (COMPONENT_BYTES + 16)) / 3);
+export const SEALED_NAME_BYTES = 12 * KIB;
+export const FOLDERS_REMEMBERED = 4096;
+export const USERS_PAGE = 1000;
+/** What is sealed of a manifest. */
+export const SEALED_FACTS_BYTES = 256;
+/** Passwords that open one master key. */
+export const WRAPS_MAX = 4;
 
 // Pieces
 export const BLOCK_BYTES = 64 * KIB;
@@ -63,6 +72,8 @@ export const TRASH_SWEEP_MS = 60_000;
 // One server
 export const CONNECTIONS_MAX = 4096;
 export const HELLO_MS = 5000;
+/** For the handshake of TLS, before it. */
+export const HANDSHAKE_MS = 5000;
 export const FRAME_MS = 30_000;
 export const IDLE_MS = 10 * 60_000;
 export const REQUESTS_PER_CONNECTION = 256;
@@ -84,6 +95,36 @@ export const SCRUB_LOT_BYTES = 8 * MIB;
 export const SCRUB_PAUSE_MS = 250;
 export const SCRUB_IDLE_MS = 5000;
 export const SCRUB_DUE_MAX = 256;
+
+// Users
+export const USER_BYTES = 64;
+export const PASSWORD_BYTES = 1024;
+export const USERS_FILE_BYTES = 1024 * KIB;
+/** argon2id: what a guess at a password costs, as OWASP asks for at least. A change of any of these changes all passwords' verifiers and keys. */
+export const STRETCH_KIB = 19 * KIB;
+export const STRETCH_PASSES = 2;
+export const STRETCH_LANES = 1;
+export const STRETCH_SALT_BYTES = 16;
+/** Half of it is for the login, half for the wrapping of keys. */
+export const STRETCH_BYTES = 64;
+/** Few, and always so many: the password was stretched before. */
+export const SCRAM_ITERATIONS = 4096;
+export const SCRAM_SALT_BYTES = 16;
+export const SCRAM_MESSAGE_BYTES = 1024;
+export const SCRAM_NONCE_BYTES = 18;
+/** How long a change of a file of users waits for another one. */
+export const USERS_LOCK_MS = 2000;
+export const USERS_LOCK_POLL_MS = 50;
+
+// Failed logins, of a user from a host
+export const LOGIN_ATTEMPTS_PER_CONNECTION = 3;
+export const LOGIN_FAILURES_FREE = 2;
+export const LOGIN_DELAY_FIRST_MS = 100;
+export const LOGIN_DELAY_MAX_MS = 5000;
+export const LOGIN_FORGET_MS = 10 * 60_000;
+export const LOGIN_FAILURES_KEPT = 4096;
+/** Failures of one host that wait for their reply at the same time. */
+export const LOGIN_WAITING_PER_HOST = 16;
 
 // One client
 export const INBOX_BYTES = 512 * KIB;

@@ -14,6 +14,7 @@ import {
   u8,
   type Value,
 } from "./bytes.ts";
+import { DfsError } from "./errors.ts";
 import { HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
 
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
@@ -37,8 +38,8 @@ export const highest = (ballots: readonly Ballot[]): Ballot =>
 export type Vid = string;
 export const vidCodec: Codec<Vid> = hex(16);
 
-/** One immutable state of a name. What servers need to know is in the open; the rest is `body`, theirs to keep only. */
-export const versionCodec = struct({
+/** What a version is, wherever it lies: none of it ever changes. */
+export const fixedFields = {
   vid: vidCodec,
   /** One more than its parent's. */
   seq: u53,
@@ -52,6 +53,11 @@ export const versionCodec = struct({
   needed: u8,
   /** Servers that hold each piece at home: 2 for pairs (1 when there is one server), 1 for Reed-Solomon. */
   copies: u8,
+} as const;
+
+/** One immutable state of a name. What servers need to know is in the open; the rest is `body`, theirs to keep only. */
+export const versionCodec = struct({
+  ...fixedFields,
   /** The servers that it lies on, by slot: one for each piece, the first at the rotation x. */
   ring: list(u8, PIECES_MAX),
   /** Bytes of the file. */
@@ -77,7 +83,10 @@ export const registerCodec: Codec<{ prom: Ballot; acc: Accepted | null; com: Acc
   read(r) {
     const prom = ballotCodec.read(r);
     const acc = optional(acceptedCodec).read(r);
-    return { prom, acc, com: bool.read(r) ? acc : optional(acceptedCodec).read(r) };
+    const same = bool.read(r);
+    if (same && acc === null)
+      throw new DfsError("protocol", "malformed data: nothing is committed as the same as nothing");
+    return { prom, acc, com: same ? acc : optional(acceptedCodec).read(r) };
   },
 };
 export type Register = Value<typeof registerCodec>;

@@ -7,8 +7,8 @@ import type { Net } from "../src/io/ports.ts";
 /** The real network, as far as these addresses. */
 export const netTo = (servers: readonly ServerAddress[]): Net => ({
   ...bunNet,
-  connect: (host, port, ms) =>
+  connect: (host, port, ms, secure) =>
     servers.some((one) => one.host === host && one.port === port)
-      ? bunNet.connect(host, port, ms)
+      ? bunNet.connect(host, port, ms, secure)
       : Promise.reject(new DfsError("down", `${host}:${port} is out of reach`)),
 });

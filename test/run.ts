@@ -1,18 +1,46 @@
 /**
  * `npm test`: builds the executable, runs `bun test` with any arguments given, and ends with one
  * line that says what happened: `N passed, N failed`, then `, N skipped` where there are any.
- * Without arguments it runs all tests, the simulator beside the others: it computes while they mostly wait.
+ * Without arguments it runs all tests, the simulator beside the others: it computes while they mostly wait. After the others
+ * come the acceptance tests once more, with a password.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
 const SIMULATOR = "sim";
+const ACCEPTANCE = "acceptance";
+
+/** Acceptance tests that a password changes nothing about: most have users of their own; where the executable lies is all one. */
+const SAME_BOTH_WAYS = new Set([
+  "elsewhere.test.ts",
+  "keys.test.ts",
+  "middleman.test.ts",
+  "passwords.test.ts",
+  "secrecy.test.ts",
+  "spaces.test.ts",
+  "users.test.ts",
+]);
+
+/** What is about servers and connections more than about what lies there: a second time only with ACCEPTANCE=full. */
+const SELDOM_SEALED = new Set([
+  "frozen.test.ts",
+  "hostile.test.ts",
+  "identity.test.ts",
+  "late.test.ts",
+  "lifecycle.test.ts",
+  "stale.test.ts",
+]);
+const isLeftOut = (name: string): boolean =>
+  SAME_BOTH_WAYS.has(name) || (SELDOM_SEALED.has(name) && process.env.ACCEPTANCE !== "full");
 
 /** Runs this same bun, its output streamed through; resolves to its exit status. */
-const bun = (...args: string[]): Promise<number> =>
-  Bun.spawn([process.execPath, ...args], { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
-    .exited;
+const bun = (args: readonly string[], env: Record<string, string> = {}): Promise<number> =>
+  Bun.spawn([process.execPath, ...args], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "inherit", "inherit"],
+  }).exited;
 
 interface Totals {
   readonly passed: number;
@@ -60,11 +88,19 @@ function totalsOf(xml: string): Totals | undefined {
 
 const failures: string[] = [];
 
+/** Tests that one runner runs. */
+interface Lot {
+  readonly name: string;
+  readonly paths: readonly string[];
+  readonly env?: Record<string, string>;
+}
+
 /** Runs these tests; a runner that ends badly has failed, whatever its report says. */
-async function run(name: string, paths: readonly string[]): Promise<Totals> {
+async function run({ name, paths, env }: Lot): Promise<Totals> {
   const report = join(root, `dist/${name}.xml`);
   rmSync(report, { force: true });
-  const status = await bun("test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths);
+  const args = ["test", "--reporter=junit", `--reporter-outfile=${report}`, ...paths];
+  const status = await bun(args, env);
   const xml = reportIn(report);
   failures.push(...failuresIn(xml));
   const totals = totalsOf(xml) ?? { passed: 0, failed: 0, skipped: 0 };
@@ -75,31 +111,44 @@ async function run(name: string, paths: readonly string[]): Promise<Totals> {
   return { ...totals, failed: Math.max(totals.failed, 1) };
 }
 
-/** All tests in two lots: what is in the simulator's folder, and the rest. */
-function lots(): [name: string, paths: string[]][] {
+/** All tests, in lanes beside each other: what is in the simulator's folder; the rest, and then with a password what that concerns. */
+function lanes(): Lot[][] {
   const all = readdirSync(join(root, "test"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() || entry.name.endsWith(".test.ts"))
     .map(({ name }) => name);
   const pathOf = (name: string): string => `./test/${name}`;
   const others = all.filter((name) => name !== SIMULATOR).map(pathOf);
+  const sealed = readdirSync(join(root, pathOf(ACCEPTANCE)))
+    .filter((name) => name.endsWith(".test.ts") && !isLeftOut(name))
+    .map((name) => pathOf(join(ACCEPTANCE, name)));
   return [
-    ["simulator", [pathOf(SIMULATOR)]],
-    ["others", others],
+    [{ name: "simulator", paths: [pathOf(SIMULATOR)] }],
+    [
+      { name: "others", paths: others },
+      { name: "sealed", paths: sealed, env: { DFS_TEST_SEALED: "1" } },
+    ],
   ];
+}
+
+/** One after the other: two at once would keep each other from answering in time. */
+async function runInTurn(lots: readonly Lot[]): Promise<Totals[]> {
+  const totals: Totals[] = [];
+  for (const lot of lots) totals.push(await run(lot));
+  return totals;
 }
 
 async function main(): Promise<number> {
   const say = (passed: number, failed: number, skipped = 0) =>
     console.log(`${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`);
 
-  if ((await bun("build.ts")) !== 0) {
+  if ((await bun(["build.ts"])) !== 0) {
     console.log("the build failed");
     say(0, 1);
     return 1;
   }
   const given = process.argv.slice(2);
-  const wanted: [string, string[]][] = given.length > 0 ? [["chosen", given]] : lots();
-  const all = await Promise.all(wanted.map(([name, paths]) => run(name, paths)));
+  const wanted: Lot[][] = given.length > 0 ? [[{ name: "chosen", paths: given }]] : lanes();
+  const all = (await Promise.all(wanted.map(runInTurn))).flat();
   const sum = (of: keyof Totals): number => all.reduce((total, one) => total + one[of], 0);
   for (const failure of failures) console.log(failure);
   say(sum("passed"), sum("failed"), sum("skipped"));

@@ -23,6 +23,10 @@ const PARTS: Record<string, Part | "everything"> = {
   membership: { parts: ["errors", "limits", "bytes"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
   file: { parts: ROOT_FILES, modules: HASHES },
+  "file/sealed_name": {
+    parts: [...ROOT_FILES, "file"],
+    modules: ["@noble/ciphers/aes.js"],
+  },
   wire: { parts: ROOT_FILES, modules: HASHES },
   store: {
     parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports"],
@@ -35,14 +39,24 @@ const PARTS: Record<string, Part | "everything"> = {
   client: { parts: [...ROOT_FILES, "wire", "file", "io/ports"], modules: HASHES },
   gateway: { parts: ["errors", "limits", "version", "client", "file"], modules: [] },
   io: { parts: ROOT_FILES, modules: ["bun:sqlite"] },
+  "io/stretch": "everything",
   "io/bun": "everything",
   "io/bun_conn": "everything",
+  "io/bun_tls": "everything",
   cli: "everything",
   main: "everything",
 };
 
 /** What pure code may take from node:crypto: synchronous, and the same for the same input. */
-const CRYPTO = new Set(["createHash"]);
+const CRYPTO = new Set([
+  "createCipheriv",
+  "createDecipheriv",
+  "createHash",
+  "createHmac",
+  "hkdfSync",
+  "pbkdf2Sync",
+  "timingSafeEqual",
+]);
 
 /** The ways to the machine, to the time and to chance that need no import. Bun.hash is pure. */
 const MACHINE = new RegExp(

@@ -109,6 +109,13 @@ describe("in bytes", () => {
     );
   });
 
+  test("has one form: what is there cannot be the same as what is not", () => {
+    const empty = encode(registerCodec, { prom: 5n, acc: null, com: null });
+    // No acc, then "com is acc".
+    const odd = Uint8Array.from([...empty.subarray(0, 16), 0, 1]);
+    errorOf("protocol", () => decode(registerCodec, odd));
+  });
+
   test("a value that is accepted and committed at one ballot is there once", () => {
     forAll([any.accepted, any.version], (acc, other) => {
       const prom = acc.ballot;

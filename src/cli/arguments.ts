@@ -87,6 +87,19 @@ function checkPositionals(given: readonly string[], defs: ArgsDef): void {
   }
 }
 
+/** The action of a command that has several, each with its form; throws DfsError("usage") where there is none of that name. */
+export function actionIn<A extends string>(
+  command: string,
+  actions: Readonly<Record<A, string>>,
+  word: string,
+): A {
+  if (Object.hasOwn(actions, word)) return word as A;
+  throw new DfsError(
+    "usage",
+    `there is no dfs-tool ${command} ${word}; there is ${Object.keys(actions).join(", ")}`,
+  );
+}
+
 /** `; did you mean …?` where one of the known words is close to what was typed. */
 export function hint(typed: string, known: readonly string[]): string {
   const near = known

@@ -17,11 +17,15 @@ export function repairInBackground(setup: Setup, intervalSeconds: number): () =>
 
 async function repairOnce(setup: Setup): Promise<void> {
   try {
-    await withCluster(setup, async (cluster) => {
-      const options = { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
-      for await (const { name, problem } of repairAll(cluster, "", options))
-        setup.log.info(`repair: ${name}${problem === null ? "" : `: ${problem}`}`);
-    });
+    await withCluster(
+      setup,
+      async (cluster) => {
+        const options = { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
+        for await (const { name, problem } of repairAll(cluster, "", options))
+          setup.log.info(`repair: ${name}${problem === null ? "" : `: ${problem}`}`);
+      },
+      { keys: "handy" },
+    );
   } catch (error) {
     if (!isDfsError(error)) throw error;
     setup.log.info(`repair: ${error.message}`);

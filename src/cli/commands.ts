@@ -12,6 +12,7 @@ export const COMMANDS = {
   status: async () => (await import("./status.ts")).statusCommand,
   verify: async () => (await import("./verify.ts")).verifyCommand,
   server: async () => (await import("./server.ts")).serverCommand,
+  user: async () => (await import("./user.ts")).userCommand,
   rebalance: async () => (await import("./rebalance.ts")).rebalanceCommand,
   repair: async () => (await import("./repair.ts")).repairCommand,
   shell: async () => (await import("./shell.ts")).shellCommand,

@@ -6,6 +6,13 @@ import type { ServerAddress } from "../client/peer.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
 import { HOST_BYTES, SERVERS_MAX } from "../limits.ts";
+import { faultOfUser, whyUnreadable } from "./users.ts";
+
+/** Where a password is to be had: here, in a file, or from a command. */
+export interface PasswordSource {
+  readonly is: "word" | "file" | "command";
+  readonly text: string;
+}
 
 export interface Configuration {
   /** The file that it was read from. */
@@ -13,8 +20,10 @@ export interface Configuration {
   readonly servers: readonly ServerAddress[];
   /** Empty: none. */
   readonly user: string;
-  /** Empty: none. */
-  readonly password: string;
+  /** What the file says of the password; null: nothing. */
+  readonly password: PasswordSource | null;
+  /** Is there no TLS on the way to other machines, for their servers were started with --insecure? */
+  readonly isPlain: boolean;
   /** What the rotation x of a file is taken from. */
   readonly placement: "name" | "content";
   /** How files become pieces. */
@@ -25,6 +34,9 @@ const FORMS = {
   server: "Server NAME HOST:PORT",
   username: "Username: NAME",
   password: "Password: WORD",
+  passwordfile: "PasswordFile: FILE",
+  passwordcommand: "PasswordCommand: COMMAND",
+  tls: "TLS: on|off",
   placement: "Placement: name|content",
   layout: "Layout: pairs|rs:K+M",
 } as const;
@@ -58,10 +70,8 @@ function readText(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    const why =
-      code === "EISDIR" ? "it is a folder" : code === "EACCES" ? "permission denied" : code;
+    const why = whyUnreadable(error);
+    if (why === null) return null;
     throw new DfsError("config", `${path}: the configuration cannot be read: ${why}`);
   }
 }
@@ -76,6 +86,9 @@ export function parseConfiguration(text: string, path: string): Configuration {
   const once: {
     username?: string;
     password?: string;
+    passwordfile?: string;
+    passwordcommand?: string;
+    tls?: "on" | "off";
     placement?: "name" | "content";
     layout?: Layout;
   } = {};
@@ -95,6 +108,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
     if (once[keyword] !== undefined) fail(`there is a second "${FORMS[keyword]}" line; leave one`);
     if (keyword === "placement") once.placement = placementOf(value, fail);
     else if (keyword === "layout") once.layout = layoutIn(value, fail);
+    else if (keyword === "tls") once.tls = switchOf(value, fail);
     else once[keyword] = value || fail(`nothing follows the keyword; write "${FORMS[keyword]}"`);
   }
   if (servers.length === 0) {
@@ -103,15 +117,48 @@ export function parseConfiguration(text: string, path: string): Configuration {
       `${path}: it names no server; write a line "${FORMS.server}" for each`,
     );
   }
-  const { username = "", password = "", placement = "name", layout = PAIRS } = once;
-  return { path, servers, user: username, password, placement, layout };
+  const { username = "", placement = "name", layout = PAIRS } = once;
+  const password = passwordIn(once, path);
+  const fault = username === "" ? null : faultOfUser(username);
+  if (fault !== null)
+    throw new DfsError("config", `${path}: the Username cannot be that of a user: ${fault}`);
+  if (password && username === "")
+    throw new DfsError(
+      "config",
+      `${path}: a password is nothing without a user; write a line "${FORMS.username}"`,
+    );
+  const isPlain = once.tls === "off";
+  return { path, servers, user: username, password, isPlain, placement, layout };
+}
+
+/** The one place that a password is to be had from; null where none is named. */
+function passwordIn(
+  once: { password?: string; passwordfile?: string; passwordcommand?: string },
+  path: string,
+): PasswordSource | null {
+  const ways: [PasswordSource["is"], string | undefined][] = [
+    ["word", once.password],
+    ["file", once.passwordfile],
+    ["command", once.passwordcommand],
+  ];
+  const found = ways.flatMap(([is, text]) => (text === undefined ? [] : [{ is, text }]));
+  if (found.length <= 1) return found[0] ?? null;
+  throw new DfsError(
+    "config",
+    `${path}: the password comes from ${found.length} places; leave one`,
+  );
+}
+
+function switchOf(value: string, fail: Fail): "on" | "off" {
+  const word = value.toLowerCase();
+  return word === "on" || word === "off" ? word : fail(`write "${FORMS.tls}"`);
 }
 
 type Fail = (what: string) => never;
 
 /** The keyword of a line and what follows it; null where there is neither. */
 function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
-  const said = line.replace(/(^|\s)#.*$/, "").trim();
+  const said = line.replace(/(^|\s)#[^]*$/, "").trim();
   const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:]*):?\s*(.*)$/.exec(said) ?? [];
   if (said === "") return null;
   const keyword = word.toLowerCase();

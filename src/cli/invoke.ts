@@ -1,6 +1,6 @@
 /** Runs one command: its help, its arguments checked, its errors as one line and an exit status. */
 import { renderUsage, runCommand, type SubCommandsDef } from "citty";
-import { asDfsError, exitStatus, isDfsError } from "../errors.ts";
+import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { sayLine, writeError } from "./log.ts";
 import { flush, print } from "./stdout.ts";
@@ -55,7 +55,9 @@ export function report(
   { called = null, isVerbose = false }: { called?: string | null; isVerbose?: boolean } = {},
 ): number {
   const { code, message } = asDfsError(error);
-  sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);
+  // The mission's own line, which scripts look for: it stands alone, as "<name> put failed" does.
+  if (message === INVALID_LOGIN) writeError(`${message}\n`);
+  else sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);
   if (called !== null && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
   const isBug = error instanceof Error && !isDfsError(error);
   if (isBug && (isVerbose || process.env.DFS_DEBUG)) writeError(`${error.stack}\n`);

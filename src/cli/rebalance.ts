@@ -20,21 +20,25 @@ export const rebalanceCommand = defineCommand({
     const progress = openProgress("rebalance", args);
     const total = { files: 0, bytes: 0, unmoved: 0 };
     try {
-      await withCluster(setup, async (cluster) => {
-        const { placement } = setup.configuration;
-        const options = { dryRun, placement, progress: (bytes: number) => progress.add(bytes) };
-        for await (const { name, bytes, problem } of rebalance(
-          cluster,
-          args.prefix ?? "",
-          options,
-        )) {
-          total.files++;
-          total.bytes += bytes;
-          if (problem !== null) total.unmoved++;
-          if (!args.json)
-            await print(`${name}: ${problem ?? (dryRun ? "would be moved" : "moved")}`);
-        }
-      });
+      await withCluster(
+        setup,
+        async (cluster) => {
+          const { placement } = setup.configuration;
+          const options = { dryRun, placement, progress: (bytes: number) => progress.add(bytes) };
+          for await (const { name, bytes, problem } of rebalance(
+            cluster,
+            args.prefix ?? "",
+            options,
+          )) {
+            total.files++;
+            total.bytes += bytes;
+            if (problem !== null) total.unmoved++;
+            if (!args.json)
+              await print(`${name}: ${problem ?? (dryRun ? "would be moved" : "moved")}`);
+          }
+        },
+        { keys: "handy" },
+      );
     } finally {
       progress.stop();
     }

@@ -18,8 +18,10 @@ export const repairCommand = defineCommand({
   async run({ args }) {
     const setup = await setUp(args);
     const dryRun = args["dry-run"] ?? false;
-    return withCluster(setup, (cluster) =>
-      repairAndTell(cluster, setup, args, args.prefix ?? "", dryRun),
+    return withCluster(
+      setup,
+      (cluster) => repairAndTell(cluster, setup, args, args.prefix ?? "", dryRun),
+      { keys: "handy" },
     );
   },
 });
@@ -115,6 +117,9 @@ class Total {
   }
 }
 
+/** Reserved names have no look that people know. */
+const labelOf = (name: string): string => (name === "" ? "(configuration)" : name);
+
 function lineOf(repaired: Repaired, dryRun: boolean): string {
   const { name, agreed, restored, dropped, collected, forgotten, lost, problem } = repaired;
   const parts: string[] = [];
@@ -125,5 +130,5 @@ function lineOf(repaired: Repaired, dryRun: boolean): string {
   if (forgotten) parts.push("deletion forgotten");
   if (lost.length > 0) parts.push(`piece ${lost.join(", ")} cannot be had`);
   if (problem !== null) parts.push(`not repaired: ${problem}`);
-  return `${name === "" ? "(configuration)" : name}: ${dryRun ? "would be " : ""}${parts.join("; ")}`;
+  return `${labelOf(name)}: ${dryRun ? "would be " : ""}${parts.join("; ")}`;
 }

@@ -4,7 +4,10 @@ import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
+import { isLoopback } from "../wire/handshake.ts";
+import { accessFor } from "./access.ts";
 import { repairInBackground } from "./background.ts";
+import { certificateIn } from "./certificate.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
@@ -29,9 +32,14 @@ export const serveCommand = defineCommand({
       default: "127.0.0.1",
       description: "The address to listen on",
     },
+    users: {
+      type: "string",
+      valueHint: "FILE",
+      description: "Who may use it (dfs-tool user); users.conf in the folder where that is there",
+    },
     insecure: {
       type: "boolean",
-      description: "Allow an address that others can reach, without any protection",
+      description: "Allow an address that others can reach without users, and speak no TLS there",
     },
     catalog: {
       type: "string",
@@ -65,7 +73,10 @@ export const serveCommand = defineCommand({
     verbose: commonFlags.verbose,
   },
   async run({ args }) {
+    const { access, certificate } = await protect(args);
     const options: ServeOptions = {
+      ...access,
+      certificate,
       folder: args.dir,
       catalogFolder: args.catalog ?? args.dir,
       trashGraceMs: 1000 * numberIn(args["trash-grace"], "--trash-grace", SECONDS_MAX),
@@ -75,7 +86,6 @@ export const serveCommand = defineCommand({
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
     };
-    checkHost(args.host, args.insecure);
     const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
     const repairs = args.config !== undefined && interval > 0;
     const setup = repairs ? await setUp({ ...args, quiet: !args.verbose }) : null;
@@ -91,19 +101,37 @@ function numberIn(text: string, what: string, most: number): number {
   throw new DfsError("usage", `${what} is a number from 0 to ${most}, not ${JSON.stringify(text)}`);
 }
 
-/** Without users anybody who reaches the server reads and writes everything: that must be asked for. */
-function checkHost(host: string, insecure: boolean | undefined): void {
-  if (isLoopback(host)) return;
-  if (!insecure) {
-    throw new DfsError(
-      "usage",
-      `${host} can be reached by others, who could read and change everything; use 127.0.0.1, or allow it with --insecure`,
-    );
-  }
-  sayLine(`warning: --insecure: whoever can reach ${host} reads and changes everything`);
+interface Protection {
+  readonly dir: string;
+  readonly catalog?: string | undefined;
+  readonly host: string;
+  readonly users?: string | undefined;
+  readonly insecure?: boolean | undefined;
 }
 
-const isLoopback = (host: string): boolean => /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+/**
+ * Who may use the server, and what it shows of itself in TLS. Where others can reach it there must be users, and TLS; neither is given up
+ * unless that is asked for.
+ */
+async function protect({ dir, catalog = dir, host, users, insecure }: Protection) {
+  const access = await accessFor(dir, users, (line) => sayLine(`warning: ${line}`));
+  if (isLoopback(host)) return { access, certificate: null };
+  const isOpen = (await access.users()) === null;
+  if (insecure) {
+    const harm = isOpen
+      ? `whoever can reach ${host} reads and changes everything`
+      : `who listens sees all that goes to and from ${host}, and no TLS keeps others out of it`;
+    sayLine(`warning: --insecure: ${harm}`);
+    return { access, certificate: null };
+  }
+  if (isOpen)
+    throw new DfsError(
+      "usage",
+      `${host} can be reached by others, who could read and change everything: add a user with dfs-tool user add ${dir} NAME, or use 127.0.0.1, or allow it with --insecure`,
+    );
+  await bunDisk.makeFolder(catalog);
+  return { access, certificate: await certificateIn(catalog) };
+}
 
 /** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
 async function serveUntilEnd(

@@ -13,6 +13,7 @@ import {
 import type { ServerAddress } from "../client/peer.ts";
 import { needOf } from "../client/safety.ts";
 import { DfsError, exitStatus } from "../errors.ts";
+import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { serverOf } from "./config.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -49,7 +50,7 @@ export const serverCommand = defineCommand({
     const action = actionOf(args.action, args.name, args.address);
     const setup = await setUp(args);
     const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
-    return withCluster(setup, (cluster) => RUN[action](cluster, task));
+    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy" });
   },
 });
 
@@ -62,16 +63,12 @@ interface Task {
 }
 
 function actionOf(word: string, name?: string, address?: string): Action {
-  const form = Object.hasOwn(ACTIONS, word) ? ACTIONS[word as Action] : undefined;
-  if (form === undefined)
-    throw new DfsError(
-      "usage",
-      `there is no dfs-tool server ${word}; there is ${Object.keys(ACTIONS).join(", ")}`,
-    );
+  const action = actionIn("server", ACTIONS, word);
+  const form = ACTIONS[action];
   const isWanted = form.includes("NAME") === (name !== undefined);
   if (!isWanted || (address !== undefined && !form.includes("HOST")))
     throw new DfsError("usage", `it is dfs-tool server ${form}`);
-  return word as Action;
+  return action;
 }
 
 const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<number>>> = {

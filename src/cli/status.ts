@@ -10,7 +10,7 @@ import {
 import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { print, printJson } from "./stdout.ts";
+import { flush, print, printJson } from "./stdout.ts";
 import { ageText, sizeText, tableLines } from "./units.ts";
 
 /** The exit status follows the word. */
@@ -34,13 +34,16 @@ export const statusCommand = defineCommand({
       if (args.json) await printJson(asJson(status));
       else for (const line of linesOf(status)) await print(line);
       if (!args.watch) return EXIT[status.word];
+      // Whoever watches sees it now.
+      await flush();
       await Bun.sleep(STATUS_WATCH_MS);
       if (!args.json) await print("");
     }
   },
 });
 
-const look = (setup: Setup): Promise<Status> => withCluster(setup, statusOf, STATUS_REPLY_MS);
+const look = (setup: Setup): Promise<Status> =>
+  withCluster(setup, statusOf, { patienceMs: STATUS_REPLY_MS, keys: "none" });
 
 const asJson = ({ word, canLose, files, bytes, unreadable, servers, toDo }: Status) => ({
   status: word,

@@ -24,17 +24,21 @@ export const verifyCommand = defineCommand({
     const progress = openProgress("verify", args);
     const found = new Findings();
     try {
-      return await withCluster(setup, async (cluster) => {
-        const options = { sample, progress: (bytes: number) => progress.add(bytes) };
-        for await (const one of verifyAll(cluster, names.length > 0 ? names : null, options)) {
-          found.add(one);
-          if (!args.json) for (const line of linesOf(cluster, one)) await print(line);
-        }
-        progress.stop();
-        if (args.json) await printJson(found.asJson(cluster));
-        else await print(found.line(cluster));
-        return found.statusOf(cluster);
-      });
+      return await withCluster(
+        setup,
+        async (cluster) => {
+          const options = { sample, progress: (bytes: number) => progress.add(bytes) };
+          for await (const one of verifyAll(cluster, names.length > 0 ? names : null, options)) {
+            found.add(one);
+            if (!args.json) for (const line of linesOf(cluster, one)) await print(line);
+          }
+          progress.stop();
+          if (args.json) await printJson(found.asJson(cluster));
+          else await print(found.line(cluster));
+          return found.statusOf(cluster);
+        },
+        { keys: names.length > 0 ? "needed" : "handy" },
+      );
     } finally {
       progress.stop();
     }

@@ -1,12 +1,15 @@
 /** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
-import { type Config, membersOf, placesOf } from "../membership.ts";
+import { KEY_NAME } from "../file/names.ts";
+import { type Config, membersOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
 import type { Connections, Greeted } from "./connections.ts";
-import { type Quorum, quorumOf } from "./decide.ts";
+import { type Judge, takeAll } from "./believe.ts";
+import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
+import { type View, viewOf, vouched } from "./view.ts";
 import { Window } from "./window.ts";
 
 export interface ClientPorts {
@@ -18,13 +21,14 @@ export interface ClientPorts {
 /** Replies by slot. */
 export type Replies<K extends AddressedKind> = Map<number, ReplyOf<K>>;
 
-/** The cluster at one epoch. */
-export interface View {
+/** What a cluster is made of. */
+export interface ClusterFacts {
+  readonly ports: ClientPorts;
+  readonly connections: Connections;
+  readonly id: string;
   readonly config: Config;
-  readonly quorum: Quorum;
-  /** The slots of all servers that are asked, and of those that hold pieces. */
-  readonly members: readonly number[];
-  readonly places: readonly number[];
+  readonly user: string;
+  readonly warn: (line: string) => void;
 }
 
 /** What was answered, and the epoch at which all of it was: what the answers are worth goes by that one. */
@@ -35,53 +39,93 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
+/** What all that look at one cluster share: the newest epoch that they know of. */
+interface Shared {
+  view: View;
+  readonly window: Window;
+}
+
 export class Cluster {
   readonly ports: ClientPorts;
   readonly id: string;
   readonly connections: Connections;
-  readonly window = new Window();
+  readonly window: Window;
   /** Says a line to the user, once each. */
   readonly warn: (line: string) => void;
-  #view: View;
+  /** Whose names and files. */
+  readonly user: string;
+  /** Seals and opens them; null where nothing is sealed, or nobody has the keys. */
+  readonly guard: Guard | null;
+  /** What of their answers to believe. */
+  readonly judge: Judge;
+  readonly #shared: Shared;
 
-  /** `config` is one that was chosen, or before there is any the one that is being proposed. */
-  constructor(
-    ports: ClientPorts,
-    connections: Connections,
-    id: string,
-    config: Config,
-    warn: (line: string) => void,
+  private constructor(
+    shared: Shared,
+    { ports, connections, id, warn, user }: Omit<ClusterFacts, "config">,
+    guard: Guard | null,
+    judge: Judge = guard?.judge ?? takeAll,
   ) {
+    this.judge = judge;
+    this.#shared = shared;
+    this.window = shared.window;
     this.ports = ports;
     this.connections = connections;
     this.id = id;
-    this.#view = viewOf(config);
+    this.user = user;
+    this.guard = guard;
+    this.warn = warn;
+  }
+
+  /** `config` is one that was chosen, or before there is any the one that is being proposed. */
+  static of({ config, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
-    this.warn = (line) => {
+    const once = (line: string): void => {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
+    return new Cluster(
+      { view: viewOf(config), window: new Window() },
+      { ...facts, warn: once },
+      null,
+    );
+  }
+
+  /** The same cluster, for the names and files of this user. */
+  as(user: string, guard: Guard | null, judge?: Judge, warn = this.warn): Cluster {
+    const { ports, connections, id } = this;
+    return new Cluster(this.#shared, { ports, connections, id, warn, user }, guard, judge);
+  }
+
+  /** What servers know a name by. */
+  stored(name: string): string {
+    return this.guard ? this.guard.stored(name) : name;
+  }
+
+  /** What people call a name that servers know; as servers know it where nobody here can open it. */
+  shown(stored: string): string {
+    return stored === KEY_NAME ? "(key)" : (this.guard?.shown(stored) ?? stored);
   }
 
   /** The newest epoch that this client knows of. */
   get view(): View {
-    return this.#view;
+    return this.#shared.view;
   }
 
   /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
   peer(slot: number): Peer | null {
-    const sid = this.#view.config.seats[slot]?.sid ?? null;
+    const sid = this.view.config.seats[slot]?.sid ?? null;
     return sid === null ? null : this.connections.ofSid(sid);
   }
 
   /** The slots of the members that can be asked. */
   get live(): number[] {
-    return this.#view.members.filter((slot) => this.peer(slot));
+    return this.view.members.filter((slot) => this.peer(slot));
   }
 
   /** The members that cannot be asked. */
   get silent(): number[] {
-    return this.#view.members.filter((slot) => !this.peer(slot));
+    return this.view.members.filter((slot) => !this.peer(slot));
   }
 
   /** The release of the server in a slot, as it says; null where it does not answer. */
@@ -91,13 +135,13 @@ export class Cluster {
 
   /** What people call the server in a slot. */
   labelOf(slot: number): string {
-    const seat = this.#view.config.seats[slot];
+    const seat = this.view.config.seats[slot];
     return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
   }
 
   /** One request to the server in a slot; throws DfsError("down") when there is none. */
   call<K extends AddressedKind>(slot: number, kind: K, body: BodyOf<K>): Promise<ReplyOf<K>> {
-    return this.#callAt(this.#view, slot, kind, body);
+    return this.#callAt(this.view, slot, kind, body);
   }
 
   /**
@@ -113,10 +157,10 @@ export class Cluster {
     epoch?: number,
   ): Promise<Round<K>> {
     for (;;) {
-      const view = this.#view;
+      const view = this.view;
       if (epoch !== undefined && view.config.epoch !== epoch) return { replies: new Map(), view };
       const replies = await this.#round(view, kind, bodyFor, patience);
-      if (view === this.#view) return { replies, view };
+      if (view === this.view) return { replies, view };
     }
   }
 
@@ -140,7 +184,7 @@ export class Cluster {
       const settle = (): void => {
         if (open === 0) return;
         open--;
-        if (open === 0 || this.#view !== view) return end();
+        if (open === 0 || this.view !== view) return end();
         const more = patience(replies, view);
         if (more === 0) return end();
         if (more === null || clock.now() + more >= until) return;
@@ -175,31 +219,37 @@ export class Cluster {
     kind: K,
     body: BodyOf<K>,
   ): Promise<ReplyOf<K>> {
+    const of = { cluster: this.id, epoch: view.config.epoch, user: this.user };
     for (let tries = 1; ; tries++) {
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
       try {
-        return await peer.call(kind, body, { cluster: this.id, epoch: view.config.epoch });
+        return await peer.call(kind, body, of);
       } catch (error) {
         if (!isDfsError(error, "epoch") || tries === CATCH_UPS) throw error;
         await this.#catchUp(peer);
-        if (this.#view !== view) throw error;
+        if (this.view !== view) throw error;
       }
     }
   }
 
   async #catchUp(peer: Peer): Promise<void> {
     const { config } = await peer.hello();
-    const ours = this.#view.config;
-    if (config && config.epoch > ours.epoch) await this.adopt(config);
-    else if ((config?.epoch ?? 0) < ours.epoch) await peer.install(this.id, ours, 0n);
+    const ours = this.view.config;
+    if ((config?.epoch ?? 0) < ours.epoch) await peer.install(this.id, ours, 0n);
+    if (!config || config.epoch <= ours.epoch) return;
+    const told = await this.connections.configsAt(
+      this.live.flatMap((slot) => this.peer(slot) ?? []),
+    );
+    const next = vouched(told);
+    if (next) await this.adopt(next);
   }
 
   /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.#view.config.epoch) return;
+    if (config.epoch <= this.view.config.epoch) return;
     await this.reach(config, []);
-    if (config.epoch > this.#view.config.epoch) this.#view = viewOf(config);
+    if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
   }
 
   /** Connects to the members of a configuration. One that is still blank, there and among `greeted`, is one that INIT did not reach. */
@@ -216,7 +266,7 @@ export class Cluster {
 
   /** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */
   async install(floor: Ballot, others: readonly number[] = []): Promise<number[]> {
-    const { config, members } = this.#view;
+    const { config, members } = this.view;
     const slots = [...new Set([...members, ...others])];
     const done = await Promise.all(
       slots.map(async (slot) => {
@@ -235,7 +285,8 @@ export class Cluster {
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */
   mention(slot: number, { code, message }: DfsError): void {
-    if (code !== "down" && code !== "epoch") this.warn(`${this.labelOf(slot)}: ${message}`);
+    if (!["down", "epoch", "forbidden"].includes(code))
+      this.warn(`${this.labelOf(slot)}: ${message}`);
   }
 
   /** Bytes on the wire so far, over all servers. */
@@ -247,10 +298,3 @@ export class Cluster {
     this.connections.close();
   }
 }
-
-const viewOf = (config: Config): View => ({
-  config,
-  quorum: quorumOf(config),
-  members: membersOf(config),
-  places: placesOf(config),
-});

@@ -1,6 +1,6 @@
 /** Pieces on their way to the homes that lack them, copied or made anew: chunk after chunk, a few of them at once. */
 import { isDfsError } from "../errors.ts";
-import { manifestOf } from "../file/manifest.ts";
+import { rootsOf } from "../file/manifest.ts";
 import { hasParity, pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
 import type { Version } from "../version.ts";
@@ -40,7 +40,7 @@ export class Delivery {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#roots = manifestOf(name, version).roots;
+    this.#roots = rootsOf(name, version);
     this.#reader = new VersionReader(cluster, name, version);
     this.#reader.aim(holders);
     this.#progress = progress;
@@ -84,7 +84,7 @@ export class Delivery {
       await inParallel(this.#offsets(), CHUNKS_PER_PIECE, bringOne);
     } catch (error) {
       if (!isDfsError(error)) throw error;
-      this.#cluster.warn(`${this.#name}: ${error.message}`);
+      this.#cluster.warn(`${this.#cluster.shown(this.#name)}: ${error.message}`);
       return { arrived: [], isReadable: false };
     }
     const arrived = ways.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
@@ -112,7 +112,7 @@ export class Delivery {
       if (!isDfsError(error)) throw error;
       if (way.to !== null)
         this.#cluster.warn(
-          `${this.#name}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
+          `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
         );
       way.to = null;
     }

@@ -63,6 +63,12 @@ export function diagnose(
   };
 }
 
+/** Do servers have different versions of a name? */
+export function isDisputed(told: ReadonlyMap<number, Pick<Told, "register">>): boolean {
+  const values = [...told.values()].flatMap(({ register: { acc, com } }) => [acc, com]);
+  return new Set(values.flatMap((value) => value?.version.vid ?? [])).size > 1;
+}
+
 /** A row that promises something and holds nothing; FORGET turns its promise into the server's floor. */
 export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
   acc === null && com === null && prom !== floor;

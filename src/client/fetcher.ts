@@ -87,7 +87,7 @@ export class Fetcher {
     if (code === "noPiece" || code === "down") return;
     if (code === "badPiece") this.sawRot = true;
     this.#cluster.warn(
-      `${this.#name}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
+      `${this.#cluster.shown(this.#name)}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
     );
   }
 }

@@ -1,10 +1,13 @@
 /** get: each piece once, from servers in balance; another copy where one is lost, slow or rotten. */
 import { DfsError } from "../errors.ts";
 import { manifestOf } from "../file/manifest.ts";
+import type { Stream } from "../file/seal.ts";
+import type { Facts } from "../file/sealed_manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
+import { openingSink, sealedRange } from "./opening_sink.ts";
 import { checkRange, cutTo, type Range, WHOLE } from "./portions.ts";
 import { type Reading, readName } from "./register.ts";
 import { VersionReader } from "./version_reader.ts";
@@ -34,6 +37,7 @@ export interface Sink {
 export interface GetOptions {
   /** Only these bytes, as far as the file goes. Just the blocks that they touch are moved. */
   readonly range?: Range;
+  /** Told of bytes of the file that have been written. */
   readonly progress?: (bytes: number) => void;
 }
 
@@ -51,11 +55,19 @@ export async function get(
   checkRange(range);
   let download: Download | null = null;
   for (let last: number | null = null; ;) {
-    const { found, version, holders, epoch } = await lookUp(cluster, name);
+    const { found, stored, version, holders, epoch, stream } = await lookUp(cluster, name);
     if (download?.vid !== version.vid) {
-      const reader = new VersionReader(cluster, name, version);
-      download = new Download(cluster, reader, cutTo(version.size, range), sink, progress);
-      await sink.open(found);
+      const reader = new VersionReader(cluster, stored, version);
+      const wanted = cutTo(found.bytes, range);
+      const [within, into, come] = stream
+        ? ([
+            sealedRange(wanted),
+            openingSink(name, stream, wanted, sink, progress),
+            () => {},
+          ] as const)
+        : ([wanted, sink, progress] as const);
+      download = new Download(cluster, reader, cutTo(version.size, within), into, come);
+      await into.open(found);
     }
     const problem = await download.run(holders);
     if (!problem) return found;
@@ -68,7 +80,11 @@ export async function get(
 /** A file that may be read. */
 export interface Located {
   readonly found: Found;
+  /** What servers know its name by. */
+  readonly stored: string;
   readonly version: Version;
+  /** What its content is sealed with; null: with nothing. */
+  readonly stream: Stream | null;
   /** For each piece the slots that say they have it. */
   readonly holders: number[][];
   /** Of the cluster, when they said it. */
@@ -77,14 +93,27 @@ export interface Located {
 
 /** Finds a file and who holds it. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
-  const reading = await readName(cluster, name);
+  const stored = cluster.stored(name);
+  const reading = await readName(cluster, stored);
   const version = currentOf(name, reading);
-  const { modified, mode, isFolder } = manifestOf(name, version);
+  const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);
-  const { vid, size: bytes, ring } = version;
+  const { vid, ring } = version;
   const found = { name, vid, bytes, x: ring[0] ?? 0, modified, mode };
   const { epoch } = reading.view.config;
-  return { found, version, holders: holdersOf(version, reading.replies), epoch };
+  const holders = holdersOf(version, reading.replies);
+  return { found, stored, version, stream: key && { key, bytes }, holders, epoch };
+}
+
+/** What the manifest of a version tells, sealed or not. Throws DfsError("integrity") where it does not read. */
+export function factsOf(
+  cluster: Cluster,
+  name: string,
+  stored: string,
+  version: Version,
+): Omit<Facts, "key"> & { readonly key: Uint8Array | null } {
+  if (cluster.guard) return cluster.guard.read(stored, version).facts;
+  return { ...manifestOf(name, version), bytes: version.size, key: null };
 }
 
 /** The version that a reading found; throws DfsError when there is none, or it cannot be told. */

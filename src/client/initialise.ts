@@ -15,7 +15,7 @@ export async function initialise(
   servers: readonly ServerAddress[],
   greeted: readonly Greeted[],
   existing: string | null,
-  { warn }: OpenOptions,
+  { user, warn }: OpenOptions,
 ): Promise<Cluster> {
   const id = clusterIdOf(servers);
   const { accept } = groupOf([...servers.keys()]);
@@ -43,7 +43,7 @@ export async function initialise(
     next: null,
     leaving: [],
   };
-  const cluster = new Cluster(ports, connections, id, config, warn);
+  const cluster = Cluster.of({ ports, connections, id, config, user, warn });
   // Where another first client was quicker its configuration is as good as ours.
   await changeConfig(cluster, { ...config, epoch: 1 });
   if (cluster.view.config.epoch > 0) return cluster;

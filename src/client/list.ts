@@ -1,11 +1,13 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
 import { DfsError } from "../errors.ts";
-import { compareNames } from "../file/names.ts";
+import { compareNames, KEY_NAME } from "../file/names.ts";
+import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
 import { isGone } from "../version.ts";
-import type { ListEntry } from "../wire/messages.ts";
+import type { ListEntry, ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
+import type { Guard } from "./guard.ts";
 import { holdersOf } from "./holders.ts";
 import { readName } from "./register.ts";
 
@@ -15,9 +17,20 @@ export interface Listed {
   readonly isIncomplete: boolean;
 }
 
-/** All names that begin with `prefix`, sorted by their bytes. Throws DfsError("tooFew") when no server answers. */
+/**
+ * All names that begin with `prefix`, sorted by their bytes. Where names are sealed servers have another order, and all are here before
+ * the first is told. Throws DfsError("tooFew") when no server answers.
+ */
 export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
+  if (!cluster.guard) return yield* listStored(cluster, prefix);
+  const all: Listed[] = [];
+  for await (const listed of listStored(cluster, prefix)) all.push(listed);
+  yield* all.sort((a, b) => compareNames(a.name, b.name));
+}
+
+async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
   for await (const one of namesIn(cluster, prefix, false)) {
+    if (one.name === KEY_NAME) continue;
     const listed = await judge(cluster, one);
     if (listed) yield listed;
   }
@@ -35,7 +48,7 @@ export interface NameSaid {
 type Said = ReadonlyMap<number, ListEntry>;
 
 /**
- * Every name that any server knows, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
+ * Every name that any server knows, as it knows it, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
  * DfsError("tooFew") when no server answers.
  */
 export async function* namesIn(
@@ -43,8 +56,20 @@ export async function* namesIn(
   prefix: string,
   everything: boolean,
 ): AsyncGenerator<NameSaid> {
-  for await (const { names, ...page } of pagesIn(cluster, prefix, everything))
-    for (const [name, said] of names) yield { name, said, ...page };
+  const { guard } = cluster;
+  // Servers can tell what is in a folder, and not what begins with part of a name.
+  const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
+  for await (const { names, ...page } of pagesIn(cluster, known, everything))
+    for (const [name, said] of names)
+      if (!guard || isWanted(cluster, guard, name, prefix)) yield { name, said, ...page };
+}
+
+function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string): boolean {
+  if (stored === KEY_NAME) return prefix === "";
+  const name = guard.shown(stored);
+  if (name === null)
+    cluster.warn("there are names that are not sealed with this user's key; they are left out");
+  return name?.startsWith(prefix) ?? false;
 }
 
 /** The names of one interval, sorted, who answered, and whose silence on any other means that it is absent. */
@@ -63,11 +88,12 @@ export async function* pagesIn(
 ): AsyncGenerator<Page> {
   for (let after = ""; ;) {
     const page = { after, prefix, limit: LIST_PAGE, everything };
-    const { replies: pages, view } = await cluster.ask(
+    const { replies, view } = await cluster.ask(
       "list",
       () => page,
       (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
+    const pages = new Map([...replies].filter(([, told]) => isPage(told, after)));
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
@@ -77,6 +103,11 @@ export async function* pagesIn(
     after = horizon;
   }
 }
+
+/** Do its names come after that one, in order? Else a server could keep a client busy for ever. */
+const isPage = ({ entries, done }: ReplyOf<"list">, after: string): boolean =>
+  (done || entries.length > 0) &&
+  entries.every(({ name }, i) => compareNames(entries[i - 1]?.name ?? after, name) < 0);
 
 /** Beyond the smallest last name of an unfinished page nothing can be told yet; null when all pages are finished. */
 function horizonOf(pages: Replies<"list">): string | null {
@@ -122,8 +153,12 @@ async function judge(cluster: Cluster, one: NameSaid): Promise<Listed | null> {
   const states = [...said.values()].flatMap(({ acc, com }) => [acc, com]);
   const held = new Set(states.flatMap((x) => (x?.vid === state.vid ? x.held : [])));
   const isIncomplete = is !== "current" || held.size < state.needed;
-  return { name, bytes: state.size, isIncomplete };
+  return { name: cluster.shown(name), bytes: bytesOf(cluster, state.size), isIncomplete };
 }
+
+/** Bytes of a file of which so many are stored. */
+const bytesOf = (cluster: Cluster, stored: number): number =>
+  cluster.guard ? plainBytes(stored) : stored;
 
 async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   const reading = await readName(cluster, name);
@@ -131,8 +166,8 @@ async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   if (!version || isGone(version)) return null;
   const found = holdersOf(version, reading.replies).filter((slots) => slots.length > 0).length;
   return {
-    name,
-    bytes: version.size,
+    name: cluster.shown(name),
+    bytes: bytesOf(cluster, version.size),
     isIncomplete: reading.is !== "current" || found < version.needed,
   };
 }

@@ -13,6 +13,7 @@ import { pagesIn } from "./list.ts";
 import type { ServerAddress } from "./peer.ts";
 import { settle } from "./register.ts";
 import { type Need, needOf } from "./safety.ts";
+import { allSpacesIn, checkOperator } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
 /** The slot of the member that people call so; throws DfsError("usage"). */
@@ -131,8 +132,9 @@ export function goersIn(cluster: Cluster): number[] {
   return next ? voters.filter((slot) => !next.includes(slot) && cluster.peer(slot)) : [];
 }
 
-/** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew"). */
+/** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew", "forbidden"). */
 export async function finishChange(cluster: Cluster): Promise<void> {
+  checkOperator(cluster);
   await goByChosen(cluster);
   for (let { config } = cluster.view; config.next; { config } = cluster.view) {
     const { quorum } = cluster.view;
@@ -174,6 +176,10 @@ async function carryFloors(cluster: Cluster): Promise<void> {
 
 /** Every name's current value is accepted anew, by a quorum of those before and of those after. */
 async function migrate(cluster: Cluster): Promise<void> {
+  for (const space of await allSpacesIn(cluster)) await migrateSpace(space);
+}
+
+async function migrateSpace(cluster: Cluster): Promise<void> {
   for await (const { names, vouching, quorum } of pagesIn(cluster, "", false)) {
     if (!canRead([quorum[0]], vouching)) throw tooFew();
     await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
@@ -188,12 +194,13 @@ async function migrate(cluster: Cluster): Promise<void> {
 
 /** Throws DfsError("failed") where so many records are damaged that nobody can tell which names there are. */
 async function checkListed(cluster: Cluster): Promise<void> {
-  for await (const { vouching, quorum } of pagesIn(cluster, "", false))
-    if (!canRead([quorum[0]], vouching))
-      throw new DfsError(
-        "failed",
-        "too few servers answer, or read all their records, to tell which names there are; nothing was changed",
-      );
+  for (const space of await allSpacesIn(cluster))
+    for await (const { vouching, quorum } of pagesIn(space, "", false))
+      if (!canRead([quorum[0]], vouching))
+        throw new DfsError(
+          "failed",
+          "too few servers answer, or read all their records, to tell which names there are; nothing was changed",
+        );
 }
 
 /** Has this come next; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
@@ -221,6 +228,11 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
   const failures: string[] = [];
   const greeted = await cluster.connections.greet(server, failures);
   if (!greeted) throw new DfsError("down", failures.join());
+  if (cluster.connections.isLoggedIn && !greeted.peer.loggedIn)
+    throw new DfsError(
+      "usage",
+      `${server.name} knows no users, as the others do: start it with their file of users`,
+    );
   const { sid, cluster: id, config } = greeted.greeting;
   const isMember = cluster.view.members.includes(slotOf(cluster.view.config, sid));
   if (isMember) return sid;

@@ -3,12 +3,13 @@
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../errors.ts";
-import { type Config, slotOf } from "../membership.ts";
+import { slotOf } from "../membership.ts";
 import { Again, changeConfig } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
 import { addressText, Connections, type Greeted, type OpenOptions } from "./connections.ts";
 import { initialise, initServer } from "./initialise.ts";
 import type { ServerAddress } from "./peer.ts";
+import { vouched } from "./view.ts";
 
 const OPEN_TRIES = 20;
 const OPEN_PAUSE_MS = 50;
@@ -44,9 +45,16 @@ async function join(
     throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
   checkDistinct(greeted);
   const id = theOneCluster(greeted);
-  const config = newestConfig(greeted);
+  const config = vouched(greeted.flatMap(({ greeting }) => greeting.config ?? []));
   if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
-  const cluster = new Cluster(ports, connections, id, config, options.warn);
+  const cluster = Cluster.of({
+    ports,
+    connections,
+    id,
+    config,
+    user: options.user,
+    warn: options.warn,
+  });
   await cluster.reach(config, greeted);
   await bindNew(cluster, greeted);
   return cluster;
@@ -82,17 +90,10 @@ function theOneCluster(greeted: readonly Greeted[]): string | null {
   return main ?? null;
 }
 
-/** The newest configuration that any server goes by: each was chosen. */
-const newestConfig = (greeted: readonly Greeted[]): Config | null =>
-  greeted.reduce<Config | null>(
-    (best, { greeting: { config } }) =>
-      config && config.epoch > (best?.epoch ?? 0) ? config : best,
-    null,
-  );
-
 /** Gives a slot that no server was seen for to a server that has none; what is left over does not count. */
 async function bindNew(cluster: Cluster, greeted: readonly Greeted[]): Promise<void> {
   const { config, members } = cluster.view;
+  if (!cluster.connections.isOperator) return;
   const strangers = greeted.filter(({ greeting }) => slotOf(config, greeting.sid) < 0);
   const vacant = members.filter((slot) => config.seats[slot]?.sid === null);
   const [fresh] = strangers;

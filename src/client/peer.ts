@@ -1,12 +1,14 @@
 /** One server as the client sees it: a connection, requests by number, and when it counts as down. */
 import { decode, type Codec } from "../bytes.ts";
-import { DfsError, isDfsError } from "../errors.ts";
-import type { Clock, Conn, Net } from "../io/ports.ts";
-import { FIRST_REPLY_MS, PROGRESS_MS } from "../limits.ts";
+import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
+import type { Clock, Conn, Net, Random } from "../io/ports.ts";
+import { FIRST_REPLY_MS, PROGRESS_MS, SCRAM_NONCE_BYTES } from "../limits.ts";
 import type { Config } from "../membership.ts";
+import { type LoggedIn, type Login, logIn } from "./login.ts";
 import type { Ballot } from "../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames.ts";
-import { checkGreeting, helloOf } from "../wire/handshake.ts";
+import { checkGreeting, HELLO, isLoopback } from "../wire/handshake.ts";
+import type { Verifier } from "../wire/scram.ts";
 import {
   type Address,
   type AddressedKind,
@@ -24,6 +26,25 @@ export interface ServerAddress {
   readonly port: number;
 }
 
+export interface PeerPorts {
+  readonly clock: Clock;
+  readonly net: Net;
+  readonly random: Random;
+}
+
+export interface PeerOptions {
+  /** Who logs in; null: nobody, as there is no password. */
+  readonly login: Login | null;
+  /** How long a server has to answer at first; a second where nothing is said. */
+  readonly patienceMs?: number | undefined;
+  /** Is there no TLS on the way to other machines either? */
+  readonly isPlain?: boolean | undefined;
+}
+
+/** Do these bytes begin a TLS record, as an alert? No frame begins so. */
+const isTls = ([type, version]: Uint8Array): boolean =>
+  (type === 0x15 || type === 0x16) && version === 3;
+
 interface Waiting {
   readonly kind: Kind;
   readonly resolve: (reply: never) => void;
@@ -40,14 +61,16 @@ export class Peer {
   #lastSign: number;
   #stopWatching: (() => void) | null = null;
   #down: DfsError | null = null;
-  readonly #user: string;
+  /** Did it answer in TLS what was said without? */
+  #speaksTls = false;
   /** The release that the server says it is, and its id. */
   release = "";
   sid = "";
+  /** Whom it has let in; null: nobody, for nobody asked or it knows no users. */
+  loggedIn: LoggedIn | null = null;
 
-  private constructor(address: ServerAddress, conn: Conn, clock: Clock, user: string) {
+  private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
     this.address = address;
-    this.#user = user;
     this.#conn = conn;
     this.#clock = clock;
     this.#lastSign = clock.now();
@@ -55,37 +78,73 @@ export class Peer {
     void this.#receive();
   }
 
-  /** Connects and says hello; throws DfsError("down") unless the server answers in time, which is a second. */
+  /**
+   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second;
+   * ("login") where it does not take the password, or does not know it itself.
+   */
   static async connect(
-    ports: { clock: Clock; net: Net },
+    ports: PeerPorts,
     address: ServerAddress,
-    user: string,
-    patienceMs: number = FIRST_REPLY_MS,
+    { login, patienceMs = FIRST_REPLY_MS, isPlain = false }: PeerOptions,
   ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
-    const { clock, net } = ports;
-    const until = clock.now() + patienceMs;
+    // How long it takes to stretch the password is this computer's matter, and no silence of the server.
+    if (login) await Promise.all(login.credentials);
+    const until = ports.clock.now() + patienceMs;
+    const isNear = isLoopback(address.host);
+    // On the way to another machine nothing but TLS will do. A server here may be one that others reach, and speak only TLS.
+    const ways = !login || isPlain ? [false] : isNear ? [false, true] : [true];
+    for (;;) {
+      const secure = ways.shift() ?? false;
+      try {
+        return await Peer.#connect(ports, address, login, secure, until);
+      } catch (error) {
+        const isOver = ports.clock.now() >= until || ways.length === 0;
+        if (isOver || !isDfsError(error, "down")) throw error;
+      }
+    }
+  }
+
+  static async #connect(
+    { clock, net, random }: PeerPorts,
+    address: ServerAddress,
+    login: Login | null,
+    secure: boolean,
+    until: number,
+  ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
+    const left = until - clock.now();
     const conn = await net
-      .connect(address.host, address.port, patienceMs)
+      .connect(address.host, address.port, left, secure)
       .catch((error: unknown) => {
         throw isDfsError(error, "down")
           ? new DfsError("down", `${address.name} (${error.message}) does not answer`)
           : error;
       });
-    const peer = new Peer(address, conn, clock, user);
-    const cancel = clock.after(until - clock.now(), () =>
-      peer.#fail(`it did not answer within ${patienceMs / 1000} s`),
+    const peer = new Peer(address, conn, clock);
+    const stopWaiting = clock.after(until - clock.now(), () =>
+      peer.#fail(`it did not answer within ${Math.ceil(left / 100) / 10} s`),
     );
     try {
+      // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
+      if (login) {
+        const nonce = (): Uint8Array => random.bytes(SCRAM_NONCE_BYTES);
+        peer.loggedIn = await logIn(peer, login, nonce, conn.binding, stopWaiting);
+      }
       const greeting = await peer.hello();
       peer.release = greeting.release;
       peer.sid = greeting.sid;
       return { peer, greeting };
     } catch (error) {
       peer.close();
-      throw error;
+      // Who speaks TLS knows users, and here is none.
+      throw peer.#speaksTls && !login ? new DfsError("login", INVALID_LOGIN) : error;
     } finally {
-      cancel();
+      stopWaiting();
     }
+  }
+
+  /** A message of the login. */
+  say<K extends "login" | "proof">(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    return this.#request(kind, request);
   }
 
   /** The server for messages: its name in the configuration and its address. */
@@ -104,9 +163,14 @@ export class Peer {
 
   /** Asks the server anew what it knows of itself and its cluster. */
   async hello(): Promise<ReplyOf<"hello">> {
-    const greeting = await this.#request("hello", helloOf(this.#user));
+    const greeting = await this.#request("hello", HELLO);
     checkGreeting(this.label, greeting);
     return greeting;
+  }
+
+  /** Has the server check this user's password with that from now on. */
+  changeVerifier({ storedKey, serverKey }: Verifier): Promise<ReplyOf<"passwd">> {
+    return this.#request("passwd", { storedKey, serverKey });
   }
 
   /** Makes a blank server a member of a cluster. */
@@ -159,10 +223,12 @@ export class Peer {
     try {
       for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
         this.#lastSign = this.#clock.now();
+        if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
         for (const { kind, id, body } of this.#parser.push(bytes)) this.#reply(kind, id, body);
       }
       this.#fail("the connection broke");
     } catch (error) {
+      this.#speaksTls = isDfsError(error, "login");
       this.#fail(error instanceof Error ? error.message : String(error));
     }
   }

@@ -1,7 +1,7 @@
 /** Reads bytes of pieces from one server or another, and believes none of them: every block is checked by the manifest. */
 import { assert, DfsError } from "../errors.ts";
 import { rootOf, sumsOf, tableBytes, verifies } from "../file/checksum.ts";
-import { manifestOf } from "../file/manifest.ts";
+import { rootsOf } from "../file/manifest.ts";
 import { pieceBytes } from "../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
@@ -15,12 +15,12 @@ export class PieceReader {
   /** The table of block sums of each piece, once its root has vouched for it. */
   readonly #tables = new Map<number, Promise<Uint8Array>>();
 
-  /** Throws as `manifestOf`. */
+  /** Throws as `rootsOf`. */
   constructor(cluster: Cluster, name: string, version: Version) {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = version;
-    this.#roots = manifestOf(name, version).roots;
+    this.#roots = rootsOf(name, version);
   }
 
   /**

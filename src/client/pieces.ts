@@ -291,7 +291,7 @@ export class Pieces implements Supply {
     const root = rootOf(this.#version.vid, piece, size, table);
     const known = this.#roots[piece];
     if (known && Buffer.compare(known, root) !== 0)
-      throw new DfsError("putFailed", `${this.#name} changed while it was read`);
+      throw new DfsError("putFailed", "the file changed while it was read");
     this.#roots[piece] = root;
     return root;
   }

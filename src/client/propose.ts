@@ -1,7 +1,7 @@
 /** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
 import { isDfsError } from "../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
-import { childOf, type Content, highest, tombstone, type Version, type Vid } from "../version.ts";
+import { type Ballot, childOf, type Content, highest, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   areDead,
@@ -12,7 +12,7 @@ import {
   select,
   shortOf,
 } from "./decide.ts";
-import { glance } from "./register.ts";
+import { fenceOf, glance } from "./register.ts";
 import {
   acceptAndCommit,
   backOffMs,
@@ -28,6 +28,8 @@ export interface Proposal {
   readonly content: Content;
   readonly condition: Condition | null;
   readonly supply: Supply | null;
+  /** What its user adds to the version, once it has its place in the chain; nothing where it is not sealed. */
+  readonly sign?: (version: Version, ballot: Ballot) => Version;
 }
 
 /** How a proposal ended. "failed" has no effect, now or later; "unknown" may. */
@@ -69,7 +71,7 @@ export async function propose(
   name: string,
   proposal: Proposal,
 ): Promise<Outcome> {
-  const { content, condition, supply } = proposal;
+  const { content, condition, supply, sign = (version: Version) => version } = proposal;
   const { clock, random } = cluster.ports;
   const ballots = new Ballots(cluster, 0n);
   const attempts: Attempt[] = [];
@@ -88,6 +90,7 @@ export async function propose(
     }
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
+    const seen = cluster.guard?.seenOf(name) ?? null;
     // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
     const { granted, view, answered } = await prepare(
       cluster,
@@ -106,6 +109,7 @@ export async function propose(
     const selected = select(registersOf(granted));
     const floors = [...granted.values()].map((reply) => reply.floor);
     const current = selected.current?.version ?? null;
+    cluster.guard?.check(name, seen, current, view.quorum, granted);
     const step = nextStep(own, selected, floors);
     if (step.do === "unknown")
       return giveUp("others wrote meanwhile, and what became of this write cannot be told");
@@ -118,15 +122,17 @@ export async function propose(
       continue;
     }
     const floor = highest(floors);
-    const asItIs = current ?? childOf(null, floor, tombstone(random.bytes(16).toHex()));
-    const next = step.do === "write" ? childOf(current, floor, content) : asItIs;
+    const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
+    const child = childOf(current, floor, content);
+    const next = step.do === "write" ? sign(child, ballot) : asItIs;
     if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
     const result = await acceptAndCommit(cluster, name, ballots, ballot, next, view.config.epoch);
     if (result === "tooFew") return giveUp(tooFewLine(cluster));
-    if (result === "chosen")
-      return step.do === "refuseBehindOwn"
-        ? { is: "refused", current }
-        : { is: "done", current: next };
+    if (result !== "chosen") continue;
+    cluster.guard?.saw(name, next);
+    return step.do === "refuseBehindOwn"
+      ? { is: "refused", current }
+      : { is: "done", current: next };
   }
   return giveUp("too many others write this name at once");
 }

@@ -5,12 +5,14 @@ import { type Layout, shapeOf } from "../file/layout.ts";
 import { encodeManifest } from "../file/manifest.ts";
 import { checkFolder, checkName } from "../file/names.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
+import { CONTENT_KEY_BYTES } from "../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
 import { Pieces, type Source } from "./pieces.ts";
-import { type Outcome, propose } from "./propose.ts";
+import { type Outcome, type Proposal, propose } from "./propose.ts";
+import { sealedSource } from "./sealed_source.ts";
 
 export interface PutOptions {
   readonly layout: Layout;
@@ -45,39 +47,70 @@ export async function put(
   const { config, places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const shape = shapeOf(options.layout, places.length);
+  const stored = cluster.stored(name);
   const byName = options.placement === "name";
-  const digest = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(digest, shape.pieces, config);
+  const turn = byName ? digestOfName(name) : await digestOfContent(cluster, source);
+  const ring = ringOf(digestOfName(stored), shape.pieces, config, turn);
   const progress = options.progress ?? (() => {});
-  const pieces = new Pieces(cluster, name, vid, source, shape, ring, progress);
+  const key = cluster.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
+  const what = key ? sealedSource(source, key) : source;
+  const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {
     throw isDfsError(error) ? new DfsError("putFailed", error.message) : error;
   });
-  const { modified, mode, bytes: size } = source;
-  const body = encodeManifest({ isFolder: false, modified, mode, roots: pieces.roots });
-  const content: Content = { vid, deleted: false, ...shape, ring, size, body };
-  const outcome = await propose(cluster, name, {
-    content,
+  const outcome = await propose(cluster, stored, {
+    ...authored(cluster, stored, source, pieces.roots, key, {
+      vid,
+      deleted: false,
+      ...shape,
+      ring,
+      size: what.bytes,
+    }),
     condition: options.condition ?? null,
     supply: pieces,
   });
-  return { ...stored(name, outcome, vid, options.condition), x: ring[0] ?? 0, bytes: size };
+  const { condition } = options;
+  return { ...storedAs(name, outcome, vid, condition), x: ring[0] ?? 0, bytes: source.bytes };
 }
+
+/** A version with its manifest: sealed, when it has its place in the chain, where there is a key; else in the open. */
+function authored(
+  cluster: Cluster,
+  stored: string,
+  { modified, mode, bytes, isFolder = false }: About,
+  roots: Uint8Array[],
+  key: Uint8Array | null,
+  content: Omit<Content, "body">,
+): Pick<Proposal, "content" | "sign"> {
+  const { guard } = cluster;
+  if (!guard || !key)
+    return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
+  const facts = { isFolder, modified, mode, bytes, key };
+  return {
+    content: { ...content, body: new Uint8Array() },
+    sign: (version, ballot) => guard.sign(stored, version, ballot, roots, facts),
+  };
+}
+
+/** What a manifest tells of a file or a folder. */
+type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
 
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
   const name = checkFolder(folder);
   checkLive(cluster);
-  const vid = cluster.ports.random.bytes(16).toHex();
-  const body = encodeManifest({
-    isFolder: true,
-    modified: cluster.ports.clock.wall(),
-    mode: 0o755,
-    roots: [],
+  const { random, clock } = cluster.ports;
+  const vid = random.bytes(16).toHex();
+  const stored = cluster.stored(name);
+  const about = { isFolder: true, modified: clock.wall(), mode: 0o755, bytes: 0 };
+  const key = cluster.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
+  const content = { ...tombstone(vid), deleted: false };
+  const outcome = await propose(cluster, stored, {
+    ...authored(cluster, stored, about, [], key, content),
+    condition: null,
+    supply: null,
   });
-  const content: Content = { ...tombstone(vid), deleted: false, body };
-  const outcome = await propose(cluster, name, { content, condition: null, supply: null });
-  stored(name, outcome, vid);
+  storedAs(name, outcome, vid);
 }
 
 function checkLive(cluster: Cluster): void {
@@ -89,7 +122,7 @@ function checkLive(cluster: Cluster): void {
     );
 }
 
-function stored(
+function storedAs(
   name: string,
   outcome: Outcome,
   vid: Vid,

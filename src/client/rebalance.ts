@@ -5,6 +5,7 @@
 import { isDfsError } from "../errors.ts";
 import { PAIRS, shapeOf } from "../file/layout.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
+import { isSealed } from "../file/sealed_manifest.ts";
 import { hasParity } from "../file/split.ts";
 import { type Config, heirOf, placesOf } from "../membership.ts";
 import { isGone, type Version } from "../version.ts";
@@ -14,6 +15,7 @@ import { finishChange } from "./members.ts";
 import { put } from "./put.ts";
 import { readName, settle } from "./register.ts";
 import { repairName } from "./repair.ts";
+import { spacesIn } from "./spaces.ts";
 import { openStored } from "./stored_source.ts";
 
 /** What was done for a name, or with `dryRun` would be. */
@@ -38,11 +40,12 @@ export async function* rebalance(
   prefix: string,
   options: RebalanceOptions,
 ): AsyncGenerator<Rebalanced> {
-  if (!options.dryRun) await finishChange(cluster);
-  for await (const { name } of namesIn(cluster, prefix, false)) {
-    const rebalanced = await rebalanceName(cluster, name, options);
-    if (rebalanced) yield rebalanced;
-  }
+  if (!options.dryRun && cluster.connections.isOperator) await finishChange(cluster);
+  for (const space of await spacesIn(cluster, prefix))
+    for await (const { name } of namesIn(space, prefix, false)) {
+      const rebalanced = await rebalanceName(space, name, options);
+      if (rebalanced) yield rebalanced;
+    }
 }
 
 /** null: it is where it should be. */
@@ -54,7 +57,11 @@ async function rebalanceName(
   const { is, current, replies, view } = await readName(cluster, name);
   const version = current?.version ?? null;
   if (version === null || isGone(version) || version.pieces === 0) return null;
-  const tell = (problem: string | null): Rebalanced => ({ name, bytes: version.size, problem });
+  const tell = (problem: string | null): Rebalanced => ({
+    name: cluster.shown(name),
+    bytes: version.size,
+    problem,
+  });
   if (is !== "current") return tell(`${replies.size} servers answer: too few`);
   const ring = wantedRing(name, version, view.config);
   if (ring === null || options.dryRun) return ring && tell(null);
@@ -118,11 +125,15 @@ async function move(
 async function anew(
   cluster: Cluster,
   name: string,
-  { vid }: Version,
+  { vid, body }: Version,
   { placement, progress }: RebalanceOptions,
-): Promise<null> {
-  const { source } = await openStored(cluster, name);
-  await put(cluster, name, source, {
+): Promise<string | null> {
+  const shown = cluster.shown(name);
+  // It is cut in other pieces, and so sealed anew.
+  if (isSealed(body) && !cluster.guard?.shown(name))
+    return `it is sealed: dfs-tool rebalance of ${cluster.user} themselves moves it`;
+  const { source } = await openStored(cluster, shown);
+  await put(cluster, shown, source, {
     layout: PAIRS,
     placement,
     condition: { vid },

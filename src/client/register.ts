@@ -1,4 +1,5 @@
 /** What is current of a name: reading it, and settling it where that is in doubt (CONSISTENCY.md section 3). */
+import { DfsError } from "../errors.ts";
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../limits.ts";
 import {
   type Accepted,
@@ -7,8 +8,11 @@ import {
   highest,
   tombstone,
   type Version,
+  type Vid,
 } from "../version.ts";
-import type { Cluster, Replies, View } from "./cluster.ts";
+import { believed, believedInEnd } from "./believe.ts";
+import type { Cluster, Replies } from "./cluster.ts";
+import type { View } from "./view.ts";
 import { canAccept, canRead, decide, select } from "./decide.ts";
 import {
   acceptAndCommit,
@@ -39,29 +43,47 @@ export async function readName(
   patienceMs: number | null = READ_PATIENCE_MS,
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
-    const { replies, view } = await cluster.ask(
+    const seen = cluster.guard?.seenOf(name) ?? null;
+    const { replies: all, view } = await cluster.ask(
       "read",
       () => ({ name }),
-      (so, { quorum }) => (decide(quorum, registersOf(so)).is === "current" ? patienceMs : null),
+      (so, { quorum }) => {
+        const told = registersOf(believed(cluster, name, quorum, so));
+        return decide(quorum, told).is === "current" ? patienceMs : null;
+      },
     );
+    const replies = believedInEnd(cluster, name, view.quorum, all);
     const decision = decide(view.quorum, registersOf(replies));
     if (decision.is === "current") {
+      const version = decision.current?.version ?? null;
+      cluster.guard?.check(name, seen, version, view.quorum, replies);
+      cluster.guard?.saw(name, version);
       if (decision.lagging && decision.current)
         await sendCommit(cluster, name, decision.current, false, view.config.epoch);
       return { ...decision, replies, view };
     }
     const { current } = select(registersOf(replies));
-    if (decision.is === "tooFew") return { is: "tooFew", current, replies, view };
+    if (decision.is === "tooFew") {
+      if (canRead(view.quorum, all.keys()) && cluster.guard) throw notBelieved(cluster, name);
+      return { is: "tooFew", current, replies, view };
+    }
     if (tries < DOUBT_TRIES) {
       await pause(cluster, DOUBT_PAUSE_MS);
       continue;
     }
     const settled = await settle(cluster, name);
-    return settled === "failed"
-      ? { is: "doubt", current, replies, view }
-      : { is: "current", current: settled, replies, view };
+    if (settled === "failed") return { is: "doubt", current, replies, view };
+    cluster.guard?.check(name, seen, settled?.version ?? null, view.quorum, replies);
+    return { is: "current", current: settled, replies, view };
   }
 }
+
+/** So many servers answer, and too few of them say what can be. */
+const notBelieved = (cluster: Cluster, name: string): DfsError =>
+  new DfsError(
+    "integrity",
+    `${cluster.shown(name)}: what the servers say of it is not authentic, or contradicts itself`,
+  );
 
 /** The current value, where one look at the registers tells it. */
 export async function glance(cluster: Cluster, name: string): Promise<Accepted | null> {
@@ -70,7 +92,8 @@ export async function glance(cluster: Cluster, name: string): Promise<Accepted |
     () => ({ name }),
     (so, { quorum }) => (canAccept(quorum, so.keys()) ? 0 : null),
   );
-  const decision = decide(view.quorum, registersOf(replies));
+  const told = registersOf(believedInEnd(cluster, name, view.quorum, replies));
+  const decision = decide(view.quorum, told);
   return decision.is === "current" ? decision.current : null;
 }
 
@@ -108,11 +131,23 @@ export async function settle(
     const { current, isCommitted } = select(registersOf(granted));
     if (above === undefined && (isCommitted || current === null)) return current;
     const floor = highest([...granted.values()].map((reply) => reply.floor));
-    const next = current ? revised(current.version) : childOf(null, floor, tombstone(own));
+    const next = current ? revised(current.version) : fenceOf(cluster, name, ballot, floor, own);
     const { epoch } = view.config;
     const result = await acceptAndCommit(cluster, name, ballots, ballot, next, epoch);
     if (result === "chosen") return { ballot, version: next };
     if (result === "tooFew") return "failed";
   }
   return "failed";
+}
+
+/** The value that stands for "absent" where one must be accepted. */
+export function fenceOf(
+  cluster: Cluster,
+  name: string,
+  ballot: Ballot,
+  floor: Ballot,
+  vid: Vid,
+): Version {
+  const version = childOf(null, floor, tombstone(vid));
+  return cluster.guard?.sign(name, version, ballot) ?? version;
 }

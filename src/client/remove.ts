@@ -17,8 +17,11 @@ export async function remove(cluster: Cluster, name: string, condition?: Conditi
       `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}`,
     );
   const content = tombstone(cluster.ports.random.bytes(16).toHex());
-  const outcome = await propose(cluster, name, {
+  const { guard } = cluster;
+  const stored = cluster.stored(name);
+  const outcome = await propose(cluster, stored, {
     content,
+    sign: (version, ballot) => guard?.sign(stored, version, ballot) ?? version,
     condition: condition ?? null,
     supply: null,
   });

@@ -3,18 +3,21 @@
  * It is an ordinary client of the messages and may be killed at any point.
  */
 import { DfsError, isDfsError } from "../errors.ts";
+import { KEY_NAME } from "../file/names.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../version.ts";
 import { goByChosen } from "./change.ts";
-import type { Cluster, Replies, Round, View } from "./cluster.ts";
-import { diagnose, type Diagnosis, isEmptyRow } from "./diagnose.ts";
+import type { Cluster, Replies, Round } from "./cluster.ts";
+import type { View } from "./view.ts";
+import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { finishChange, goersIn } from "./members.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
+import { spacesIn } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
 /** What was done for a name, or with `dryRun` would be. */
@@ -48,16 +51,29 @@ export interface RepairOptions {
   readonly progress?: (bytes: number) => void;
 }
 
-/** Repairs every name below `prefix`; yields those where something was to do. Throws DfsError("tooFew"). */
+/**
+ * Repairs every name below `prefix`, of all users whose names this one may see; yields those where something was to do. It takes no
+ * keys. Throws DfsError("tooFew").
+ */
 export async function* repairAll(
   cluster: Cluster,
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
+  if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
   // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
   const isFinished = options.dryRun || (await finishes(cluster));
+  for (const space of await spacesIn(cluster, prefix)) yield* repairSpace(space, prefix, options);
+  if (!isFinished) await finishChange(cluster);
+}
+
+async function* repairSpace(
+  cluster: Cluster,
+  prefix: string,
+  options: RepairOptions,
+): AsyncGenerator<Repaired> {
   let names: string[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
@@ -74,7 +90,6 @@ export async function* repairAll(
     if (names.length >= NAMES_IN_REPAIR) yield* await flush();
   }
   yield* await flush();
-  if (!isFinished) await finishChange(cluster);
 }
 
 /** Brings a change of the members to its end, if that can be done. */
@@ -95,20 +110,14 @@ const REPAIR_ROUNDS = 4;
 /** What a round comes to. */
 type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
-const NOTHING: Done = {
-  agreed: false,
-  restored: 0,
-  bytes: 0,
-  dropped: 0,
-  collected: 0,
-  forgotten: false,
-};
+const NONE = { restored: 0, bytes: 0, dropped: 0, collected: 0 };
+const NOTHING: Done = { agreed: false, forgotten: false, ...NONE };
 
 const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
   !agreed && !forgotten && restored + dropped + collected === 0;
 
-const isNews = (repaired: Repaired): boolean =>
-  !isNothing(repaired) || repaired.lost.length > 0 || repaired.problem !== null;
+const isNews = (one: Repaired): boolean =>
+  !isNothing(one) || one.lost.length > 0 || one.problem !== null;
 
 const sumOf = (a: Done, b: Done): Done => ({
   agreed: a.agreed || b.agreed,
@@ -129,14 +138,16 @@ export async function repairName(
   let lost: number[] = [];
   let failed = 0;
   let beyond: number[] = [];
-  const tell = (problem: string | null): Repaired => ({ name, ...done, lost, problem });
+  const shown = cluster.shown(name);
+  const tell = (problem: string | null): Repaired => ({ name: shown, ...done, lost, problem });
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, null);
       if (is !== "current") return tell("too few servers answer");
-      // The configuration of a cluster is never given up.
       if (name === "" && current === null) return tell(null);
+      if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
+        return tell("only its user can tell which one is right");
       const found = diagnose(current, replies, view.config, options.orphanAge);
       lost = [...found.lost, ...beyond].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
@@ -218,7 +229,6 @@ async function carryOut(
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
 
-/** Did all members answer? */
 const isByAll = ({ replies, view }: Round<"commit" | "read">): boolean =>
   replies.size === view.members.length;
 

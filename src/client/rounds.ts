@@ -10,7 +10,9 @@ import {
   type Vid,
 } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
-import type { Cluster, Replies, Round, View } from "./cluster.ts";
+import { believed, believedInEnd } from "./believe.ts";
+import type { Cluster, Replies, Round } from "./cluster.ts";
+import type { View } from "./view.ts";
 import { canAccept, type Quorum } from "./decide.ts";
 
 /** Resolves after `ms`. */
@@ -79,16 +81,17 @@ export async function prepare(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
     (so, { quorum, members }) => {
-      const granted = grantedOf(so);
+      const granted = grantedOf(believed(cluster, name, quorum, so));
       const left = members.filter((slot) => !so.has(slot) || granted.has(slot));
       if (!enough(quorum, left)) return 0;
       if (!enough(quorum, granted.keys())) return null;
       return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
-  for (const { floor, register } of replies.values())
+  const heard = believedInEnd(cluster, name, view.quorum, replies);
+  for (const { floor, register } of heard.values())
     ballots.saw(floor, register.prom, register.acc?.ballot ?? 0n, register.com?.ballot ?? 0n);
-  return { granted: grantedOf(replies), view, answered: [...replies.keys()] };
+  return { granted: grantedOf(heard), view, answered: [...heard.keys()] };
 }
 
 /** What each server that promised holds of the version that is proposed. */

@@ -1,7 +1,8 @@
 /** Is a server needed? What would become of the files without it. */
 import { DfsError } from "../errors.ts";
 import type { Cluster } from "./cluster.ts";
-import { conclude, namesIn } from "./list.ts";
+import { conclude, type NameSaid, namesIn } from "./list.ts";
+import { allSpacesIn } from "./spaces.ts";
 
 /** What hangs on one server. */
 export interface Need {
@@ -16,11 +17,15 @@ export interface Need {
 
 const NAMES_SHOWN = 3;
 
-/** Looks through all names. Throws DfsError("tooFew") when too few servers answer, and ("down") when this one is too slow to. */
+async function* namesInAll(cluster: Cluster): AsyncGenerator<NameSaid> {
+  for (const space of await allSpacesIn(cluster)) yield* namesIn(space, "", false);
+}
+
+/** Looks through all names of all users. Throws DfsError("tooFew") when too few servers answer, and ("down") when this one is too slow to. */
 export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
   let [files, pieces, width] = [0, 0, 0];
   const names: string[] = [];
-  for await (const one of namesIn(cluster, "", false)) {
+  for await (const one of namesInAll(cluster)) {
     if (cluster.peer(slot) && !one.answering.includes(slot))
       throw new DfsError(
         "down",

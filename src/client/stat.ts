@@ -1,9 +1,9 @@
 /** stat: all that is known of one file, and which server holds what. */
 import { layoutName } from "../file/layout.ts";
-import { manifestOf, pieceLengths } from "../file/manifest.ts";
+import { pieceLengths } from "../file/manifest.ts";
 import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { currentOf } from "./get.ts";
+import { currentOf, factsOf } from "./get.ts";
 import { holdersOf } from "./holders.ts";
 import { readName } from "./register.ts";
 
@@ -12,6 +12,8 @@ export interface Stat {
   readonly vid: Vid;
   readonly seq: number;
   readonly bytes: number;
+  /** What servers know it by, where that is not its name. */
+  readonly stored: string | null;
   readonly modified: number;
   readonly layout: string;
   readonly x: number;
@@ -25,16 +27,18 @@ export interface Stat {
 
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
-  const reading = await readName(cluster, name);
+  const stored = cluster.stored(name);
+  const reading = await readName(cluster, stored);
   const version = currentOf(name, reading);
-  const { modified, isFolder } = manifestOf(name, version);
+  const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
   const holders = holdersOf(version, reading.replies);
-  const { vid, seq, size, ring } = version;
+  const { vid, seq, ring } = version;
   return {
     name,
     vid,
     seq,
-    bytes: size,
+    bytes,
+    stored: stored === name ? null : stored,
     modified,
     layout: layoutName(version),
     x: ring[0] ?? 0,
@@ -45,9 +49,9 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
       isUp: reading.replies.has(slot),
       pieces: holders.flatMap((slots, piece) => (slots.includes(slot) ? [piece + 1] : [])),
     })),
-    pieces: pieceLengths(version).map((bytes, piece) => ({
+    pieces: pieceLengths(version).map((length, piece) => ({
       piece: piece + 1,
-      bytes,
+      bytes: length,
       servers: holders[piece] ?? [],
     })),
   };

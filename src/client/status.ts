@@ -1,10 +1,12 @@
 /** status: is everything that is stored safe, and what would it take to make it so. */
+import { KEY_NAME } from "../file/names.ts";
 import { STATUS_REPLY_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Group } from "./decide.ts";
 import { conclude, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
+import { spacesIn } from "./spaces.ts";
 
 export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING";
 
@@ -120,10 +122,11 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     late: new Set<number>(),
     toDo,
   };
-  for await (const said of namesIn(cluster, "", true)) {
-    for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
-    lookAt(said, all);
-  }
+  for (const space of await spacesIn(cluster))
+    for await (const said of namesIn(space, "", true)) {
+      for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
+      lookAt(said, all);
+    }
   return all;
 }
 
@@ -150,7 +153,7 @@ function lookAt(one: NameSaid, all: Sums): void {
     told.map(({ held }) => held),
     state.needed,
   );
-  all.files++;
+  if (one.name !== KEY_NAME) all.files++;
   all.bytes += state.size;
   if (is !== "current" || canLose < 0) all.unreadable++;
   else all.canLose = Math.min(all.canLose, canLose);

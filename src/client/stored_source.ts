@@ -1,11 +1,13 @@
 /** A stored version as something to put: its bytes at any offset, by the same ways as a get has them. */
 import { assert, DfsError, isDfsError } from "../errors.ts";
+import type { Stream } from "../file/seal.ts";
 import { CHUNKS_IN_FLIGHT, FETCHES_REMEMBERED } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { type Found, lookUp } from "./get.ts";
+import { type Found, lookUp, type Sink } from "./get.ts";
+import { openingSink, sealedRange } from "./opening_sink.ts";
 import type { Source } from "./pieces.ts";
-import { bytesIn, portionsOf } from "./portions.ts";
+import { bytesIn, cutTo, portionsOf } from "./portions.ts";
 import { VersionReader } from "./version_reader.ts";
 import { inParallel } from "./window.ts";
 
@@ -21,8 +23,8 @@ export async function openStored(
   cluster: Cluster,
   name: string,
 ): Promise<{ found: Found; version: Version; source: Source }> {
-  const { found, version, holders } = await lookUp(cluster, name);
-  const reader = new VersionReader(cluster, name, version, FETCHES_REMEMBERED);
+  const { found, stored, version, holders, stream } = await lookUp(cluster, name);
+  const reader = new VersionReader(cluster, stored, version, FETCHES_REMEMBERED);
   reader.aim(holders);
   const source: Source = {
     bytes: found.bytes,
@@ -30,27 +32,40 @@ export async function openStored(
     mode: found.mode,
     async read(into, offset) {
       assert(offset + into.length <= found.bytes, "what is read is within the file");
-      if (await fill(reader, into, offset)) return;
+      if (await fill(reader, name, stream, into, offset)) return;
       // As in a get: a piece may have moved just then.
       const now = await lookUp(cluster, name);
       if (now.found.vid !== found.vid)
         throw new DfsError("conflict", `${name} was changed by someone else while it was read`);
       reader.aim(now.holders);
-      if (!(await fill(reader, into, offset))) throw reader.lost();
+      if (!(await fill(reader, name, stream, into, offset))) throw reader.lost();
     },
   };
   return { found, version, source };
 }
 
 /** Reads bytes of a version; false when a piece cannot be had. */
-async function fill(reader: VersionReader, into: Uint8Array, offset: number): Promise<boolean> {
+async function fill(
+  reader: VersionReader,
+  name: string,
+  stream: Stream | null,
+  into: Uint8Array,
+  offset: number,
+): Promise<boolean> {
   const { version } = reader;
-  const range = { offset, length: into.length };
+  const wanted = { offset, length: into.length };
+  const copied: Sink = {
+    inOrder: false,
+    open: async () => {},
+    write: async (data, at) => into.set(data, at - offset),
+  };
+  const sink = stream ? openingSink(name, stream, wanted, copied) : copied;
+  const range = stream ? cutTo(version.size, sealedRange(wanted)) : wanted;
   try {
     await inParallel(portionsOf(version, range, false), CHUNKS_IN_FLIGHT, async (portion) => {
       const chunks = await reader.read(portion);
       for (const { data, at } of bytesIn(version, portion, chunks, range))
-        into.set(data, at - offset);
+        await sink.write(data, at);
     });
     return true;
   } catch (error) {

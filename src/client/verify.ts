@@ -1,5 +1,6 @@
 /** verify: has servers read back the pieces that they say they hold, block by block, and tells what is damaged. */
 import { DfsError, isDfsError } from "../errors.ts";
+import { KEY_NAME } from "../file/names.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR, VERIFY_BYTES } from "../limits.ts";
 import { isGone, type Version } from "../version.ts";
@@ -8,6 +9,7 @@ import { currentOf } from "./get.ts";
 import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { type Reading, readName } from "./register.ts";
+import { spacesIn } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
 /** A copy of a piece (from 0), by the slot of its server. */
@@ -41,8 +43,17 @@ export interface VerifyOptions {
   readonly progress?: (bytes: number) => void;
 }
 
-/** Verifies these names, or all there are. Throws DfsError("tooFew") when no server answers. */
+/** Verifies these names, or all there are, of all users whose names this one may see. Throws DfsError("tooFew") when no server answers. */
 export async function* verifyAll(
+  cluster: Cluster,
+  names: readonly string[] | null,
+  options: VerifyOptions,
+): AsyncGenerator<Verified> {
+  const spaces = names ? [cluster] : await spacesIn(cluster);
+  for (const space of spaces) yield* verifySpace(space, names, options);
+}
+
+async function* verifySpace(
   cluster: Cluster,
   names: readonly string[] | null,
   options: VerifyOptions,
@@ -56,7 +67,7 @@ export async function* verifyAll(
     lot = [];
     return done.filter((one) => one !== null);
   };
-  for await (const name of names ?? allNames(cluster)) {
+  for await (const name of names?.map((one) => cluster.stored(one)) ?? allNames(cluster)) {
     lot.push(name);
     if (lot.length >= NAMES_IN_REPAIR) yield* await flush();
   }
@@ -64,7 +75,7 @@ export async function* verifyAll(
 }
 
 async function* allNames(cluster: Cluster): AsyncGenerator<string> {
-  for await (const { name } of namesIn(cluster, "", false)) yield name;
+  for await (const { name } of namesIn(cluster, "", false)) if (name !== KEY_NAME) yield name;
 }
 
 /** null: there is no such name, and nobody asked for it by name. */
@@ -78,11 +89,12 @@ async function verifyName(
     const reading = await readName(cluster, name, null);
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
-    return await verifyVersion(cluster, name, currentOf(name, reading), reading, options);
+    const version = currentOf(cluster.shown(name), reading);
+    return await verifyVersion(cluster, name, version, reading, options);
   } catch (error) {
     if (!isDfsError(error)) throw error;
     const nothing = { copies: 0, bytes: 0, bad: [], missing: [], silent: [] };
-    return { name, ...nothing, isReadable: false, problem: error.message };
+    return { name: cluster.shown(name), ...nothing, isReadable: false, problem: error.message };
   }
 }
 
@@ -123,7 +135,7 @@ async function verifyVersion(
   bad.push(...copiesIn(damagedOf(version, replies)));
   const found = good.filter((slots) => slots.size > 0).length;
   return {
-    name,
+    name: cluster.shown(name),
     copies: copies.length,
     bytes,
     bad,

@@ -17,7 +17,7 @@ export class VersionReader {
 
   /**
    * It reads once it is aimed. What pieces are made of may be wanted again soon, where chunks of a stripe are read one by one:
-   * so much of it as the last `remembered` fetches brought is kept. Throws as `manifestOf`.
+   * so much of it as the last `remembered` fetches brought is kept. Throws as `rootsOf`.
    */
   constructor(cluster: Cluster, name: string, version: Version, remembered = 0) {
     this.version = version;
@@ -48,7 +48,7 @@ export class VersionReader {
     return this.#fetcher.sawRot
       ? new DfsError(
           "integrity",
-          `${this.#name}: a piece is damaged, and there is no good copy of it`,
+          `${this.#cluster.shown(this.#name)}: a piece is damaged, and there is no good copy of it`,
         )
       : new DfsError(
           "incomplete",

@@ -1,9 +1,10 @@
 /** The body of a version: what only the client needs to know to make pieces a file again. Format: README.md. */
 import { bool, decode, encode, fixed, list, struct, u32, u53, u8, type Value } from "../bytes.ts";
-import { DfsError } from "../errors.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import { PIECES_MAX } from "../limits.ts";
 import type { Version } from "../version.ts";
 import { ROOT_BYTES } from "./checksum.ts";
+import { isSealed, rootsInSealed } from "./sealed_manifest.ts";
 import { pieceBytes } from "./split.ts";
 
 const MANIFEST_FORMAT = 1;
@@ -25,13 +26,32 @@ export type Manifest = Value<typeof manifestCodec>;
 export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =>
   encode(manifestCodec, { ...manifest, format: MANIFEST_FORMAT });
 
-/** The manifest of a version that is not deleted; throws DfsError("integrity") on one that contradicts itself. */
+/** The manifest of a version that is not deleted, and not sealed; throws DfsError("integrity") on one that contradicts itself. */
 export function manifestOf(name: string, version: Version): Manifest {
-  try {
+  if (isSealed(version.body))
+    throw new DfsError("integrity", `${name} is sealed: it takes its user's password to read it`);
+  return reading(name, version, () => {
     const manifest = decode(manifestCodec, version.body);
-    if (manifest.format === MANIFEST_FORMAT && fits(manifest, version)) return manifest;
-  } catch {
-    // Falls through to the one error below.
+    return manifest.format === MANIFEST_FORMAT ? manifest : null;
+  });
+}
+
+/** The root of each piece of a version that is not deleted, sealed or not; throws as `manifestOf`. */
+export const rootsOf = (name: string, version: Version): Uint8Array[] =>
+  isSealed(version.body)
+    ? reading(name, version, () => ({ roots: rootsInSealed(version.body) })).roots
+    : manifestOf(name, version).roots;
+
+function reading<T extends Pick<Manifest, "roots">>(
+  name: string,
+  version: Version,
+  read: () => T | null,
+): T {
+  try {
+    const manifest = read();
+    if (manifest && fits(manifest, version)) return manifest;
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
   }
   throw new DfsError(
     "integrity",
@@ -40,7 +60,10 @@ export function manifestOf(name: string, version: Version): Manifest {
 }
 
 /** One root and one server a piece, and enough pieces for the bytes that there are. */
-const fits = ({ roots }: Manifest, { pieces, needed, ring, size }: Version): boolean =>
+const fits = (
+  { roots }: Pick<Manifest, "roots">,
+  { pieces, needed, ring, size }: Version,
+): boolean =>
   roots.length === pieces &&
   ring.length === pieces &&
   needed <= pieces &&

@@ -1,6 +1,11 @@
 /** Names of files: "/"-separated UTF-8 paths inside a user's space. */
 import { DfsError } from "../errors.ts";
-import { COMPONENT_BYTES, NAME_BYTES } from "../limits.ts";
+import {
+  COMPONENT_BYTES,
+  NAME_BYTES,
+  SEALED_COMPONENT_BYTES,
+  SEALED_NAME_BYTES,
+} from "../limits.ts";
 
 const utf8 = new TextEncoder();
 
@@ -22,18 +27,32 @@ export function checkFolder(name: string): string {
   );
 }
 
+/** The reserved name of a user's master key; no user can have it, for no component may be "." */
+export const KEY_NAME = ".";
+
+/** Returns a name as servers know it, sealed or not, of a file, a folder or a reserved one; throws DfsError("usage"). */
+export function checkStored(name: string): string {
+  if (name === "" || name === KEY_NAME) return name;
+  const why = faultOf(name.replace(/\/$/, ""), SEALED_NAME_BYTES, SEALED_COMPONENT_BYTES);
+  if (why === null && utf8.encode(name).length <= SEALED_NAME_BYTES) return name;
+  throw new DfsError(
+    "usage",
+    `${JSON.stringify(name.slice(0, 80))} cannot be a name: ${why ?? "it is too long"}`,
+  );
+}
+
 /** What is wrong with this name; null when nothing is. */
-function faultOf(name: string): string | null {
+function faultOf(name: string, most = NAME_BYTES, mostOfOne = COMPONENT_BYTES): string | null {
   if (name === "") return "it is empty";
   if (!name.isWellFormed()) return "it is not valid Unicode";
-  if (utf8.encode(name).length > NAME_BYTES) return `it is longer than ${NAME_BYTES} bytes`;
+  if (utf8.encode(name).length > most) return `it is longer than ${most} bytes`;
   if (hasControl(name)) return "it has a control character";
   if (name.startsWith("/")) return "it is an absolute path";
   for (const component of name.split("/")) {
     if (component === "") return 'it has an empty component ("//", or "/" at its end)';
     if (component === "." || component === "..") return `it has the component "${component}"`;
-    if (utf8.encode(component).length > COMPONENT_BYTES)
-      return `a component is longer than ${COMPONENT_BYTES} bytes`;
+    if (utf8.encode(component).length > mostOfOne)
+      return `a component is longer than ${mostOfOne} bytes`;
   }
   return null;
 }

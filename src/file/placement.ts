@@ -15,15 +15,21 @@ export const rotation = (digest: Uint8Array, y: number): number =>
   digest.reduce((rest, byte) => (rest * 256 + byte) % y, 0);
 
 /**
- * The servers of a new version with `pieces` pieces. Where that is not all of them it is those that draw the highest
- * weights (rendezvous hashing, Thaler and Ravishankar 1998): one server more takes the place of at most one of them.
+ * The servers of a new version with `pieces` pieces, `turn` telling the first. Where that is not all of them it is those that draw
+ * the highest weights (rendezvous hashing, Thaler and Ravishankar 1998) with the digest of the name as servers know it: one
+ * server more takes the place of at most one of them.
  */
-export function ringOf(digest: Uint8Array, pieces: number, config: Config): number[] {
+export function ringOf(
+  digest: Uint8Array,
+  pieces: number,
+  config: Config,
+  turn: Uint8Array = digest,
+): number[] {
   const places = placesOf(config);
   const chosen =
     pieces < places.length ? heaviest(digest, places, config).slice(0, pieces) : places;
   const ring = places.filter((slot) => chosen.includes(slot));
-  const x = rotation(digest, ring.length);
+  const x = rotation(turn, ring.length);
   return [...ring.slice(x), ...ring.slice(0, x)];
 }
 

@@ -4,6 +4,7 @@ import { getRandomValues } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { DfsError } from "../errors.ts";
 import { BunConn } from "./bun_conn.ts";
+import { bindingOf, CLIENT_TLS, serverTls, tlsAccepting, whyNoTls } from "./bun_tls.ts";
 import type { Clock, Disk, Listener, Net, OpenFile, Random } from "./ports.ts";
 
 export const bunClock: Clock = {
@@ -36,9 +37,10 @@ const hostPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 export const bunNet: Net = {
-  connect(host, port, ms) {
+  connect(host, port, ms, secure) {
     const where = hostPort(host, port);
     return new Promise((resolve, reject) => {
+      let socket: Bun.Socket<BunConn> | null = null;
       let late = false;
       const fail = (why: string): void => {
         clearTimeout(timer);
@@ -46,21 +48,34 @@ export const bunNet: Net = {
       };
       const timer = setTimeout(() => {
         late = true;
-        fail(`no connection within ${ms} ms`);
+        fail(`no ${socket ? "TLS " : ""}connection within ${ms} ms`);
+        socket?.terminate();
       }, ms);
-      const conn = new BunConn();
+      const ready = (opened: Bun.Socket<BunConn>, binding: Uint8Array | null): void => {
+        clearTimeout(timer);
+        opened.data.onOpen(opened, where, binding);
+        resolve(opened.data);
+      };
       const opening = Bun.connect<BunConn>({
         hostname: host,
         port,
-        data: conn,
+        data: new BunConn(),
+        ...(secure && { tls: CLIENT_TLS }),
         socket: {
           ...socketHandlers,
-          open(socket) {
-            if (late) return void socket.terminate();
-            clearTimeout(timer);
-            socket.data.onOpen(socket, where);
-            resolve(socket.data);
+          open(opened) {
+            if (late) return void opened.terminate();
+            if (!secure) return ready(opened, null);
+            socket = opened;
           },
+          ...(secure && {
+            handshake(opened, _trusted, error) {
+              const binding = bindingOf(opened);
+              if (binding) return ready(opened, binding);
+              fail(whyNoTls(error));
+              opened.terminate();
+            },
+          }),
           connectError: (_socket, error) => fail(reasonOf(error)),
         },
       });
@@ -68,22 +83,37 @@ export const bunNet: Net = {
     });
   },
 
-  async listen(host, port, accept) {
+  async listen(host, port, accept, certificate) {
+    let closed = false;
+    const ready = (socket: Bun.Socket<BunConn>, binding: Uint8Array | null): void => {
+      // It was in its handshake when the listener closed.
+      if (closed) return void socket.terminate();
+      const peer = hostPort(socket.remoteAddress, socket.remotePort);
+      socket.data.onOpen(socket, peer, binding);
+      accept(socket.data);
+    };
+    // `data` of listen() is one object for all sockets, so each gets its own in `open`.
+    const handlers: Bun.SocketHandler<BunConn> = certificate
+      ? { ...socketHandlers, ...tlsAccepting(ready) }
+      : {
+          ...socketHandlers,
+          open(socket) {
+            socket.data = new BunConn();
+            ready(socket, null);
+          },
+        };
     try {
       const server = Bun.listen<BunConn>({
         hostname: host,
         port,
-        socket: {
-          ...socketHandlers,
-          open(socket) {
-            // `data` of listen() is one object for all sockets.
-            socket.data = new BunConn();
-            socket.data.onOpen(socket, hostPort(socket.remoteAddress, socket.remotePort));
-            accept(socket.data);
-          },
-        },
+        socket: handlers,
+        ...(certificate && { tls: serverTls(certificate) }),
       });
-      return { port: server.port, close: () => server.stop(false) } satisfies Listener;
+      const close = (): void => {
+        closed = true;
+        server.stop(false);
+      };
+      return { port: server.port, close } satisfies Listener;
     } catch (error) {
       const why = codeOf(error) === "EADDRINUSE" ? "another program is using it" : reasonOf(error);
       throw new DfsError("folder", `cannot listen on ${hostPort(host, port)}: ${why}`);
@@ -148,9 +178,14 @@ const openFile = (path: string, handle: fs.FileHandle): OpenFile => ({
   close: () => io(path, () => handle.close()),
 });
 
+/** What is not yet whole is nobody else's; who wants it otherwise says so in the end. */
+const OWNER_ONLY = 0o600;
+
 export const bunDisk: Disk = {
   open: (path, mode) =>
-    io(path, async () => openFile(path, await fs.open(path, mode === "read" ? "r" : "wx+"))),
+    io(path, async () =>
+      openFile(path, await fs.open(path, mode === "read" ? "r" : "wx+", OWNER_ONLY)),
+    ),
   rename: (from, to) => io(to, () => fs.rename(from, to)),
   remove: (path) => io(path, () => fs.rm(path, { force: true })),
   makeFolder: (path) => io(path, async () => void (await fs.mkdir(path, { recursive: true }))),

@@ -1,4 +1,4 @@
-/** The real Conn: one TCP connection on Bun's sockets. */
+/** The real Conn: one connection on Bun's sockets, with TLS or without. */
 import { assert, DfsError } from "../errors.ts";
 import { INBOX_BYTES } from "../limits.ts";
 import type { Conn } from "./ports.ts";
@@ -9,11 +9,12 @@ interface Pending {
   readonly done: { resolve: () => void; reject: (error: DfsError) => void } | null;
 }
 
-/** One TCP connection. Bun's write() takes what the kernel takes and no more, so the rest is queued here. */
+/** One connection. Bun's write() takes what the kernel takes and no more, so the rest is queued here. */
 export class BunConn implements Conn {
   received = 0;
   sent = 0;
   peer = "?";
+  binding: Uint8Array | null = null;
   #socket: Bun.Socket<BunConn> | null = null;
   #inbox: Uint8Array[] = [];
   #inboxBytes = 0;
@@ -22,9 +23,11 @@ export class BunConn implements Conn {
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
   #queue: Pending[] = [];
 
-  onOpen(socket: Bun.Socket<BunConn>, peer: string): void {
+  /** The connection, and its TLS where it has any, is open. */
+  onOpen(socket: Bun.Socket<BunConn>, peer: string, binding: Uint8Array | null): void {
     this.#socket = socket;
     this.peer = peer;
+    this.binding = binding;
   }
 
   onData(bytes: Uint8Array): void {

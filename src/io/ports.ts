@@ -24,7 +24,12 @@ export interface Random {
 export interface Conn {
   /** Whom this is, for messages: "127.0.0.1:10001". */
   readonly peer: string;
-  /** Bytes received and sent so far, as the kernel took or gave them. */
+  /**
+   * With TLS, 32 bytes that only the two ends of this one connection know (the "tls-exporter" of RFC 9266): a login
+   * bound to them is worth nothing to somebody in between. Null without TLS.
+   */
+  readonly binding: Uint8Array | null;
+  /** Bytes received and sent so far, as the kernel took or gave them; with TLS, before it seals and after it opens them. */
   readonly received: number;
   readonly sent: number;
   /**
@@ -47,11 +52,29 @@ export interface Listener {
   close(): void;
 }
 
+/** What a server shows of itself in TLS, in PEM. Nobody judges it: it is the login that proves both ends. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface Net {
-  /** Opens a connection; throws DfsError("down") if it is refused, or not open within `ms`. */
-  connect(host: string, port: number, ms: number): Promise<Conn>;
-  /** Throws DfsError("folder") with a line for the user when the address cannot be had. Port 0 is any free one. */
-  listen(host: string, port: number, accept: (conn: Conn) => void): Promise<Listener>;
+  /**
+   * Opens a connection, with TLS 1.3 if `secure`; throws DfsError("down") if it is refused, or not open within `ms`,
+   * or the peer speaks no TLS 1.3. A secure connection is not safe from a man in the middle until a login is bound to it.
+   */
+  connect(host: string, port: number, ms: number, secure: boolean): Promise<Conn>;
+  /**
+   * Throws DfsError("folder") with a line for the user when the address cannot be had. Port 0 is any free one. With a
+   * certificate all connections are TLS 1.3: a peer that speaks none, or does not begin to, is dropped, and `accept`
+   * never hears of it.
+   */
+  listen(
+    host: string,
+    port: number,
+    accept: (conn: Conn) => void,
+    certificate: Certificate | null,
+  ): Promise<Listener>;
 }
 
 export interface OpenFile {

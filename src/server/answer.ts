@@ -1,6 +1,6 @@
 /** One request against the store: what each message of the wire means to this server. */
 import { DfsError } from "../errors.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkStored } from "../file/names.ts";
 import { homesOf } from "../file/placement.ts";
 import {
   BLOCK_BYTES,
@@ -8,6 +8,7 @@ import {
   LIST_PAGE,
   LIST_PAGE_BYTES,
   PIECES_MAX,
+  USERS_PAGE,
   VERIFY_BYTES,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
@@ -23,30 +24,40 @@ import {
 } from "../wire/messages.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** What a request may use: the store, the pieces that this connection is sending, and whose space it is in. */
+/** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
+export interface Who {
+  readonly user: string;
+  readonly isOperator: boolean;
+}
+
+/** What a connection has: the store, and the pieces that it is sending. */
 export interface Context {
   readonly store: Store;
   readonly uploads: Uploads;
+}
+
+/** What a request may use, and whose space it is in. */
+interface InSpace extends Context {
   readonly user: string;
 }
 
 type Answers = {
   [K in AddressedKind]: (
-    context: Context,
+    context: InSpace,
     request: RequestOf<K>,
   ) => Promise<ReplyOf<K>> | ReplyOf<K>;
 };
 
 /** The configuration of the cluster is a register of nobody's space. */
-const spaceOf = (user: string, name: string): string => (name === "" ? "" : `u:${user}`);
+const SPACE = "u:";
+const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
 
-function checked(context: Context, name: string): [space: string, name: string] {
-  if (name.endsWith("/")) checkFolder(name);
-  else if (name !== "") checkName(name);
-  return [spaceOf(context.user, name), name];
-}
+const checked = ({ user }: InSpace, name: string): [space: string, name: string] => [
+  spaceOf(user, checkStored(name)),
+  name,
+];
 
-const placed = (context: Context, name: string): { space: string; name: string } => ({
+const placed = (context: InSpace, name: string): { space: string; name: string } => ({
   space: checked(context, name)[0],
   name,
 });
@@ -110,6 +121,12 @@ const ANSWERS: Answers = {
   },
 
   status: (context) => context.store.scrub.health(),
+
+  spaces(context, { after }) {
+    const spaces = context.store.spacesAfter(after === null ? "" : SPACE + after, USERS_PAGE);
+    const users = spaces.map((space) => space.slice(SPACE.length));
+    return { users, done: users.length < USERS_PAGE };
+  },
 
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
@@ -176,19 +193,47 @@ const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
 /** The reply to a request that is for this very server; throws DfsError. */
 export async function answer<K extends AddressedKind>(
   context: Context,
+  who: Who,
   kind: K,
   request: RequestOf<K>,
 ): Promise<ReplyOf<K>> {
   const { membership } = context.store;
   checkMember(context.store, request.to);
+  checkRight(context.store, who, kind, request);
+  const inSpace: InSpace = { ...context, user: request.to.user };
   const work = (): Promise<ReplyOf<K>> | ReplyOf<K> => {
     checkBounds(request);
-    return (ANSWERS[kind] as (c: Context, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
-      context,
+    return (ANSWERS[kind] as (c: InSpace, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
+      inSpace,
       request,
     );
   };
   return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
+}
+
+/** What everybody may do in any space, for it is of none. */
+const OF_NO_SPACE: ReadonlySet<Kind> = new Set(["status"]);
+
+/**
+ * Each user in their own space; the cluster's configuration is changed by operators, once there is one. Throws
+ * DfsError("forbidden").
+ */
+function checkRight(
+  store: Store,
+  who: Who,
+  kind: AddressedKind,
+  request: RequestOf<AddressedKind>,
+): void {
+  if (who.isOperator || OF_NO_SPACE.has(kind)) return;
+  if (kind === "spaces" || request.to.user !== who.user)
+    throw new DfsError("forbidden", `${who.user} may not look into the files of others`);
+  if ("name" in request && request.name === "" && kind !== "read") checkRightToInstall(store, who);
+}
+
+/** Who comes first may begin a cluster; from then on it is its operators' matter. Throws DfsError("forbidden"). */
+export function checkRightToInstall(store: Store, who: Who): void {
+  if (who.isOperator || store.membership.config === null) return;
+  throw new DfsError("forbidden", `${who.user} is no operator, and may not change the cluster`);
 }
 
 /** Numbers that the layouts allow and the protocol does not. */

@@ -1,6 +1,6 @@
 /** A server: its folder, its port, its connections. */
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import type { Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
+import type { Certificate, Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
 import {
   CONNECTIONS_MAX,
   SCRUB_INTERVAL_MS,
@@ -12,6 +12,8 @@ import {
   TRASH_SWEEP_MS,
 } from "../limits.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
+import { Doorkeeper, type UserTable } from "./login.ts";
+import type { Verifier } from "../wire/scram.ts";
 import { type Load, Session } from "./session.ts";
 
 export interface ServerPorts {
@@ -27,6 +29,12 @@ export interface ServeOptions extends StoreOptions {
   readonly host: string;
   readonly port: number;
   readonly release: string;
+  /** Who may log in, at this moment; null: there are no users, and everybody may do everything. */
+  readonly users: () => Promise<UserTable | null>;
+  /** Writes down what to check the password of a user with, durably. */
+  readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
+  /** Shown by a server that speaks TLS; null: it does not. */
+  readonly certificate: Certificate | null;
 }
 
 export interface Server {
@@ -49,14 +57,15 @@ export async function serve(
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
   const load: Load = { bytes: 0 };
+  const doorkeeper = new Doorkeeper(ports);
   const accept = (conn: Conn): void => {
     if (sessions.size >= CONNECTIONS_MAX) return conn.close();
-    const session = new Session(conn, { store, clock, load, release: options.release });
+    const session = new Session(conn, { ...options, store, clock, load, doorkeeper });
     sessions.set(conn, session);
     void session.run().then(() => sessions.delete(conn));
   };
   const listener = await ports.net
-    .listen(options.host, options.port, accept)
+    .listen(options.host, options.port, accept, options.certificate)
     .catch((error: unknown) => {
       store.close();
       throw error;

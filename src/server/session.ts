@@ -2,8 +2,8 @@
  * One connection: frames in, replies out, many requests at once. It reads on only while little is in progress, so that
  * a fast sender, or one that does not read its replies, waits in its own socket and not in this server's memory.
  */
-import { decode } from "../bytes.ts";
-import { DfsError } from "../errors.ts";
+import { decode, Reader, struct, u16, u32 } from "../bytes.ts";
+import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn } from "../io/ports.ts";
 import {
   FRAME_MS,
@@ -17,6 +17,8 @@ import {
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello, PROTOCOL_VERSION } from "../wire/handshake.ts";
+import type { Verifier } from "../wire/scram.ts";
+import { type Doorkeeper, Login, type UserTable } from "./login.ts";
 import {
   type AddressedKind,
   type Kind,
@@ -26,7 +28,15 @@ import {
   type RequestOf,
 } from "../wire/messages.ts";
 import type { Codec } from "../bytes.ts";
-import { answer, checkBallot, checkMember, checkServer, type Context } from "./answer.ts";
+import {
+  answer,
+  checkBallot,
+  checkMember,
+  checkRightToInstall,
+  checkServer,
+  type Context,
+  type Who,
+} from "./answer.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What all connections of a server have in progress. */
@@ -40,14 +50,28 @@ export interface SessionOptions {
   readonly clock: Clock;
   /** The program's version, for people. */
   readonly release: string;
+  /** As ServeOptions has them. */
+  readonly users: () => Promise<UserTable | null>;
+  readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
+  readonly doorkeeper: Doorkeeper;
 }
+
+/** Where there are no users. */
+const ANYBODY: Who = { user: "", isOperator: true };
+
+const opening = struct({ magic: u32, version: u16 });
+const BEFORE_LOGIN: ReadonlySet<Kind> = new Set(["hello", "login", "proof"]);
 
 export class Session {
   readonly #conn: Conn;
   readonly #options: SessionOptions;
   readonly #context: Context;
   readonly #parser = new FrameParser();
-  #greeted = false;
+  readonly #login: Login;
+  /** Who asks; null before that is known. */
+  #who: Who | null = null;
+  /** Until then it must be known who asks, however many bytes come. */
+  #knownBy: number;
   #isBroken = false;
   #begun = 0;
   #requests = 0;
@@ -58,7 +82,9 @@ export class Session {
   constructor(conn: Conn, options: SessionOptions) {
     this.#conn = conn;
     this.#options = options;
-    this.#context = { store: options.store, uploads: new Uploads(options.store), user: "" };
+    this.#knownBy = options.clock.now() + HELLO_MS;
+    this.#context = { store: options.store, uploads: new Uploads(options.store) };
+    this.#login = new Login(options.doorkeeper, conn.peer);
   }
 
   /** Serves the connection to its end; never throws. */
@@ -112,19 +138,26 @@ export class Session {
 
   #setDeadline(): void {
     const waiting = this.#parser.isMidFrame ? FRAME_MS : IDLE_MS;
-    this.#cancelDeadline = this.#options.clock.after(this.#greeted ? waiting : HELLO_MS, () =>
-      this.#conn.close(),
-    );
+    const { clock } = this.#options;
+    const isKnown = this.#who !== null;
+    const ms = isKnown ? waiting : Math.max(1, this.#knownBy - clock.now());
+    this.#cancelDeadline = clock.after(ms, () => {
+      // Who it is may have been found out meanwhile; and a login that failed is kept waiting longer than that.
+      if (isKnown || (!this.#who && !this.isWorking)) return this.#conn.close();
+      this.#knownBy = clock.now() + HELLO_MS;
+      this.#setDeadline();
+    });
   }
 
   #begin(frame: Frame): void {
     const kind = kindOfNumber(frame.kind);
     if (!kind) throw new DfsError("protocol", `there is no message ${frame.kind}`);
-    if (!this.#greeted && kind !== "hello")
-      throw new DfsError("protocol", "the first request must be hello");
-    if (kind === "hello") checkHello(decode(MESSAGES.hello.request, frame.body));
-    this.#greeted = true;
-    this.#parser.trust();
+    if (this.#who === null && !BEFORE_LOGIN.has(kind))
+      throw new DfsError("protocol", "the first request must be login or hello");
+    if (kind === "hello" || kind === "login") {
+      // The two begin alike, and a peer of another kind is better told so at once.
+      checkHello(opening.read(new Reader(frame.body)));
+    }
     void this.#serve(kind, frame);
   }
 
@@ -159,13 +192,49 @@ export class Session {
 
   async #answer(kind: Kind, request: RequestOf<Kind>): Promise<ReplyOf<Kind>> {
     if (kind === "hello") return this.#greeting();
+    if (kind === "login") return this.#first(request as RequestOf<"login">);
+    if (kind === "proof") return this.#proof(request as RequestOf<"proof">);
+    if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
     if (kind === "init") return this.#init(request as RequestOf<"init">);
     if (kind === "install") return this.#install(request as RequestOf<"install">);
-    return answer(this.#context, kind, request as RequestOf<AddressedKind> as never);
+    return answer(this.#context, this.#known(), kind, request as RequestOf<AddressedKind> as never);
+  }
+
+  #known(): Who {
+    if (this.#who) return this.#who;
+    throw new DfsError("login", INVALID_LOGIN);
+  }
+
+  #letIn(who: Who): void {
+    this.#who = who;
+    this.#parser.trust();
+  }
+
+  async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {
+    const users = await this.#options.users();
+    if (users === null) return { message: "" };
+    return { message: await this.#login.first(message, users, this.#conn.binding) };
+  }
+
+  async #proof({ message }: RequestOf<"proof">): Promise<ReplyOf<"proof">> {
+    const reply = await this.#login.final(message);
+    this.#letIn({ user: this.#login.user ?? "", isOperator: this.#login.isOperator });
+    return { message: reply, isOperator: this.#login.isOperator };
+  }
+
+  /** A user's own password, which they have just shown to know. */
+  async #passwd(verifier: RequestOf<"passwd">): Promise<Record<never, never>> {
+    const { user } = this.#known();
+    if (this.#login.user === null)
+      throw new DfsError("forbidden", "this server knows no users, and so no passwords");
+    await this.#options.changeVerifier(user, verifier);
+    return {};
   }
 
   async #greeting(): Promise<ReplyOf<"hello">> {
-    const { store, release } = this.#options;
+    const { store, release, users } = this.#options;
+    if (!this.#who && (await users()) === null) this.#letIn(ANYBODY);
+    this.#known();
     await store.membership.settled();
     const { membership, sid, floor } = store;
     return {
@@ -181,6 +250,7 @@ export class Session {
 
   async #init({ sid, cluster }: RequestOf<"init">): Promise<Record<never, never>> {
     const { store } = this.#options;
+    this.#known();
     checkServer(store, sid);
     await store.membership.join(cluster);
     return {};
@@ -189,6 +259,7 @@ export class Session {
   async #install(request: RequestOf<"install">): Promise<Record<never, never>> {
     const { store } = this.#options;
     checkMember(store, request);
+    checkRightToInstall(store, this.#known());
     checkBallot(request.floor);
     await store.membership.install(request.config, request.floor);
     return {};

@@ -26,6 +26,7 @@ export class Catalog {
   readonly #dropRegister;
   readonly #page;
   readonly #pageOfAll;
+  readonly #nextSpace;
   readonly pieces: PieceTable;
   #damaged = false;
   #floor: Ballot;
@@ -57,6 +58,11 @@ export class Catalog {
       `SELECT name FROM register WHERE space = ?1 AND name > ?2 AND name >= ?3
        UNION SELECT name FROM piece WHERE space = ?1 AND name > ?2 AND name >= ?3 AND trashed IS NULL
        ORDER BY name LIMIT ?4`,
+    );
+    // Each is one step in an index, however many names a space has.
+    this.#nextSpace = db.query<{ space: string | null }, [string]>(
+      `SELECT min(space) AS space FROM (SELECT min(space) AS space FROM register WHERE space > ?1
+       UNION ALL SELECT min(space) FROM piece WHERE space > ?1)`,
     );
     this.pieces = new PieceTable(db);
     this.#inspect();
@@ -154,6 +160,17 @@ export class Catalog {
     return (everything ? this.#pageOfAll : this.#page)
       .all(space, after, from, limit)
       .map((row) => row.name);
+  }
+
+  /** Up to `limit` spaces after one, in byte order. */
+  spacesAfter(after: string, limit: number): string[] {
+    const spaces: string[] = [];
+    while (spaces.length < limit) {
+      const space = this.#nextSpace.get(spaces.at(-1) ?? after)?.space;
+      if (space === null || space === undefined) break;
+      spaces.push(space);
+    }
+    return spaces;
   }
 
   close(): void {

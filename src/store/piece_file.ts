@@ -6,12 +6,12 @@ import { concat, decode, encode, fixed, struct, text, u32, u53, u8, type Value }
 import { DfsError } from "../errors.ts";
 import { ROOT_BYTES, SUM_BYTES, tableBytes, verifies } from "../file/checksum.ts";
 import type { OpenFile } from "../io/ports.ts";
-import { BLOCK_BYTES, NAME_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, SEALED_NAME_BYTES } from "../limits.ts";
 import { vidCodec } from "../version.ts";
 
 const footerCodec = struct({
   space: text(300),
-  name: text(NAME_BYTES),
+  name: text(SEALED_NAME_BYTES),
   vid: vidCodec,
   piece: u8,
   bytes: u53,
@@ -21,7 +21,7 @@ const footerCodec = struct({
 export type PieceFooter = Value<typeof footerCodec>;
 
 const MAGIC = new TextEncoder().encode("dfs piece 1\n");
-const FOOTER_MAX = 2048;
+const FOOTER_MAX = SEALED_NAME_BYTES + 1024;
 /** After the footer: its sum, its length, the magic. */
 const endCodec = struct({ sum: fixed(8), length: u32, magic: fixed(MAGIC.length) });
 const END_BYTES = 8 + 4 + MAGIC.length;

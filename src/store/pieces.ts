@@ -73,6 +73,7 @@ export class PieceStore {
   /** Ends a piece: durable, named, known to the catalog. */
   async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
     const { vid, piece } = id;
+    this.#checkOwner(id);
     const folder = this.#layout.folderOf(vid);
     if (!this.#layout.folders.has(folder)) {
       await this.#disk.makeFolder(folder);
@@ -142,10 +143,18 @@ export class PieceStore {
 
   /** A small piece in the catalog; to be called inside a transaction. */
   putInline(id: PieceId, { root, data }: SmallPiece): void {
-    const known = this.#catalog.pieces.get(id.vid, id.piece);
+    const known = this.#checkOwner(id);
     if (known && !known.bad && known.trashed === null) return;
     const created = this.#clock.wall();
     this.#catalog.pieces.put({ ...id, bytes: data.length, root, data, created });
+  }
+
+  /** The row of this piece. Whoever learns the id of another's version must not put a piece in the place of theirs: throws DfsError("forbidden"). */
+  #checkOwner({ space, vid, piece }: PieceId): PieceRow | null {
+    const known = this.#catalog.pieces.get(vid, piece);
+    if (known && known.space !== space)
+      throw new DfsError("forbidden", `version ${vid} is another user's`);
+    return known;
   }
 
   /**

@@ -132,6 +132,11 @@ export class Store {
     return names.map((name) => ({ name, register: this.#rowOrDamaged(space, name) }));
   }
 
+  /** Up to `limit` spaces after one, in byte order, that have a name or a piece. */
+  spacesAfter(after: string, limit: number): string[] {
+    return this.#catalog.spacesAfter(after, limit);
+  }
+
   /** Is any of its records damaged? Then it cannot say of any name that there is none. */
   get isDamaged(): boolean {
     return this.#catalog.isDamaged;

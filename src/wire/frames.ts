@@ -54,10 +54,10 @@ export function errorFrame(id: number, error: unknown): Uint8Array[] {
   });
 }
 
-/** The error that the body of an ERROR frame says. */
+/** The error that the body of an ERROR frame says, in one line that no terminal takes for more than text. */
 export function errorOf(body: Uint8Array): DfsError {
   const { code, message } = decode(errorCodec, body);
-  return new DfsError(codeOfWire(code), message);
+  return new DfsError(codeOfWire(code), message.replace(/\p{Cc}/gu, "?"));
 }
 
 /** Bytes in, in any portions; frames out. */

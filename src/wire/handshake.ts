@@ -4,17 +4,17 @@ import type { ReplyOf, RequestOf } from "./messages.ts";
 
 /** "DFS" and a byte that no text begins with. */
 const MAGIC = 0x444653_f5;
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
-/** The client's first request. */
-export const helloOf = (user: string): RequestOf<"hello"> => ({
-  magic: MAGIC,
-  version: PROTOCOL_VERSION,
-  user,
-});
+/** What a client's first request begins with. */
+export const HELLO: RequestOf<"hello"> = { magic: MAGIC, version: PROTOCOL_VERSION, user: "" };
+
+/** Is this host, as it is written, nothing but this machine? Only there may a password go without TLS. */
+export const isLoopback = (host: string): boolean =>
+  /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 
 /** Throws DfsError("protocol") unless this hello is one that this server can answer. */
-export function checkHello(hello: RequestOf<"hello">): void {
+export function checkHello(hello: Pick<RequestOf<"hello">, "magic" | "version">): void {
   if (hello.magic !== MAGIC)
     throw new DfsError("protocol", "this is a dfs-tool server; the peer is no dfs-tool client");
   if (hello.version < PROTOCOL_VERSION)

@@ -21,19 +21,24 @@ import {
   CHUNK_BYTES,
   INLINE_BYTES,
   LIST_PAGE,
-  NAME_BYTES,
   PIECES_MAX,
+  SCRAM_MESSAGE_BYTES,
+  SEALED_NAME_BYTES,
+  USER_BYTES,
+  USERS_PAGE,
   VIDS_PER_NAME_MAX,
 } from "../limits.ts";
 import { configCodec, idCodec } from "../membership.ts";
 import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
 
-/** Whom a request is for. */
-const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec });
+/** A user's name; the empty one is nobody's, where servers know no users. */
+const user = text(USER_BYTES);
+/** Whom a request is for, and in whose space it is. */
+const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec, user });
 export type Address = Value<typeof address>;
 
-/** A file's name; "" is the reserved name of the cluster's own configuration. */
-const name = text(NAME_BYTES);
+/** A file's name, sealed or not; "" is the reserved name of the cluster's own configuration, "." that of a user's key. */
+const name = text(SEALED_NAME_BYTES);
 const root = fixed(32);
 const piece = u8;
 const pieceList = list(piece, PIECES_MAX);
@@ -86,9 +91,10 @@ const message = <Q, A>(number: number, request: Codec<Q>, reply: Codec<A>) => ({
 });
 
 export const MESSAGES = {
-  /** The first request of a connection. */
+  /** The first request of a connection; to a server that knows users, the first after the login. */
   hello: message(
     1,
+    /** `user` was for before there were logins. */
     struct({ magic: u32, version: u16, user: text(255) }),
     struct({
       version: u16,
@@ -206,6 +212,26 @@ export const MESSAGES = {
     struct({ cluster: idCodec, sid: idCodec, config: configCodec, floor: ballotCodec }),
     nothing,
   ),
+  /** A user's login (SCRAM-SHA-256, RFC 5802): the client's first message, and the server's; an empty one where it knows no users. */
+  login: message(
+    17,
+    struct({ magic: u32, version: u16, message: text(SCRAM_MESSAGE_BYTES) }),
+    struct({ message: text(SCRAM_MESSAGE_BYTES) }),
+  ),
+  /** The client's final message, and the server's; and whether the user may keep the cluster, and look into all spaces. */
+  proof: message(
+    18,
+    struct({ message: text(SCRAM_MESSAGE_BYTES) }),
+    struct({ message: text(SCRAM_MESSAGE_BYTES), isOperator: bool }),
+  ),
+  /** Whose names and pieces there are, in byte order, after this one; null: from the first. */
+  spaces: message(
+    19,
+    struct({ to: address, after: optional(user) }),
+    struct({ users: list(user, USERS_PAGE), done: bool }),
+  ),
+  /** What the user's password is checked with from now on. */
+  passwd: message(20, struct({ storedKey: fixed(32), serverKey: fixed(32) }), nothing),
 } as const;
 
 type Messages = typeof MESSAGES;
@@ -214,7 +240,10 @@ export type RequestOf<K extends Kind> = Value<Messages[K]["request"]>;
 export type ReplyOf<K extends Kind> = Value<Messages[K]["reply"]>;
 
 /** The kinds whose requests carry an address. */
-export type AddressedKind = Exclude<Kind, "hello" | "init" | "install">;
+export type AddressedKind = Exclude<
+  Kind,
+  "hello" | "login" | "proof" | "passwd" | "init" | "install"
+>;
 /** A request without its address: what a workflow says, before it is known to whom. */
 export type BodyOf<K extends AddressedKind> = Omit<RequestOf<K>, "to">;
 

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, removeFolders } from "../cli/program.ts";
+import { writeOwned } from "./password.ts";
 import { configOf, expectDone, Stage } from "./stage.ts";
 
 setDefaultTimeout(180_000);
@@ -126,7 +127,7 @@ test("clients that meet new servers all at once make one cluster", async () => {
   const fresh = await Stage.open(4);
   try {
     const spelt = join(newFolder(), "dfc.conf");
-    writeFileSync(spelt, configOf(fresh.servers, "localhost"));
+    writeOwned(spelt, configOf(fresh.servers, "localhost"));
     const names = Array.from({ length: 12 }, (_, i) => `name-${i + 10}`);
     const folder = newFolder();
     for (const name of names) writeFileSync(join(folder, name), name.repeat(1000));

@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { executable, newFolder, type Ran, removeFolders } from "../cli/program.ts";
+import { writeOwned } from "./password.ts";
 import { configOf, expectDone, ServerProcess } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -46,7 +47,7 @@ beforeAll(async () => {
     (name) => new ServerProcess(join(folder, name), { program }),
   );
   await Promise.all(servers.map((server) => server.start()));
-  writeFileSync(join(folder, "dfc.conf"), configOf(servers));
+  writeOwned(join(folder, "dfc.conf"), configOf(servers));
 });
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.kill()));

@@ -3,12 +3,16 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
+import { decode } from "../../src/bytes.ts";
 import { Peer } from "../../src/client/peer.ts";
-import { bunClock, bunNet } from "../../src/io/bun.ts";
-import { requestFrame } from "../../src/wire/frames.ts";
-import { helloOf } from "../../src/wire/handshake.ts";
-import type { Address } from "../../src/wire/messages.ts";
+import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { ERROR, errorOf, FrameParser, requestFrame } from "../../src/wire/frames.ts";
+import { HELLO as hello } from "../../src/wire/handshake.ts";
+import { type Address, type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
+import { clientFinal, clientFirst } from "../../src/wire/scram.ts";
 import { removeFolders } from "../cli/program.ts";
+import { without } from "./in_process.ts";
+import { login, user } from "./password.ts";
 import { type ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(120_000);
@@ -18,7 +22,7 @@ const MIB = 1024 * 1024;
 const MEMORY_BYTES = 2 * 200 * MIB;
 /** How far a server's memory may be from where it was: its garbage comes and goes. */
 const DRIFT_BYTES = 24 * MIB;
-const HELLO = Buffer.concat(requestFrame("hello", 1, helloOf("")));
+const HELLO = Buffer.concat(requestFrame("hello", 1, hello));
 
 const content = randomBytes(3 * MIB);
 let stage: Stage;
@@ -40,17 +44,45 @@ afterAll(async () => {
   removeFolders();
 });
 
-/** A connection to the victim; with `greeted` it has said hello and heard the reply. */
-function connect(greeted: boolean): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = createConnection(victim.port, "127.0.0.1");
-    open.add(socket);
+/** A connection to the victim; with `greeted` it has logged in, where there are users, said hello and heard the reply. */
+async function connect(greeted: boolean): Promise<Socket> {
+  const socket = await new Promise<Socket>((resolve, reject) => {
+    const opening = createConnection(victim.port, "127.0.0.1");
+    open.add(opening);
     // What the server does to it afterwards is no error of the test.
-    socket.on("error", (error) => reject(error));
-    socket.on("close", () => open.delete(socket));
-    if (greeted) socket.once("data", () => resolve(socket));
-    socket.on("connect", () => (greeted ? socket.write(HELLO) : resolve(socket)));
+    opening.on("error", (error) => reject(error));
+    opening.on("close", () => open.delete(opening));
+    opening.on("connect", () => resolve(opening));
   });
+  if (greeted && login) await logIn(socket);
+  if (greeted) await ask(socket, "hello", hello);
+  return socket;
+}
+
+/** One request, and the body of its reply. */
+function ask<K extends Kind>(socket: Socket, kind: K, request: RequestOf<K>): Promise<Uint8Array> {
+  const parser = new FrameParser();
+  return new Promise((resolve, reject) => {
+    const hear = (bytes: Buffer): void => {
+      for (const { kind: answer, body } of parser.push(new Uint8Array(bytes))) {
+        socket.off("data", hear);
+        if (answer === ERROR) reject(errorOf(body));
+        else resolve(body);
+      }
+    };
+    socket.on("data", hear);
+    socket.on("close", () => reject(new Error("the server closed the connection")));
+    socket.write(Buffer.concat(requestFrame(kind, 1, request)));
+  });
+}
+
+async function logIn(socket: Socket): Promise<void> {
+  const [credentials] = await Promise.all(login?.credentials ?? []);
+  if (!credentials) throw new Error("there is nobody to log in");
+  const first = clientFirst(credentials, randomBytes(18).toString("base64"), null);
+  const body = await ask(socket, "login", { ...hello, message: first.message });
+  const challenge = decode(MESSAGES.login.reply, body).message;
+  await ask(socket, "proof", { message: clientFinal(first.state, challenge).message });
 }
 
 const connectMany = (count: number, greeted: boolean): Promise<Socket[]> =>
@@ -67,10 +99,14 @@ const closed = (socket: Socket): Promise<void> =>
 /** What a request to a server must say of it, as its greeting tells. */
 async function addressOf({ port }: ServerProcess): Promise<Address> {
   const address = { name: "victim", host: "127.0.0.1", port };
-  const { peer, greeting } = await Peer.connect({ clock: bunClock, net: bunNet }, address, "");
+  const { peer, greeting } = await Peer.connect(
+    { clock: bunClock, net: bunNet, random: bunRandom },
+    address,
+    { login },
+  );
   peer.close();
   const { cluster, config, sid } = greeting;
-  return { cluster: cluster ?? "", epoch: config?.epoch ?? 0, sid };
+  return { cluster: cluster ?? "", epoch: config?.epoch ?? 0, sid, user };
 }
 
 /** The server is the same process, small, and its clients notice nothing. */
@@ -172,7 +208,9 @@ test("pieces asked for, and replies that are never read", async () => {
   const sockets = await connectMany(200, true);
   const { version, servers } = await stage.stat("file");
   const piece = (servers[0]?.pieces[0] ?? 0) - 1;
-  const what = { to: await addressOf(victim), name: "file", vid: version, piece, offset: 0 };
+  const to = await addressOf(victim);
+  const name = await without(stage, [], async (cluster) => cluster.stored("file"));
+  const what = { to, name, vid: version, piece, offset: 0 };
   for (const socket of sockets) {
     socket.pause();
     for (let id = 2; id < 50; id++)

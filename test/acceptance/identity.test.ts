@@ -1,9 +1,9 @@
 /** Who belongs to a cluster is what its servers agreed on; dfc.conf only says where to look. */
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, removeFolders, run } from "../cli/program.ts";
+import { loginLines, writeOwned } from "./password.ts";
 import {
   configOf,
   differences,
@@ -42,7 +42,7 @@ async function withFiles(): Promise<{ stage: Stage; folder: string }> {
 /** A client of its own, with a dfc.conf of these lines. */
 function clientOf(config: string): (...args: string[]) => ReturnType<typeof run> {
   const cwd = newFolder();
-  writeFileSync(join(cwd, "dfc.conf"), config);
+  writeOwned(join(cwd, "dfc.conf"), config);
   return (...args) => run(args, { cwd });
 }
 
@@ -71,7 +71,7 @@ describe("a second client", () => {
     const servers = shuffled.map((slot) => stage.server(slot));
     const lines = servers.map(({ name, port }, i) => `server OTHER-${name} ${host(i)}:${port}`);
     const config = join(newFolder(), "other.conf");
-    writeFileSync(config, lines.join("\n"));
+    writeOwned(config, `${lines.join("\n")}\n${loginLines}`);
 
     expect(await expectFiles(stage, config, folder)).toBe("");
     const list = await stage.dfs("list", "--config", config);
@@ -94,7 +94,7 @@ describe("a second client", () => {
   test("that knows only some of the servers", async () => {
     const { stage, folder } = await withFiles();
     const config = join(newFolder(), "some.conf");
-    writeFileSync(config, configOf(stage.servers.slice(1)));
+    writeOwned(config, configOf(stage.servers.slice(1)));
     await expectFiles(stage, config, folder);
     const { out } = await stage.dfs("stat", "--json", "large");
     const some = await stage.dfs("stat", "--json", "--config", config, "large");
@@ -118,7 +118,7 @@ describe("a server of another cluster in dfc.conf: exit status 2, and nothing is
     const servers: ServerProcess[] = [];
     servers.push(...stage.servers.slice(0, own), ...other.servers.slice(4 - foreign));
     const lines = servers.map(({ port }, i) => `Server S${i + 1} 127.0.0.1:${port}\n`);
-    const client = clientOf(lines.join(""));
+    const client = clientOf(lines.join("") + loginLines);
     const attempts = [
       ["put", join(folder, "small"), join(folder, "large")],
       ["put", "--name", "fresh", join(folder, "small")],

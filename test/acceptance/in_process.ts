@@ -2,8 +2,10 @@
 import type { Cluster } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { Source } from "../../src/client/pieces.ts";
+import { unlock } from "../../src/client/unlock.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { netTo } from "../reach.ts";
+import { login, newMemory, secret, user } from "./password.ts";
 import type { Stage } from "./stage.ts";
 
 /** Opens the cluster with some servers dead, for as long as `work` takes. */
@@ -15,9 +17,9 @@ export async function without<T>(
   const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
   const net = netTo(addresses.filter((_, slot) => !dead.includes(slot)));
   const ports = { clock: bunClock, net, random: bunRandom };
-  const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
+  const cluster = await openCluster(ports, addresses, { user, login, warn: () => {} });
   try {
-    return await work(cluster);
+    return await work(secret ? await unlock(cluster, secret, newMemory()) : cluster);
   } finally {
     cluster.close();
   }

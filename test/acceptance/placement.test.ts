@@ -1,10 +1,11 @@
 /** Which server holds which piece: exactly what the mission's table says, for any number of servers. */
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { newFolder, removeFolders } from "../cli/program.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { writeOwned } from "./password.ts";
+import { configOf, expectDone, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
 
@@ -103,8 +104,7 @@ describe("x from the content, with Placement: content", () => {
     const old = contentOf(2, 4, 300_000);
     await stage.put(name, old);
     const byName = join(newFolder(), "by-name.conf");
-    const lines = stage.servers.map((server) => `Server ${server.name} 127.0.0.1:${server.port}\n`);
-    writeFileSync(byName, lines.join(""));
+    writeOwned(byName, configOf(stage.servers));
     const file = join(newFolder(), "file");
     expectDone(await stage.dfs("get", "--config", byName, "-o", file, name));
     expect(await Bun.file(file).bytes()).toEqual(new Uint8Array(old));

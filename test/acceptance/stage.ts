@@ -1,7 +1,8 @@
 /** Real servers for a test: processes of the built executable, each on a folder below one home, and clients of them. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { executable, newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
+import { loginLines, writeOwned, writeUsers } from "./password.ts";
 
 const SAMPLE_MS = 5;
 
@@ -20,6 +21,10 @@ export interface ServerOptions {
   readonly program?: string;
   /** Any free one where none is given; it stays the same in all lives of the server. */
   readonly port?: number;
+  /** Its file of users; null: it knows none. Where nothing is said there is one if the tests run with a password. */
+  readonly users?: string | null;
+  /** The address to listen on; that of this machine alone where none is given. */
+  readonly host?: string;
 }
 
 export class ServerProcess {
@@ -31,10 +36,13 @@ export class ServerProcess {
   /** What it said on stderr, in all its lives. */
   said = "";
 
-  constructor(folder: string, { launcher = [], program = executable, port = 0 }: ServerOptions) {
+  constructor(folder: string, options: ServerOptions) {
+    const { launcher = [], program = executable, port = 0, host } = options;
+    const { users = writeUsers(dirname(folder)) } = options;
     this.name = basename(folder).toUpperCase();
     this.folder = folder;
-    this.#command = [...launcher, program, "serve", folder];
+    const how = [...(users === null ? [] : ["--users", users]), ...(host ? ["--host", host] : [])];
+    this.#command = [...launcher, program, "serve", ...how, folder];
     this.#port = port;
   }
 
@@ -137,6 +145,11 @@ export async function peakOf(child: Bun.Subprocess): Promise<number> {
   return peak;
 }
 
+interface StageOptions extends ServerOptions {
+  /** Further lines of dfc.conf. */
+  readonly more?: string;
+}
+
 /** A cluster: its servers in the order of dfc.conf, and a folder for the clients' files. */
 export class Stage {
   readonly home: string;
@@ -147,11 +160,11 @@ export class Stage {
     this.home = home;
     this.servers = servers;
     this.config = join(home, "dfc.conf");
-    writeFileSync(this.config, configOf(servers) + more);
+    writeOwned(this.config, configOf(servers) + more);
   }
 
-  /** Servers DFS1, DFS2, …; `more` are further lines of dfc.conf. */
-  static async open(size: number, options: ServerOptions & { more?: string } = {}): Promise<Stage> {
+  /** Servers DFS1, DFS2, …. */
+  static async open(size: number, options: StageOptions = {}): Promise<Stage> {
     const home = newFolder();
     const folders = Array.from({ length: size }, (_, i) => join(home, `dfs${i + 1}`));
     const servers = folders.map((folder) => new ServerProcess(folder, options));
@@ -225,9 +238,12 @@ export interface StatJson {
   readonly servers: readonly { name: string; up: boolean; pieces: number[] }[];
 }
 
-/** The lines of a dfc.conf. */
-export const configOf = (servers: readonly ServerProcess[], host = "127.0.0.1"): string =>
-  servers.map(({ name, port }) => `Server ${name} ${host}:${port}\n`).join("");
+/** The lines of a dfc.conf, which is written with `writeOwned`; `who` are those of its user. */
+export const configOf = (
+  servers: readonly Pick<ServerProcess, "name" | "port">[],
+  host = "127.0.0.1",
+  who = loginLines,
+): string => servers.map(({ name, port }) => `Server ${name} ${host}:${port}\n`).join("") + who;
 
 /** Throws what a client said, unless its exit status is 0. */
 export function expectDone({ status, out, err }: Ran): void {

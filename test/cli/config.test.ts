@@ -19,7 +19,8 @@ describe("a dfc.conf", () => {
         { name: "DFS2", host: "dfs2.example.org", port: 65535 },
       ],
       user: "",
-      password: "",
+      password: null,
+      isPlain: false,
       placement: "name",
       layout: { is: "pairs" },
     });
@@ -45,7 +46,8 @@ describe("a dfc.conf", () => {
         { name: "DFS3", host: "localhost", port: 1 },
       ],
       user: "Alice",
-      password: "Simple#Password of Alice",
+      password: { is: "word", text: "Simple#Password of Alice" },
+      isPlain: false,
       placement: "content",
       layout: { is: "rs", data: 4, parity: 2 },
     });

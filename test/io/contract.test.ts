@@ -1,19 +1,25 @@
-/** The contract of the ports, on the real ones and on the simulated ones, over many seeds. */
+/**
+ * The contract of the ports, on the real ones and on the simulated ones, over many seeds; and that of the net over TLS.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newCertificate } from "../../src/cli/certificate.ts";
 import { bunClock, bunDisk, bunNet, bunRandom } from "../../src/io/bun.ts";
+import type { Certificate } from "../../src/io/ports.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { SimNet } from "../sim/net.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
 import { portsContract } from "./contract.ts";
+import type { Harness } from "./harness.ts";
+import { netContract } from "./net_contract.ts";
 import { silentServer } from "./silent_server.ts";
 
 const SEEDS = 25;
 
-portsContract({
-  name: "real",
+const real = (name: string, certificate: Certificate | null): Harness => ({
+  name,
   async run(body) {
     const folder = await mkdtemp(join(tmpdir(), "dfs-contract-"));
     try {
@@ -24,6 +30,7 @@ portsContract({
         folder,
         serverNet: bunNet,
         clientNet: bunNet,
+        certificate,
         host: "127.0.0.1",
         silent: silentServer,
       });
@@ -33,8 +40,8 @@ portsContract({
   },
 });
 
-portsContract({
-  name: "simulated",
+const simulated = (name: string, certificate: Certificate | null): Harness => ({
+  name,
   async run(body) {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const world = new World(seed);
@@ -49,6 +56,7 @@ portsContract({
         folder: "/dfs/test",
         serverNet: net.of(server),
         clientNet: net.of(client),
+        certificate,
         host: "server",
         silent: () => Promise.resolve({ host: "lost", port: 9, end() {} }),
       };
@@ -61,3 +69,9 @@ portsContract({
     }
   },
 });
+
+const certificate = await newCertificate();
+portsContract(real("real", null));
+netContract(real("real, TLS", certificate));
+portsContract(simulated("simulated", null));
+netContract(simulated("simulated, TLS", certificate));

@@ -4,7 +4,7 @@
  */
 import { expect } from "bun:test";
 import { DfsError, type ErrorCode } from "../../src/errors.ts";
-import type { Clock, Conn, Disk, Net, Random } from "../../src/io/ports.ts";
+import type { Certificate, Clock, Conn, Disk, Net, Random } from "../../src/io/ports.ts";
 
 /** One implementation's ports, as seen from two machines, or twice from one. */
 export interface PortsUnderTest {
@@ -15,6 +15,8 @@ export interface PortsUnderTest {
   readonly folder: string;
   readonly serverNet: Net;
   readonly clientNet: Net;
+  /** Null: without TLS. */
+  readonly certificate: Certificate | null;
   /** Where the client reaches the server. */
   readonly host: string;
   /** An address that neither opens nor refuses a connection; `end` when done with it. */

@@ -2,39 +2,12 @@
 import { describe, expect, test } from "bun:test";
 import { MIB } from "../../src/limits.ts";
 import type { Conn, Listener } from "../../src/io/ports.ts";
-import {
-  errorOf,
-  type Harness,
-  pattern,
-  type PortsUnderTest,
-  readExactly,
-  same,
-  wait,
-} from "./harness.ts";
+import { errorOf, type Harness, pattern, readExactly, same, wait } from "./harness.ts";
+import { closeAll, connect, connected, listen } from "./pair.ts";
+import { tlsContract } from "./tls_contract.ts";
 
-const CONNECT_MS = 20_000;
 /** More than any kernel or simulated network takes for a reader that does not read. */
 const TAKEN_MAX = 48 * MIB;
-
-interface Pair {
-  readonly client: Conn;
-  readonly server: Conn;
-  readonly listener: Listener;
-}
-
-async function connected({ serverNet, clientNet, host }: PortsUnderTest): Promise<Pair> {
-  const { promise, resolve } = Promise.withResolvers<Conn>();
-  const listener = await serverNet.listen("127.0.0.1", 0, resolve);
-  const client = await clientNet.connect(host, listener.port, CONNECT_MS);
-  return { client, server: await promise, listener };
-}
-
-/** Closes what a test opened, so that a real run leaves nothing behind. */
-function closeAll({ client, server, listener }: Pair): void {
-  client.close();
-  server.close();
-  listener.close();
-}
 
 /** Bytes as several parts of uneven sizes. */
 function parts(bytes: Uint8Array): Uint8Array[] {
@@ -191,18 +164,19 @@ export function netContract(harness: Harness): void {
 
     test("a refused connection is down at once", () =>
       harness.run(async (ports) => {
-        const listener = await ports.serverNet.listen("127.0.0.1", 0, (conn) => conn.close());
+        const listener = await listen(ports, (conn) => conn.close());
         listener.close();
         const start = ports.clock.now();
-        await errorOf("down", ports.clientNet.connect(ports.host, listener.port, CONNECT_MS));
+        await errorOf("down", connect(ports, listener));
         expect(ports.clock.now() - start).toBeLessThan(1000);
       }));
 
     test("a connection that does not open is down at its deadline", () =>
       harness.run(async (ports) => {
         const silent = await ports.silent();
+        const secure = ports.certificate !== null;
         const start = ports.clock.now();
-        await errorOf("down", ports.clientNet.connect(silent.host, silent.port, 250));
+        await errorOf("down", ports.clientNet.connect(silent.host, silent.port, 250, secure));
         const passed = ports.clock.now() - start;
         expect(passed).toBeGreaterThan(240);
         expect(passed).toBeLessThan(600);
@@ -211,14 +185,14 @@ export function netContract(harness: Harness): void {
 
     test("port 0 is any free port, and one in use cannot be had until it is free", () =>
       harness.run(async (ports) => {
-        const listen = (port: number): Promise<Listener> =>
-          ports.serverNet.listen("127.0.0.1", port, (conn) => conn.close());
-        const [first, second] = [await listen(0), await listen(0)];
+        const take = (port: number): Promise<Listener> =>
+          listen(ports, (conn) => conn.close(), port);
+        const [first, second] = [await take(0), await take(0)];
         expect(first.port).toBeGreaterThan(0);
         expect(second.port).not.toBe(first.port);
-        await errorOf("folder", listen(first.port));
+        await errorOf("folder", take(first.port));
         first.close();
-        const again = await listen(first.port);
+        const again = await take(first.port);
         expect(again.port).toBe(first.port);
         again.close();
         second.close();
@@ -228,7 +202,7 @@ export function netContract(harness: Harness): void {
       harness.run(async (ports) => {
         const pair = await connected(ports);
         pair.listener.close();
-        await errorOf("down", ports.clientNet.connect(ports.host, pair.listener.port, CONNECT_MS));
+        await errorOf("down", connect(ports, pair.listener));
         await pair.client.write(pattern(100));
         expect(same(await readExactly(pair.server, 100), pattern(100))).toBe(true);
         closeAll(pair);
@@ -241,13 +215,9 @@ export function netContract(harness: Harness): void {
             await conn.write(bytes);
           conn.close();
         };
-        const listener = await ports.serverNet.listen(
-          "127.0.0.1",
-          0,
-          (conn) => void echo(conn).catch(() => {}),
-        );
+        const listener = await listen(ports, (conn) => void echo(conn).catch(() => {}));
         const talk = async (i: number): Promise<void> => {
-          const conn = await ports.clientNet.connect(ports.host, listener.port, CONNECT_MS);
+          const conn = await connect(ports, listener);
           expect(conn.peer).toContain(`:${listener.port}`);
           for (let round = 0; round < 5; round++) {
             const bytes = pattern(100 + i, i + round);
@@ -260,4 +230,6 @@ export function netContract(harness: Harness): void {
         listener.close();
       }));
   });
+
+  tlsContract(harness);
 }

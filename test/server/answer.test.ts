@@ -11,6 +11,7 @@ import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../store/fo
 import { rejectionOf } from "../thrown.ts";
 
 const CLUSTER = "1".repeat(32);
+const ANYBODY = { user: "", isOperator: true };
 const vid = vidOf(1);
 const name = "a";
 
@@ -26,10 +27,10 @@ const withMember = (body: (ask: Ask, store: Store) => Promise<void>): Promise<vo
     const store = await folder.open();
     await store.membership.join(CLUSTER);
     await store.membership.install(configOf(4), 0n);
-    const context: Context = { store, uploads: new Uploads(store), user: "" };
-    const address = { cluster: CLUSTER, epoch: 1, sid: store.sid };
+    const context: Context = { store, uploads: new Uploads(store) };
+    const address = { cluster: CLUSTER, epoch: 1, sid: store.sid, user: "" };
     const ask: Ask = async (kind, request, to = {}) =>
-      answer(context, kind, { ...request, to: { ...address, ...to } } as never);
+      answer(context, ANYBODY, kind, { ...request, to: { ...address, ...to } } as never);
     await body(ask, store);
     await context.uploads.close();
   });
@@ -168,9 +169,12 @@ describe("the epoch of a request", () => {
   test("is 0 at a server that goes by no configuration yet", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      const context: Context = { store, uploads: new Uploads(store), user: "" };
+      const context: Context = { store, uploads: new Uploads(store) };
       const read = async (epoch: number): Promise<unknown> =>
-        answer(context, "read", { to: { cluster: CLUSTER, epoch, sid: store.sid }, name });
+        answer(context, ANYBODY, "read", {
+          to: { cluster: CLUSTER, epoch, sid: store.sid, user: "" },
+          name,
+        });
       await rejectionOf("identity", read(0));
       await store.membership.join(CLUSTER);
       await read(0);

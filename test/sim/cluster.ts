@@ -78,6 +78,9 @@ export class SimServer {
       host: "127.0.0.1",
       port: PORT,
       release: "sim",
+      users: async () => null,
+      changeVerifier: async () => {},
+      certificate: null,
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;

@@ -17,6 +17,8 @@ export interface Wire {
   readonly rng: Rng;
   readonly weather: Weather;
   readonly latencyMs: number;
+  /** With TLS, what binds a login to this connection. */
+  readonly binding: Uint8Array | null;
   /** Do bytes get nowhere now? */
   isCut(): boolean;
   /** Neither end will see anything of this connection any more. */
@@ -28,6 +30,7 @@ type Segment = { readonly bytes: number; readonly reads: Uint8Array[] } | null;
 
 export class SimConn implements Conn {
   readonly peer: string;
+  readonly binding: Uint8Array | null;
   readonly owner: Machine;
   received = 0;
   sent = 0;
@@ -53,6 +56,7 @@ export class SimConn implements Conn {
     this.#wire = wire;
     this.owner = owner;
     this.peer = peer;
+    this.binding = wire.binding;
   }
 
   /** The two ends of a new connection; each is called by what the other end sees of it. */

@@ -23,12 +23,12 @@ function scene(seed: number, weather?: Weather): Scene {
   const net = new SimNet(world, weather);
   const [server, client] = [world.machine("server"), world.machine("client")];
   let accepted: Conn | null = null;
-  world.finish(net.of(server).listen("", 1, (conn) => (accepted ??= conn)));
+  world.finish(net.of(server).listen("", 1, (conn) => (accepted ??= conn), null));
   return { world, net, server, client, accepted: () => accepted };
 }
 
 const connect = ({ net, client }: Scene, ms = 20_000): Promise<Conn> =>
-  net.of(client).connect("server", 1, ms);
+  net.of(client).connect("server", 1, ms, false);
 
 /** Reads to the end. */
 async function drain(conn: Conn, reads: Uint8Array[]): Promise<void> {
@@ -176,7 +176,7 @@ describe("partition", () => {
     const { world, net } = s;
     const third = world.machine("third");
     net.cutLink("client", "server");
-    expect(world.finish(net.of(third).connect("server", 1, 100)).peer).toBe("server:1");
+    expect(world.finish(net.of(third).connect("server", 1, 100, false)).peer).toBe("server:1");
   });
 });
 
@@ -245,7 +245,7 @@ describe("kill", () => {
       world.pass(1000);
       expect(again.outcome).toBeInstanceOf(DfsError);
       const restarted = world.machine("server");
-      world.finish(s.net.of(restarted).listen("", 1, () => {}));
+      world.finish(s.net.of(restarted).listen("", 1, () => {}, null));
       expect(world.finish(connect(s)).peer).toBe("server:1");
     }
     expect(lengths.size).toBeGreaterThan(20);

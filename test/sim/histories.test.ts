@@ -12,7 +12,7 @@ import { shortest } from "./shortest.ts";
 
 const FIXED = Number(process.env.HISTORIES ?? (process.env.CI ? 20_000 : 2000));
 const FRESH = Math.ceil(FIXED / 20);
-const PLOTTED = Math.ceil(FIXED / 100);
+const PLOTTED = Math.ceil(FIXED / 200);
 const MINUTES = 60_000;
 const seed = process.env.SEED;
 

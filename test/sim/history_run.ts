@@ -9,6 +9,7 @@ import { type Plot, PLOTS } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
+import { Sealing } from "./sealing.ts";
 import {
   drawChange,
   drawOrder,
@@ -83,7 +84,8 @@ export class Run {
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(this.cluster.first);
     const now = (): number => this.world.now;
-    this.recorder = new Recorder(now, (line) => this.world.note(line));
+    const sealing = options.plot ? null : Sealing.ofSeed(seed);
+    this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);
   }
 
   /** Runs the world until it is so, checking after each event. */

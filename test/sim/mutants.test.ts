@@ -26,9 +26,13 @@ for (const { name, rule, within, plot } of MUTANTS)
     async () => {
       const seeds = `1..${within || CONTROL_HISTORIES}`;
       const of = plot ? ["--plot", plot] : [];
-      const said = await inLane(() => run("--mutant", name, "--stop", "--seeds", seeds, ...of));
+      // How a history is made as short as it can be is seen once; it takes much longer than to find it.
+      const isShown = name === MUTANTS[0]?.name;
+      const how = [...of, ...(isShown ? [] : ["--brief"])];
+      const said = await inLane(() => run("--mutant", name, "--stop", "--seeds", seeds, ...how));
       if (within === 0) expect(said).toBeNull();
-      else expect(said).toContain("the shortest history that is still wrong");
+      else expect(said).toContain("SEED=");
+      if (isShown) expect(said).toContain("the shortest history that is still wrong");
     },
     20 * MINUTES,
   );

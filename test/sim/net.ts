@@ -3,8 +3,9 @@
  * host is a machine's name; "127.0.0.1" and "localhost" are the machine itself, and a listener is
  * reached whatever host it named.
  */
+import { createHash } from "node:crypto";
 import { DfsError } from "../../src/errors.ts";
-import type { Conn, Listener, Net } from "../../src/io/ports.ts";
+import type { Certificate, Conn, Listener, Net } from "../../src/io/ports.ts";
 import { SimConn, type Wire } from "./connection.ts";
 import type { Rng } from "./random.ts";
 import { drawWeather, type Weather } from "./weather.ts";
@@ -14,11 +15,14 @@ import type { World } from "./world.ts";
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 const FIRST_EPHEMERAL_PORT = 32768;
 const RESEND_MS = 200;
+/** Ways of the link from the knock to the end of the client's handshake. */
+const TLS_TURNS = 3;
 const SNAP_MS = 300;
 
 interface Listening {
   readonly machine: Machine;
   readonly accept: (conn: Conn) => void;
+  readonly secure: boolean;
   open: boolean;
 }
 
@@ -41,6 +45,7 @@ export class SimNet {
   >();
   readonly #mourned = new WeakSet<Machine>();
   #nextPort = FIRST_EPHEMERAL_PORT;
+  #bindings = 0;
 
   /** Without a weather, the seed draws one. */
   constructor(world: World, weather?: Weather) {
@@ -56,8 +61,9 @@ export class SimNet {
       machine.lastWords.push(() => this.#bury(machine));
     }
     return {
-      connect: (host, port, ms) => this.#connect(machine, host, port, ms),
-      listen: (_host, port, accept) => this.#listen(machine, port, accept),
+      connect: (host, port, ms, secure) => this.#connect(machine, host, port, ms, secure),
+      listen: (_host, port, accept, certificate) =>
+        this.#listen(machine, port, accept, certificate),
     };
   }
 
@@ -122,7 +128,12 @@ export class SimNet {
     return ms;
   }
 
-  #listen(machine: Machine, wanted: number, accept: (conn: Conn) => void): Promise<Listener> {
+  #listen(
+    machine: Machine,
+    wanted: number,
+    accept: (conn: Conn) => void,
+    certificate: Certificate | null,
+  ): Promise<Listener> {
     return this.#world.operation(machine, 0, "listen", () => {
       let port = wanted;
       while (port === 0) {
@@ -133,7 +144,7 @@ export class SimNet {
       if (this.#listening.has(key)) {
         throw new DfsError("folder", `cannot listen on ${key}: another program is using it`);
       }
-      const listening: Listening = { machine, accept, open: true };
+      const listening: Listening = { machine, accept, secure: certificate !== null, open: true };
       this.#listening.set(key, listening);
       const close = (): void => {
         listening.open = false;
@@ -149,7 +160,13 @@ export class SimNet {
     return port;
   }
 
-  #connect(client: Machine, host: string, port: number, ms: number): Promise<Conn> {
+  #connect(
+    client: Machine,
+    host: string,
+    port: number,
+    ms: number,
+    secure: boolean,
+  ): Promise<Conn> {
     if (!client.alive) return never();
     const world = this.#world;
     const server = LOOPBACK.has(host) ? client.name : host;
@@ -176,9 +193,14 @@ export class SimNet {
         } else if (!listening) {
           world.after(latencyMs, client, "refused", () => settled || fail("connection refused"));
         } else {
-          const conn = this.#join(client, listening, link, latencyMs, `${host}:${port}`);
-          world.after(latencyMs, client, "connected", () => {
+          const where = `${host}:${port}`;
+          const conn = this.#join(client, listening, secure, link, latencyMs, where);
+          world.after(latencyMs * (secure ? TLS_TURNS : 1), client, "connected", () => {
             if (settled) return conn.close();
+            if (secure && !listening.secure) {
+              conn.close();
+              return fail("the server speaks no TLS");
+            }
             settled = true;
             world.cancel(deadline);
             resolve(conn);
@@ -189,21 +211,36 @@ export class SimNet {
     });
   }
 
-  #join(client: Machine, to: Listening, link: string, latencyMs: number, where: string): SimConn {
+  #join(
+    client: Machine,
+    to: Listening,
+    secure: boolean,
+    link: string,
+    latencyMs: number,
+    where: string,
+  ): SimConn {
     const wire: Wire = {
       world: this.#world,
       rng: this.#rng,
       weather: this.weather,
       latencyMs,
+      binding: secure && to.secure ? this.#binding() : null,
       isCut: () => this.#cuts.has(link),
       forget: () => void this.#open.delete(wire),
     };
     const from = `${client.name}:${this.#ephemeralPort()}`;
     const ends = SimConn.pair(wire, client, to.machine, where, from);
     this.#open.set(wire, { link, ends });
+    // A peer without TLS, where there must be TLS, is dropped, and nobody hears of it.
+    const isHeard = secure || !to.secure;
     this.#world.after(0, to.machine, "accept", () =>
-      to.open ? to.accept(ends[1]) : ends[1].close(),
+      to.open && isHeard ? to.accept(ends[1]) : ends[1].close(),
     );
     return ends[0];
+  }
+
+  /** 32 bytes that no other connection has, and every run of the seed. */
+  #binding(): Uint8Array {
+    return createHash("sha256").update(`connection ${this.#bindings++}`).digest();
   }
 }

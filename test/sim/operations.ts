@@ -1,7 +1,7 @@
 /** What simulated clients do, and the record of it. */
 import { isDfsError } from "../../src/errors.ts";
 import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
-import { type Found, get, type Sink } from "../../src/client/get.ts";
+import { get } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
 import {
   addServer,
@@ -13,15 +13,16 @@ import {
 } from "../../src/client/members.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
-import type { Source } from "../../src/client/pieces.ts";
 import { put } from "../../src/client/put.ts";
 import { rebalance } from "../../src/client/rebalance.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
+import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { Violation } from "./invariants.ts";
 import type { Operation } from "./linearizable.ts";
+import type { Sealing } from "./sealing.ts";
 
 /** What to do; contents are numbers, from which the bytes follow. */
 export type Order =
@@ -69,17 +70,6 @@ export interface Recorded {
   value: number | null;
 }
 
-const SEED_BYTES = 16;
-
-/** The bytes of a content: its number and length in front, as far as they fit, then a pattern that both make. */
-function contentOf(value: number, bytes: number): Uint8Array {
-  const data = new Uint8Array(bytes).fill(value * 31 + 7);
-  const head = new TextEncoder().encode(`${value}:${bytes}|`.padEnd(SEED_BYTES, "."));
-  data.set(head.subarray(0, bytes));
-  for (let i = SEED_BYTES; i < bytes; i += 997) data[i] = (value + i) & 0xff;
-  return data;
-}
-
 /** The number of a content, which must be one of these, and whole. */
 function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
   for (const [value, bytes] of known)
@@ -87,34 +77,15 @@ function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
   throw new Violation(`a get returned ${data.length} bytes that nobody put: a mixture, or damaged`);
 }
 
-const sourceOf = (data: Uint8Array): Source => ({
-  bytes: data.length,
-  modified: 0,
-  mode: 0o644,
-  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
-});
-
-function memorySink(inOrder: boolean): Sink & { data: Uint8Array } {
-  let next = 0;
-  const sink = {
-    inOrder,
-    data: new Uint8Array(),
-    async open(found: Found) {
-      sink.data = new Uint8Array(found.bytes);
-      next = 0;
-    },
-    async write(bytes: Uint8Array, offset: number) {
-      if (inOrder && offset !== next) throw new Violation("a stream was written out of order");
-      next = offset + bytes.length;
-      sink.data.set(bytes, offset);
-    },
-  };
-  return sink;
-}
-
 async function repairAllOf(cluster: Cluster): Promise<void> {
   for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
 }
+
+/** What clients say of servers that lie, and here none does. */
+const WRONGED = /than this computer has seen|it is not believed|not authentic|contradicts itself/;
+
+/** Does it go without the user's names and contents? */
+const isUpkeep = (order: Order): boolean => !("name" in order) && order.do !== "list";
 
 /** All that clients did in one history, and what they learned. */
 export class Recorder {
@@ -124,10 +95,12 @@ export class Recorder {
   readonly #vids = new Map<number, Vid>();
   readonly #now: () => number;
   readonly #warn: (line: string) => void;
+  readonly #sealing: Sealing | null;
 
-  constructor(now: () => number, warn: (line: string) => void) {
+  constructor(now: () => number, warn: (line: string) => void, sealing: Sealing | null) {
     this.#now = now;
     this.#warn = warn;
+    this.#sealing = sealing;
   }
 
   /** Does one thing as a process of its own; resolves when it is over. Throws only what must not happen. */
@@ -149,13 +122,15 @@ export class Recorder {
     let cluster: Cluster | null = null;
     let begun = false;
     try {
-      cluster = await openCluster(ports, servers, { user: "", warn: this.#warn });
-      if ("value" in order) this.#spying(cluster, order.value);
+      cluster = await openCluster(ports, servers, { user: "", login: null, warn: this.#warnOf });
+      const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
+      if ("value" in order) this.#spying(opened, order.value);
       begun = true;
-      record.value = await this.#run(cluster, order);
+      record.value = await this.#run(opened, order);
       record.outcome = "done";
     } catch (error) {
       if (!isDfsError(error)) throw error;
+      if (WRONGED.test(error.message)) throw new Violation(error.message);
       record.outcome = begun ? error.code : "failed";
       this.#warn(`#${record.id} ${error.code}: ${error.message}`);
     }
@@ -211,6 +186,11 @@ export class Recorder {
     }
   }
 
+  readonly #warnOf = (line: string): void => {
+    if (WRONGED.test(line)) throw new Violation(line);
+    this.#warn(line);
+  };
+
   /** Learns the version of a put from the first id that it draws, so that others can name one that was never acknowledged. */
   #spying(cluster: Cluster, value: number): void {
     const { random } = cluster.ports;
@@ -237,7 +217,16 @@ export class Recorder {
 
   /** The history of one name, for the checker. */
   historyOf(name: string): Operation[] {
-    return this.operations.flatMap((record) => operationOf(record, name));
+    const moved = this.operations.filter(({ order }) => order.do === "rebalance");
+    return this.operations.flatMap((record) => {
+      // What is put anew is another version of the same content, so that a conflict tells nothing of the content.
+      const isMoot =
+        record.outcome === "conflict" &&
+        record.order.do === "putIf" &&
+        record.order.expected !== 0 &&
+        moved.some(({ invoked }) => invoked < record.returned);
+      return isMoot ? [] : operationOf(record, name);
+    });
   }
 }
 

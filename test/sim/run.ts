@@ -1,7 +1,8 @@
 /**
  * `bun run sim --seeds A..B`: runs these histories and says what failed. `--calm`, `--trace` (prints each step of a single seed),
  * `--marks` (how often everything happened),
- * `--plot NAME` (only that one), `--stop` (at the first that fails), `--mutant NAME` (with a rule broken on purpose).
+ * `--plot NAME` (only that one), `--stop` (at the first that fails), `--brief` (which is not made shorter), `--mutant NAME` (with a
+ * rule broken on purpose).
  */
 import { parseArgs } from "node:util";
 import { mutate } from "./mutate.ts";
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     marks: { type: "boolean", default: false },
     stop: { type: "boolean", default: false },
+    brief: { type: "boolean", default: false },
     mutant: { type: "string" },
     plot: { type: "string" },
   },
@@ -23,6 +25,8 @@ const { runHistory } = await import("./history_run.ts");
 const { shortest } = await import("./shortest.ts");
 const { PLOTS } = await import("./plots.ts");
 const [from = 1, to = from] = values.seeds.split("..").map(Number);
+// Errors are part of the ordinary course here; where one was made is told when its seed is run alone.
+if (from !== to) Error.stackTraceLimit = 0;
 
 const options = {
   calm: values.calm,
@@ -43,7 +47,7 @@ for (let seed = from; seed <= to; seed++) {
   failed++;
   console.log(`SEED=${seed} (${history.servers} servers): ${history.wrong}`);
   // The first is told whole.
-  if (failed === 1) console.log(shortest(seed, options).join("\n"));
+  if (failed === 1 && !values.brief) console.log(shortest(seed, options).join("\n"));
   stoppedAt = seed;
   if (values.stop) break;
 }

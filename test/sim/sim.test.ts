@@ -16,21 +16,26 @@ function history(seed: number, options: { trace?: boolean; rounds?: number } = {
   const server = world.machine("server");
   const disk = new SimDisk(world, "server").of(server);
   const serve = async (): Promise<void> => {
-    await net.of(server).listen("0.0.0.0", 10001, (conn) => {
-      void (async () => {
-        for (let bytes = await conn.read(); bytes; bytes = await conn.read()) {
-          const file = await disk.open(`f${world.events}`, "create");
-          await file.write(bytes, 0);
-          await file.sync();
-          await file.close();
-          await conn.write(Uint8Array.of(bytes.length & 0xff));
-        }
-      })().catch(() => conn.close());
-    });
+    await net.of(server).listen(
+      "0.0.0.0",
+      10001,
+      (conn) => {
+        void (async () => {
+          for (let bytes = await conn.read(); bytes; bytes = await conn.read()) {
+            const file = await disk.open(`f${world.events}`, "create");
+            await file.write(bytes, 0);
+            await file.sync();
+            await file.close();
+            await conn.write(Uint8Array.of(bytes.length & 0xff));
+          }
+        })().catch(() => conn.close());
+      },
+      null,
+    );
   };
   const talk = async (client: Machine): Promise<void> => {
     const random = simRandom(world.rng.fork(client.name));
-    const conn = await net.of(client).connect("server", 10001, 10_000);
+    const conn = await net.of(client).connect("server", 10001, 10_000, false);
     for (let i = 0; i < (options.rounds ?? 10); i++) {
       await conn.write(random.bytes(50));
       await conn.read();
@@ -204,16 +209,21 @@ describe("machines", () => {
         }
       };
       const listen = async (): Promise<void> => {
-        const listener = await net.of(machine).listen("", 1, (conn) => {
-          void (async () => {
-            while (await conn.read()) step("read");
-            step("end");
-          })();
-        });
+        const listener = await net.of(machine).listen(
+          "",
+          1,
+          (conn) => {
+            void (async () => {
+              while (await conn.read()) step("read");
+              step("end");
+            })();
+          },
+          null,
+        );
         step(`listen ${listener.port}`);
       };
       const chat = async (): Promise<void> => {
-        const conn = await net.of(other).connect("m", 1, 30_000);
+        const conn = await net.of(other).connect("m", 1, 30_000, false);
         while (true) {
           await conn.write(new Uint8Array(10));
           await world.sleep(1);
@@ -232,7 +242,7 @@ describe("machines", () => {
       world.clock(machine).after(1, () => step("timer"));
       void net
         .of(machine)
-        .connect("other", 1, 10)
+        .connect("other", 1, 10, false)
         .catch(() => step("connect"));
       world.pass(5000);
       expect(disk.files()).toEqual(before);

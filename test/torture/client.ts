@@ -7,7 +7,6 @@ import type { Cluster } from "../../src/client/cluster.ts";
 import { canAccept } from "../../src/client/decide.ts";
 import { type Found, get, type Sink } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
@@ -21,6 +20,7 @@ import { netTo } from "../reach.ts";
 import { Rng } from "../sim/random.ts";
 import { at, now } from "./clock.ts";
 import { contentOf, valueOf } from "./contents.ts";
+import { openAs, type Person } from "./person.ts";
 
 /** How often a client does what. "cas" reads a file and replaces it only if it is still the same. */
 export type Mix = Readonly<
@@ -34,6 +34,8 @@ export interface Task {
   /** The file that it writes down what it does in. */
   readonly log: string;
   readonly servers: readonly ServerAddress[];
+  /** Who does it; null: nobody in particular. */
+  readonly person: Person | null;
   /** Does it reach those servers only, or others too that they tell it of? */
   readonly reach: "listed" | "all";
   /** What to do at which time. */
@@ -198,7 +200,7 @@ class Client {
 
   /** A cluster with all connections that can be had, or, by chance, the one that is open. */
   async #open(warn: (line: string) => void): Promise<Cluster> {
-    const { servers, reach, reuse } = this.#task;
+    const { servers, reach, reuse, person } = this.#task;
     if (
       this.#cluster &&
       this.#rng.chance(reuse) &&
@@ -209,7 +211,7 @@ class Client {
     this.#cluster = null;
     const net = reach === "all" ? bunNet : netTo(servers);
     const ports = { clock: bunClock, net, random: bunRandom };
-    this.#cluster = await openCluster(ports, servers, { user: "", warn });
+    this.#cluster = await openAs(person, ports, servers, warn);
     return this.#cluster;
   }
 

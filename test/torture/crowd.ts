@@ -59,6 +59,7 @@ export class Crowd {
       pauseMs: 0,
       reuse: 0.3,
       servers: this.#servers.addresses,
+      person: this.#stage.person,
       ...task,
       id,
       seed: this.#stage.seed,
@@ -170,6 +171,7 @@ export function historyOf(deeds: readonly Deed[], name: string): Operation[] {
   const recorder = new Recorder(
     () => 0,
     () => {},
+    null,
   );
   for (const deed of deeds) recorder.operations.push(deed);
   return [...recorder.historyOf(name), ...deeds.flatMap((deed) => looksOf(deed, name))];

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { decode, optional, struct } from "../../src/bytes.ts";
 import { homesOf } from "../../src/file/placement.ts";
 import { type Config, configCodec, idCodec, slotOf } from "../../src/membership.ts";
-import { type Register, registerCodec } from "../../src/version.ts";
+import { type Register, registerCodec, type Version } from "../../src/version.ts";
 import { isSame } from "./contents.ts";
+import { sealedFiles } from "./person.ts";
 import { pieceOf } from "./piece_of.ts";
 import type { Servers } from "./servers.ts";
 
@@ -101,11 +102,14 @@ export function countOnDisk(
 ): { count: Count; wrong: string[]; portrait: string[] } {
   const all = allHoldings(servers);
   const config = configIn(all);
+  const { person } = servers;
+  const held = person ? sealedFiles(person, expected, (stored) => chosenIn(all, stored)) : expected;
+  const space = `u:${person?.user ?? ""}`;
   const wrong: string[] = config ? [...wrongsOfMembers(config, all)] : ["nobody knows who is who"];
   for (const holdings of all) {
     if (!config || !config.voters.includes(slotOf(config, holdings.sid)))
       wrong.push(`${holdings.server} is no member of the cluster`);
-    else wrong.push(...wrongsIn(holdings, config, expected));
+    else wrong.push(...wrongsIn(holdings, config, held, space));
   }
   const count = {
     pieces: all.reduce((n, { pieces }) => n + pieces.length, 0),
@@ -125,6 +129,12 @@ function configIn(all: readonly Holdings[]): Config | null {
   return newest ? decode(configCodec, newest.version.body) : null;
 }
 
+/** The newest version of a name, as servers call it, that any of them knows as chosen. */
+function chosenIn(all: readonly Holdings[], stored: string): Version | null {
+  const chosen = all.flatMap(({ registers }) => registers.get(stored)?.com ?? []);
+  return chosen.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1))[0]?.version ?? null;
+}
+
 /** These servers are all there are, all know that, and no change of them is left half done. */
 function* wrongsOfMembers(
   { epoch, voters, next, leaving }: Config,
@@ -142,6 +152,7 @@ function* wrongsIn(
   { server, sid, registers, pieces, trash, files, temporary }: Holdings,
   config: Config,
   expected: ReadonlyMap<string, Uint8Array>,
+  ours: string,
 ): Generator<string> {
   const slot = slotOf(config, sid);
   for (const [name, { acc, com }] of registers) {
@@ -156,7 +167,7 @@ function* wrongsIn(
     if (data === null) inCatalog.add(id);
     const version = registers.get(name)?.com?.version;
     const content = expected.get(name);
-    if (space !== "u:") yield `${server}: ${id} is in space ${space}`;
+    if (space !== ours) yield `${server}: ${id} is in space ${space}`;
     if (version?.vid !== vid) yield `${server}: an orphan of ${name} is left: ${id}`;
     else if (!homesOf(version, config)[piece]?.includes(slot))
       yield `${server}: piece ${piece + 1} of ${name} is not at home`;

@@ -1,7 +1,6 @@
 /** Reading through some of the servers only, as a client would that knows of no others. */
 import type { Cluster } from "../../src/client/cluster.ts";
 import { currentOf, get, type Sink } from "../../src/client/get.ts";
-import { openCluster } from "../../src/client/open.ts";
 import { PieceReader } from "../../src/client/piece_reader.ts";
 import { readName } from "../../src/client/register.ts";
 import { isDfsError } from "../../src/errors.ts";
@@ -9,6 +8,7 @@ import { pieceBytes } from "../../src/file/split.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
 import { netTo } from "../reach.ts";
+import { openAs } from "./person.ts";
 import type { Servers } from "./servers.ts";
 
 /** Servers that between them hold a copy of each piece, when each is at home. */
@@ -60,7 +60,7 @@ async function withCluster(
 ): Promise<void> {
   const addresses = servers.addresses.filter((_, slot) => slots.includes(slot));
   const ports = { clock: bunClock, net: netTo(addresses), random: bunRandom };
-  const cluster = await openCluster(ports, addresses, { user: "", warn: () => {} });
+  const cluster = await openAs(servers.person, ports, addresses, () => {});
   try {
     await work(cluster);
   } finally {
@@ -77,8 +77,9 @@ export async function isCopyGood(
 ): Promise<boolean> {
   let isGood = true;
   await withCluster(servers, servers.slots, async (cluster) => {
-    const version = currentOf(name, await readName(cluster, name));
-    const reader = new PieceReader(cluster, name, version);
+    const stored = cluster.stored(name);
+    const version = currentOf(name, await readName(cluster, stored));
+    const reader = new PieceReader(cluster, stored, version);
     const size = pieceBytes(version, piece);
     try {
       for (let offset = 0; offset < size; offset += CHUNK_BYTES)

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Rng } from "../sim/random.ts";
+import { usersFlags } from "./person.ts";
 import { Failure, type Stage } from "./stage.ts";
 
 /** The executable. */
@@ -76,7 +77,11 @@ export class ServerProcess {
     const { launcher = [], flags = ["--trash-grace", "0"], repairs = 0 } = this.#options;
     const where = [this.folder, String(this.port), "--host", this.host];
     const repair = ["--config", this.#config, "--repair-interval", String(repairs)];
-    const child = Bun.spawn([...launcher, tool, "serve", ...where, ...flags, ...repair], {
+    const { person, folder } = this.#stage;
+    // With users it speaks TLS where others can reach it, and needs no leave to listen there.
+    const how = person ? flags.filter((flag) => flag !== "--insecure") : flags;
+    const users = usersFlags(folder, person);
+    const child = Bun.spawn([...launcher, tool, "serve", ...where, ...how, ...repair, ...users], {
       cwd: this.#stage.folder,
       env: { PATH: process.env.PATH ?? "", HOME: this.#stage.folder },
       stdio: ["ignore", "ignore", "pipe"],

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerAddress } from "../../src/client/peer.ts";
+import { linesOf, type Person } from "./person.ts";
 import { type ServerOptions, ServerProcess, tool } from "./server_process.ts";
 import { Failure, type Stage } from "./stage.ts";
 
@@ -33,6 +34,11 @@ export class Servers {
     stage.watch(() => this.check());
   }
 
+  /** Whose files they hold. */
+  get person(): Person | null {
+    return this.#stage.person;
+  }
+
   get all(): readonly ServerProcess[] {
     return this.#all;
   }
@@ -62,7 +68,8 @@ export class Servers {
   /** Whole at every moment: servers read it when they like. */
   #writeConfig(): void {
     const path = `${this.config}.new`;
-    writeFileSync(path, configOf(this.addresses));
+    const lines = configOf(this.addresses) + linesOf(this.#stage.person);
+    writeFileSync(path, lines, { mode: 0o600 });
     renameSync(path, this.config);
   }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Rng, labelHash } from "../sim/random.ts";
+import { newPerson, type Person } from "./person.ts";
 
 /** What a scenario found wrong, with all that is needed to see why. */
 export class Failure extends Error {
@@ -49,6 +50,8 @@ export class Stage {
   /** Small numbers, so that all scenarios together take little more than a minute. */
   readonly isShort: boolean;
   readonly folder: string;
+  /** Whose files they are, where there are passwords. */
+  readonly person: Person | null;
   /** What happened, for the evidence. */
   readonly notes: string[] = [];
   readonly #children = new Set<Bun.Subprocess>();
@@ -56,8 +59,9 @@ export class Stage {
   readonly #undos: (() => void)[] = [];
   readonly #begun = performance.now();
 
-  constructor(name: string, seed: number, isShort: boolean) {
+  constructor(name: string, seed: number, isShort: boolean, person: Person | null) {
     this.seed = seed;
+    this.person = person;
     this.rng = new Rng(seed, labelHash(name));
     this.isShort = isShort;
     this.folder = mkdtempSync(join(tmpdir(), `dfs-torture-${name}-`));
@@ -106,10 +110,15 @@ export class Stage {
 const notesPath = (name: string, seed: number): string =>
   join(tmpdir(), `dfs-torture-${name}-${seed}.txt`);
 
-/** Plays a scenario to its end. */
-export async function play(scenario: Scenario, seed: number, isShort: boolean): Promise<Result> {
+/** Plays a scenario to its end; with `isSealed` its servers know a user, who has a password. */
+export async function play(
+  scenario: Scenario,
+  seed: number,
+  isShort: boolean,
+  isSealed = false,
+): Promise<Result> {
   const { name } = scenario;
-  const stage = new Stage(name, seed, isShort);
+  const stage = new Stage(name, seed, isShort, isSealed ? await newPerson() : null);
   const begun = performance.now();
   try {
     const figures = await scenario.play(stage);

@@ -1,6 +1,6 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
-import { INLINE_BYTES, NAME_BYTES } from "../../src/limits.ts";
+import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
 import {
   type Address,
   type EntryState,
@@ -18,7 +18,12 @@ const name = fc.oneof(
   fc.constantFrom("", "a/b", "ü".repeat(NAME_BYTES / 2), "c".repeat(NAME_BYTES)),
 );
 const id = any.hexOf(16);
-const to: fc.Arbitrary<Address> = fc.record({ cluster: id, epoch: any.u32, sid: id });
+const to: fc.Arbitrary<Address> = fc.record({
+  cluster: id,
+  epoch: any.u32,
+  sid: id,
+  user: any.textUpTo(USER_BYTES),
+});
 const pieces = fc.array(any.u8, { maxLength: 64 });
 const root = any.bytesOf(32);
 const { vid, ballot, accepted, config, register, version } = any;
@@ -141,6 +146,22 @@ export const EXCHANGES: Exchanges = {
     request: fc.record({ cluster: id, sid: id, config, floor: ballot }),
     reply: nothing,
   },
+  login: {
+    request: fc.record({ magic: any.u32, version: any.u16, message: any.textUpTo(1024) }),
+    reply: fc.record({ message: any.textUpTo(1024) }),
+  },
+  proof: {
+    request: fc.record({ message: any.textUpTo(1024) }),
+    reply: fc.record({ message: any.textUpTo(1024), isOperator: fc.boolean() }),
+  },
+  spaces: {
+    request: fc.record({ to, after: fc.option(any.textUpTo(USER_BYTES)) }),
+    reply: fc.record({
+      users: fc.array(any.textUpTo(USER_BYTES), { maxLength: 6 }),
+      done: fc.boolean(),
+    }),
+  },
+  passwd: { request: fc.record({ storedKey: root, serverKey: root }), reply: nothing },
 };
 
 export const KINDS = Object.keys(EXCHANGES) as Kind[];

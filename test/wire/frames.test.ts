@@ -182,6 +182,7 @@ describe("an error", () => {
     damaged: 26,
     folder: 27,
     epoch: 28,
+    forbidden: 29,
   };
   const through = (id: number, error: unknown): { id: number; error: DfsError } => {
     const [only] = feed(new FrameParser(), concat(errorFrame(id, error)));
@@ -208,13 +209,22 @@ describe("an error", () => {
         const { error } = through(0, new DfsError("damaged", message));
         expect(error.code).toBe("damaged");
         expect(error.message.slice(0, 200)).toBe(
-          message.slice(0, 256).toWellFormed().slice(0, 200),
+          message
+            .slice(0, 256)
+            .toWellFormed()
+            .replace(/\p{Cc}/gu, "?")
+            .slice(0, 200),
         );
       },
     );
     expect(through(0, new DfsError("failed", "\uFFFF".repeat(10_000))).error.code).toBe("failed");
     expect(through(0, new Error("one\ntwo")).error.message).toBe("one");
     expect(through(0, "just text").error.message).toBe("just text");
+  });
+
+  test("says nothing to a terminal but its text", () => {
+    const { message } = through(1, new DfsError("failed", "a\u001b[2Jb\u009b")).error;
+    expect(message).toBe("a?[2Jb?");
   });
 
   test("of a number that this version does not know is a failure", () => {

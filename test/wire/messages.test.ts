@@ -8,10 +8,11 @@ import {
   INLINE_BYTES,
   LIST_PAGE_BYTES,
   MANIFEST_BYTES,
-  NAME_BYTES,
+  SEALED_NAME_BYTES,
   PIECES_MAX,
   SERVERS_MAX,
   SLOTS_MAX,
+  USER_BYTES,
   VIDS_PER_NAME_MAX,
 } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
@@ -58,18 +59,22 @@ test("the numbers of the messages are what they always were", () => {
     verify: 14,
     status: 15,
     install: 16,
+    login: 17,
+    proof: 18,
+    spaces: 19,
+    passwd: 20,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
 
 test("a number leads to its message, any other to none", () => {
   for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
-  for (const number of [0, 17, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+  for (const number of [0, 21, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
 });
 
 describe("the largest messages fit into a frame", () => {
-  const to = { cluster: vidOf(1), epoch: 1, sid: vidOf(2) };
-  const name = "c".repeat(NAME_BYTES);
+  const to = { cluster: vidOf(1), epoch: 1, sid: vidOf(2), user: "u".repeat(USER_BYTES) };
+  const name = "c".repeat(SEALED_NAME_BYTES);
   const root = new Uint8Array(32);
   const history = Array.from({ length: HISTORY_LENGTH }, (_, n) => vidOf(n));
   const version = versionOf({ vid: vidOf(1), history, body: new Uint8Array(MANIFEST_BYTES) });
@@ -101,7 +106,7 @@ describe("the largest messages fit into a frame", () => {
   });
 
   test("a page of the longest names, each counted as the server counts it", () => {
-    const long = "\uFFFF".repeat(341);
+    const long = "\uFFFF".repeat(341 * 12);
     const state = {
       ballot: 1n,
       vid: vidOf(1),

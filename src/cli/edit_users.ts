@@ -1,0 +1,185 @@
+/** Changes of a file of users: one line at a time, all else stays as it is, and no two changes at the same time. */
+import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { readFileSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { DfsError } from "../errors.ts";
+import { USERS_LOCK_MS, USERS_LOCK_POLL_MS } from "../limits.ts";
+import type { Verifier } from "../wire/scram.ts";
+import { undoAtInterrupt } from "./interrupt.ts";
+import { OPERATOR, parseUsers, readUsers, type UserLine, verifierText } from "./users.ts";
+
+/** The users before a change and after it. */
+export interface Edited {
+  readonly before: readonly UserLine[];
+  readonly after: readonly UserLine[];
+}
+
+/** For the files of users only their owner's eyes: verifiers can be guessed at. */
+const OWNER_ONLY = 0o600;
+
+/** Adds a user, or replaces the plain password of one; throws DfsError("usage") where there is a verifier already. */
+export function addUser(
+  path: string,
+  name: string,
+  verifier: Verifier,
+  isOperator: boolean,
+): Promise<Edited> {
+  return edit(path, (lines, users) => {
+    const user = users.find((other) => other.name === name);
+    if (user) {
+      refuseKnown(path, user);
+      const said = setSecret(lines[user.line - 1] ?? "", verifier);
+      return lines.with(user.line - 1, isOperator && !user.isMarked ? mark(said) : said);
+    }
+    const line = `${name} ${verifierText(verifier)}${isOperator ? ` ${OPERATOR}` : ""}`;
+    const isEnded = lines.at(-1) === "";
+    return [...(isEnded ? lines.slice(0, -1) : lines), line, ""];
+  });
+}
+
+/** Throws DfsError("usage") unless this user's password stands in plain text, to be replaced. */
+export function refuseKnown(path: string, { name, secret }: UserLine): void {
+  if ("password" in secret) return;
+  throw new DfsError(
+    "usage",
+    `there is a user ${name} in ${path} already; dfs-tool user passwd ${path} ${name} changes the password`,
+  );
+}
+
+/** Changes what a user's password is checked with; throws DfsError("usage") where there is no such user. */
+export const setVerifier = (path: string, name: string, verifier: Verifier): Promise<Edited> =>
+  edit(path, (lines, users) => {
+    const { line } = userNamed(users, path, name);
+    return lines.with(line - 1, setSecret(lines[line - 1] ?? "", verifier));
+  });
+
+/** Removes a user; throws DfsError("usage") where there is none. */
+export const removeUser = (path: string, name: string): Promise<Edited> =>
+  edit(path, (lines, users) => lines.toSpliced(userNamed(users, path, name).line - 1, 1));
+
+/** The line of a user; throws DfsError("usage") where there is none. */
+export function userNamed(users: readonly UserLine[], path: string, name: string): UserLine {
+  const user = users.find((other) => other.name === name);
+  if (user) return user;
+  throw new DfsError(
+    "usage",
+    `there is no user ${name} in ${path}; dfs-tool user list ${path} shows who there is`,
+  );
+}
+
+const SECRET = /^(\uFEFF?\s*(?:[*-]\s*)?\S+\s+)(\S+)/;
+
+/** The line with another second word. */
+const setSecret = (line: string, verifier: Verifier): string =>
+  line.replace(SECRET, (_, before: string) => before + verifierText(verifier));
+
+/** The line with the word "operator" after the second one. */
+const mark = (line: string): string => line.replace(SECRET, (words) => `${words} ${OPERATOR}`);
+
+/** Changes the lines of a file, with no other change at the same time. */
+async function edit(
+  path: string,
+  change: (lines: string[], users: readonly UserLine[]) => string[],
+): Promise<Edited> {
+  // The lock is of the file itself, whichever link leads to it, and a link stays one.
+  const target = await realpath(path).catch(() => path);
+  const unlock = await lock(target);
+  try {
+    const text = (await readUsers(target)) ?? "";
+    const before = parseUsers(text, path);
+    const changed = change(text.split("\n"), before).join("\n");
+    // What cannot be read back must not be written.
+    const after = parseUsers(changed, path);
+    await replace(target, changed);
+    return { before, after };
+  } finally {
+    unlock();
+  }
+}
+
+/** Makes the lock file; returns what removes it. Throws DfsError("conflict") where another one stays. */
+async function lock(path: string): Promise<() => void> {
+  const file = `${path}.lock`;
+  const until = performance.now() + USERS_LOCK_MS;
+  for (;;) {
+    const handle = await open(file, "wx", OWNER_ONLY).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST") return null;
+      throw unwritable(path, error);
+    });
+    if (handle) {
+      await handle.writeFile(String(process.pid));
+      await handle.close();
+      const remove = (): void => rmSync(file, { force: true });
+      const forget = undoAtInterrupt(remove);
+      return () => {
+        forget();
+        remove();
+      };
+    }
+    if (isLeft(file)) {
+      rmSync(file, { force: true });
+      continue;
+    }
+    if (performance.now() > until)
+      throw new DfsError(
+        "conflict",
+        `${path} is being changed by another dfs-tool user; if there is none, remove ${file} and try again`,
+      );
+    await Bun.sleep(USERS_LOCK_POLL_MS);
+  }
+}
+
+/** Is it the lock of a process of this machine that is no more? */
+function isLeft(file: string): boolean {
+  try {
+    const pid = Number(readFileSync(file, "utf8"));
+    if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/** Replaces the file at once or not at all, with the rights that it had. */
+async function replace(path: string, text: string): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    // One that a crash has left may have other rights.
+    await rm(temporary, { force: true });
+    {
+      await using handle = await open(temporary, "wx", OWNER_ONLY);
+      await keepRights(handle, path);
+      await handle.writeFile(text);
+      await handle.sync();
+    }
+    await rename(temporary, path);
+    await using folder = await open(dirname(path), "r");
+    await folder.sync();
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw unwritable(path, error);
+  }
+}
+
+/** The rights and the owner of the file that is replaced: the server that reads it may be another user's. */
+async function keepRights(handle: FileHandle, path: string): Promise<void> {
+  const old = await stat(path).catch(() => null);
+  if (!old) return;
+  const { uid, gid } = await handle.stat();
+  if (uid !== old.uid || gid !== old.gid) await handle.chown(old.uid, old.gid);
+  await handle.chmod(old.mode & 0o777);
+}
+
+function unwritable(path: string, error: unknown): DfsError {
+  const { code = String(error) } = error as NodeJS.ErrnoException;
+  const reasons: Record<string, string> = {
+    EACCES: "permission denied",
+    EPERM: "permission denied",
+    EROFS: "the disk can only be read",
+    ENOSPC: "the disk is full",
+    ENOENT: "its folder is not there",
+    ENOTDIR: "its folder is not there",
+  };
+  return new DfsError("failed", `${path} cannot be changed: ${reasons[code] ?? code}`);
+}

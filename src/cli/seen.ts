@@ -1,0 +1,103 @@
+/**
+ * What this computer has seen of a cluster: the newest version of each name, and whose keys (client/guard). It lies beside the
+ * configuration, and tells nobody what the names are.
+ */
+import { Database } from "bun:sqlite";
+import { chmodSync } from "node:fs";
+import { decode, encode } from "../bytes.ts";
+import type { Seen } from "../client/guard.ts";
+import type { KeyMemory, KnownKey } from "../client/unlock.ts";
+import { ballotCodec } from "../version.ts";
+
+const BUSY_MS = 5000;
+const NOTES_AT_ONCE = 256;
+
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, birth BLOB NOT NULL, seq INTEGER NOT NULL,
+   ballot BLOB NOT NULL, vid TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS user (name TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, record BLOB NOT NULL)
+   STRICT`,
+];
+
+/** A memory that is written down at the latest when it is closed; several commands may have it open at once. */
+export interface SeenFile extends KeyMemory {
+  close(): void;
+}
+
+/** Opens the file beside this configuration; where that cannot be written, it lasts for this command only, and `warn` says so. */
+export function openSeen(configuration: string, warn: (line: string) => void): SeenFile {
+  const place = `${configuration}.seen`;
+  try {
+    const db = new Database(place, { create: true, strict: true });
+    // With the wrapped key in it passwords can be tried.
+    chmodSync(place, 0o600);
+    return seenIn(db, place);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    warn(`${place}: ${why}; an older version than one seen before is not noticed`);
+    return seenIn(new Database(":memory:", { strict: true }), place);
+  }
+}
+
+interface Row {
+  birth: Uint8Array;
+  seq: number;
+  ballot: Uint8Array;
+  vid: string;
+}
+
+function seenIn(db: Database, place: string): SeenFile {
+  db.run(`PRAGMA busy_timeout=${BUSY_MS}`);
+  // Should the machine crash, less has been seen.
+  db.run("PRAGMA synchronous=OFF");
+  for (const sql of SCHEMA) db.run(sql);
+  const fresh = new Map<string, Seen>();
+  const find = db.query<Row, [string]>("SELECT birth, seq, ballot, vid FROM seen WHERE key = ?");
+  const keep = db.query(
+    `INSERT INTO seen (key, birth, seq, ballot, vid) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key)
+     DO UPDATE SET birth = ?2, seq = ?3, ballot = ?4, vid = ?5 WHERE (?2, ?3) > (birth, seq)`,
+  );
+  const keepAll = db.transaction(() => {
+    for (const [key, { birthFloor, seq, ballot, vid }] of fresh)
+      keep.run(key, encode(ballotCodec, birthFloor), seq, encode(ballotCodec, ballot), vid);
+  });
+  let hasWritten = false;
+  const writeAll = (): void => {
+    keepAll();
+    fresh.clear();
+    hasWritten = true;
+  };
+  return {
+    place,
+    recall(key) {
+      const known = fresh.get(key);
+      const row = known ? null : find.get(key);
+      return known ?? (row && seenOf(row));
+    },
+    note(key, seen) {
+      fresh.set(key, seen);
+      // The first at once: after a long transfer the disk may be busy for seconds.
+      if (!hasWritten || fresh.size >= NOTES_AT_ONCE) writeAll();
+    },
+    keyOf: (user) =>
+      db.query<KnownKey, [string]>("SELECT fingerprint, record FROM user WHERE name = ?").get(user),
+    noteKey: (user, { fingerprint, record }) =>
+      void db
+        .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
+        .run(user, fingerprint, record),
+    close() {
+      try {
+        if (fresh.size > 0) writeAll();
+      } finally {
+        db.close();
+      }
+    },
+  };
+}
+
+const seenOf = ({ birth, seq, ballot, vid }: Row): Seen => ({
+  birthFloor: decode(ballotCodec, birth),
+  seq,
+  ballot: decode(ballotCodec, ballot),
+  vid,
+});

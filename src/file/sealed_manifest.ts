@@ -1,0 +1,116 @@
+/**
+ * The body of a version of a user with a password. What repair needs is in the open (the roots); the rest is sealed; and all of it
+ * is bound to what it is the body of, so that no server can forge a version, or pass one off for another. Format: README.md.
+ */
+import {
+  bool,
+  bytes,
+  decode,
+  encode,
+  fixed,
+  list,
+  struct,
+  text,
+  u32,
+  u53,
+  u8,
+  type Value,
+} from "../bytes.ts";
+import { isDfsError } from "../errors.ts";
+import { PIECES_MAX, SEALED_FACTS_BYTES, SEALED_NAME_BYTES, USER_BYTES } from "../limits.ts";
+import { type Ballot, ballotCodec, fixedFields, type Version } from "../version.ts";
+import { ROOT_BYTES } from "./checksum.ts";
+import { gcmOpen, gcmSeal, type Keys, NONCE_BYTES } from "./keys.ts";
+import { CONTENT_KEY_BYTES } from "./seal.ts";
+
+const SEALED_FORMAT = 2;
+
+const rootsCodec = list(fixed(ROOT_BYTES), PIECES_MAX);
+
+/** What only the user knows of a version. */
+const factsCodec = struct({
+  isFolder: bool,
+  modified: u53,
+  mode: u32,
+  /** Bytes of the file as it was. */
+  bytes: u53,
+  /** The key of its content. */
+  key: fixed(CONTENT_KEY_BYTES),
+});
+export type Facts = Value<typeof factsCodec>;
+
+const bodyCodec = struct({
+  format: u8,
+  roots: rootsCodec,
+  /** The ballot at which it was proposed first; it may have been accepted at later ones since. */
+  ballot: ballotCodec,
+  nonce: fixed(NONCE_BYTES),
+  sealed: bytes(SEALED_FACTS_BYTES),
+});
+
+/** What the body is bound to: all of the version but where its pieces lie, which may change. */
+const boundCodec = struct({
+  what: text(64),
+  user: text(USER_BYTES),
+  name: text(SEALED_NAME_BYTES),
+  ...fixedFields,
+  size: u53,
+  roots: rootsCodec,
+  ballot: ballotCodec,
+});
+
+const boundBytes = (
+  user: string,
+  name: string,
+  version: Version,
+  roots: Uint8Array[],
+  ballot: Ballot,
+): Uint8Array =>
+  encode(boundCodec, { ...version, what: "dfs-tool 1 manifest", user, name, roots, ballot });
+
+/** The version with the body that its user gives it, proposed at this ballot; `name` is the one that servers know. */
+export function signVersion(
+  keys: Keys,
+  name: string,
+  version: Version,
+  ballot: Ballot,
+  roots: Uint8Array[],
+  facts: Facts,
+  nonce: Uint8Array,
+): Version {
+  const bound = boundBytes(keys.user, name, version, roots, ballot);
+  const sealed = gcmSeal(keys.manifests, nonce, bound, encode(factsCodec, facts));
+  return {
+    ...version,
+    body: encode(bodyCodec, { format: SEALED_FORMAT, roots, ballot, nonce, sealed }),
+  };
+}
+
+/** What a user said of a version: the facts, the roots of its pieces, and the ballot at which it was proposed first. */
+export interface Signed {
+  readonly facts: Facts;
+  readonly roots: Uint8Array[];
+  readonly ballot: Ballot;
+}
+
+/** What a version's user said of it, and at which ballot; null unless the body was given by them to exactly this version. */
+export function readSigned(keys: Keys, name: string, version: Version): Signed | null {
+  if (!isSealed(version.body)) return null;
+  try {
+    const { format, roots, ballot, nonce, sealed } = decode(bodyCodec, version.body);
+    if (format !== SEALED_FORMAT) return null;
+    const bound = boundBytes(keys.user, name, version, roots, ballot);
+    const plain = gcmOpen(keys.manifests, nonce, bound, sealed);
+    return plain && { facts: decode(factsCodec, plain), roots, ballot };
+  } catch (error) {
+    // A body that does not read was not given by the user.
+    if (isDfsError(error)) return null;
+    throw error;
+  }
+}
+
+/** Is it the body of a version of a user with a password? */
+export const isSealed = (body: Uint8Array): boolean => body[0] === SEALED_FORMAT;
+
+/** The roots in such a body; throws DfsError("protocol") where it does not read. */
+export const rootsInSealed = (body: Uint8Array): Uint8Array[] => decode(bodyCodec, body).roots;

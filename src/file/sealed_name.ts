@@ -1,0 +1,106 @@
+/**
+ * Sealed names. Each component of a path is sealed for itself, and the same way each time, with AES-SIV (RFC 5297) bound to the
+ * sealed path before it: so servers see how many components there are and how long each is, a folder's names have a common
+ * beginning, and equal names in different folders look different.
+ */
+import { aessiv } from "@noble/ciphers/aes.js";
+import { isDfsError } from "../errors.ts";
+import { FOLDERS_REMEMBERED } from "../limits.ts";
+import type { Keys } from "./keys.ts";
+import { checkFolder, checkName } from "./names.ts";
+
+const utf8 = new TextEncoder();
+
+/** Components of folders, which most names share, by the path that they end: sealing and opening one takes a while. */
+interface Remembered {
+  readonly sealed: Map<string, string>;
+  readonly opened: Map<string, string>;
+}
+const remembered = new WeakMap<Keys, Remembered>();
+
+function memoryOf(keys: Keys): Remembered {
+  const known = remembered.get(keys);
+  if (known) return known;
+  const fresh = { sealed: new Map<string, string>(), opened: new Map<string, string>() };
+  remembered.set(keys, fresh);
+  return fresh;
+}
+
+const cipherFor = (keys: Keys, before: string) => aessiv(keys.names, utf8.encode(before));
+
+/** The folders of a path, from the first on, and what is after the last "/". */
+function partsOf(path: string): { folders: string[]; last: string } {
+  const parts = path.split("/");
+  const last = parts.pop() ?? "";
+  return { folders: parts, last };
+}
+
+/** What servers know a name by; a "/" at its end, that of a folder, stays. What no name has, an empty component, is sealed as nothing. */
+export function sealName(keys: Keys, name: string): string {
+  const { folders, last } = partsOf(name);
+  const { sealed } = memoryOf(keys);
+  let done = "";
+  let path = "";
+  for (const folder of folders) {
+    if (folder === "") return "";
+    const before = done;
+    path += `${folder}/`;
+    done += `${recall(sealed, path, () => sealComponent(keys, before, folder)) ?? ""}/`;
+  }
+  return last === "" ? done : done + sealComponent(keys, done, last);
+}
+
+/** The name that was sealed so; null where these keys did not seal it, or it may be none. */
+export function openName(keys: Keys, sealed: string): string | null {
+  const { folders, last } = partsOf(sealed);
+  const { opened } = memoryOf(keys);
+  let name = "";
+  let path = "";
+  for (const folder of folders) {
+    const before = path;
+    path += `${folder}/`;
+    const plain = recall(opened, path, () => openComponent(keys, before, folder));
+    if (plain === null) return null;
+    name += `${plain}/`;
+  }
+  const plain = last === "" ? "" : openComponent(keys, path, last);
+  return plain === null ? null : checked(name + plain);
+}
+
+/** null: it may be no name. */
+function checked(name: string): string | null {
+  try {
+    return name.endsWith("/") ? checkFolder(name) : checkName(name);
+  } catch (error) {
+    if (isDfsError(error)) return null;
+    throw error;
+  }
+}
+
+const sealComponent = (keys: Keys, before: string, component: string): string =>
+  textOf(cipherFor(keys, before).encrypt(utf8.encode(component)));
+
+function openComponent(keys: Keys, before: string, sealed: string): string | null {
+  try {
+    const bytes = Uint8Array.fromBase64(sealed, { alphabet: "base64url" });
+    // A name has one sealed form: another that reads the same was not made by its user.
+    if (textOf(bytes) !== sealed) return null;
+    const plain = cipherFor(keys, before).decrypt(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plain);
+  } catch {
+    // Base64, the tag or the text is not what was sealed: the library says so in errors of its own.
+    return null;
+  }
+}
+
+const textOf = (sealed: Uint8Array): string =>
+  sealed.toBase64({ alphabet: "base64url", omitPadding: true });
+
+function recall(known: Map<string, string>, key: string, make: () => string | null): string | null {
+  const found = known.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  if (known.size >= FOLDERS_REMEMBERED) known.clear();
+  if (made !== null) known.set(key, made);
+  return made;
+}

@@ -1,0 +1,76 @@
+/**
+ * TLS on Bun's sockets: 1.3 and nothing older, and no certificate is judged. The password proves both ends, in a login
+ * that is bound to the connection (DESIGN.md, section 6).
+ */
+import { HANDSHAKE_MS } from "../limits.ts";
+import { BunConn } from "./bun_conn.ts";
+import type { Certificate } from "./ports.ts";
+
+/** The only version there is; Bun takes it as a number, and its types do not know it. */
+const TLS_1_3 = 0x0304;
+const VERSIONS = { minVersion: TLS_1_3, maxVersion: TLS_1_3 };
+
+const BINDING_LABEL = "EXPORTER-Channel-Binding";
+const BINDING_BYTES = 32;
+
+type Socket = Bun.Socket<BunConn>;
+
+/** The `tls` of a client. */
+export const CLIENT_TLS: Bun.TLSOptions = { ...VERSIONS, rejectUnauthorized: false };
+
+/** The `tls` of a server. */
+export const serverTls = ({ cert, key }: Certificate): Bun.TLSOptions => ({
+  ...VERSIONS,
+  cert,
+  key,
+});
+
+/** What binds a login to this connection; null while there is no TLS on it, or none that counts. */
+export function bindingOf(socket: Socket): Uint8Array | null {
+  try {
+    // It throws until the handshake is complete, and a failed one calls `handshake` too.
+    const bytes = socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0));
+    return Uint8Array.from(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Why a handshake with a server failed. */
+export function whyNoTls(error: Error | null): string {
+  const text = error?.message ?? "";
+  if (text.includes("WRONG_VERSION_NUMBER")) return "the server speaks no TLS";
+  if (text.includes("PROTOCOL_VERSION")) return "the server speaks no TLS 1.3";
+  return "no TLS connection";
+}
+
+/** The handlers of a server that gives a connection to `ready` once its handshake is complete. */
+export function tlsAccepting(
+  ready: (socket: Socket, binding: Uint8Array) => void,
+): Pick<Bun.SocketHandler<BunConn>, "open" | "handshake" | "close"> {
+  const waiting = new Map<BunConn, NodeJS.Timeout>();
+  const forget = (conn: BunConn): void => {
+    clearTimeout(waiting.get(conn));
+    waiting.delete(conn);
+  };
+  return {
+    open(socket) {
+      const conn = new BunConn();
+      socket.data = conn;
+      waiting.set(
+        conn,
+        setTimeout(() => socket.terminate(), HANDSHAKE_MS),
+      );
+    },
+    handshake(socket) {
+      forget(socket.data);
+      const binding = bindingOf(socket);
+      if (binding) ready(socket, binding);
+      else socket.terminate();
+    },
+    close(socket) {
+      forget(socket.data);
+      socket.data.onEnd();
+    },
+  };
+}

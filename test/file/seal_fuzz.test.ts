@@ -1,0 +1,116 @@
+/**
+ * Damaged manifests, key records, sealed names and login texts: none opens as anything but what was sealed, and none does harm.
+ * FUZZ_SECONDS=n goes on for so long.
+ */
+import { expect, test } from "bun:test";
+import { isDfsError } from "../../src/errors.ts";
+import { keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import { encodeManifest, manifestOf, rootsOf } from "../../src/file/manifest.ts";
+import { openName, sealName } from "../../src/file/sealed_name.ts";
+import { readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
+import type { Version } from "../../src/version.ts";
+import {
+  checkClientFinal,
+  checkServerFinal,
+  clientFinal,
+  clientFirst,
+  credentialsOf,
+  readClientFirst,
+  serverFirst,
+  verifierOf,
+} from "../../src/wire/scram.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { damage, type Dice, dice, refuses, seconds, seed } from "../wire/damage.ts";
+
+const INPUTS = 5000;
+const utf8 = new TextEncoder();
+const latin1 = new TextDecoder("latin1");
+
+const keys = keysOf("Alice", new Uint8Array(32).fill(1));
+const roots = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill));
+const facts = { isFolder: false, modified: 5, mode: 0o644, bytes: 84, key: new Uint8Array(32) };
+const bare = versionOf({ vid: vidOf(1), pieces: 3, needed: 3, ring: [0, 1, 2], size: 100 });
+const sealed = signVersion(keys, "name", bare, 7n, roots, facts, new Uint8Array(12));
+const open = encodeManifest({ isFolder: false, modified: 5, mode: 0o644, roots });
+
+/** The version with another body, or with others of its numbers. */
+function changed(roll: Dice): Version {
+  const body = damage(roll(4) === 0 ? open : sealed.body, roll);
+  const numbers = roll(3) === 0 ? { pieces: roll(70), needed: roll(70), size: roll(1000) } : {};
+  return { ...sealed, ...numbers, body };
+}
+
+const isEqual = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+function manifests(roll: Dice): void {
+  const version = changed(roll);
+  const isIt = isEqual(version.body, sealed.body) && version.size === sealed.size;
+  if (!isIt && readSigned(keys, "name", version)) throw new Error("a forged manifest opened");
+  for (const read of [() => manifestOf("name", version), () => rootsOf("name", version)])
+    try {
+      read();
+    } catch (error) {
+      if (!isDfsError(error, "integrity")) throw error;
+    }
+}
+
+const secret = new Uint8Array(32).fill(2);
+const master = new Uint8Array(32).fill(3);
+const record = wrapMaster([secret, master], "Alice", master, new Uint8Array(56));
+
+function records(roll: Dice): void {
+  const found = unwrapMaster(secret, "Alice", damage(record, roll));
+  if (found && !isEqual(found, master)) throw new Error("a forged key opened");
+}
+
+const name = "photos/2024/ü.jpg";
+const stored = utf8.encode(sealName(keys, name));
+
+function names(roll: Dice): void {
+  const other = latin1.decode(damage(stored, roll));
+  const found = openName(keys, other);
+  if (found === null || other === sealName(keys, found)) return;
+  throw new Error(`${other} opened as ${found}`);
+}
+
+const alice = credentialsOf("Alice", "right");
+const first = clientFirst(alice, "client+nonce", null);
+const challenge = serverFirst(readClientFirst(first.message, null), "server+nonce");
+const final = clientFinal(first.state, challenge.message);
+const verifier = verifierOf("Alice", "right");
+const signature = checkClientFinal(challenge.state, verifier, final.message) ?? "";
+
+function logins(roll: Dice): void {
+  const text = (message: string): string => latin1.decode(damage(utf8.encode(message), roll));
+  refuses(() => readClientFirst(text(first.message), null));
+  refuses(() => clientFinal(first.state, text(challenge.message)));
+  const proof = text(final.message);
+  refuses(() => {
+    if (proof !== final.message && checkClientFinal(challenge.state, verifier, proof) !== null)
+      throw new Error(`a forged proof was taken: ${proof}`);
+  });
+  const answer = text(signature);
+  refuses(() => {
+    if (answer !== signature && checkServerFinal(final.state, answer))
+      throw new Error(`a forged server was taken: ${answer}`);
+  });
+}
+
+test(
+  "what is damaged is not what was sealed",
+  () => {
+    expect(readSigned(keys, "name", sealed)).not.toBeNull();
+    expect(signature).not.toBe("");
+    const until = performance.now() + seconds * 1000;
+    let n = 0;
+    for (; n < INPUTS || performance.now() < until; n++)
+      for (const work of [manifests, records, names, logins])
+        try {
+          work(dice(seed * 1_000_003 + n));
+        } catch (error) {
+          throw new Error(`input ${n} of seed ${seed} of ${work.name}`, { cause: error });
+        }
+    if (seconds > 0) console.log(`${n} inputs of each kind`);
+  },
+  (seconds + 60) * 1000,
+);

@@ -1,0 +1,110 @@
+/** Manifests and keys: nothing that a server changes is what the user made. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { gcmOpen, gcmSeal, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
+import { isSealed, readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
+import type { Version } from "../../src/version.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
+import { forAll } from "../property.ts";
+import { errorOf } from "../thrown.ts";
+
+const keys = keysOf("Alice", new Uint8Array(32).fill(1));
+const roots = [1, 2].map((fill) => new Uint8Array(32).fill(fill));
+const facts = { isFolder: false, modified: 5, mode: 0o644, bytes: 34, key: new Uint8Array(32) };
+const nonce = new Uint8Array(12).fill(9);
+const bare = versionOf({
+  vid: vidOf(1),
+  seq: 3,
+  history: [vidOf(2)],
+  birthFloor: 4n,
+  pieces: 2,
+  needed: 2,
+  copies: 2,
+  ring: [0, 1],
+  size: 50,
+});
+const version = signVersion(keys, "name", bare, 7n, roots, facts, nonce);
+
+test("a manifest comes back, its roots without keys too", () => {
+  expect(readSigned(keys, "name", version)).toEqual({ facts, roots, ballot: 7n });
+  expect(isSealed(version.body)).toBe(true);
+  expect(rootsOf("name", version)).toEqual(roots);
+  expect(errorOf("integrity", () => manifestOf("name", version)).message).toContain("password");
+});
+
+test("where its pieces lie may change", () =>
+  expect(readSigned(keys, "name", { ...version, ring: [3, 1] })).not.toBeNull());
+
+describe("it is bound to", () => {
+  const changes: [string, Partial<Version>][] = [
+    ["vid", { vid: vidOf(9) }],
+    ["seq", { seq: 4 }],
+    ["history", { history: [] }],
+    ["birth", { birthFloor: 5n }],
+    ["deleted", { deleted: true }],
+    ["pieces", { pieces: 3 }],
+    ["needed", { needed: 1 }],
+    ["copies", { copies: 1 }],
+    ["size", { size: 51 }],
+  ];
+  test.each(changes)("%s", (_, change) =>
+    expect(readSigned(keys, "name", { ...version, ...change })).toBeNull(),
+  );
+
+  test("the name and the user", () => {
+    expect(readSigned(keys, "other", version)).toBeNull();
+    expect(readSigned(keysOf("Bob", new Uint8Array(32).fill(1)), "name", version)).toBeNull();
+    expect(readSigned(keysOf("Alice", new Uint8Array(32)), "name", version)).toBeNull();
+  });
+
+  test("every bit and the length of its body", () => {
+    const { body } = version;
+    forAll([fc.nat({ max: body.length - 1 }), fc.nat(7)], (at, bit) => {
+      const changed = body.with(at, (body[at] ?? 0) ^ (1 << bit));
+      expect(readSigned(keys, "name", { ...version, body: changed })).toBeNull();
+    });
+    for (let length = 0; length < body.length; length++)
+      expect(readSigned(keys, "name", { ...version, body: body.subarray(0, length) })).toBeNull();
+  });
+});
+
+describe("a master key", () => {
+  const master = new Uint8Array(32).fill(3);
+  const [now, next, other] = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill)) as [
+    Uint8Array,
+    Uint8Array,
+    Uint8Array,
+  ];
+  const random = new Uint8Array(56).map((_, i) => i);
+  const record = wrapMaster([now, next], "Alice", master, random);
+
+  test("opens with each of its passwords, for its user alone", () => {
+    expect(unwrapMaster(now, "Alice", record)).toEqual(master);
+    expect(unwrapMaster(next, "Alice", record)).toEqual(master);
+    expect(unwrapMaster(other, "Alice", record)).toBeNull();
+    expect(unwrapMaster(now, "Bob", record)).toBeNull();
+  });
+
+  test("in a record that was changed it is the same or none", () =>
+    forAll([fc.nat({ max: record.length - 1 }), fc.nat(7)], (at, bit) => {
+      const found = unwrapMaster(now, "Alice", record.with(at, (record[at] ?? 0) ^ (1 << bit)));
+      expect([null, master.toHex()]).toContain(found && found.toHex());
+    }));
+
+  test("users have keys of their own, even with one master key", () => {
+    const one = keysOf("Alice", master);
+    const two = keysOf("Bob", master);
+    expect(one.names).not.toEqual(two.names);
+    expect(one.manifests).not.toEqual(two.manifests);
+  });
+});
+
+test("a seal is bound to what goes with it", () => {
+  const key = new Uint8Array(32);
+  const bound = new Uint8Array([1]);
+  const sealed = gcmSeal(key, nonce, bound, new Uint8Array(5));
+  expect(gcmOpen(key, nonce, bound, sealed)).toEqual(Buffer.alloc(5));
+  expect(gcmOpen(key, nonce, new Uint8Array([2]), sealed)).toBeNull();
+  expect(gcmOpen(key, nonce, bound, sealed.subarray(0, 15))).toBeNull();
+});

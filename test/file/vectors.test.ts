@@ -1,0 +1,155 @@
+/** The formats of what is sealed, with the values that README.md of src/file shows: they never change unseen. */
+import { createHash } from "node:crypto";
+import { expect, test } from "bun:test";
+import { concat } from "../../src/bytes.ts";
+import { keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import {
+  openSegment,
+  sealedBytes,
+  SEALED_SEGMENT_BYTES,
+  sealSegment,
+  SEGMENT_BYTES,
+  segmentCount,
+} from "../../src/file/seal.ts";
+import { readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
+import { openName, sealName } from "../../src/file/sealed_name.ts";
+import { stretch } from "../../src/io/stretch.ts";
+import type { Version } from "../../src/version.ts";
+import { verifierOf } from "../../src/wire/scram.ts";
+
+/** Bytes that count up from `first`. */
+const counting = (first: number, length: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => first + i);
+const sha256 = (data: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash("sha256").update(data).digest());
+
+const USER = "alice";
+const MASTER = counting(0x00, 32);
+const keys = keysOf(USER, MASTER);
+const KEY = counting(0x20, 32);
+const BYTES = 66_536;
+const content = Uint8Array.from(
+  { length: BYTES },
+  (_, i) => (7 * i + Math.floor(i / 256) + 13 * Math.floor(i / 65_536)) % 256,
+);
+const BALLOT = (1n << 64n) | 5n;
+const ROOT = sha256(new TextEncoder().encode("root"));
+const FOO = "orFZQaDRd-dRm4WgUBlhr47GRWWMJUw";
+const BODY =
+  "02000000014813494d137e1631bba301d5acab6e7bb7aa74ce1185d456565ef51d737677b2" +
+  "00000000000000010000000000000005606162636465666768696a6b" +
+  "000000459b2500dfcf0c0fc1ceb800a24a88bcea8518e9fa15de6e326cf09e45385910e26bc2f57d94d821c8310e192c8e7d11" +
+  "1488bf006748e3179b6cae2d52d1a522fd0445b48cd2";
+const version: Version = {
+  vid: "000102030405060708090a0b0c0d0e0f",
+  seq: 1,
+  history: [],
+  birthFloor: 0n,
+  deleted: false,
+  pieces: 1,
+  needed: 1,
+  copies: 1,
+  ring: [0],
+  size: sealedBytes(BYTES),
+  body: new Uint8Array(),
+};
+const facts = { isFolder: false, modified: 1_700_000_000_000, mode: 0o644, bytes: BYTES, key: KEY };
+
+test("a password comes to these keys and this verifier", async () => {
+  const { login, wrap } = await stretch(USER, "correct horse battery staple");
+  expect(login).toBe("c353ccd7f1296181a3294efdaf419c23f70acf9081ad1fa346c07eea1982c9de");
+  expect(wrap.toHex()).toBe("528ade8ff29241a237d426feee228528dc1a3d762ed40a88e87fb7a985b65ccf");
+  const { storedKey, serverKey } = verifierOf(USER, login);
+  expect(Buffer.from(storedKey).toString("hex")).toBe(
+    "a230685452a2c309511dd61cd34686c73fcbbb2ec3a93375e5f57be88013825c",
+  );
+  expect(Buffer.from(serverKey).toString("hex")).toBe(
+    "18ec74fcffb1b630311bac9075719328b35b903acbf736e07ad7049200dba43e",
+  );
+});
+
+test("a master key comes to these keys, and to this record", () => {
+  expect(keys.names.toHex()).toBe(
+    "ebab9d2cc30337ff20f4351824b9b30b2acea57cebac925efcd607e45c4136d4" +
+      "87601d59cfdbd66849b48ff63aff45e3841dcfb4c5b3668293746d46171c0169",
+  );
+  expect(keys.manifests.toHex()).toBe(
+    "e4d4998840eb4cec52ff947ed9e182bc198d1250e6703f1267a3d8d5e6dfbef3",
+  );
+  expect(keys.fingerprint.toHex()).toBe("5aac34693daeb3755c2f9660c9d5949c");
+  const secret = counting(0x80, 32);
+  const record = wrapMaster([secret], USER, MASTER, counting(0x40, 28));
+  expect(record.toHex()).toBe(
+    "0100000001404142434445464748494a4b4c4d4e4f505152535455565758595a5b" +
+      "0f76654438e2724136dbf8f20eb3460effbbad3e5b9fbd6ac2915948370315e1e7572227154a6d907a0cdd282ad4dad2",
+  );
+  expect(unwrapMaster(secret, USER, record)).toEqual(MASTER);
+  expect(unwrapMaster(secret, "bob", record)).toBeNull();
+  expect(unwrapMaster(counting(0x81, 32), USER, record)).toBeNull();
+});
+
+test("names are sealed so", () => {
+  const folder = "elASr5bzHs1GB3DMUw156MTFuI7SuA/";
+  const sealed: [string, string][] = [
+    ["foo.txt", FOO],
+    ["photos/", folder],
+    ["photos/foo.txt", `${folder}J5Oy5n1jwpG39cC8gTWAwNvT5ftbT2A`],
+  ];
+  for (const [name, stored] of sealed) {
+    expect(sealName(keys, name)).toBe(stored);
+    expect(openName(keys, stored)).toBe(name);
+  }
+});
+
+test("a sealed name has one form: no other that reads the same opens", () => {
+  for (const other of [`${FOO}=`, `${FOO.slice(0, 4)} ${FOO.slice(4)}`, `${FOO.slice(0, -1)}x`])
+    expect(openName(keys, other)).toBeNull();
+});
+
+test("a content of two segments is sealed so", () => {
+  const stream = { key: KEY, bytes: BYTES };
+  const segments = Array.from({ length: segmentCount(BYTES) }, (_, i) => {
+    const plain = content.subarray(i * SEGMENT_BYTES, (i + 1) * SEGMENT_BYTES);
+    const sealed = new Uint8Array(sealedBytes(plain.length));
+    sealSegment(stream, i, plain, sealed);
+    return sealed;
+  });
+  const [first, last] = segments;
+  expect([first?.length, last?.length]).toEqual([SEALED_SEGMENT_BYTES, 1032]);
+  expect(first?.slice(0, 16).toHex()).toBe("e329ef4c887c4e68f066a20f32e46d09");
+  expect(first?.slice(-16).toHex()).toBe("2c395d4586e5eb09f398e94f3503d8e6");
+  expect(last?.slice(-16).toHex()).toBe("122292c7b7cf8d525379cfd8767cab51");
+  expect(sha256(concat(segments)).toHex()).toBe(
+    "821195cf1e8eabb1fe3d161e142f131acc90d886408cbffa51eec17629caa534",
+  );
+  const into = new Uint8Array(SEGMENT_BYTES);
+  expect(openSegment(stream, 0, first ?? into, into)).toBe(true);
+  expect(into).toEqual(content.subarray(0, SEGMENT_BYTES));
+  expect(openSegment(stream, 1, first ?? into, into)).toBe(false);
+});
+
+test("a manifest is sealed so, and opens as the body of this version only", () => {
+  const nonce = counting(0x60, 12);
+  const signed = signVersion(keys, FOO, version, BALLOT, [ROOT], facts, nonce);
+  expect(signed.body.toHex()).toBe(BODY);
+  expect(readSigned(keys, FOO, signed)).toEqual({ facts, roots: [ROOT], ballot: BALLOT });
+  expect(readSigned(keys, FOO, { ...signed, ring: [3] })).not.toBeNull();
+  const others: Partial<Version>[] = [
+    { vid: "f".repeat(32) },
+    { seq: 2 },
+    { history: [version.vid] },
+    { birthFloor: 1n },
+    { deleted: true },
+    { pieces: 2 },
+    { needed: 0 },
+    { copies: 2 },
+    { size: 1 },
+  ];
+  for (const other of others) expect(readSigned(keys, FOO, { ...signed, ...other })).toBeNull();
+  expect(readSigned(keys, "another", signed)).toBeNull();
+  expect(readSigned(keysOf("bob", MASTER), FOO, signed)).toBeNull();
+  for (const i of signed.body.keys()) {
+    const flipped = signed.body.map((byte, at) => (at === i ? byte ^ 1 : byte));
+    expect(readSigned(keys, FOO, { ...signed, body: flipped })).toBeNull();
+  }
+});
