@@ -2,6 +2,9 @@
 import { peakOf, type Stage } from "../test/acceptance/stage.ts";
 import { executable } from "../test/cli/program.ts";
 
+/** As many random bytes as the system gives in one go. */
+const RANDOM_BYTES = 65_536;
+
 export interface Measured {
   readonly seconds: number;
   /** Bytes of memory at its peak. */
@@ -35,3 +38,11 @@ export async function measure(
 /** The one in the middle. */
 export const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+/** So many bytes that no program can make smaller. */
+export function noiseOf(bytes: number): Uint8Array<ArrayBuffer> {
+  const noise = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += RANDOM_BYTES)
+    crypto.getRandomValues(noise.subarray(at, at + RANDOM_BYTES));
+  return noise;
+}

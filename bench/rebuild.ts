@@ -7,7 +7,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
-import { measure, median } from "./client.ts";
+import { measure, median, noiseOf } from "./client.ts";
 import { plainCopy } from "./plain_copy.ts";
 
 const FILES = 8;
@@ -30,12 +30,8 @@ interface Rebuilt {
 
 async function writeNoise(path: string, bytes: number): Promise<void> {
   await using file = await open(path, "w");
-  const noise = new Uint8Array(MIB);
-  for (let offset = 0; offset < bytes; offset += MIB) {
-    for (let at = 0; at < MIB; at += 65_536)
-      crypto.getRandomValues(noise.subarray(at, at + 65_536));
-    await file.write(noise, 0, Math.min(MIB, bytes - offset), offset);
-  }
+  for (let offset = 0; offset < bytes; offset += MIB)
+    await file.write(noiseOf(MIB), 0, Math.min(MIB, bytes - offset), offset);
 }
 
 async function putFiles(stage: Stage): Promise<void> {

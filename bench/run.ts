@@ -1,127 +1,138 @@
 /**
- * `npm run bench`: its own four servers, several runs, medians; beside each figure what plain programs do with the same bytes in
- * the same run. `--size MIB` (default 256), `--runs N` (default 5). Prints a table and writes dist/bench.json.
+ * `npm run bench`: its own four servers, several runs, medians; beside each row what plain programs do with the same bytes, in turn with
+ * it. `--runs N` (default 5), `--size MIB` (1024), `--names N` (100,000), `--only TEXT`: rows whose names have it. Prints a table and writes
+ * dist/bench.json.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { KIB, MIB } from "../src/limits.ts";
+import { Stage } from "../test/acceptance/stage.ts";
+import { newFolder, removeFolders } from "../test/cli/program.ts";
+import { median, noiseOf } from "./client.ts";
+import { putMany } from "./many_files.ts";
+import { type Cost, costOf, syncsOf } from "./meter.ts";
+import { type Inputs, type Row, rowsOf } from "./rows.ts";
+import { openSealed } from "./sealed_stage.ts";
 
-const root = join(import.meta.dir, "..");
-const program = join(root, "dist/dfs-tool");
 const { values } = parseArgs({
-  options: { size: { type: "string", default: "256" }, runs: { type: "string", default: "5" } },
+  options: {
+    runs: { type: "string", default: "5" },
+    size: { type: "string", default: "1024" },
+    names: { type: "string", default: "100000" },
+    only: { type: "string", default: "" },
+  },
 });
-const sizeMib = Number(values.size);
-const runs = Number(values.runs);
-const SMALL_FILES = 1000;
-const SMALL_BYTES = 4096;
+const RUNS = Number(values.runs);
 
-interface Figure {
+/** What a row came to: medians. */
+interface Result extends Cost {
   readonly name: string;
-  readonly seconds: number;
-  readonly plain: string;
-  readonly plainSeconds: number;
+  readonly syncs: number | null;
+  readonly plain: string | null;
+  readonly plainSeconds: number | null;
 }
 
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+function writeInputs(): Inputs {
+  const files = newFolder();
+  const noise = noiseOf(Number(values.size) * MIB);
+  writeFileSync(join(files, "big"), noise);
+  const fill = (folder: string, count: number, bytes: number): string[] => {
+    mkdirSync(join(files, folder));
+    const names = Array.from({ length: count }, (_, i) => `${folder}${i}`);
+    for (const [i, name] of names.entries())
+      writeFileSync(join(files, folder, name), noise.subarray(i * 16, i * 16 + bytes));
+    return names;
+  };
+  return { files, small: fill("small", 1000, 4 * KIB), tiny: fill("tiny", 10_000, KIB) };
+}
 
-async function timed(cwd: string, command: readonly string[]): Promise<number> {
+async function plainSeconds(files: string, script: string): Promise<number> {
   const begun = performance.now();
-  const child = Bun.spawn([...command], { cwd, stdio: ["ignore", "ignore", "inherit"] });
-  if ((await child.exited) !== 0) throw new Error(`${command.slice(0, 4).join(" ")} failed`);
+  const child = Bun.spawn(["sh", "-c", script], {
+    cwd: files,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if ((await child.exited) !== 0) throw new Error(`${script} failed`);
   return (performance.now() - begun) / 1000;
 }
 
-/** Both commands in turn, so that both meet the same machine. */
-async function pair(
-  name: string,
-  cwd: string,
-  ours: string[],
-  plain: string,
-  theirs: string[],
-): Promise<Figure> {
-  const seconds: number[] = [];
-  const plainSeconds: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    seconds.push(await timed(cwd, ours));
-    plainSeconds.push(await timed(cwd, theirs));
+/** What was written before must not be on its way to the disk while something is timed. */
+const settleDisk = (): Promise<number> => Bun.spawn(["sync"]).exited;
+
+async function measureRow(row: Row, stage: Stage, files: string): Promise<Result> {
+  const costs: Cost[] = [];
+  const beside: number[] = [];
+  const once = async (): Promise<Cost> => {
+    await row.before?.(stage);
+    try {
+      return await costOf(stage, row.args, newFolder());
+    } finally {
+      await row.after?.(stage);
+    }
+  };
+  for (let i = 0; i < RUNS; i++) {
+    await settleDisk();
+    costs.push(await once());
+    await settleDisk();
+    if (row.plain) beside.push(await plainSeconds(files, row.plain[1]));
   }
-  return { name, seconds: median(seconds), plain, plainSeconds: median(plainSeconds) };
+  const syncs = row.name.startsWith("put") ? await syncsOf(stage, once) : null;
+  const of = (pick: (cost: Cost) => number | null): number =>
+    median(costs.map((cost) => pick(cost) ?? Number.NaN));
+  return {
+    name: row.name,
+    seconds: of(({ seconds }) => seconds),
+    clientCpu: of(({ clientCpu }) => clientCpu),
+    serverCpu: of(({ serverCpu }) => serverCpu),
+    clientPeak: of(({ clientPeak }) => clientPeak),
+    serverPeak: of(({ serverPeak }) => serverPeak),
+    wire: costs.some(({ wire }) => wire !== null) ? of(({ wire }) => wire) : null,
+    syncs,
+    plain: row.plain?.[0] ?? null,
+    plainSeconds: row.plain ? median(beside) : null,
+  };
 }
 
-/** Starts a server and resolves to its port. */
-async function startServer(folder: string, servers: Bun.Subprocess[]): Promise<number> {
-  const child = Bun.spawn([program, "serve", folder, "0"], { stdio: ["ignore", "ignore", "pipe"] });
-  servers.push(child);
-  const reader = child.stderr.getReader();
-  const line = new TextDecoder().decode((await reader.read()).value);
-  return Number(/:(\d+) \(/.exec(line)?.[1]);
-}
+const mb = (bytes: number | null): string => (bytes === null ? "-" : (bytes / 1e6).toFixed(0));
 
-async function measure(work: string): Promise<Figure[]> {
-  const servers: Bun.Subprocess[] = [];
-  try {
-    const lines: string[] = [];
-    for (let i = 1; i <= 4; i++)
-      lines.push(`Server DFS${i} 127.0.0.1:${await startServer(join(work, `dfs${i}`), servers)}\n`);
-    writeFileSync(join(work, "dfc.conf"), lines.join(""));
-    const big = new Uint8Array(sizeMib * 1024 * 1024);
-    for (let i = 0; i < big.length; i += 65_536)
-      crypto.getRandomValues(big.subarray(i, i + 65_536));
-    writeFileSync(join(work, "big"), big);
-    mkdirSync(join(work, "small"));
-    const small = Array.from({ length: SMALL_FILES }, (_, i) => `small/f${i}`);
-    for (const path of small) writeFileSync(join(work, path), big.subarray(0, SMALL_BYTES));
-    const names = small.map((path) => path.slice("small/".length));
-    const sh = (script: string): string[] => ["sh", "-c", script];
-    const twice = "cat big > c1 && cat big > c2 && sync -d c1 c2";
-    const copies = "rm -rf s1 s2; cp -r small s1 && cp -r small s2 && sync -d s1/* s2/*";
-    return [
-      await pair(
-        `put ${sizeMib} MiB`,
-        work,
-        [program, "put", "big"],
-        "two copies, fdatasync",
-        sh(twice),
-      ),
-      await pair(
-        `get ${sizeMib} MiB`,
-        work,
-        [program, "get", "big", "-o", "back"],
-        "cp",
-        sh("cp big back2"),
-      ),
-      await pair(
-        `put ${SMALL_FILES} files of 4 KiB`,
-        work,
-        [program, "put", ...small],
-        "cp -r twice, fdatasync",
-        sh(copies),
-      ),
-      await pair(
-        `get ${SMALL_FILES} files of 4 KiB`,
-        join(work, "small"),
-        [program, "get", "--config", "../dfc.conf", ...names],
-        "cp -r",
-        sh("rm -rf ../s3; cp -r . ../s3"),
-      ),
-      await pair("list", work, [program, "list"], "ls", sh("ls small")),
-    ];
-  } finally {
-    for (const server of servers) server.kill("SIGKILL");
-  }
-}
+const rowOf = (one: Result) => ({
+  row: one.name,
+  s: one.seconds.toFixed(3),
+  beside: one.plain ?? "-",
+  "its s": one.plainSeconds?.toFixed(3) ?? "-",
+  ratio: one.plainSeconds ? (one.seconds / one.plainSeconds).toFixed(2) : "-",
+  "CPU s": `${one.clientCpu.toFixed(2)} + ${one.serverCpu.toFixed(2)}`,
+  "peak MB": `${mb(one.clientPeak)}, ${mb(one.serverPeak)}`,
+  "wire MB": mb(one.wire),
+  syncs: one.syncs ?? "-",
+});
 
-const work = mkdtempSync(join(tmpdir(), "dfs-bench-"));
+const inputs = writeInputs();
+const wanted = rowsOf(inputs).filter(({ name }) => name.includes(values.only));
+const results: Result[] = [];
+const OPEN: Readonly<Record<Row["on"], () => Promise<Stage>>> = {
+  plain: () => Stage.open(4, { users: null }),
+  sealed: openSealed,
+  many: async () => putMany(await Stage.open(4, { users: null }), Number(values.names)),
+};
 try {
-  const figures = await measure(work);
-  for (const { name, seconds, plain, plainSeconds } of figures)
-    console.log(
-      `${name.padEnd(26)} ${seconds.toFixed(3)} s   ${plain}: ${plainSeconds.toFixed(3)} s   ratio ${(seconds / plainSeconds).toFixed(2)}`,
-    );
-  writeFileSync(join(root, "dist/bench.json"), JSON.stringify({ runs, sizeMib, figures }, null, 2));
+  for (const on of ["plain", "sealed", "many"] as const) {
+    const rows = wanted.filter((row) => row.on === on);
+    if (rows.length === 0) continue;
+    const stage = await OPEN[on]();
+    for (const row of rows) {
+      results.push(await measureRow(row, stage, inputs.files));
+      console.error(Object.values(rowOf(results.at(-1) as Result)).join("  "));
+    }
+    await stage.close();
+  }
+  console.table(results.map(rowOf));
+  const machine = `${cpus().length} x ${cpus()[0]?.model}`;
+  const report = { date: new Date().toISOString(), machine, runs: RUNS, results };
+  writeFileSync(join(import.meta.dir, "../dist/bench.json"), JSON.stringify(report, null, 2));
 } finally {
-  rmSync(work, { recursive: true, force: true });
+  rmSync(inputs.files, { recursive: true, force: true });
+  removeFolders();
 }

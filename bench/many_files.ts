@@ -1,0 +1,38 @@
+/** Many small files, put from within this process: a command each would take all day. */
+import { openCluster } from "../src/client/open.ts";
+import type { Cluster } from "../src/client/cluster.ts";
+import type { Source } from "../src/client/pieces.ts";
+import { put } from "../src/client/put.ts";
+import { inParallel } from "../src/client/window.ts";
+import { PAIRS } from "../src/file/layout.ts";
+import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
+import { KIB } from "../src/limits.ts";
+import type { Stage } from "../test/acceptance/stage.ts";
+
+const IN_FLIGHT = 64;
+
+/** Stores so many files of 1 KiB, in a hundred folders; resolves to the stage. */
+export async function putMany(stage: Stage, count: number): Promise<Stage> {
+  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+  const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
+  const cluster = await openCluster(ports, addresses, {
+    user: "",
+    login: null,
+    warn: console.error,
+  });
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  await inParallel(numbers, IN_FLIGHT, (i) => putOne(cluster, i));
+  cluster.close();
+  return stage;
+}
+
+async function putOne(cluster: Cluster, i: number): Promise<void> {
+  const source: Source = {
+    bytes: KIB,
+    modified: 0,
+    mode: 0o644,
+    read: async (into, offset) => void into.fill((i + offset) & 0xff),
+  };
+  const name = `folder ${i % 100}/file ${i}`;
+  await put(cluster, name, source, { layout: PAIRS, placement: "name" });
+}

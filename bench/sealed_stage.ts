@@ -1,0 +1,18 @@
+/** Four servers that know one user, and clients with that user's password. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { verifierText } from "../src/cli/users.ts";
+import { stretch } from "../src/io/stretch.ts";
+import { verifierOf } from "../src/wire/scram.ts";
+import { Stage } from "../test/acceptance/stage.ts";
+import { newFolder } from "../test/cli/program.ts";
+
+const USER = "Alice";
+const PASSWORD = "correct horse battery staple";
+
+export async function openSealed(): Promise<Stage> {
+  const users = join(newFolder(), "dfs.conf");
+  const { login } = await stretch(USER, PASSWORD);
+  writeFileSync(users, `${USER} ${verifierText(verifierOf(USER, login))}\n`);
+  return Stage.open(4, { users, more: `Username: ${USER}\nPassword: ${PASSWORD}\n` });
+}
