@@ -24,8 +24,15 @@ const CUT_MS = 700;
 const PAUSE_MS = 300;
 /** A repair may give up on a name that others write all the time. */
 const BUSY = /not repaired: not all could be done/;
+/** A put that began before its server was to go ended after: the line says what to do, and the command is run again. */
+const JUST_COME = [
+  /lie on \S+ alone: dfs-tool repair moves them/,
+  /cannot be removed yet \([1-9]\d* pieces lie on it\)/,
+  /[1-9]\d* pieces still lie on /,
+];
 /** How commands may rightly end, in rough weather. */
 const EXCUSES = [
+  ...JUST_COME,
   /somebody else changes the servers at this moment/,
   /is a member of the cluster already/,
   /the cluster has no server/,
@@ -33,12 +40,10 @@ const EXCUSES = [
   /has not lost its data/,
   /cannot be removed yet/,
   /files cannot be had without/,
-  / lie on \S+ alone/,
   /does not answer in time/,
   /too few servers answer/,
   /does not answer/,
   /the connection broke/,
-  /still lie on/,
   /not repaired/,
   /not moved/,
   /cannot be had/,
@@ -151,7 +156,7 @@ export class Admin {
       return null;
     }
     const said = `${ran.out}${ran.err}`.split("\n").filter((line) => !line.includes("warning: "));
-    const excuses = isRough ? EXCUSES : [BUSY];
+    const excuses = isRough ? EXCUSES : [BUSY, ...JUST_COME];
     const isExcused = excuses.some((excuse) => said.some((line) => excuse.test(line)));
     if (ran.status === 0 || (isExcused && !ran.err.includes("bug: "))) return ran;
     throw new Failure(`${args.join(" ")} ends with ${ran.status}: ${ran.out}${ran.err}`);
