@@ -86,6 +86,9 @@ export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
+/** With so much to spare a look at the free space is good for so long, for small pieces. */
+export const SPARE_BYTES = 256 * MIB;
+export const SPARE_MS = 100;
 export const BALLAST_BYTES = 256 * KIB;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
@@ -126,9 +129,13 @@ export const LOGIN_FAILURES_KEPT = 4096;
 /** Failures of one host that wait for their reply at the same time. */
 export const LOGIN_WAITING_PER_HOST = 16;
 
+// One connection
+/** What is smaller, and written in one turn, goes to the kernel together. */
+export const BATCH_BYTES = 32 * KIB;
+
 // One client
 export const INBOX_BYTES = 512 * KIB;
-export const FILES_IN_FLIGHT = 16;
+export const FILES_IN_FLIGHT = 64;
 export const CHUNKS_IN_FLIGHT = 12;
 export const NAMES_IN_REPAIR = 16;
 export const CHUNKS_PER_PIECE = 4;

@@ -6,7 +6,8 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asDfsError, DfsError } from "../errors.ts";
-import { bunClock, bunDisk, bunRandom } from "../io/bun.ts";
+import { bunClock, bunRandom } from "../io/bun.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 import type { Certificate } from "../io/ports.ts";
 
 const FILE = "tls.pem";

@@ -1,7 +1,8 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
-import { bunClock, bunDisk, bunNet, bunRandom } from "../io/bun.ts";
+import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";

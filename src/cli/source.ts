@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Source } from "../client/pieces.ts";
 import { assert, DfsError } from "../errors.ts";
-import { bunDisk } from "../io/bun.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 import type { FileInfo, OpenFile } from "../io/ports.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 

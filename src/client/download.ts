@@ -2,6 +2,7 @@
 import { type DfsError, isDfsError } from "../errors.ts";
 import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
 import type { Vid } from "../version.ts";
+import type { SentPiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Sink } from "./get.ts";
 import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";
@@ -39,8 +40,11 @@ export class Download {
   }
 
   /** Fetches what is not there yet; returns null when all is, else the error that it would end with. The sink's errors throw. */
-  async run(holders: readonly (readonly number[])[]): Promise<DfsError | null> {
-    this.#reader.aim(holders);
+  async run(
+    holders: readonly (readonly number[])[],
+    small: readonly SentPiece[],
+  ): Promise<DfsError | null> {
+    this.#reader.aim(holders, small);
     const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
     const held = [...holders.keys()].filter(isHeld).length;
     try {

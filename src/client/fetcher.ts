@@ -3,6 +3,7 @@ import { asDfsError, DfsError } from "../errors.ts";
 import { chunkBytes } from "../file/split.ts";
 import { HEDGE_MS } from "../limits.ts";
 import type { Version } from "../version.ts";
+import type { SentPiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
@@ -24,8 +25,9 @@ export class Fetcher {
     this.#reader = new PieceReader(cluster, name, version);
   }
 
-  /** `holders`: for each piece the slots that say they have it. */
-  aim(holders: readonly (readonly number[])[]): void {
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  aim(holders: readonly (readonly number[])[], small: readonly SentPiece[]): void {
+    this.#reader.offer(small);
     const first = balance(holders);
     this.#sources = holders.map((slots, piece) => {
       const preferred = first[piece] ?? null;
@@ -40,7 +42,8 @@ export class Fetcher {
   fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
     const { clock } = this.#cluster.ports;
     const length = chunkBytes(this.#version, piece, offset, most);
-    if (length === 0) return Promise.resolve(new Uint8Array());
+    const whole = length === 0 ? new Uint8Array() : this.#reader.offered(piece);
+    if (whole) return Promise.resolve(whole.subarray(offset, offset + length));
     const sources = [...(this.#sources[piece] ?? [])];
     const result = Promise.withResolvers<Uint8Array>();
     let open = 0;

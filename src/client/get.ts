@@ -4,6 +4,7 @@ import { manifestOf } from "../file/manifest.ts";
 import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
+import type { SentPiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
@@ -55,7 +56,7 @@ export async function get(
   checkRange(range);
   let download: Download | null = null;
   for (let last: number | null = null; ;) {
-    const { found, stored, version, holders, epoch, stream } = await lookUp(cluster, name);
+    const { found, stored, version, holders, small, epoch, stream } = await lookUp(cluster, name);
     if (download?.vid !== version.vid) {
       const reader = new VersionReader(cluster, stored, version);
       const wanted = cutTo(found.bytes, range);
@@ -69,7 +70,7 @@ export async function get(
       download = new Download(cluster, reader, cutTo(version.size, within), into, come);
       await into.open(found);
     }
-    const problem = await download.run(holders);
+    const problem = await download.run(holders, small);
     if (!problem) return found;
     // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
     if (epoch === last) throw problem;
@@ -87,6 +88,8 @@ export interface Located {
   readonly stream: Stream | null;
   /** For each piece the slots that say they have it. */
   readonly holders: number[][];
+  /** Small pieces that came along, as servers sent them: not verified. */
+  readonly small: readonly SentPiece[];
   /** Of the cluster, when they said it. */
   readonly epoch: number;
 }
@@ -94,7 +97,7 @@ export interface Located {
 /** Finds a file and who holds it. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
   const stored = cluster.stored(name);
-  const reading = await readName(cluster, stored);
+  const reading = await readName(cluster, stored, { pieces: true });
   const version = currentOf(name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);
@@ -102,7 +105,8 @@ export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
   const found = { name, vid, bytes, x: ring[0] ?? 0, modified, mode };
   const { epoch } = reading.view.config;
   const holders = holdersOf(version, reading.replies);
-  return { found, stored, version, stream: key && { key, bytes }, holders, epoch };
+  const small = [...reading.replies.values()].flatMap(({ pieces }) => pieces);
+  return { found, stored, version, stream: key && { key, bytes }, holders, small, epoch };
 }
 
 /** What the manifest of a version tells, sealed or not. Throws DfsError("integrity") where it does not read. */

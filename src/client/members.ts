@@ -166,7 +166,7 @@ async function checkMoved(cluster: Cluster): Promise<void> {
 async function carryFloors(cluster: Cluster): Promise<void> {
   const { replies, view } = await cluster.ask(
     "read",
-    () => ({ name: CONFIG_NAME }),
+    () => ({ name: CONFIG_NAME, asked: [] }),
     () => null,
   );
   if (!canAccept(view.quorum, replies.keys())) throw tooFew();

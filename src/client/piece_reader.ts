@@ -5,6 +5,7 @@ import { rootsOf } from "../file/manifest.ts";
 import { pieceBytes } from "../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
+import type { SentPiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 
 export class PieceReader {
@@ -14,6 +15,8 @@ export class PieceReader {
   readonly #roots: readonly Uint8Array[];
   /** The table of block sums of each piece, once its root has vouched for it. */
   readonly #tables = new Map<number, Promise<Uint8Array>>();
+  /** Whole pieces that came unasked, and are good. */
+  readonly #offered = new Map<number, Uint8Array>();
 
   /** Throws as `rootsOf`. */
   constructor(cluster: Cluster, name: string, version: Version) {
@@ -21,6 +24,22 @@ export class PieceReader {
     this.#name = name;
     this.#version = version;
     this.#roots = rootsOf(name, version);
+  }
+
+  /** Takes whole pieces of any servers, those that verify; a damaged one is asked for like others, and its server learns of it. */
+  offer(pieces: readonly SentPiece[]): void {
+    for (const { piece, data } of pieces) {
+      if (piece >= this.#version.pieces) continue;
+      const whole = pieceBytes(this.#version, piece);
+      const sums = sumsOf(this.#version.vid, piece, 0, data);
+      if (data.length === whole && this.#isTable(piece, whole, sums))
+        this.#offered.set(piece, data);
+    }
+  }
+
+  /** A piece that is here already. */
+  offered(piece: number): Uint8Array | undefined {
+    return this.#offered.get(piece);
   }
 
   /**

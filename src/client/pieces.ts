@@ -274,11 +274,13 @@ export class Pieces implements Supply {
     const stripe = hasParity(cut)
       ? await readStripe(this.#source, cut, 0, parityPieces(cut))
       : null;
+    const whole = new Uint8Array(stripe ? 0 : cut.size);
+    if (whole.length > 0) await this.#source.read(whole, 0);
     for (const piece of this.#sent.keys()) {
-      const data = new Uint8Array(pieceBytes(cut, piece));
-      const made = stripe?.pieces[piece];
-      if (made) data.set(made.subarray(0, data.length));
-      else if (data.length > 0) await this.#source.read(data, chunkOffset(cut, piece, 0));
+      const bytes = pieceBytes(cut, piece);
+      const at = chunkOffset(cut, piece, 0);
+      const made = stripe?.pieces[piece]?.slice(0, bytes);
+      const data = made ?? whole.subarray(at, at + bytes);
       const { root } = sealOf(this.#version.vid, piece, data);
       this.#roots[piece] = root;
       this.#small.push({ piece, root, data });

@@ -33,20 +33,24 @@ export interface Reading {
   readonly view: View;
 }
 
-/**
- * Reads a name, and finishes what a writer left in doubt. Once that is told, who has not answered is waited for only so long;
- * null: for as long as it shows signs of life, where it matters what every server holds.
- */
+export interface ReadHow {
+  /** Once it is told what is current, who has not answered is waited for only so long; null: for as long as it shows signs of life. */
+  readonly patienceMs?: number | null;
+  /** Are small pieces to come along? */
+  readonly pieces?: boolean;
+}
+
+/** Reads a name, and finishes what a writer left in doubt. */
 export async function readName(
   cluster: Cluster,
   name: string,
-  patienceMs: number | null = READ_PATIENCE_MS,
+  { patienceMs = READ_PATIENCE_MS, pieces = false }: ReadHow = {},
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
     const seen = cluster.guard?.seenOf(name) ?? null;
     const { replies: all, view } = await cluster.ask(
       "read",
-      () => ({ name }),
+      () => ({ name, asked: pieces ? cluster.live : [] }),
       (so, { quorum }) => {
         const told = registersOf(believed(cluster, name, quorum, so));
         return decide(quorum, told).is === "current" ? patienceMs : null;
@@ -89,7 +93,7 @@ const notBelieved = (cluster: Cluster, name: string): DfsError =>
 export async function glance(cluster: Cluster, name: string): Promise<Accepted | null> {
   const { replies, view } = await cluster.ask(
     "read",
-    () => ({ name }),
+    () => ({ name, asked: [] }),
     (so, { quorum }) => (canAccept(quorum, so.keys()) ? 0 : null),
   );
   const told = registersOf(believedInEnd(cluster, name, view.quorum, replies));

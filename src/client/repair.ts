@@ -143,7 +143,7 @@ export async function repairName(
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
-      const { is, current, replies, view } = await readName(cluster, name, null);
+      const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
       if (is !== "current") return tell("too few servers answer");
       if (name === "" && current === null) return tell(null);
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
@@ -284,7 +284,7 @@ async function isHeldByAll(
   if (!isByAll(acknowledged)) return false;
   const told = await cluster.ask(
     "read",
-    () => ({ name }),
+    () => ({ name, asked: [] }),
     () => null,
     epoch,
   );

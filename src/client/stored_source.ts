@@ -23,9 +23,9 @@ export async function openStored(
   cluster: Cluster,
   name: string,
 ): Promise<{ found: Found; version: Version; source: Source }> {
-  const { found, stored, version, holders, stream } = await lookUp(cluster, name);
+  const { found, stored, version, holders, small, stream } = await lookUp(cluster, name);
   const reader = new VersionReader(cluster, stored, version, FETCHES_REMEMBERED);
-  reader.aim(holders);
+  reader.aim(holders, small);
   const source: Source = {
     bytes: found.bytes,
     modified: found.modified,
@@ -37,7 +37,7 @@ export async function openStored(
       const now = await lookUp(cluster, name);
       if (now.found.vid !== found.vid)
         throw new DfsError("conflict", `${name} was changed by someone else while it was read`);
-      reader.aim(now.holders);
+      reader.aim(now.holders, now.small);
       if (!(await fill(reader, name, stream, into, offset))) throw reader.lost();
     },
   };

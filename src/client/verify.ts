@@ -86,7 +86,7 @@ async function verifyName(
   isWanted: boolean,
 ): Promise<Verified | null> {
   try {
-    const reading = await readName(cluster, name, null);
+    const reading = await readName(cluster, name, { patienceMs: null });
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
     const version = currentOf(cluster.shown(name), reading);

@@ -2,6 +2,7 @@
 import { DfsError } from "../errors.ts";
 import { hasParity } from "../file/split.ts";
 import type { Version } from "../version.ts";
+import type { SentPiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
@@ -30,9 +31,9 @@ export class VersionReader {
       : null;
   }
 
-  /** `holders`: for each piece the slots that say they have it. */
-  aim(holders: readonly (readonly number[])[]): void {
-    this.#fetcher.aim(holders);
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  aim(holders: readonly (readonly number[])[], small: readonly SentPiece[] = []): void {
+    this.#fetcher.aim(holders, small);
     this.#rebuilder?.aim(holders);
   }
 

@@ -1,11 +1,10 @@
-/** The real ports, on Bun. The traps that shaped each line are in the project's notes on Bun's sockets and files. */
-import { Database } from "bun:sqlite";
+/** The real ports but the disk, on Bun. The traps that shaped each line are in the project's notes on Bun's sockets and files. */
 import { getRandomValues } from "node:crypto";
-import * as fs from "node:fs/promises";
 import { DfsError } from "../errors.ts";
 import { BunConn } from "./bun_conn.ts";
 import { bindingOf, CLIENT_TLS, serverTls, tlsAccepting, whyNoTls } from "./bun_tls.ts";
-import type { Clock, Disk, Listener, Net, OpenFile, Random } from "./ports.ts";
+import type { Clock, Listener, Net, Random } from "./ports.ts";
+import { codeOf, reasonOf } from "./reason.ts";
 
 export const bunClock: Clock = {
   now: () => performance.now(),
@@ -119,109 +118,4 @@ export const bunNet: Net = {
       throw new DfsError("folder", `cannot listen on ${hostPort(host, port)}: ${why}`);
     }
   },
-};
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error ? (error as Error & { code?: string }).code : undefined;
-
-function reasonOf(error: unknown): string {
-  const code = codeOf(error);
-  const known: Record<string, string> = {
-    ECONNREFUSED: "connection refused",
-    ENOENT: "no such file or folder",
-    EACCES: "permission denied",
-    EISDIR: "it is a folder",
-    ENOTDIR: "a part of the path is not a folder",
-    EEXIST: "it is there already",
-    EROFS: "the disk is read-only",
-    ENAMETOOLONG: "the name is too long for this disk",
-    EMFILE: "too many open files",
-    EIO: "the disk reports an error",
-  };
-  return (
-    (code !== undefined && known[code]) || (error instanceof Error ? error.message : String(error))
-  );
-}
-
-/** Runs a file operation; its errors become DfsErrors that name the path. */
-async function io<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOSPC" || code === "EDQUOT")
-      throw new DfsError("noRoom", `${path}: the disk is full`);
-    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
-  }
-}
-
-const openFile = (path: string, handle: fs.FileHandle): OpenFile => ({
-  read: (into, offset) =>
-    io(path, async () => {
-      let got = 0;
-      while (got < into.length) {
-        const { bytesRead } = await handle.read(into, got, into.length - got, offset + got);
-        if (bytesRead === 0) break;
-        got += bytesRead;
-      }
-      return got;
-    }),
-  write: (bytes, offset) =>
-    io(path, async () => {
-      let put = 0;
-      while (put < bytes.length) {
-        const { bytesWritten } = await handle.write(bytes, put, bytes.length - put, offset + put);
-        put += bytesWritten;
-      }
-    }),
-  sync: () => io(path, () => handle.datasync()),
-  close: () => io(path, () => handle.close()),
-});
-
-/** What is not yet whole is nobody else's; who wants it otherwise says so in the end. */
-const OWNER_ONLY = 0o600;
-
-export const bunDisk: Disk = {
-  open: (path, mode) =>
-    io(path, async () =>
-      openFile(path, await fs.open(path, mode === "read" ? "r" : "wx+", OWNER_ONLY)),
-    ),
-  rename: (from, to) => io(to, () => fs.rename(from, to)),
-  remove: (path) => io(path, () => fs.rm(path, { force: true })),
-  makeFolder: (path) => io(path, async () => void (await fs.mkdir(path, { recursive: true }))),
-  list: (path) =>
-    io(path, async () => {
-      try {
-        return (await fs.readdir(path)).toSorted();
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") return [];
-        throw error;
-      }
-    }),
-  syncFolder: (path) =>
-    io(path, async () => {
-      await using folder = await fs.open(path, "r");
-      await folder.sync();
-    }),
-  stat: (path) =>
-    io(path, async () => {
-      try {
-        const info = await fs.stat(path, { bigint: true });
-        return {
-          bytes: Number(info.size),
-          isFolder: info.isDirectory(),
-          modified: Number(info.mtimeMs),
-          born: info.birthtimeNs > 0n ? String(info.birthtimeNs) : null,
-        };
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") return null;
-        throw error;
-      }
-    }),
-  space: (path) =>
-    io(path, async () => {
-      const { bavail, blocks, bsize } = await fs.statfs(path);
-      return { free: bavail * bsize, total: blocks * bsize };
-    }),
-  database: (path) => new Database(path, { create: true, strict: true }),
 };

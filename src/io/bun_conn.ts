@@ -1,12 +1,20 @@
 /** The real Conn: one connection on Bun's sockets, with TLS or without. */
+import { concat } from "../bytes.ts";
 import { assert, DfsError } from "../errors.ts";
-import { INBOX_BYTES } from "../limits.ts";
+import { BATCH_BYTES, INBOX_BYTES } from "../limits.ts";
 import type { Conn } from "./ports.ts";
 
 interface Pending {
   readonly part: Uint8Array;
   taken: number;
   readonly done: { resolve: () => void; reject: (error: DfsError) => void } | null;
+}
+
+/** Small writes of one turn, and the promise of all of them. */
+interface Batch {
+  readonly parts: Uint8Array[];
+  bytes: number;
+  readonly sent: PromiseWithResolvers<void>;
 }
 
 /** One connection. Bun's write() takes what the kernel takes and no more, so the rest is queued here. */
@@ -22,6 +30,7 @@ export class BunConn implements Conn {
   #ended = false;
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
   #queue: Pending[] = [];
+  #batch: Batch | null = null;
 
   /** The connection, and its TLS where it has any, is open. */
   onOpen(socket: Bun.Socket<BunConn>, peer: string, binding: Uint8Array | null): void {
@@ -81,6 +90,45 @@ export class BunConn implements Conn {
 
   write(...parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
+    const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    if (bytes >= BATCH_BYTES) {
+      this.#flush();
+      return this.#send(parts);
+    }
+    const batch = (this.#batch ??= this.#newBatch());
+    for (const part of parts) batch.parts.push(part);
+    batch.bytes += bytes;
+    if (batch.bytes >= BATCH_BYTES) this.#flush();
+    return batch.sent.promise;
+  }
+
+  close(): void {
+    const socket = this.#socket;
+    this.#flush();
+    this.#inbox = [];
+    this.#inboxBytes = 0;
+    this.onEnd();
+    socket?.end();
+  }
+
+  #newBatch(): Batch {
+    setImmediate(() => this.#flush());
+    const sent = Promise.withResolvers<void>();
+    // Not everybody who writes waits for it.
+    sent.promise.catch(() => {});
+    return { parts: [], bytes: 0, sent };
+  }
+
+  /** Sends what is small and was written in one turn in one go, for each system call costs as much as some kilobytes. */
+  #flush(): void {
+    const batch = this.#batch;
+    this.#batch = null;
+    if (batch) this.#send([concat(batch.parts)]).then(batch.sent.resolve, batch.sent.reject);
+  }
+
+  /** Gives the kernel what it takes now; the rest waits for its turn. */
+  #send(parts: Uint8Array[]): Promise<void> {
+    if (this.#ended) return Promise.reject(this.#broken());
     let i = 0;
     if (this.#queue.length === 0) {
       for (; i < parts.length; i++) {
@@ -99,14 +147,6 @@ export class BunConn implements Conn {
       }
       if (this.#ended) this.onEnd();
     });
-  }
-
-  close(): void {
-    const socket = this.#socket;
-    this.#inbox = [];
-    this.#inboxBytes = 0;
-    this.onEnd();
-    socket?.end();
   }
 
   /** Gives the kernel what it takes of this part; true when that was all. */

@@ -22,6 +22,7 @@ import {
   type ReplyOf,
   type RequestOf,
 } from "../wire/messages.ts";
+import { shareOf } from "./share.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
@@ -63,7 +64,14 @@ const placed = (context: InSpace, name: string): { space: string; name: string }
 });
 
 const ANSWERS: Answers = {
-  read: (context, { name }) => context.store.read(...checked(context, name)),
+  read(context, { name, asked }) {
+    const { store } = context;
+    const id = placed(context, name);
+    const told = store.read(id.space, name);
+    const { register } = told;
+    const pieces = shareOf(store.pieces, store.membership, { ...id, register }, asked);
+    return { ...told, pieces };
+  },
 
   async upload(context, request) {
     const [space, name] = checked(context, request.name);

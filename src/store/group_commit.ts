@@ -12,6 +12,8 @@ interface Job {
 
 export class GroupCommit {
   readonly #db: Database;
+  readonly #begin;
+  readonly #commit;
   readonly #pulse;
   readonly #clock: Clock;
   readonly #undone: () => void;
@@ -19,6 +21,8 @@ export class GroupCommit {
   #jobs: Job[] = [];
   /** Are there changes that no sync covers yet? */
   #isAtRisk = true;
+  /** Does a transaction sync the log, as things are set? */
+  #syncs: boolean | null = null;
   #isOver = false;
   /** Was the log begun anew since something was written? */
   #isTidy = false;
@@ -29,6 +33,8 @@ export class GroupCommit {
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
     db.run("CREATE TABLE IF NOT EXISTS pulse (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL)");
+    this.#begin = db.query("BEGIN IMMEDIATE");
+    this.#commit = db.query("COMMIT");
     this.#pulse = db.query(
       "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
     );
@@ -65,12 +71,14 @@ export class GroupCommit {
     const done: (() => void)[] = [];
     try {
       const durable = jobs.some((job) => job.durable);
-      this.#db.run(`PRAGMA synchronous=${durable ? "FULL" : "NORMAL"}`);
-      this.#db.run("BEGIN IMMEDIATE");
+      if (durable !== this.#syncs)
+        this.#db.run(`PRAGMA synchronous=${durable ? "FULL" : "NORMAL"}`);
+      this.#syncs = durable;
+      this.#begin.run();
       for (const job of jobs) done.push(job.run());
       // A transaction that changes nothing syncs nothing, and would leave earlier ones at risk.
       if (durable && this.#isAtRisk) this.#pulse.run();
-      this.#db.run("COMMIT");
+      this.#commit.run();
       this.#isAtRisk = !durable;
       this.#isTidy = false;
     } catch (error) {

@@ -5,13 +5,14 @@
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sealOf, sumsOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
-import { BLOCK_BYTES, RESERVE_BYTES_MAX, RESERVE_BYTES_MIN, RESERVE_FRACTION } from "../limits.ts";
+import { BLOCK_BYTES } from "../limits.ts";
 import type { Vid } from "../version.ts";
 import { Ballast } from "./ballast.ts";
 import type { Catalog } from "./catalog.ts";
 import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
 import type { Layout } from "./recover.ts";
+import { Room } from "./room.ts";
 import { orDie, Upload } from "./upload.ts";
 
 /** Whose piece it is, and which. */
@@ -45,6 +46,7 @@ export class PieceStore {
   readonly #arriving = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
   #temporaries = 0;
+  readonly #room: Room;
   readonly ballast: Ballast;
 
   /** `die` is called when the disk fails so that nothing may be answered any more. */
@@ -59,6 +61,7 @@ export class PieceStore {
     this.#disk = ports.disk;
     this.#layout = layout;
     this.#catalog = catalog;
+    this.#room = new Room(ports, layout.folder);
     this.ballast = new Ballast(ports.disk, layout.catalogFolder);
     catalog.relieveBy(() => this.ballast.drop());
   }
@@ -133,7 +136,8 @@ export class PieceStore {
   ): Promise<boolean> {
     try {
       for (const item of files) await this.putFile(idOf(item), item);
-      if (inline.length > 0) await this.reserve(inline.reduce((n, { data }) => n + data.length, 0));
+      const bytes = inline.reduce((n, { data }) => n + data.length, 0);
+      if (bytes > 0 && !(await this.#room.fitsSmall(bytes))) await this.reserve(bytes);
       return true;
     } catch (error) {
       if (isDfsError(error, "noRoom")) return false;
@@ -147,6 +151,12 @@ export class PieceStore {
     if (known && !known.bad && known.trashed === null) return;
     const created = this.#clock.wall();
     this.#catalog.pieces.put({ ...id, bytes: data.length, root, data, created });
+  }
+
+  /** A piece that lies in the catalog, as it lies there; null where there is none, or it was found damaged. */
+  inline({ space, vid, piece }: PieceId): Uint8Array | null {
+    const row = this.#catalog.pieces.get(vid, piece);
+    return row?.space === space && row.bad === 0 ? row.data : null;
   }
 
   /** The row of this piece. Whoever learns the id of another's version must not put a piece in the place of theirs: throws DfsError("forbidden"). */
@@ -260,23 +270,12 @@ export class PieceStore {
     return dropped;
   }
 
-  /**
-   * Makes sure that `bytes` more fit, the trash given up for them if need be. A part of the disk stays free of pieces, so that
-   * promises and deletions always have room. Throws DfsError("noRoom").
-   */
+  /** Makes sure that `bytes` more fit, the trash given up for them if need be; see Room. Throws DfsError("noRoom"). */
   async reserve(bytes: number): Promise<void> {
-    if (await this.#fits(bytes)) return;
+    if (await this.#room.fits(bytes)) return;
     await this.sweep(0);
-    if (await this.#fits(bytes)) return;
+    if (await this.#room.fits(bytes)) return;
     throw new DfsError("noRoom", `${this.#layout.folder}: the disk is full`);
-  }
-
-  async #fits(bytes: number): Promise<boolean> {
-    const { free, total } = await this.#disk.space(this.#layout.folder);
-    return (
-      free - bytes >=
-      Math.max(RESERVE_BYTES_MIN, Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION))
-    );
   }
 }
 

@@ -24,6 +24,7 @@ import {
   PIECES_MAX,
   SCRAM_MESSAGE_BYTES,
   SEALED_NAME_BYTES,
+  SLOTS_MAX,
   USER_BYTES,
   USERS_PAGE,
   VIDS_PER_NAME_MAX,
@@ -56,6 +57,10 @@ export type Held = Value<typeof heldCodec>;
 
 const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
 export type InlinePiece = Value<typeof inlinePiece>;
+
+/** A piece that is told of and checked by who gets it. */
+const sentPiece = struct({ piece, data: bytes(INLINE_BYTES) });
+export type SentPiece = Value<typeof sentPiece>;
 
 /** What a page of names tells of one of them: enough to decide, not enough to read the file. */
 const entryState = struct({
@@ -112,11 +117,14 @@ export const MESSAGES = {
   init: message(2, struct({ sid: idCodec, cluster: idCodec }), nothing),
   read: message(
     3,
-    struct({ to: address, name }),
+    /** `asked`: the slots of all that are asked along, where small pieces are wanted too; else none. */
+    struct({ to: address, name, asked: list(u8, SLOTS_MAX) }),
     struct({
       floor: ballotCodec,
       register: registerCodec,
       held: list(heldCodec, VIDS_PER_NAME_MAX),
+      /** Small pieces of the newest version. */
+      pieces: list(sentPiece, PIECES_MAX),
     }),
   ),
   upload: message(

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DfsError } from "../../src/errors.ts";
-import { bunClock, bunDisk, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { bunDisk } from "../../src/io/bun_disk.ts";
 import { newCertificate } from "../../src/cli/certificate.ts";
 import { serve } from "../../src/server/serve.ts";
 import {

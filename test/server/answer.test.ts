@@ -118,7 +118,7 @@ describe("the epoch of a request", () => {
   const data = pattern(10);
   const at = { name, vid, piece: 0, offset: 0 };
   const bound: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
-    ["read", (ask, to) => ask("read", { name }, to)],
+    ["read", (ask, to) => ask("read", { name, asked: [] }, to)],
     ["prepare", (ask, to) => ask("prepare", { name, ballot: 5n, vid, inline: [] }, to)],
     ["accept", (ask, to) => ask("accept", { name, ballot: 6n, version }, to)],
     [
@@ -174,6 +174,7 @@ describe("the epoch of a request", () => {
         answer(context, ANYBODY, "read", {
           to: { cluster: CLUSTER, epoch, sid: store.sid, user: "" },
           name,
+          asked: [],
         });
       await rejectionOf("identity", read(0));
       await store.membership.join(CLUSTER);

@@ -4,6 +4,7 @@
  */
 import { DfsError, type ErrorCode } from "../../src/errors.ts";
 import type { Net } from "../../src/io/ports.ts";
+import { INLINE_BYTES } from "../../src/limits.ts";
 import type { Config } from "../../src/membership.ts";
 import {
   type Accepted,
@@ -12,7 +13,7 @@ import {
   tombstone,
   type Version,
 } from "../../src/version.ts";
-import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
+import type { Kind, ReplyOf, SentPiece } from "../../src/wire/messages.ts";
 import { LyingConn } from "./lying_conn.ts";
 import type { Rng } from "./random.ts";
 
@@ -86,7 +87,11 @@ export class Liar {
           ? (told: ReplyOf<"hello">) => ({ ...told, config: this.#config(told.config) })
           : null;
       case "read":
-        return (told: ReplyOf<"read">) => ({ ...this.#told(told), held: this.#held(told.held) });
+        return (told: ReplyOf<"read">) => ({
+          ...this.#told(told),
+          held: this.#held(told.held),
+          pieces: told.pieces.map((one) => this.#piece(one)),
+        });
       case "prepare":
         return (told: ReplyOf<"prepare">) => ({ ...this.#told(told), ok: this.#rng.chance(0.5) });
       case "accept":
@@ -200,6 +205,12 @@ export class Liar {
       default:
         return held;
     }
+  }
+
+  #piece({ piece, data }: SentPiece): SentPiece {
+    return this.#rng.chance(0.5)
+      ? { piece, data: this.#bytes(data).slice(0, INLINE_BYTES) }
+      : { piece: this.#rng.int(8), data };
   }
 
   #bytes(bytes: Uint8Array): Uint8Array {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { concat } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
 import { rootOf, sealOf } from "../../src/file/checksum.ts";
-import { bunDisk } from "../../src/io/bun.ts";
+import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { rejectionOf } from "../thrown.ts";

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DfsError } from "../../src/errors.ts";
-import { bunDisk } from "../../src/io/bun.ts";
+import { bunDisk } from "../../src/io/bun_disk.ts";
 import { MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";

@@ -1,7 +1,7 @@
 /** What is condemned stays for a while, for readers that have begun; then it goes. */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { bunDisk } from "../../src/io/bun.ts";
+import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { vidOf } from "../arbitraries.ts";

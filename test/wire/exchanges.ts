@@ -10,6 +10,7 @@ import {
   type ListEntry,
   type ReplyOf,
   type RequestOf,
+  type SentPiece,
 } from "../../src/wire/messages.ts";
 import * as any from "../arbitraries.ts";
 
@@ -31,11 +32,13 @@ const { vid, ballot, accepted, config, register, version } = any;
 const data = fc.oneof(any.bytesUpTo(80), any.bytesOf(4095), any.bytesOf(5000));
 
 const held: fc.Arbitrary<Held> = fc.record({ vid, pieces, bad: pieces, age: any.u32 });
+const smallData = fc.oneof(any.bytesUpTo(80), any.bytesOf(INLINE_BYTES));
 const inline: fc.Arbitrary<InlinePiece> = fc.record({
   piece: any.u8,
   root,
-  data: fc.oneof(any.bytesUpTo(80), any.bytesOf(INLINE_BYTES)),
+  data: smallData,
 });
+const sent: fc.Arbitrary<SentPiece> = fc.record({ piece: any.u8, data: smallData });
 const entryState: fc.Arbitrary<EntryState> = fc.record({
   ballot,
   vid,
@@ -80,8 +83,13 @@ export const EXCHANGES: Exchanges = {
   },
   init: { request: fc.record({ sid: id, cluster: id }), reply: nothing },
   read: {
-    request: fc.record({ to, name }),
-    reply: fc.record({ floor: ballot, register, held: fc.array(held, { maxLength: 6 }) }),
+    request: fc.record({ to, name, asked: fc.array(any.u8, { maxLength: 9 }) }),
+    reply: fc.record({
+      floor: ballot,
+      register,
+      held: fc.array(held, { maxLength: 6 }),
+      pieces: fc.array(sent, { maxLength: 3 }),
+    }),
   },
   upload: {
     request: fc.record({

@@ -93,7 +93,9 @@ describe("the largest messages fit into a frame", () => {
   test("all that a server knows of a name", () => {
     const held = history.map((vid) => ({ vid, pieces, bad: [], age: 1 }));
     const most = Array.from({ length: VIDS_PER_NAME_MAX }, (_, n) => held[n % held.length]!);
-    const reply = { floor: 1n, register, held: most };
+    const small = pieces.slice(0, CHUNK_BYTES / INLINE_BYTES);
+    const sent = small.map((piece) => ({ piece, data: new Uint8Array(INLINE_BYTES) }));
+    const reply = { floor: 1n, register, held: most, pieces: sent };
     expect(sizeOf(MESSAGES.read.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 

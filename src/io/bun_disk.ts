@@ -1,0 +1,121 @@
+/**
+ * The real disk, on Bun. What is short is done at once: to hand it to another thread and back takes longer than the work. Bytes in bulk,
+ * and whatever waits for the disk itself, go to other threads.
+ */
+import { Database } from "bun:sqlite";
+import * as fs from "node:fs";
+import { promisify } from "node:util";
+import { DfsError } from "../errors.ts";
+import { KIB } from "../limits.ts";
+import type { Disk, OpenFile } from "./ports.ts";
+import { codeOf, reasonOf } from "./reason.ts";
+
+const SHORT_BYTES = 32 * KIB;
+/** What is not yet whole is nobody else's; who wants it otherwise says so in the end. */
+const OWNER_ONLY = 0o600;
+
+const read = promisify(fs.read);
+const write = promisify(fs.write);
+const datasync = promisify(fs.fdatasync);
+const sync = promisify(fs.fsync);
+
+/** Runs a file operation; its errors become DfsErrors that name the path. */
+async function io<T>(path: string, work: () => Promise<T> | T): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOSPC" || code === "EDQUOT")
+      throw new DfsError("noRoom", `${path}: the disk is full`);
+    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** What `work` finds; `instead` where nothing is there. */
+function unlessAbsent<T, U>(instead: U, work: () => T): T | U {
+  try {
+    return work();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return instead;
+    throw error;
+  }
+}
+
+function openFile(path: string, fd: number): OpenFile {
+  const open = new Set<Promise<unknown>>();
+  /** What another thread does with the file must be over before it is closed: its number may be another file's then. */
+  const elsewhere = <T>(work: Promise<T>): Promise<T> => {
+    open.add(work);
+    return work.finally(() => open.delete(work));
+  };
+  return {
+    read: (into, offset) =>
+      io(path, async () => {
+        let got = 0;
+        while (got < into.length) {
+          const left = into.length - got;
+          const n =
+            left <= SHORT_BYTES
+              ? fs.readSync(fd, into, got, left, offset + got)
+              : (await elsewhere(read(fd, into, got, left, offset + got))).bytesRead;
+          if (n === 0) break;
+          got += n;
+        }
+        return got;
+      }),
+    write: (bytes, offset) =>
+      io(path, async () => {
+        let put = 0;
+        while (put < bytes.length) {
+          const left = bytes.length - put;
+          put +=
+            left <= SHORT_BYTES
+              ? fs.writeSync(fd, bytes, put, left, offset + put)
+              : (await elsewhere(write(fd, bytes, put, left, offset + put))).bytesWritten;
+        }
+      }),
+    sync: () => io(path, () => elsewhere(datasync(fd))),
+    close: () =>
+      io(path, async () => {
+        if (open.size > 0) await Promise.allSettled(open);
+        fs.closeSync(fd);
+      }),
+  };
+}
+
+export const bunDisk: Disk = {
+  open: (path, mode) =>
+    io(path, () => openFile(path, fs.openSync(path, mode === "read" ? "r" : "wx+", OWNER_ONLY))),
+  rename: (from, to) => io(to, () => fs.renameSync(from, to)),
+  remove: (path) => io(path, () => unlessAbsent(undefined, () => fs.unlinkSync(path))),
+  makeFolder: (path) => io(path, () => void fs.mkdirSync(path, { recursive: true })),
+  list: (path) =>
+    io(path, () => unlessAbsent([] as string[], () => fs.readdirSync(path)).toSorted()),
+  syncFolder: (path) =>
+    io(path, async () => {
+      const fd = fs.openSync(path, "r");
+      try {
+        await sync(fd);
+      } finally {
+        fs.closeSync(fd);
+      }
+    }),
+  stat: (path) =>
+    io(path, () =>
+      unlessAbsent(null, () => {
+        const info = fs.statSync(path, { bigint: true });
+        return {
+          bytes: Number(info.size),
+          isFolder: info.isDirectory(),
+          modified: Number(info.mtimeMs),
+          born: info.birthtimeNs > 0n ? String(info.birthtimeNs) : null,
+        };
+      }),
+    ),
+  space: (path) =>
+    io(path, () => {
+      const { bavail, blocks, bsize } = fs.statfsSync(path);
+      return { free: bavail * bsize, total: blocks * bsize };
+    }),
+  database: (path) => new Database(path, { create: true, strict: true }),
+};
