@@ -42,6 +42,7 @@ const PARTS: Record<string, Part | "everything"> = {
   "io/stretch": "everything",
   "io/bun": "everything",
   "io/bun_conn": "everything",
+  "io/bun_disk": "everything",
   "io/bun_tls": "everything",
   cli: "everything",
   main: "everything",

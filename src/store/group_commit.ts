@@ -12,8 +12,6 @@ interface Job {
 
 export class GroupCommit {
   readonly #db: Database;
-  readonly #begin;
-  readonly #commit;
   readonly #pulse;
   readonly #clock: Clock;
   readonly #undone: () => void;
@@ -33,8 +31,6 @@ export class GroupCommit {
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
     db.run("CREATE TABLE IF NOT EXISTS pulse (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL)");
-    this.#begin = db.query("BEGIN IMMEDIATE");
-    this.#commit = db.query("COMMIT");
     this.#pulse = db.query(
       "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
     );
@@ -74,11 +70,11 @@ export class GroupCommit {
       if (durable !== this.#syncs)
         this.#db.run(`PRAGMA synchronous=${durable ? "FULL" : "NORMAL"}`);
       this.#syncs = durable;
-      this.#begin.run();
+      this.#db.run("BEGIN IMMEDIATE");
       for (const job of jobs) done.push(job.run());
       // A transaction that changes nothing syncs nothing, and would leave earlier ones at risk.
       if (durable && this.#isAtRisk) this.#pulse.run();
-      this.#commit.run();
+      this.#db.run("COMMIT");
       this.#isAtRisk = !durable;
       this.#isTidy = false;
     } catch (error) {
