@@ -2,131 +2,8 @@
  * Bytes to values and back. A layout is declared once as a codec; its TypeScript type is inferred from it.
  * All numbers are big-endian. Every length is checked against its bound before memory is taken for it.
  */
+import { malformed, Reader, unfilled, Writer } from "./cursor.ts";
 import { assert, DfsError } from "./errors.ts";
-
-/** Reads values off a byte array, front to back; throws DfsError("protocol") on what does not fit. */
-export class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  get left(): number {
-    return this.#bytes.length - this.#at;
-  }
-
-  /** The next `n` bytes, as a view. */
-  take(n: number): Uint8Array {
-    const from = this.#skip(n);
-    return this.#bytes.subarray(from, from + n);
-  }
-
-  u8(): number {
-    return this.#view.getUint8(this.#skip(1));
-  }
-  u16(): number {
-    return this.#view.getUint16(this.#skip(2));
-  }
-  u32(): number {
-    return this.#view.getUint32(this.#skip(4));
-  }
-  bigU64(): bigint {
-    return this.#view.getBigUint64(this.#skip(8));
-  }
-
-  #skip(n: number): number {
-    if (n > this.left) throw malformed("it ends too early");
-    const from = this.#at;
-    this.#at += n;
-    return from;
-  }
-}
-
-/** Parts at least this long are passed on as they are instead of being copied. */
-const PASS_ON_BYTES = 4096;
-/** What most messages fit into. */
-const FIRST_BYTES = 512;
-
-/** Where a BigInt becomes bytes: a DataView for each Writer takes longer than most of what it does. */
-const eight = new DataView(new ArrayBuffer(8));
-
-/** Collects values into parts that, one after the other, are the encoding. */
-export class Writer {
-  readonly #parts: Uint8Array[] = [];
-  #buffer = new Uint8Array(FIRST_BYTES);
-  #start = 0;
-  #at = 0;
-  #done = 0;
-
-  /** How many bytes were written so far. */
-  get length(): number {
-    return this.#done + this.#at - this.#start;
-  }
-
-  put(bytes: Uint8Array): void {
-    if (bytes.length < PASS_ON_BYTES) {
-      const at = this.#room(bytes.length);
-      this.#buffer.set(bytes, at);
-      return;
-    }
-    this.#cut();
-    this.#parts.push(bytes);
-    this.#done += bytes.length;
-  }
-
-  u8(value: number): void {
-    const at = this.#room(1);
-    this.#buffer[at] = value;
-  }
-  u16(value: number): void {
-    const at = this.#room(2);
-    this.#buffer[at] = value >>> 8;
-    this.#buffer[at + 1] = value;
-  }
-  u32(value: number): void {
-    const at = this.#room(4);
-    this.#buffer[at] = value >>> 24;
-    this.#buffer[at + 1] = value >>> 16;
-    this.#buffer[at + 2] = value >>> 8;
-    this.#buffer[at + 3] = value;
-  }
-  bigU64(value: bigint): void {
-    eight.setBigUint64(0, value);
-    this.u32(eight.getUint32(0));
-    this.u32(eight.getUint32(4));
-  }
-
-  /** What was written, without copying its large parts. */
-  parts(): Uint8Array[] {
-    this.#cut();
-    return this.#parts;
-  }
-
-  #cut(): void {
-    if (this.#at === this.#start) return;
-    this.#parts.push(this.#buffer.subarray(this.#start, this.#at));
-    this.#done += this.#at - this.#start;
-    this.#start = this.#at;
-  }
-
-  /** Where the next `n` bytes go. It may change the buffer, so it comes before any use of that. */
-  #room(n: number): number {
-    if (this.#at + n > this.#buffer.length) {
-      const kept = this.#buffer.subarray(this.#start, this.#at);
-      this.#buffer = new Uint8Array(Math.max(2 * this.#buffer.length, kept.length + n));
-      this.#buffer.set(kept);
-      this.#at = kept.length;
-      this.#start = 0;
-    }
-    const from = this.#at;
-    this.#at += n;
-    return from;
-  }
-}
 
 /** How one kind of value lies in bytes. */
 export interface Codec<T> {
@@ -268,6 +145,24 @@ export function struct<F extends { [K in keyof F]: Codec<Value<F[K]>> }>(
   };
 }
 
+/** The same for values that never change: each is made into bytes once, however often it is written, or written on as it was read. */
+export function unchanging<T extends object>(codec: Codec<T>): Codec<T> {
+  const known = new WeakMap<T, Uint8Array>();
+  return {
+    write(w, v) {
+      const made = known.get(v) ?? encode(codec, v);
+      known.set(v, made);
+      w.put(made);
+    },
+    read(r) {
+      const { left } = r;
+      const v = codec.read(r);
+      known.set(v, r.last(left - r.left));
+      return v;
+    },
+  };
+}
+
 /** The encoding of one value, in one array. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   const w = new Writer();
@@ -287,7 +182,7 @@ export function decode<T>(codec: Codec<T>, from: Uint8Array): T {
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const [first] = parts;
   if (parts.length === 1 && first) return first;
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
+  const out = unfilled(parts.reduce((n, p) => n + p.length, 0));
   let at = 0;
   for (const part of parts) {
     out.set(part, at);
@@ -295,5 +190,3 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   }
   return out;
 }
-
-const malformed = (why: string): DfsError => new DfsError("protocol", `malformed data: ${why}`);

@@ -97,6 +97,9 @@ export const SCRUB_INTERVAL_MS = 14 * 24 * 3600 * 1000;
 export const SCRUB_LOT_BYTES = 8 * MIB;
 export const SCRUB_PAUSE_MS = 250;
 export const SCRUB_IDLE_MS = 5000;
+/** What clients ask of a server between two lots that makes it put off the second, so many times in a row. */
+export const SCRUB_BUSY_BYTES = 256 * KIB;
+export const SCRUB_PUT_OFF_MAX = 20;
 export const SCRUB_DUE_MAX = 256;
 
 // Users

@@ -12,6 +12,7 @@ import {
   u128,
   u53,
   u8,
+  unchanging,
   type Value,
 } from "./bytes.ts";
 import { DfsError } from "./errors.ts";
@@ -56,14 +57,16 @@ export const fixedFields = {
 } as const;
 
 /** One immutable state of a name. What servers need to know is in the open; the rest is `body`, theirs to keep only. */
-export const versionCodec = struct({
-  ...fixedFields,
-  /** The servers that it lies on, by slot: one for each piece, the first at the rotation x. */
-  ring: list(u8, PIECES_MAX),
-  /** Bytes of the file. */
-  size: u53,
-  body: bytes(MANIFEST_BYTES),
-});
+export const versionCodec = unchanging(
+  struct({
+    ...fixedFields,
+    /** The servers that it lies on, by slot: one for each piece, the first at the rotation x. */
+    ring: list(u8, PIECES_MAX),
+    /** Bytes of the file. */
+    size: u53,
+    body: bytes(MANIFEST_BYTES),
+  }),
+);
 export type Version = Value<typeof versionCodec>;
 
 /** A version as it was accepted or committed at a ballot. */

@@ -18,8 +18,8 @@ import {
   u32,
   u53,
   u8,
-  Writer,
 } from "../src/bytes.ts";
+import { Writer } from "../src/cursor.ts";
 import * as any from "./arbitraries.ts";
 import { forAll } from "./property.ts";
 import { errorOf } from "./thrown.ts";

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-const ROOT_FILES = ["errors", "limits", "bytes", "membership", "version"];
+const ROOT_FILES = ["errors", "limits", "cursor", "bytes", "membership", "version"];
 const HASHES = ["node:crypto"];
 
 interface Part {
@@ -19,7 +19,8 @@ interface Part {
 const PARTS: Record<string, Part | "everything"> = {
   errors: { parts: [], modules: HASHES },
   limits: { parts: [], modules: HASHES },
-  bytes: { parts: ["errors", "limits"], modules: HASHES },
+  cursor: { parts: ["errors"], modules: [] },
+  bytes: { parts: ["errors", "limits", "cursor"], modules: HASHES },
   membership: { parts: ["errors", "limits", "bytes"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
   file: { parts: ROOT_FILES, modules: HASHES },
@@ -218,7 +219,7 @@ test.each([
 });
 
 test.each([
-  ["src/version.ts", `import { Reader } from "./bytes.ts";`],
+  ["src/version.ts", `import { decode } from "./bytes.ts";`],
   ["src/store/store.ts", `import { type Config } from "../membership.ts";`],
   ["src/store/store.ts", `import { Database } from "bun:sqlite";\nimport "../file/checksum.ts";`],
   ["src/file/seal.ts", `import { createHash } from "node:crypto";\nBun.hash.xxHash64("a");`],

@@ -61,6 +61,8 @@ export class Peer {
   #lastSign: number;
   #stopWatching: (() => void) | null = null;
   #down: DfsError | null = null;
+  /** Whom the last request was for. */
+  #to: Address | null = null;
   /** Did it answer in TLS what was said without? */
   #speaksTls = false;
   /** The release that the server says it is, and its id. */
@@ -192,10 +194,12 @@ export class Peer {
     body: BodyOf<K>,
     of: Omit<Address, "sid">,
   ): Promise<ReplyOf<K>> {
-    return this.#request(kind, {
-      to: { ...of, sid: this.sid },
-      ...body,
-    } as unknown as RequestOf<K>);
+    const { cluster, epoch, user } = of;
+    // Mostly the same, and then it is the same object: its bytes are made once.
+    const known = this.#to;
+    if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
+      this.#to = { ...of, sid: this.sid };
+    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
   }
 
   /** Ends the connection; calls that wait for a reply fail. */

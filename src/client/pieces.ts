@@ -131,10 +131,11 @@ export class Pieces implements Supply {
     );
     let sent = 0;
     for (;;) {
+      const homes = homesOf(this.#version, this.#cluster.view.config);
       const targets = new Map<number, number[]>();
       let isShort = false;
       for (const [piece, count] of missing) {
-        const slots = this.#nextFor(piece, count);
+        const slots = this.#nextFor(piece, count, homes);
         if (slots.length < count) isShort = true;
         if (slots.length > 0) targets.set(piece, slots);
         for (const slot of slots) this.#sent[piece]?.add(slot);
@@ -149,9 +150,8 @@ export class Pieces implements Supply {
     }
   }
 
-  #nextFor(piece: number, count: number): number[] {
-    const { config, places } = this.#cluster.view;
-    const [home, ...others] = candidates(homesOf(this.#version, config), piece, places);
+  #nextFor(piece: number, count: number, homes: readonly (readonly number[])[]): number[] {
+    const [home, ...others] = candidates(homes, piece, this.#cluster.view.places);
     // A server with one piece of a file with parity should not get a second one while others have none.
     const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
     if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));

@@ -41,8 +41,20 @@ function unlessAbsent<T, U>(instead: U, work: () => T): T | U {
   }
 }
 
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  for (let put = 0; put < bytes.length;)
+    put += fs.writeSync(fd, bytes, put, bytes.length - put, offset + put);
+}
+
+async function writeAllElsewhere(fd: number, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let put = 0; put < bytes.length;)
+    put += (await write(fd, bytes, put, bytes.length - put, offset + put)).bytesWritten;
+}
+
 function openFile(path: string, fd: number): OpenFile {
   const open = new Set<Promise<unknown>>();
+  /** The system lets one write of a file in at a time, and those that wait for it burn time. */
+  let turn: Promise<unknown> = Promise.resolve();
   /** What another thread does with the file must be over before it is closed: its number may be another file's then. */
   const elsewhere = <T>(work: Promise<T>): Promise<T> => {
     open.add(work);
@@ -65,14 +77,10 @@ function openFile(path: string, fd: number): OpenFile {
       }),
     write: (bytes, offset) =>
       io(path, async () => {
-        let put = 0;
-        while (put < bytes.length) {
-          const left = bytes.length - put;
-          put +=
-            left <= SHORT_BYTES
-              ? fs.writeSync(fd, bytes, put, left, offset + put)
-              : (await elsewhere(write(fd, bytes, put, left, offset + put))).bytesWritten;
-        }
+        if (bytes.length <= SHORT_BYTES) return writeAll(fd, bytes, offset);
+        const mine = turn.then(() => elsewhere(writeAllElsewhere(fd, bytes, offset)));
+        turn = mine.catch(() => {});
+        return mine;
       }),
     sync: () => io(path, () => elsewhere(datasync(fd))),
     close: () =>

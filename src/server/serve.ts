@@ -5,7 +5,9 @@ import {
   CONNECTIONS_MAX,
   SCRUB_INTERVAL_MS,
   SCRUB_LOT_BYTES,
+  SCRUB_BUSY_BYTES,
   SCRUB_PAUSE_MS,
+  SCRUB_PUT_OFF_MAX,
   STOP_GRACE_MS,
   SWEEPS_PER_GRACE,
   TRASH_SWEEP_MIN_MS,
@@ -56,7 +58,7 @@ export async function serve(
   const { clock } = ports;
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
-  const load: Load = { bytes: 0 };
+  const load: Load = { bytes: 0, total: 0 };
   const doorkeeper = new Doorkeeper(ports);
   const accept = (conn: Conn): void => {
     if (sessions.size >= CONNECTIONS_MAX) return conn.close();
@@ -80,7 +82,14 @@ export async function serve(
     await store.pieces.ballast.load();
     return sweepMs;
   });
+  let before = 0;
+  let putOff = 0;
   const stopScrubbing = repeat(clock, options.scrubIdleMs, die, async () => {
+    const isBusy = load.total - before > SCRUB_BUSY_BYTES;
+    before = load.total;
+    // Clients come first, and do not wait for this for ever.
+    putOff = isBusy && putOff < SCRUB_PUT_OFF_MAX ? putOff + 1 : 0;
+    if (putOff > 0) return SCRUB_PAUSE_MS;
     const isMore = await store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS);
     return isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs;
   });

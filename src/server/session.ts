@@ -2,7 +2,8 @@
  * One connection: frames in, replies out, many requests at once. It reads on only while little is in progress, so that
  * a fast sender, or one that does not read its replies, waits in its own socket and not in this server's memory.
  */
-import { decode, Reader, struct, u16, u32 } from "../bytes.ts";
+import { decode, struct, u16, u32 } from "../bytes.ts";
+import { Reader } from "../cursor.ts";
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn } from "../io/ports.ts";
 import {
@@ -42,6 +43,8 @@ import { Uploads } from "./uploads.ts";
 /** What all connections of a server have in progress. */
 export interface Load {
   bytes: number;
+  /** Bytes of all requests so far, and of what they asked for. */
+  total: number;
 }
 
 export interface SessionOptions {
@@ -166,12 +169,14 @@ export class Session {
     this.#requests++;
     this.#bytes += weight;
     this.#options.load.bytes += weight;
+    this.#options.load.total += weight;
     try {
       const request = decode(MESSAGES[kind].request as Codec<RequestOf<Kind>>, frame.body);
       if ("length" in request) {
         weight += request.length;
         this.#bytes += request.length;
         this.#options.load.bytes += request.length;
+        this.#options.load.total += request.length;
       }
       const reply = await this.#answer(kind, request);
       await this.#conn.write(

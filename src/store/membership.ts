@@ -13,6 +13,7 @@ export class Membership {
   /** null: it is blank. */
   #cluster: string | null = null;
   #config: Config | null = null;
+  #slot = -1;
   /** What is asked at an earlier epoch is refused; ahead of the configuration while a newer one is being written. */
   #epoch = 0;
   /** Requests of this epoch that are not answered yet. */
@@ -37,13 +38,14 @@ export class Membership {
 
   /** The slot of this server; -1 where it has none. */
   get slot(): number {
-    return this.#config ? slotOf(this.#config, this.#sid) : -1;
+    return this.#slot;
   }
 
   #recall(): void {
     const fact = this.#catalog.fact("membership");
     if (fact) ({ cluster: this.#cluster, config: this.#config } = decode(membershipCodec, fact));
     this.#epoch = this.#config?.epoch ?? 0;
+    this.#slot = this.#config ? slotOf(this.#config, this.#sid) : -1;
   }
 
   /** Joins a cluster, once; joining the same one again changes nothing. Throws DfsError("identity") for another. */

@@ -3,6 +3,7 @@
  * So the bytes of a piece begin at 0, and a lost catalog can be read back from the files.
  */
 import { concat, decode, encode, fixed, struct, text, u32, u53, u8, type Value } from "../bytes.ts";
+import { unfilled } from "../cursor.ts";
 import { DfsError } from "../errors.ts";
 import { ROOT_BYTES, SUM_BYTES, tableBytes, verifies } from "../file/checksum.ts";
 import type { OpenFile } from "../io/ports.ts";
@@ -78,7 +79,7 @@ export async function readBlocks(
   offset: number,
   length: number,
 ): Promise<Uint8Array> {
-  const data = new Uint8Array(length);
+  const data = unfilled(length);
   const first = offset / BLOCK_BYTES;
   const sums = new Uint8Array(tableBytes(length));
   const [gotData, gotSums] = await Promise.all([

@@ -15,6 +15,7 @@ export class Upload {
   readonly #die: (error: DfsError) => void;
   #written = 0;
   #synced = 0;
+  #syncing: Promise<void> = Promise.resolve();
 
   private constructor(
     disk: Disk,
@@ -52,11 +53,16 @@ export class Upload {
     this.#sums.push(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
     this.#written = ends;
     await this.#file.write(data, offset);
-    // The disk starts early, and the last sync has little left to do.
-    if (ends - this.#synced >= SYNC_EVERY_BYTES) {
-      this.#synced = ends;
-      await orDie(this.#file.sync(), this.#die);
-    }
+    if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
+  }
+
+  /** The disk starts early, so that the last sync has little left to do; more bytes are taken meanwhile, unless it falls behind. */
+  async #startSync(upTo: number): Promise<void> {
+    await this.#syncing;
+    this.#synced = upTo;
+    this.#syncing = orDie(this.#file.sync(), this.#die);
+    // It is waited for, and its error met, by the next one or the last.
+    this.#syncing.catch(() => {});
   }
 
   /** Makes the piece durable under its name `path`; throws DfsError("protocol") when it is not what `root` says. */
@@ -67,6 +73,7 @@ export class Upload {
     if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     await this.#file.write(tailOf({ ...this.#what, root }, table), bytes);
+    await this.#syncing;
     await orDie(this.#file.sync(), this.#die);
     await this.#file.close();
     await this.#disk.rename(this.#temporary, path);

@@ -2,7 +2,8 @@
  * Frames: u32 length of what follows, u8 kind, u32 id, body. A reply has the id of its request, and the kind
  * REPLY, or ERROR with { u16 code, text }.
  */
-import { type Codec, concat, decode, struct, text, u16, Writer } from "../bytes.ts";
+import { type Codec, concat, decode, struct, text, u16 } from "../bytes.ts";
+import { u32At, Writer } from "../cursor.ts";
 import { asDfsError, assert, codeOfWire, DfsError, wireNumber } from "../errors.ts";
 import { ERROR_TEXT_BYTES, FRAME_BYTES, HELLO_FRAME_BYTES } from "../limits.ts";
 import { type Kind, MESSAGES, type RequestOf } from "./messages.ts";
@@ -21,18 +22,12 @@ export interface Frame {
 
 /** The parts of a frame around this value, its large fields not copied. */
 export function frameOf<T>(kind: number, id: number, codec: Codec<T>, value: T): Uint8Array[] {
-  const body = new Writer();
-  codec.write(body, value);
-  const parts = body.parts();
-  const head = new Writer();
-  head.u32(HEAD_BYTES + body.length);
-  head.u8(kind);
-  head.u32(id);
-  const [first, ...rest] = parts;
-  // The head goes with the first part where that is small: one system call for small frames.
-  if (!first || first.length >= HELLO_FRAME_BYTES) return [...head.parts(), ...parts];
-  head.put(first);
-  return [concat(head.parts()), ...rest];
+  const frame = new Writer();
+  frame.u32(0);
+  frame.u8(kind);
+  frame.u32(id);
+  codec.write(frame, value);
+  return frame.parts(frame.length - LENGTH_BYTES);
 }
 
 /** The parts of a request's frame. */
@@ -65,6 +60,8 @@ export class FrameParser {
   /** What a frame may be long; small until the peer has said hello. */
   #limit = HELLO_FRAME_BYTES;
   #waiting: Uint8Array[] = [];
+  /** How much of the first part was taken already, and how much is left of all. */
+  #taken = 0;
   #have = 0;
 
   /** From now on frames may have the full length. */
@@ -81,7 +78,7 @@ export class FrameParser {
   *push(bytes: Uint8Array): Generator<Frame> {
     if (bytes.length === 0) return;
     // A peer that drips single bytes must not cost an array object for each of them.
-    if (this.#waiting.length >= WAITING_PARTS) this.#waiting = [concat(this.#waiting)];
+    if (this.#waiting.length >= WAITING_PARTS) this.#join();
     this.#waiting.push(bytes);
     this.#have += bytes.length;
     for (
@@ -95,10 +92,8 @@ export class FrameParser {
 
   #frameLength(): number | null {
     if (this.#have < LENGTH_BYTES) return null;
-    if ((this.#waiting[0]?.length ?? 0) < LENGTH_BYTES) this.#waiting = [concat(this.#waiting)];
-    const [first] = this.#waiting;
-    if (!first) return null;
-    const length = new DataView(first.buffer, first.byteOffset).getUint32(0);
+    if (this.#inFirst < LENGTH_BYTES) this.#join();
+    const length = u32At(this.#waiting[0] as Uint8Array, this.#taken);
     if (length < HEAD_BYTES || length > this.#limit)
       throw new DfsError("protocol", `a frame of ${length} bytes is not within the protocol`);
     return length;
@@ -106,23 +101,37 @@ export class FrameParser {
 
   #cut(length: number): Frame {
     const whole = this.#take(LENGTH_BYTES + length);
-    const view = new DataView(whole.buffer, whole.byteOffset);
     return {
-      kind: view.getUint8(LENGTH_BYTES),
-      id: view.getUint32(LENGTH_BYTES + 1),
+      kind: whole[LENGTH_BYTES] as number,
+      id: u32At(whole, LENGTH_BYTES + 1),
       body: whole.subarray(LENGTH_BYTES + HEAD_BYTES),
     };
+  }
+
+  /** How much is left of the first part. */
+  get #inFirst(): number {
+    return (this.#waiting[0]?.length ?? 0) - this.#taken;
+  }
+
+  #join(): void {
+    const [first, ...rest] = this.#waiting;
+    if (first) this.#waiting = [concat([first.subarray(this.#taken), ...rest])];
+    this.#taken = 0;
   }
 
   /** The next bytes: those that are in one part as they are; only where they are in several, a copy, and of no more than them. */
   #take(count: number): Uint8Array {
     const taken: Uint8Array[] = [];
     for (let left = count; left > 0;) {
-      const part = this.#waiting.shift();
+      const [part] = this.#waiting;
       assert(part, "as many bytes are here");
-      taken.push(part.subarray(0, left));
-      if (part.length > left) this.#waiting.unshift(part.subarray(left));
-      left -= Math.min(left, part.length);
+      const n = Math.min(left, this.#inFirst);
+      taken.push(part.subarray(this.#taken, this.#taken + n));
+      this.#taken += n;
+      left -= n;
+      if (this.#inFirst > 0) continue;
+      this.#waiting.shift();
+      this.#taken = 0;
     }
     this.#have -= count;
     return concat(taken);

@@ -15,6 +15,7 @@ import {
   u32,
   u53,
   u8,
+  unchanging,
   type Value,
 } from "../bytes.ts";
 import {
@@ -35,7 +36,7 @@ import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } fro
 /** A user's name; the empty one is nobody's, where servers know no users. */
 const user = text(USER_BYTES);
 /** Whom a request is for, and in whose space it is. */
-const address = struct({ cluster: idCodec, epoch: u32, sid: idCodec, user });
+const address = unchanging(struct({ cluster: idCodec, epoch: u32, sid: idCodec, user }));
 export type Address = Value<typeof address>;
 
 /** A file's name, sealed or not; "" is the reserved name of the cluster's own configuration, "." that of a user's key. */

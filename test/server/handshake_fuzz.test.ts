@@ -95,7 +95,7 @@ test(
       const options = {
         store,
         clock,
-        load: { bytes: 0 },
+        load: { bytes: 0, total: 0 },
         release: "test",
         users: async () => USERS,
         changeVerifier: () => Promise.reject(new Error("a password was changed")),

@@ -45,7 +45,7 @@ function session(users: UserTable | null) {
     read: () => ({ register: { prom: 0n, acc: null, com: null } }),
   };
   void new Session(conn, {
-    load: { bytes: 0 },
+    load: { bytes: 0, total: 0 },
     store,
     clock,
     release: "",

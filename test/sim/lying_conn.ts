@@ -1,5 +1,6 @@
 /** A connection to a server that lies, as its client has it: answers are changed on their way. */
-import { type Codec, concat, decode, Writer } from "../../src/bytes.ts";
+import { type Codec, concat, decode } from "../../src/bytes.ts";
+import { Writer } from "../../src/cursor.ts";
 import type { Conn } from "../../src/io/ports.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";
 import { type Kind, kindOfNumber, MESSAGES, type ReplyOf } from "../../src/wire/messages.ts";
