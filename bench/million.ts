@@ -12,7 +12,8 @@ import { noiseOf } from "./client.ts";
 import { costOf, resetPeaks, serversCost } from "./meter.ts";
 import { judge, verdictCells } from "./targets.ts";
 
-const NAMES = Number(process.argv[2] ?? 1_000_000);
+const MILLION = 1_000_000;
+const NAMES = Number(process.argv[2] ?? MILLION);
 /** Servers read back what they hold while they have nothing else to do. */
 const REST_SECONDS = 20;
 const FILLER = `${import.meta.dir}/fill_folder.ts`;
@@ -100,6 +101,7 @@ try {
     "",
     ...tableLines(verdicts.map(verdictCells)),
   ];
+  if (NAMES < MILLION) lines.push("", `a trial: the limit is for ${MILLION.toLocaleString("en")}`);
   console.log(lines.join("\n"));
   const report = { date: new Date().toISOString(), names: NAMES, catalog, moments, verdicts };
   writeFileSync(
