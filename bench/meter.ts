@@ -28,31 +28,51 @@ function cpuOf(pid: number): number {
 
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
-/** Runs a client command to its end in the home of a stage; throws when it fails. */
-export async function costOf(stage: Stage, args: readonly string[], cwd?: string): Promise<Cost> {
-  const running = stage.servers.filter((server) => server.isUp);
-  for (const { pid } of running) writeFileSync(`/proc/${pid}/clear_refs`, FORGET_PEAK);
-  const before = sumOf(running.map(({ pid }) => cpuOf(pid)));
+const runningOf = (stage: Stage) => stage.servers.filter((server) => server.isUp);
+
+/** Begins a new look at the peaks of the servers. */
+export function resetPeaks(stage: Stage): void {
+  for (const { pid } of runningOf(stage)) writeFileSync(`/proc/${pid}/clear_refs`, FORGET_PEAK);
+}
+
+/** Processor seconds that all servers have used so far, and the largest of their peaks since `resetPeaks`. */
+export function serversCost(stage: Stage): { cpu: number; peak: number } {
+  const running = runningOf(stage);
+  return {
+    cpu: sumOf(running.map(({ pid }) => cpuOf(pid))),
+    peak: Math.max(0, ...running.map((server) => server.memory.peak)),
+  };
+}
+
+/** Runs a client command to its end in a folder; throws when it fails. */
+export async function costOf(stage: Stage, args: readonly string[], cwd: string): Promise<Cost> {
+  resetPeaks(stage);
+  const before = serversCost(stage);
   const begun = performance.now();
   const child = Bun.spawn([executable, ...args], {
-    cwd: cwd ?? stage.home,
+    cwd,
     env: { HOME: stage.home, DFS_CONFIG: stage.config },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const [out, clientPeak, status] = await Promise.all([
+  const [out, said, clientPeak, status] = await Promise.all([
     new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
     peakOf(child),
     child.exited,
   ]);
   const seconds = (performance.now() - begun) / 1000;
-  if (status !== 0) throw new Error(`${args.slice(0, 3).join(" ")}: exit status ${status}`);
+  if (status !== 0) {
+    const [why] = said.split("\n", 1);
+    throw new Error(`${args.slice(0, 3).join(" ")}: exit status ${status}: ${why}`);
+  }
   const used = child.resourceUsage();
+  const after = serversCost(stage);
   return {
     seconds,
     clientCpu: Number(used?.cpuTime.total ?? 0) / 1e6,
-    serverCpu: sumOf(running.map(({ pid }) => cpuOf(pid))) - before,
+    serverCpu: after.cpu - before.cpu,
     clientPeak,
-    serverPeak: Math.max(0, ...running.map((server) => server.memory.peak)),
+    serverPeak: after.peak,
     wire: args.includes("--json") ? wireOf(out) : null,
   };
 }
@@ -60,24 +80,4 @@ export async function costOf(stage: Stage, args: readonly string[], cwd?: string
 function wireOf(out: string): number | null {
   const { traffic } = JSON.parse(out) as { traffic?: { sent: number; received: number } };
   return traffic ? traffic.sent + traffic.received : null;
-}
-
-/** How often all servers together call fsync or fdatasync while `work` runs; null where there is no strace. */
-export async function syncsOf(stage: Stage, work: () => Promise<unknown>): Promise<number | null> {
-  if (!Bun.which("strace")) {
-    await work();
-    return null;
-  }
-  const pids = stage.servers
-    .filter((server) => server.isUp)
-    .flatMap(({ pid }) => ["-p", String(pid)]);
-  const tracer = Bun.spawn(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", ...pids], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  await Bun.sleep(300);
-  await work();
-  tracer.kill("SIGINT");
-  const said = await new Response(tracer.stderr).text();
-  const calls = [...said.matchAll(/^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+.*f(?:data)?sync$/gm)];
-  return sumOf(calls.map(([, count]) => Number(count)));
 }

@@ -1,123 +1,176 @@
-/** What is measured: commands of a client, each with what plain programs do with the same bytes. */
+/** What is measured: commands of a client, in lots that share their servers, each with what plain programs do with the same bytes. */
 import { join } from "node:path";
+import { sizeText } from "../src/cli/units.ts";
 import type { Stage } from "../test/acceptance/stage.ts";
-
-export interface Inputs {
-  /** The stages' clients' files: `big`, the folders `small` and `tiny`. */
-  readonly files: string;
-  readonly small: readonly string[];
-  readonly tiny: readonly string[];
-}
+import {
+  type Beside,
+  copy,
+  oneFolder,
+  overLoopback,
+  removal,
+  twoCopies,
+  twoCopiesAtOnce,
+  twoFolders,
+} from "./beside.ts";
+import type { Inputs } from "./inputs.ts";
 
 export interface Row {
+  /** What the limits know it by. */
+  readonly id: string;
   readonly name: string;
-  readonly on: "plain" | "sealed" | "many";
-  /** What must be so before each run. */
-  readonly before?: (stage: Stage) => Promise<unknown>;
-  readonly args: readonly string[];
-  /** Beside it, a shell script in the folder of the files, and what it is called; none: there is nothing like it. */
-  readonly plain?: readonly [name: string, script: string];
-  readonly after?: (stage: Stage) => Promise<unknown>;
+  /** What must be so before each run, and what undoes that. */
+  readonly before?: (stage: Stage) => unknown;
+  readonly after?: (stage: Stage) => unknown;
+  /** The command, in this run. */
+  readonly args: (run: number) => readonly string[];
+  /** The first is what it is measured by. */
+  readonly beside: readonly Beside[];
 }
 
-const COPIES = "for c in s1 s2; do cp -r small $c; done && sync -d s1/* s2/*; rm -r s1 s2";
-const TINY_COPIES = "for c in t1 t2; do cp -r tiny $c; done && sync -d t1/* t2/*; rm -r t1 t2";
-const TWICE =
-  "dd if=big of=c1 bs=1M conv=fdatasync status=none && dd if=big of=c2 bs=1M conv=fdatasync status=none; rm c1 c2";
-const CP = "cp big back2; rm back2";
-const DEAD = 3;
+/** The servers that are stopped. */
+const ONE = [3];
+const TWO = [2, 3];
 
-/** All rows, in the order in which they build on each other. */
-export function rowsOf({ files, small, tiny }: Inputs): Row[] {
+const each = async (
+  stage: Stage,
+  slots: readonly number[],
+  what: "kill" | "start" | "freeze" | "thaw",
+): Promise<void> => {
+  for (const slot of slots) await stage.server(slot)[what]();
+};
+
+const isDead = (slots: readonly number[]): Pick<Row, "before" | "after"> => ({
+  before: (stage) => each(stage, slots, "kill"),
+  after: (stage) => each(stage, slots, "start"),
+});
+
+const isFrozen = (slots: readonly number[]): Pick<Row, "before" | "after"> => ({
+  before: (stage) => each(stage, slots, "freeze"),
+  after: (stage) => each(stage, slots, "thaw"),
+});
+
+/** One large file; healthy, and with servers that are lost, right after each other. */
+export function largeRows({ files, bytes }: Inputs): Row[] {
   const big = join(files, "big");
-  const back = join(files, "back");
-  const paths = (names: readonly string[], folder: string): string[] =>
-    names.map((name) => join(files, folder, name));
-  const get = ["get", "--json", "big", "-o", back];
-  const kill = (stage: Stage) => stage.server(DEAD).kill();
-  const start = (stage: Stage) => stage.server(DEAD).start();
+  const size = sizeText(bytes);
+  const put =
+    (...more: string[]) =>
+    () => ["put", "--json", ...more, big];
+  const get = (name: string) => () => ["get", "--json", name, "-o", "back"];
+  const written = [twoCopies(files), overLoopback(files, bytes, 2)];
+  const read = [copy(files), overLoopback(files, bytes, 1)];
   return [
     {
-      name: "put 1 GiB",
-      on: "plain",
-      args: ["put", "--json", big],
-      plain: ["two copies, fdatasync", TWICE],
+      id: "put",
+      name: `put ${size}`,
+      args: put(),
+      beside: [...written, twoCopiesAtOnce(files)],
+    },
+    { id: "overwrite", name: `overwrite ${size}`, args: put(), beside: written },
+    { id: "get", name: `get ${size}`, args: get("big"), beside: read },
+    {
+      id: "get, dead",
+      name: `get ${size}, one server dead`,
+      ...isDead(ONE),
+      args: get("big"),
+      beside: read,
     },
     {
-      name: "overwrite 1 GiB",
-      on: "plain",
-      args: ["put", "--json", big],
-      plain: ["two copies, fdatasync", TWICE],
-    },
-    { name: "get 1 GiB", on: "plain", args: get, plain: ["cp", CP] },
-    {
-      name: "get 1 GiB, one dead",
-      on: "plain",
-      before: kill,
-      args: get,
-      after: start,
-      plain: ["cp", CP],
+      id: "get, frozen",
+      name: `get ${size}, one frozen`,
+      ...isFrozen(ONE),
+      args: get("big"),
+      beside: read,
     },
     {
-      name: "get 1 GiB, one frozen",
-      on: "plain",
-      before: async (stage) => stage.server(DEAD).freeze(),
-      args: get,
-      after: async (stage) => stage.server(DEAD).thaw(),
-      plain: ["cp", CP],
+      id: "put rs",
+      name: `put ${size}, rs:2+2`,
+      // So that it is not an overwrite; where it is not there yet, that is all right too.
+      before: (stage) => stage.dfs("rm", "-q", "rs"),
+      args: put("--layout", "rs:2+2", "--name", "rs"),
+      beside: written,
+    },
+    { id: "get rs", name: `get ${size}, rs:2+2`, args: get("rs"), beside: read },
+    {
+      id: "get rs, dead",
+      name: `get ${size}, rs:2+2, two dead`,
+      ...isDead(TWO),
+      args: get("rs"),
+      beside: read,
+    },
+    { id: "delete", name: `delete ${size}`, args: () => ["rm", "--json", "big"], beside: [] },
+  ];
+}
+
+/** One small file in one command: what a command takes at least. */
+export function oneRows({ files, small }: Inputs): Row[] {
+  const path = join(files, "small", small[0] ?? "");
+  return [
+    {
+      id: "put one",
+      name: "put 1 x 4 KiB",
+      args: () => ["put", "--json", "--name", "one", path],
+      beside: [],
+    },
+    { id: "get one", name: "get 1 x 4 KiB", args: () => ["get", "--json", "one"], beside: [] },
+  ];
+}
+
+/** Many small files in one command. */
+export function smallRows({ files, small, tiny }: Inputs): Row[] {
+  const from = (folder: string, names: readonly string[]): string[] =>
+    names.map((name) => join(files, folder, name));
+  const what = ["1,000 x 4 KiB", "10,000 x 1 KiB"] as const;
+  return [
+    {
+      id: "put small",
+      name: `put ${what[0]}`,
+      args: () => ["put", "--json", ...from("small", small)],
+      beside: [twoFolders(files, "small")],
     },
     {
-      name: "put 1 GiB as rs:2+2",
-      on: "plain",
-      args: ["put", "--json", "--layout", "rs:2+2", "--name", "rs", big],
-      plain: ["two copies, fdatasync", TWICE],
+      id: "get small",
+      name: `get ${what[0]}`,
+      args: () => ["get", "--json", ...small],
+      beside: [oneFolder(files, "small")],
     },
     {
-      name: "get rs:2+2, two dead",
-      on: "plain",
-      before: async (stage) => Promise.all([stage.server(2).kill(), stage.server(DEAD).kill()]),
-      args: ["get", "--json", "rs", "-o", back],
-      after: async (stage) => Promise.all([stage.server(2).start(), stage.server(DEAD).start()]),
-      plain: ["cp", CP],
+      id: "delete small",
+      name: `delete ${what[0]}`,
+      args: () => ["rm", "--json", ...small],
+      beside: [removal(files, "small")],
     },
     {
-      name: "put 1,000 x 4 KiB",
-      on: "plain",
-      args: ["put", "--json", ...paths(small, "small")],
-      plain: ["cp -r twice, synced", COPIES],
+      id: "put tiny",
+      name: `put ${what[1]}`,
+      // To delete so many before they are put again would take as long as all the rest.
+      args: (run) => ["put", "--json", "--to", `${run}/`, ...from("tiny", tiny)],
+      beside: [twoFolders(files, "tiny")],
     },
     {
-      name: "get 1,000 x 4 KiB",
-      on: "plain",
-      args: ["get", "--json", ...small],
-      plain: ["cp -r", "cp -r small s3; rm -r s3"],
+      id: "get tiny",
+      name: `get ${what[1]}`,
+      args: (run) => ["get", "--json", ...tiny.map((name) => `${run}/${name}`)],
+      beside: [oneFolder(files, "tiny")],
     },
-    {
-      name: "put 10,000 x 1 KiB",
-      on: "plain",
-      args: ["put", "--json", ...paths(tiny, "tiny")],
-      plain: ["cp -r twice, synced", TINY_COPIES],
-    },
-    {
-      name: "delete 1,000",
-      on: "plain",
-      args: ["rm", "--json", ...small],
-      plain: ["cp -r, rm -r", "cp -r small s4; rm -r s4"],
-    },
-    {
-      name: "put 1 small file",
-      on: "plain",
-      args: ["put", "--json", join(files, "small", small[0] ?? "")],
-    },
-    { name: "get 1 small file", on: "plain", args: ["get", "--json", small[0] ?? "", "-o", back] },
-    {
-      name: "put 1 GiB, sealed",
-      on: "sealed",
-      args: ["put", "--json", big],
-      plain: ["two copies, fdatasync", TWICE],
-    },
-    { name: "get 1 GiB, sealed", on: "sealed", args: get, plain: ["cp", CP] },
-    { name: "list 100,000 names", on: "many", args: ["list"] },
-    { name: "stat one of them", on: "many", args: ["stat", "folder 7/file 7"] },
+  ];
+}
+
+const SEALED = new Set(
+  ["put", "get", "delete"].flatMap((what) => [what, `${what} small`, `${what} one`]),
+);
+
+/** With a password: all that is stored is sealed, and every command logs in. */
+export const sealed = (rows: readonly Row[]): Row[] =>
+  rows
+    .filter(({ id }) => SEALED.has(id))
+    .map((row) => ({ ...row, id: `${row.id}, sealed`, name: `${row.name}, with a password` }));
+
+/** Commands in a store of many names. */
+export function manyRows(names: number): Row[] {
+  const count = names.toLocaleString("en");
+  return [
+    { id: "list", name: `list ${count} names`, args: () => ["list"], beside: [] },
+    { id: "stat", name: "stat one of them", args: () => ["stat", "folder 7/file 7"], beside: [] },
   ];
 }

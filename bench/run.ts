@@ -1,138 +1,122 @@
 /**
- * `npm run bench`: its own four servers, several runs, medians; beside each row what plain programs do with the same bytes, in turn with
- * it. `--runs N` (default 5), `--size MIB` (1024), `--names N` (100,000), `--only TEXT`: rows whose names have it. Prints a table and writes
- * dist/bench.json.
+ * `npm run bench`: its own four servers, several runs, medians; beside each row what plain programs do with the same bytes, in turn
+ * with it. Prints a table, and which of the limits hold, and writes dist/bench.json. See README.md for the options.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
+import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { KIB, MIB } from "../src/limits.ts";
+import { tableLines } from "../src/cli/units.ts";
+import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { newFolder, removeFolders } from "../test/cli/program.ts";
-import { median, noiseOf } from "./client.ts";
+import { type CrowdResult, measureCrowd } from "./crowd.ts";
+import { writeInputs } from "./inputs.ts";
 import { putMany } from "./many_files.ts";
-import { type Cost, costOf, syncsOf } from "./meter.ts";
-import { type Inputs, type Row, rowsOf } from "./rows.ts";
+import { countSyncs, measureRows, type Result, tracing } from "./measure_rows.ts";
+import { largeRows, manyRows, oneRows, type Row, sealed, smallRows } from "./rows.ts";
 import { openSealed } from "./sealed_stage.ts";
+import { crowdLines, rowLines } from "./table.ts";
+import { judge, verdictCells } from "./targets.ts";
 
 const { values } = parseArgs({
   options: {
     runs: { type: "string", default: "5" },
     size: { type: "string", default: "1024" },
     names: { type: "string", default: "100000" },
+    seconds: { type: "string", default: "30" },
     only: { type: "string", default: "" },
   },
 });
-const RUNS = Number(values.runs);
+const [runs, size, names, seconds] = [values.runs, values.size, values.names, values.seconds].map(
+  Number,
+) as [number, number, number, number];
+/** So many times as often runs what takes a moment only. */
+const QUICK = 3;
+const CROWD = "64 clients";
 
-/** What a row came to: medians. */
-interface Result extends Cost {
-  readonly name: string;
-  readonly syncs: number | null;
-  readonly plain: string | null;
-  readonly plainSeconds: number | null;
+/** Rows that share their servers. */
+interface Lot {
+  readonly rows: readonly Row[];
+  readonly runs: number;
+  /** Opens the servers, each started by `launcher`. */
+  readonly open: (launcher: readonly string[]) => Promise<Stage>;
 }
 
-function writeInputs(): Inputs {
-  const files = newFolder();
-  const noise = noiseOf(Number(values.size) * MIB);
-  writeFileSync(join(files, "big"), noise);
-  const fill = (folder: string, count: number, bytes: number): string[] => {
-    mkdirSync(join(files, folder));
-    const names = Array.from({ length: count }, (_, i) => `${folder}${i}`);
-    for (const [i, name] of names.entries())
-      writeFileSync(join(files, folder, name), noise.subarray(i * 16, i * 16 + bytes));
-    return names;
-  };
-  return { files, small: fill("small", 1000, 4 * KIB), tiny: fill("tiny", 10_000, KIB) };
-}
+const openPlain = (launcher: readonly string[] = []): Promise<Stage> =>
+  Stage.open(4, { users: null, launcher });
+const isWanted = ({ name }: Pick<Row, "name">): boolean => name.includes(values.only);
 
-async function plainSeconds(files: string, script: string): Promise<number> {
-  const begun = performance.now();
-  const child = Bun.spawn(["sh", "-c", script], {
-    cwd: files,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-  if ((await child.exited) !== 0) throw new Error(`${script} failed`);
-  return (performance.now() - begun) / 1000;
-}
-
-/** What was written before must not be on its way to the disk while something is timed. */
-const settleDisk = (): Promise<number> => Bun.spawn(["sync"]).exited;
-
-async function measureRow(row: Row, stage: Stage, files: string): Promise<Result> {
-  const costs: Cost[] = [];
-  const beside: number[] = [];
-  const once = async (): Promise<Cost> => {
-    await row.before?.(stage);
-    try {
-      return await costOf(stage, row.args, newFolder());
-    } finally {
-      await row.after?.(stage);
-    }
-  };
-  for (let i = 0; i < RUNS; i++) {
-    await settleDisk();
-    costs.push(await once());
-    await settleDisk();
-    if (row.plain) beside.push(await plainSeconds(files, row.plain[1]));
-  }
-  const syncs = row.name.startsWith("put") ? await syncsOf(stage, once) : null;
-  const of = (pick: (cost: Cost) => number | null): number =>
-    median(costs.map((cost) => pick(cost) ?? Number.NaN));
-  return {
-    name: row.name,
-    seconds: of(({ seconds }) => seconds),
-    clientCpu: of(({ clientCpu }) => clientCpu),
-    serverCpu: of(({ serverCpu }) => serverCpu),
-    clientPeak: of(({ clientPeak }) => clientPeak),
-    serverPeak: of(({ serverPeak }) => serverPeak),
-    wire: costs.some(({ wire }) => wire !== null) ? of(({ wire }) => wire) : null,
-    syncs,
-    plain: row.plain?.[0] ?? null,
-    plainSeconds: row.plain ? median(beside) : null,
-  };
-}
-
-const mb = (bytes: number | null): string => (bytes === null ? "-" : (bytes / 1e6).toFixed(0));
-
-const rowOf = (one: Result) => ({
-  row: one.name,
-  s: one.seconds.toFixed(3),
-  beside: one.plain ?? "-",
-  "its s": one.plainSeconds?.toFixed(3) ?? "-",
-  ratio: one.plainSeconds ? (one.seconds / one.plainSeconds).toFixed(2) : "-",
-  "CPU s": `${one.clientCpu.toFixed(2)} + ${one.serverCpu.toFixed(2)}`,
-  "peak MB": `${mb(one.clientPeak)}, ${mb(one.serverPeak)}`,
-  "wire MB": mb(one.wire),
-  syncs: one.syncs ?? "-",
-});
-
-const inputs = writeInputs();
-const wanted = rowsOf(inputs).filter(({ name }) => name.includes(values.only));
-const results: Result[] = [];
-const OPEN: Readonly<Record<Row["on"], () => Promise<Stage>>> = {
-  plain: () => Stage.open(4, { users: null }),
-  sealed: openSealed,
-  many: async () => putMany(await Stage.open(4, { users: null }), Number(values.names)),
-};
-try {
-  for (const on of ["plain", "sealed", "many"] as const) {
-    const rows = wanted.filter((row) => row.on === on);
-    if (rows.length === 0) continue;
-    const stage = await OPEN[on]();
-    for (const row of rows) {
-      results.push(await measureRow(row, stage, inputs.files));
-      console.error(Object.values(rowOf(results.at(-1) as Result)).join("  "));
-    }
+async function withStage<T>(open: () => Promise<Stage>, work: (stage: Stage) => Promise<T>) {
+  const stage = await open();
+  try {
+    // The first command makes four servers a cluster, and a user's key: that is no part of the row that comes first.
+    await stage.dfs("list");
+    return await work(stage);
+  } finally {
     await stage.close();
+    rmSync(stage.home, { recursive: true, force: true });
   }
-  console.table(results.map(rowOf));
-  const machine = `${cpus().length} x ${cpus()[0]?.model}`;
-  const report = { date: new Date().toISOString(), machine, runs: RUNS, results };
+}
+
+/** Counts the syncs of a lot, on servers of its own. */
+async function traced({ open, rows }: Lot, results: readonly Result[]): Promise<void> {
+  const log = join(newFolder(), "syncs");
+  await withStage(
+    () => open(tracing(log)),
+    (stage) => countSyncs(stage, rows, results, log),
+  );
+}
+
+async function measureAll(): Promise<{ rows: Result[]; crowd: CrowdResult | null }> {
+  const inputs = writeInputs(size * MIB);
+  const one = oneRows(inputs);
+  const more = [...largeRows(inputs), ...smallRows(inputs)];
+  const lots: Lot[] = [
+    { rows: one, open: openPlain, runs: QUICK * runs },
+    { rows: largeRows(inputs), open: openPlain, runs },
+    { rows: smallRows(inputs), open: openPlain, runs },
+    { rows: sealed(one), open: openSealed, runs: QUICK * runs },
+    { rows: sealed(more), open: openSealed, runs },
+  ];
+  const many = { rows: manyRows(names), open: async () => putMany(await openPlain(), names), runs };
+  const rows: Result[] = [];
+  for (const lot of [...lots, many]) {
+    if (!lot.rows.some(isWanted)) continue;
+    const results = await withStage(
+      () => lot.open([]),
+      (stage) => measureRows(stage, lot.rows, isWanted, lot.runs),
+    );
+    rows.push(...results);
+    if (lot !== many && Bun.which("strace")) await traced(lot, results);
+  }
+  rmSync(inputs.files, { recursive: true });
+  const crowd = isWanted({ name: CROWD })
+    ? await withStage(openPlain, (stage) => measureCrowd(stage, seconds))
+    : null;
+  return { rows, crowd };
+}
+
+try {
+  const begun = performance.now();
+  const { rows, crowd } = await measureAll();
+  const verdicts = judge({ rows, crowd, millionPeak: null });
+  const machine = `${cpus().length} x ${cpus()[0]?.model}, ${(totalmem() / 1e9).toFixed(0)} GB of memory`;
+  const options = { runs, size, names, seconds };
+  const report = { date: new Date().toISOString(), machine, options, rows, crowd, verdicts };
   writeFileSync(join(import.meta.dir, "../dist/bench.json"), JSON.stringify(report, null, 2));
+  const minutes = (performance.now() - begun) / 60_000;
+  const lines = [
+    `${machine}; medians of ${runs}; ${minutes.toFixed(0)} minutes`,
+    "",
+    ...rowLines(rows, crowd),
+    "",
+    ...(crowd ? [...crowdLines(crowd), ""] : []),
+    ...tableLines(verdicts.map(verdictCells)),
+  ];
+  if (runs < 5 || size !== 1024 || names !== 100_000 || seconds < 30)
+    lines.push("", "a trial: the limits are for five runs of the usual sizes");
+  console.log(lines.join("\n"));
 } finally {
-  rmSync(inputs.files, { recursive: true, force: true });
   removeFolders();
 }

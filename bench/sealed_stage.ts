@@ -10,9 +10,13 @@ import { newFolder } from "../test/cli/program.ts";
 const USER = "Alice";
 const PASSWORD = "correct horse battery staple";
 
-export async function openSealed(): Promise<Stage> {
+export async function openSealed(launcher: readonly string[] = []): Promise<Stage> {
   const users = join(newFolder(), "dfs.conf");
   const { login } = await stretch(USER, PASSWORD);
   writeFileSync(users, `${USER} ${verifierText(verifierOf(USER, login))}\n`);
-  return Stage.open(4, { users, more: `Username: ${USER}\nPassword: ${PASSWORD}\n` });
+  return Stage.open(4, {
+    users,
+    launcher,
+    more: `Username: ${USER}\nPassword: ${PASSWORD}\n`,
+  });
 }

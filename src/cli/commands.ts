@@ -16,6 +16,7 @@ export const COMMANDS = {
   rebalance: async () => (await import("./rebalance.ts")).rebalanceCommand,
   repair: async () => (await import("./repair.ts")).repairCommand,
   shell: async () => (await import("./shell.ts")).shellCommand,
+  bench: async () => (await import("./bench.ts")).benchCommand,
   demo: async () => (await import("./demo.ts")).demoCommand,
   version: async () => (await import("./version.ts")).versionCommand,
   completion: async () => (await import("./completion.ts")).completionCommand,

@@ -2,6 +2,7 @@
  * What an interrupted command must undo before the process ends: its temporary files, its child processes.
  * Only main.ts ends the process; it says here how.
  */
+import { DfsError } from "../errors.ts";
 
 let end: (status: number) => void = () => {};
 let onSignal: ((signal: NodeJS.Signals) => void) | null = null;
@@ -27,6 +28,19 @@ export function undoAtInterrupt(undo: () => void): () => void {
 /** A server ends in its own way: its handler gets the signals instead. */
 export function takeSignals(handler: (signal: NodeJS.Signals) => void): void {
   onSignal = handler;
+}
+
+/**
+ * For a command that takes a while to undo what it did: the first signal only aborts what is returned, with DfsError("interrupted");
+ * the next one ends the process as ever.
+ */
+export function firstInterrupt(): AbortSignal {
+  const controller = new AbortController();
+  onSignal = () => {
+    onSignal = null;
+    controller.abort(new DfsError("interrupted", "interrupted"));
+  };
+  return controller.signal;
 }
 
 /** Undoes everything and ends the process at once. */
