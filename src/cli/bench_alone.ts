@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { inParallel } from "../client/window.ts";
 import { FILES_IN_FLIGHT, MIB } from "../limits.ts";
-import { bunDisk } from "../io/bun.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 
 /** Where what is written goes: a new folder for each copy of the files. */
 export interface Alone {

@@ -10,7 +10,7 @@ import { remove } from "../client/remove.ts";
 import { inParallel } from "../client/window.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { FILES_IN_FLIGHT, KIB, MIB } from "../limits.ts";
-import { bunDisk } from "../io/bun.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 import { targetAt } from "./sink.ts";
 import { localFile, withSource } from "./source.ts";
 
