@@ -79,7 +79,7 @@ export const IDLE_MS = 10 * 60_000;
 export const REQUESTS_PER_CONNECTION = 256;
 export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
 /** All connections together; beyond it each may have one request at a time. */
-export const INFLIGHT_BYTES = 64 * MIB;
+export const INFLIGHT_BYTES = 16 * MIB;
 /** After so many requests of one connection the others have their turn. */
 export const REQUESTS_PER_TURN = 32;
 export const UPLOADS_PER_CONNECTION = 256;
@@ -137,7 +137,7 @@ export const LOGIN_WAITING_PER_HOST = 16;
 export const BATCH_BYTES = 32 * KIB;
 
 // One client
-export const INBOX_BYTES = 512 * KIB;
+export const INBOX_BYTES = 256 * KIB;
 export const FILES_IN_FLIGHT = 64;
 export const CHUNKS_IN_FLIGHT = 12;
 export const NAMES_IN_REPAIR = 16;

@@ -44,6 +44,7 @@ const PARTS: Record<string, Part | "everything"> = {
   "io/bun": "everything",
   "io/bun_conn": "everything",
   "io/bun_disk": "everything",
+  "io/tidy_memory": "everything",
   "io/bun_tls": "everything",
   cli: "everything",
   main: "everything",

@@ -3,6 +3,7 @@ import { concat } from "../bytes.ts";
 import { assert, DfsError } from "../errors.ts";
 import { BATCH_BYTES, INBOX_BYTES } from "../limits.ts";
 import type { Conn } from "./ports.ts";
+import { passed } from "./tidy_memory.ts";
 
 interface Pending {
   readonly part: Uint8Array;
@@ -41,6 +42,7 @@ export class BunConn implements Conn {
 
   onData(bytes: Uint8Array): void {
     this.received += bytes.length;
+    passed(bytes.length);
     const reader = this.#reader;
     this.#reader = null;
     if (reader) return reader(bytes);
@@ -156,6 +158,7 @@ export class BunConn implements Conn {
     const n = this.#socket?.write(entry.part, entry.taken, left) ?? -1;
     if (n > 0) {
       this.sent += n;
+      passed(n);
       entry.taken += n;
     }
     return entry.taken === entry.part.length;
