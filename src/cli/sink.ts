@@ -103,7 +103,7 @@ function fileTarget(path: string, old: Stats | null): Target {
       naming(path, temporary, async () => {
         mode = old ? old.mode & PERMISSIONS : found.mode & PERMISSIONS & ~process.umask();
         // A second time when a newer version takes the place of the one that was begun.
-        await discard();
+        if (file) await discard();
         forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
         file = await bunDisk.open(temporary, "create");
       }),
