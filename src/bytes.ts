@@ -4,15 +4,16 @@
  */
 import { assert, DfsError } from "./errors.ts";
 
+/** For numbers of eight bytes: a DataView of each array takes longer than most of what is done with it. */
+const eight = new DataView(new ArrayBuffer(8));
+
 /** Reads values off a byte array, front to back; throws DfsError("protocol") on what does not fit. */
 export class Reader {
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get left(): number {
@@ -26,16 +27,25 @@ export class Reader {
   }
 
   u8(): number {
-    return this.#view.getUint8(this.#skip(1));
+    return this.#byte(this.#skip(1));
   }
   u16(): number {
-    return this.#view.getUint16(this.#skip(2));
+    return this.#pair(this.#skip(2));
   }
   u32(): number {
-    return this.#view.getUint32(this.#skip(4));
+    const at = this.#skip(4);
+    return ((this.#pair(at) << 16) | this.#pair(at + 2)) >>> 0;
   }
   bigU64(): bigint {
-    return this.#view.getBigUint64(this.#skip(8));
+    for (const at of [0, 4]) eight.setUint32(at, this.u32());
+    return eight.getBigUint64(0);
+  }
+
+  #byte(at: number): number {
+    return this.#bytes[at] as number;
+  }
+  #pair(at: number): number {
+    return (this.#byte(at) << 8) | this.#byte(at + 1);
   }
 
   #skip(n: number): number {
@@ -48,16 +58,11 @@ export class Reader {
 
 /** Parts at least this long are passed on as they are instead of being copied. */
 const PASS_ON_BYTES = 4096;
-/** What most messages fit into. */
-const FIRST_BYTES = 512;
-
-/** Where a BigInt becomes bytes: a DataView for each Writer takes longer than most of what it does. */
-const eight = new DataView(new ArrayBuffer(8));
 
 /** Collects values into parts that, one after the other, are the encoding. */
 export class Writer {
   readonly #parts: Uint8Array[] = [];
-  #buffer = new Uint8Array(FIRST_BYTES);
+  #buffer = new Uint8Array(512);
   #start = 0;
   #at = 0;
   #done = 0;
@@ -79,25 +84,22 @@ export class Writer {
   }
 
   u8(value: number): void {
-    const at = this.#room(1);
-    this.#buffer[at] = value;
+    this.#number(1, value);
   }
   u16(value: number): void {
-    const at = this.#room(2);
-    this.#buffer[at] = value >>> 8;
-    this.#buffer[at + 1] = value;
+    this.#number(2, value);
   }
   u32(value: number): void {
-    const at = this.#room(4);
-    this.#buffer[at] = value >>> 24;
-    this.#buffer[at + 1] = value >>> 16;
-    this.#buffer[at + 2] = value >>> 8;
-    this.#buffer[at + 3] = value;
+    this.#number(4, value);
   }
   bigU64(value: bigint): void {
     eight.setBigUint64(0, value);
-    this.u32(eight.getUint32(0));
-    this.u32(eight.getUint32(4));
+    for (const at of [0, 4]) this.u32(eight.getUint32(at));
+  }
+
+  #number(n: number, value: number): void {
+    const at = this.#room(n);
+    for (let i = 0; i < n; i++) this.#buffer[at + i] = value >>> (8 * (n - 1 - i));
   }
 
   /** What was written, without copying its large parts. */
@@ -183,14 +185,13 @@ export const fixed = (n: number): Codec<Uint8Array> => ({
 });
 
 /** Exactly `n` bytes, as a string of 2n hexadecimal digits. */
-export const hex = (n: number): Codec<string> => ({
-  write(w, v) {
-    const bytes = Uint8Array.fromHex(v);
-    assert(bytes.length === n, `a field of ${n} bytes got ${bytes.length}`);
-    w.put(bytes);
-  },
-  read: (r) => r.take(n).toHex(),
-});
+export function hex(n: number): Codec<string> {
+  const raw = fixed(n);
+  return {
+    write: (w, v) => raw.write(w, Uint8Array.fromHex(v)),
+    read: (r) => raw.read(r).toHex(),
+  };
+}
 
 /** Up to `max` bytes, after their length. */
 export const bytes = (max: number): Codec<Uint8Array> => ({

@@ -70,23 +70,47 @@ export type Version = Value<typeof versionCodec>;
 export const acceptedCodec = struct({ ballot: ballotCodec, version: versionCodec });
 export type Accepted = Value<typeof acceptedCodec>;
 
+/** What was accepted last, and what is known to be chosen, each at a ballot. */
+interface Pair<T> {
+  readonly acc: T | null;
+  readonly com: T | null;
+}
+
+/** One ballot has one value: mostly the committed one is the accepted one, and is not said twice. */
+export function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>): Codec<Pair<T>> {
+  const value = optional(item);
+  return {
+    write(w, { acc, com }) {
+      value.write(w, acc);
+      const same = com !== null && com.ballot === acc?.ballot;
+      bool.write(w, same);
+      if (!same) value.write(w, com);
+    },
+    read(r) {
+      const acc = value.read(r);
+      const same = bool.read(r);
+      if (same && acc === null)
+        throw new DfsError(
+          "protocol",
+          "malformed data: nothing is committed as the same as nothing",
+        );
+      return { acc, com: same ? acc : value.read(r) };
+    },
+  };
+}
+
+const acceptedPair = pairCodec(acceptedCodec);
+
 /** One server's register of one name. An absent row is { prom: floor, acc: null, com: null }. */
-export const registerCodec: Codec<{ prom: Ballot; acc: Accepted | null; com: Accepted | null }> = {
+export const registerCodec: Codec<{ readonly prom: Ballot } & Pair<Accepted>> = {
   write(w, { prom, acc, com }) {
     ballotCodec.write(w, prom);
-    optional(acceptedCodec).write(w, acc);
-    // One ballot has one value: mostly the committed one is the accepted one, and need not be said twice.
-    const same = com !== null && com.ballot === acc?.ballot;
-    bool.write(w, same);
-    if (!same) optional(acceptedCodec).write(w, com);
+    acceptedPair.write(w, { acc, com });
   },
   read(r) {
     const prom = ballotCodec.read(r);
-    const acc = optional(acceptedCodec).read(r);
-    const same = bool.read(r);
-    if (same && acc === null)
-      throw new DfsError("protocol", "malformed data: nothing is committed as the same as nothing");
-    return { prom, acc, com: same ? acc : optional(acceptedCodec).read(r) };
+    const { acc, com } = acceptedPair.read(r);
+    return { prom, acc, com };
   },
 };
 export type Register = Value<typeof registerCodec>;

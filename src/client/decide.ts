@@ -32,8 +32,11 @@ export function groupOf(slots: readonly number[]): Group {
 export const quorumOf = ({ voters, next }: Pick<Config, "voters" | "next">): Quorum =>
   next ? [groupOf(voters), groupOf(next)] : [groupOf(voters)];
 
-const countIn = (group: Group, slots: ReadonlySet<number>): number =>
-  group.slots.filter((slot) => slots.has(slot)).length;
+function countIn(group: Group, slots: { has(slot: number): boolean }): number {
+  let count = 0;
+  for (const slot of group.slots) if (slots.has(slot)) count++;
+  return count;
+}
 
 /** Are these servers enough to choose a value? */
 export function canAccept(quorum: Quorum, slots: Iterable<number>): boolean {
@@ -85,20 +88,22 @@ export function decide<T extends AtBallot>(
   quorum: Quorum,
   votes: ReadonlyMap<number, Vote<T>>,
 ): Decision<T> {
-  if (!canRead(quorum, votes.keys())) return { is: "tooFew" };
-  const all = [...votes];
-  const committed = newest(all.map(([, { com }]) => com));
+  // A list asks this of every name, and mostly nothing is pending: loops, for arrays would be most of what it takes.
+  if (!quorum.every((group) => countIn(group, votes) >= group.read)) return { is: "tooFew" };
+  let committed: T | null = null;
+  for (const { com } of votes.values())
+    if (com && (committed === null || com.ballot > committed.ballot)) committed = com;
   const ballot = committed?.ballot ?? 0n;
-  const pending = all.flatMap(([slot, { acc }]) =>
-    acc && acc.ballot > ballot ? [{ slot, acc }] : [],
-  );
+  const pending: { slot: number; acc: T }[] = [];
+  let lagging = false;
+  for (const [slot, { acc, com }] of votes) {
+    if (acc && acc.ballot > ballot) pending.push({ slot, acc });
+    if ((com?.ballot ?? 0n) < ballot) lagging = true;
+  }
   const [now] = quorum;
   const ahead = pending.filter(({ slot }) => now.slots.includes(slot)).length;
-  const silent = now.slots.filter((slot) => !votes.has(slot)).length;
-  if (ahead + silent < now.accept) {
-    const lagging = all.some(([, { com }]) => (com?.ballot ?? 0n) < ballot);
-    return { is: "current", current: committed, lagging };
-  }
+  const silent = now.slots.length - countIn(now, votes);
+  if (ahead + silent < now.accept) return { is: "current", current: committed, lagging };
   const slotsAt = (at: Ballot): number[] =>
     pending.flatMap(({ slot, acc }) => (acc.ballot === at ? [slot] : []));
   const chosen = pending.flatMap(({ acc }) =>

@@ -39,6 +39,13 @@ export interface Held {
   readonly age: number;
 }
 
+/** What there is of one name of a page. */
+export interface PageEntry {
+  readonly name: string;
+  readonly register: Register | "damaged";
+  readonly held: readonly Omit<Held, "age">[];
+}
+
 /** What a PREPARE is answered. */
 export interface Promised {
   readonly ok: boolean;
@@ -114,22 +121,28 @@ export class Store {
     const register = this.#row(space, name);
     // What matters comes first, should there be more than a reply takes.
     const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
-    const held = this.heldOfName(space, name).toSorted(
+    const held = this.#heldOfName(space, name).toSorted(
       (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
     );
     return { floor: this.floor, register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
-  /** A page of names with their registers, in byte order; see Catalog.namesAfter. */
+  /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.namesAfter. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
-  ): { name: string; register: Register | "damaged" }[] {
+  ): PageEntry[] {
     const names = this.#catalog.namesAfter(space, after, from, limit, everything);
-    return names.map((name) => ({ name, register: this.#rowOrDamaged(space, name) }));
+    const [first, last] = [names[0], names.at(-1)];
+    const held = first && last && this.#catalog.pieces.ofNames(space, first.name, last.name);
+    return names.map(({ name, open }) => ({
+      name,
+      register: orDamaged(() => open() ?? absentRow(this.floor)),
+      held: (held && held.get(name)) ?? [],
+    }));
   }
 
   /** Up to `limit` spaces after one, in byte order, that have a name or a piece. */
@@ -143,7 +156,7 @@ export class Store {
   }
 
   /** The pieces of all versions of a name. */
-  heldOfName(space: string, name: string): Held[] {
+  #heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
     return this.#catalog.pieces
@@ -179,7 +192,7 @@ export class Store {
         this.#catalog.putRegister(space, name, row);
         if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
-      const held = this.#catalog.pieces.ofVersion(space, name, vid);
+      const held = this.held(space, name, vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };
     });
   }
@@ -268,13 +281,13 @@ export class Store {
   #row(space: string, name: string): Register {
     return this.#catalog.register(space, name) ?? absentRow(this.floor);
   }
+}
 
-  #rowOrDamaged(space: string, name: string): Register | "damaged" {
-    try {
-      return this.#row(space, name);
-    } catch (error) {
-      if (isDfsError(error, "damaged")) return "damaged";
-      throw error;
-    }
+function orDamaged(open: () => Register): Register | "damaged" {
+  try {
+    return open();
+  } catch (error) {
+    if (isDfsError(error, "damaged")) return "damaged";
+    throw error;
   }
 }

@@ -29,7 +29,14 @@ import {
   VIDS_PER_NAME_MAX,
 } from "../limits.ts";
 import { configCodec, idCodec } from "../membership.ts";
-import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
+import {
+  acceptedCodec,
+  ballotCodec,
+  pairCodec,
+  registerCodec,
+  versionCodec,
+  vidCodec,
+} from "../version.ts";
 
 /** A user's name; the empty one is nobody's, where servers know no users. */
 const user = text(USER_BYTES);
@@ -66,21 +73,31 @@ const entryState = struct({
   needed: u8,
   size: u53,
   held: pieceList,
-  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. */
+  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. Told only where everything is asked for. */
   lacking: u8,
   astray: u8,
 });
 export type EntryState = Value<typeof entryState>;
-/** "damaged": the server cannot tell, and counts as down for this name. */
-const listEntry = struct({
+const listedName = struct({
   name,
+  /** The server cannot tell, and counts as down for this name. */
   damaged: bool,
   /** Does the server hold pieces of yet other versions? Told only where everything is asked for. */
   others: bool,
-  acc: optional(entryState),
-  com: optional(entryState),
 });
-export type ListEntry = Value<typeof listEntry>;
+const statePair = pairCodec(entryState);
+export type ListEntry = Value<typeof listedName> & Value<typeof statePair>;
+const listEntry: Codec<ListEntry> = {
+  write(w, entry) {
+    listedName.write(w, entry);
+    statePair.write(w, entry);
+  },
+  read(r) {
+    const { name: listed, damaged, others } = listedName.read(r);
+    const { acc, com } = statePair.read(r);
+    return { name: listed, damaged, others, acc, com };
+  },
+};
 
 const nothing = struct({});
 

@@ -47,13 +47,20 @@ const entryState: fc.Arbitrary<EntryState> = fc.record({
   lacking: any.u8,
   astray: any.u8,
 });
-const entry: fc.Arbitrary<ListEntry> = fc.record({
-  name,
-  damaged: fc.boolean(),
-  others: fc.boolean(),
-  acc: fc.option(entryState),
-  com: fc.option(entryState),
-});
+/** One ballot has one value. */
+const entry: fc.Arbitrary<ListEntry> = fc
+  .record({
+    name,
+    damaged: fc.boolean(),
+    others: fc.boolean(),
+    acc: fc.option(entryState),
+    com: fc.option(entryState),
+    isSame: fc.boolean(),
+  })
+  .map(({ isSame, com, ...rest }) => ({
+    ...rest,
+    com: isSame || com?.ballot === rest.acc?.ballot ? rest.acc : com,
+  }));
 
 const nothing = fc.constant({});
 const ok = fc.record({ ok: fc.boolean() });

@@ -118,7 +118,8 @@ describe("the largest messages fit into a frame", () => {
       lacking: 1,
       astray: 1,
     };
-    const entry = { name: long, damaged: false, others: false, acc: state, com: state };
+    const com = { ...state, ballot: 2n };
+    const entry = { name: long, damaged: false, others: false, acc: state, com };
     const count = Math.floor(LIST_PAGE_BYTES / (2 * long.length + 256));
     const entries = Array.from({ length: count }, () => entry);
     const reply = { complete: true, entries, done: false };
