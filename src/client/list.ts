@@ -1,10 +1,11 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
-import { DfsError } from "../errors.ts";
+import { decode } from "../bytes.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
-import { isGone } from "../version.ts";
-import type { EntryState, ListEntry, ReplyOf } from "../wire/messages.ts";
+import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
+import type { Here, ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
@@ -51,7 +52,21 @@ export interface NameSaid {
   readonly quorum: Quorum;
 }
 
-type Said = ReadonlyMap<number, ListEntry>;
+type Said = ReadonlyMap<number, Told>;
+
+/** What one server says of a name. */
+export interface Told extends Pair<Outline> {
+  /** It cannot tell, and counts as down for this name. */
+  readonly damaged: boolean;
+  readonly others: boolean;
+  readonly here: readonly Here[];
+}
+
+/** What a server has of a version itself; null where it does not know it. */
+export function hereOf({ acc, com, here }: Told, vid: Vid): Here | null {
+  if (acc?.vid === vid) return here[0] ?? null;
+  return com?.vid === vid ? (here[acc ? 1 : 0] ?? null) : null;
+}
 
 /**
  * Every name that any server knows, as it knows it, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
@@ -141,7 +156,19 @@ function horizonOf(pages: Replies<"list">): string | null {
   return horizon;
 }
 
-/** The pages, each in order, merged. */
+const NOTHING: Pair<Outline> = { acc: null, com: null };
+
+/** null: they are no such bytes, and their server may as well have said nothing. */
+function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
+  try {
+    return decode(outlinesCodec, bytes);
+  } catch (error) {
+    if (isDfsError(error, "protocol")) return null;
+    throw error;
+  }
+}
+
+/** The pages, each in order, merged. Mostly all say the same of a name, which then is read once. */
 function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
   const names: [string, Said][] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
@@ -152,12 +179,20 @@ function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Sai
       if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;
     }
     if (name === null || (horizon !== null && compareNames(name, horizon) > 0)) return names;
-    const said = new Map<number, ListEntry>();
+    const said = new Map<number, Told>();
+    let known: Uint8Array | null = null;
+    let outlines: Pair<Outline> | null = null;
     for (const head of heads) {
       const entry = head.entries[head.at];
       if (entry?.name !== name) continue;
-      said.set(head.slot, entry);
       head.at++;
+      if (known === null || Buffer.compare(known, entry.outlines) !== 0) {
+        known = entry.outlines;
+        outlines = outlinesIn(known);
+      }
+      const { others, here } = entry;
+      const { acc, com } = outlines ?? NOTHING;
+      said.set(head.slot, { damaged: entry.damaged || outlines === null, others, acc, com, here });
     }
     names.push([name, said]);
   }
@@ -165,9 +200,9 @@ function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Sai
 
 /** What follows from it: as decide says, and the current state, or the newest that anybody knows where that cannot be told. */
 export function conclude({ said, vouching, quorum }: NameSaid) {
-  const votes = new Map<number, Pick<ListEntry, "acc" | "com">>();
-  for (const [slot, entry] of said) if (!entry.damaged) votes.set(slot, entry);
-  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, { acc: null, com: null });
+  const votes = new Map<number, Pair<Outline>>();
+  for (const [slot, told] of said) if (!told.damaged) votes.set(slot, told);
+  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, NOTHING);
   const decision = decide(quorum, votes);
   if (decision.is === "current") return { is: decision.is, state: decision.current, votes };
   const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
@@ -175,18 +210,11 @@ export function conclude({ said, vouching, quorum }: NameSaid) {
 }
 
 /** What a list says of a name whose state is this, or of which nothing newer is known; null when there is no such file. */
-function judge(
-  cluster: Cluster,
-  one: NameSaid,
-  is: string,
-  state: EntryState | null,
-): Listed | null {
+function judge(cluster: Cluster, one: NameSaid, is: string, state: Outline | null): Listed | null {
   if (!state || state.deleted) return null;
   const held = new Set<number>();
-  for (const { acc, com } of one.said.values()) {
-    const told = acc?.vid === state.vid ? acc : com;
-    if (told?.vid === state.vid) for (const piece of told.held) held.add(piece);
-  }
+  for (const told of one.said.values())
+    for (const piece of hereOf(told, state.vid)?.held ?? []) held.add(piece);
   const isIncomplete = is !== "current" || held.size < state.needed;
   return { name: cluster.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
 }

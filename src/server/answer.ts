@@ -1,4 +1,5 @@
 /** One request against the store: what each message of the wire means to this server. */
+import { decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { checkStored } from "../file/names.ts";
 import { homesOf } from "../file/placement.ts";
@@ -11,13 +12,22 @@ import {
   USERS_PAGE,
   VERIFY_BYTES,
 } from "../limits.ts";
+import type { Membership } from "../store/membership.ts";
 import type { PageEntry, Store } from "../store/store.ts";
-import { type Accepted, type Ballot, BALLOT_MAX, type Version } from "../version.ts";
+import {
+  type Ballot,
+  BALLOT_MAX,
+  cutOutlines,
+  outlinesCodec,
+  registerCodec,
+  type Version,
+  type Vid,
+} from "../version.ts";
 import {
   type Address,
   type AddressedKind,
   type Kind,
-  type EntryState,
+  type Here,
   type ListEntry,
   type ReplyOf,
   type RequestOf,
@@ -140,7 +150,7 @@ const ANSWERS: Answers = {
     for (const one of page) {
       if (!one.name.startsWith(prefix)) return { complete, entries, done: true };
       const entry = entryOf(store, one, everything);
-      bytes += 2 * entry.name.length + 128 + heldIn(entry);
+      bytes += bytesOf(entry);
       if (bytes > LIST_PAGE_BYTES) return { complete, entries, done: false };
       entries.push(entry);
     }
@@ -148,43 +158,47 @@ const ANSWERS: Answers = {
   },
 };
 
+const NO_OUTLINES = encode(outlinesCodec, { acc: null, com: null });
+
+/** As many bytes as an entry takes at most, and a few more. */
+const bytesOf = ({ name, outlines, here }: ListEntry): number =>
+  3 * name.length + outlines.length + here.reduce((sum, { held }) => sum + held.length + 8, 32);
+
 /** What a list tells of one name. */
 function entryOf(
-  store: Store,
+  { membership }: Store,
   { name, register, held }: PageEntry,
   everything: boolean,
 ): ListEntry {
-  if (register === "damaged") return { name, damaged: true, others: false, acc: null, com: null };
-  const tell = (accepted: Accepted | null): EntryState | null =>
-    accepted && stateOf(store, accepted, held, everything);
-  const acc = tell(register.acc);
-  const com = register.com?.ballot === acc?.ballot ? acc : tell(register.com);
-  const others = everything && held.some(({ vid }) => vid !== acc?.vid && vid !== com?.vid);
-  return { name, damaged: false, others, acc, com };
+  const damaged = register === "damaged";
+  if (damaged) return { name, damaged, others: false, outlines: new Uint8Array(), here: [] };
+  const { bytes: outlines, vids } = register
+    ? cutOutlines(register)
+    : { bytes: NO_OUTLINES, vids: [] };
+  const here = vids.map((vid) => ({ held: piecesOf(held, vid), lacking: 0, astray: 0 }));
+  if (!everything) return { name, damaged, others: false, outlines, here };
+  const others = held.some(({ vid }) => !vids.includes(vid));
+  const { acc = null, com = null } = register ? decode(registerCodec, register) : {};
+  const all = [acc, com].flatMap((value) =>
+    value ? placedHere(membership, value.version, held) : [],
+  );
+  return { name, damaged, others, outlines, here: all.slice(0, vids.length) };
 }
 
-/** What is told of a value; with `everything` also what the configuration says belongs here, which takes longer than all the rest. */
-function stateOf(
-  store: Store,
-  { ballot, version }: Accepted,
-  all: PageEntry["held"],
-  everything: boolean,
-): EntryState {
-  const { vid, deleted, pieces, needed, size } = version;
-  const held = (!deleted && all.find((one) => one.vid === vid)?.pieces) || [];
-  const state = { ballot, vid, deleted, pieces, needed, size, held, lacking: 0, astray: 0 };
-  const { config, slot } = store.membership;
-  if (!everything || !config || slot < 0) return state;
+const piecesOf = (held: PageEntry["held"], vid: Vid): number[] =>
+  held.find((one) => one.vid === vid)?.pieces ?? [];
+
+/** What is held of a version, and what of it the configuration says belongs here, which takes longer than all else of a list. */
+function placedHere({ config, slot }: Membership, version: Version, all: PageEntry["held"]): Here {
+  const held = version.deleted ? [] : piecesOf(all, version.vid);
+  if (!config || slot < 0) return { held, lacking: 0, astray: 0 };
   const atHome = homesOf(version, config).flatMap((slots, piece) =>
     slots.includes(slot) ? [piece] : [],
   );
   const lacking = atHome.filter((piece) => !held.includes(piece)).length;
   const astray = held.filter((piece) => !atHome.includes(piece)).length;
-  return { ...state, lacking, astray };
+  return { held, lacking, astray };
 }
-
-const heldIn = ({ acc, com }: ListEntry): number =>
-  (acc?.held.length ?? 0) + (com?.held.length ?? 0);
 
 /**
  * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be

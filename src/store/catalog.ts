@@ -148,20 +148,17 @@ export class Catalog {
 
   /** The row of a name, null when there is none; throws DfsError("damaged") where that cannot be told. */
   register(space: string, name: string): Register | null {
-    const { row, sum } = this.#register.get(space, name) ?? { row: null, sum: null };
-    return this.#opened(space, name, row, sum);
+    const found = this.#register.get(space, name);
+    if (this.#isSound(space, name, found?.row ?? null, found?.sum ?? null))
+      return found && decode(registerCodec, found.row);
+    throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
   }
 
-  #opened(
-    space: string,
-    name: string,
-    row: Uint8Array | null,
-    sum: Uint8Array | null,
-  ): Register | null {
-    if (row && sum ? isWhole(space, name, row, sum) : !this.#damaged)
-      return row && decode(registerCodec, row);
-    this.#damaged = true;
-    throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
+  /** Is that what was stored? Or if there is none, was there never one? */
+  #isSound(space: string, name: string, row: Uint8Array | null, sum: Uint8Array | null): boolean {
+    const isSound = row && sum ? isWhole(space, name, row, sum) : !this.#damaged;
+    this.#damaged ||= !isSound;
+    return isSound;
   }
 
   putRegister(space: string, name: string, row: Register): void {
@@ -174,19 +171,21 @@ export class Catalog {
   }
 
   /**
-   * Up to `limit` names of a space after `after` and not before `from`, in byte order, and what opens the row of each as `register`
-   * does; with `everything` those of mere pieces too.
+   * Up to `limit` names of a space after `after` and not before `from`, in byte order, each with the bytes of its register; with
+   * `everything` those of mere pieces too, which have none.
    */
-  namesAfter(
+  page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
-  ): { name: string; open: () => Register | null }[] {
-    return (everything ? this.#pageOfAll : this.#page)
-      .all(space, after, from, limit)
-      .map(({ name, row, sum }) => ({ name, open: () => this.#opened(space, name, row, sum) }));
+  ): { name: string; register: Uint8Array | "damaged" | null }[] {
+    const rows = (everything ? this.#pageOfAll : this.#page).all(space, after, from, limit);
+    return rows.map(({ name, row, sum }) => ({
+      name,
+      register: this.#isSound(space, name, row, sum) ? row : "damaged",
+    }));
   }
 
   /** Up to `limit` spaces after one, in byte order. */

@@ -79,19 +79,17 @@ export class PieceTable {
 
   /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
   ofName(space: string, name: string): HeldVersion[] {
-    return this.ofNames(space, name, name).get(name) ?? [];
+    return this.ofNames(space, name, name)[0]?.versions ?? [];
   }
 
-  /** The same for each name from `first` to `last` of which there are any. */
-  ofNames(space: string, first: string, last: string): Map<string, HeldVersion[]> {
-    const held = new Map<string, HeldVersion[]>();
-    let versions: HeldVersion[] = [];
-    let before: string | null = null;
+  /** The same for each name from `first` to `last` of which there are any, in byte order. */
+  ofNames(space: string, first: string, last: string): { name: string; versions: HeldVersion[] }[] {
+    const held: { name: string; versions: HeldVersion[] }[] = [];
     for (const { name, vid, piece, bad, created } of this.#ofNames.all(space, first, last)) {
-      if (name !== before) held.set(name, (versions = []));
-      before = name;
-      let one = versions.at(-1);
-      if (one?.vid !== vid) versions.push((one = { vid, pieces: [], bad: [], created }));
+      let of = held.at(-1);
+      if (of?.name !== name) held.push((of = { name, versions: [] }));
+      let one = of.versions.at(-1);
+      if (one?.vid !== vid) of.versions.push((one = { vid, pieces: [], bad: [], created }));
       (bad ? one.bad : one.pieces).push(piece);
       one.created = Math.max(one.created, created);
     }

@@ -2,8 +2,9 @@
  * One server's folder, in an order that survives a crash (CONSISTENCY.md section 5): a piece is durable before it is
  * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
  */
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError } from "../errors.ts";
 import { sealOf } from "../file/checksum.ts";
+import { compareNames } from "../file/names.ts";
 import type { Clock, Disk, Random } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
@@ -42,7 +43,8 @@ export interface Held {
 /** What there is of one name of a page. */
 export interface PageEntry {
   readonly name: string;
-  readonly register: Register | "damaged";
+  /** Its bytes; null: there is none, only pieces of it. */
+  readonly register: Uint8Array | "damaged" | null;
   readonly held: readonly Omit<Held, "age">[];
 }
 
@@ -127,7 +129,7 @@ export class Store {
     return { floor: this.floor, register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
-  /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.namesAfter. */
+  /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.page. */
   page(
     space: string,
     after: string,
@@ -135,14 +137,16 @@ export class Store {
     limit: number,
     everything: boolean,
   ): PageEntry[] {
-    const names = this.#catalog.namesAfter(space, after, from, limit, everything);
-    const [first, last] = [names[0], names.at(-1)];
-    const held = first && last && this.#catalog.pieces.ofNames(space, first.name, last.name);
-    return names.map(({ name, open }) => ({
-      name,
-      register: orDamaged(() => open() ?? absentRow(this.floor)),
-      held: (held && held.get(name)) ?? [],
-    }));
+    const page = this.#catalog.page(space, after, from, limit, everything);
+    const [first, last] = [page[0]?.name, page.at(-1)?.name];
+    if (first === undefined || last === undefined) return [];
+    const held = this.#catalog.pieces.ofNames(space, first, last);
+    let at = 0;
+    return page.map(({ name, register }) => {
+      for (let of = held[at]; of && compareNames(of.name, name) < 0; of = held[at]) at++;
+      const isHeld = held[at]?.name === name;
+      return { name, register, held: (isHeld && held[at]?.versions) || [] };
+    });
   }
 
   /** Up to `limit` spaces after one, in byte order, that have a name or a piece. */
@@ -280,14 +284,5 @@ export class Store {
 
   #row(space: string, name: string): Register {
     return this.#catalog.register(space, name) ?? absentRow(this.floor);
-  }
-}
-
-function orDamaged(open: () => Register): Register | "damaged" {
-  try {
-    return open();
-  } catch (error) {
-    if (isDfsError(error, "damaged")) return "damaged";
-    throw error;
   }
 }

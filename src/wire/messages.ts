@@ -32,7 +32,7 @@ import { configCodec, idCodec } from "../membership.ts";
 import {
   acceptedCodec,
   ballotCodec,
-  pairCodec,
+  OUTLINES_BYTES,
   registerCodec,
   versionCodec,
   vidCodec,
@@ -64,40 +64,27 @@ export type Held = Value<typeof heldCodec>;
 const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
 export type InlinePiece = Value<typeof inlinePiece>;
 
-/** What a page of names tells of one of them: enough to decide, not enough to read the file. */
-const entryState = struct({
-  ballot: ballotCodec,
-  vid: vidCodec,
-  deleted: bool,
-  pieces: u8,
-  needed: u8,
-  size: u53,
+/** What a server has of a version itself. */
+const hereCodec = struct({
   held: pieceList,
   /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. Told only where everything is asked for. */
   lacking: u8,
   astray: u8,
 });
-export type EntryState = Value<typeof entryState>;
-const listedName = struct({
+export type Here = Value<typeof hereCodec>;
+
+const listEntry = struct({
   name,
   /** The server cannot tell, and counts as down for this name. */
   damaged: bool,
   /** Does the server hold pieces of yet other versions? Told only where everything is asked for. */
   others: bool,
+  /** What its register says, of `outlinesCodec`: in bytes, for mostly all servers say the same. Nothing where it is damaged. */
+  outlines: bytes(OUTLINES_BYTES),
+  /** For each version in them. */
+  here: list(hereCodec, 2),
 });
-const statePair = pairCodec(entryState);
-export type ListEntry = Value<typeof listedName> & Value<typeof statePair>;
-const listEntry: Codec<ListEntry> = {
-  write(w, entry) {
-    listedName.write(w, entry);
-    statePair.write(w, entry);
-  },
-  read(r) {
-    const { name: listed, damaged, others } = listedName.read(r);
-    const { acc, com } = statePair.read(r);
-    return { name: listed, damaged, others, acc, com };
-  },
-};
+export type ListEntry = Value<typeof listEntry>;
 
 const nothing = struct({});
 

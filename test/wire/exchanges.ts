@@ -1,10 +1,11 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
 import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
+import { OUTLINES_BYTES } from "../../src/version.ts";
 import {
   type Address,
-  type EntryState,
   type Held,
+  type Here,
   type InlinePiece,
   type Kind,
   type ListEntry,
@@ -36,31 +37,14 @@ const inline: fc.Arbitrary<InlinePiece> = fc.record({
   root,
   data: fc.oneof(any.bytesUpTo(80), any.bytesOf(INLINE_BYTES)),
 });
-const entryState: fc.Arbitrary<EntryState> = fc.record({
-  ballot,
-  vid,
-  deleted: fc.boolean(),
-  pieces: any.u8,
-  needed: any.u8,
-  size: any.u53,
-  held: pieces,
-  lacking: any.u8,
-  astray: any.u8,
+const here: fc.Arbitrary<Here> = fc.record({ held: pieces, lacking: any.u8, astray: any.u8 });
+const entry: fc.Arbitrary<ListEntry> = fc.record({
+  name,
+  damaged: fc.boolean(),
+  others: fc.boolean(),
+  outlines: any.bytesUpTo(OUTLINES_BYTES),
+  here: fc.array(here, { maxLength: 2 }),
 });
-/** One ballot has one value. */
-const entry: fc.Arbitrary<ListEntry> = fc
-  .record({
-    name,
-    damaged: fc.boolean(),
-    others: fc.boolean(),
-    acc: fc.option(entryState),
-    com: fc.option(entryState),
-    isSame: fc.boolean(),
-  })
-  .map(({ isSame, com, ...rest }) => ({
-    ...rest,
-    com: isSame || com?.ballot === rest.acc?.ballot ? rest.acc : com,
-  }));
 
 const nothing = fc.constant({});
 const ok = fc.record({ ok: fc.boolean() });
