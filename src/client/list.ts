@@ -5,7 +5,7 @@ import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
 import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
-import type { Here, ReplyOf } from "../wire/messages.ts";
+import type { Here, ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
@@ -128,7 +128,7 @@ export async function* pagesIn(
   };
   for (let asked: ReturnType<typeof ask> | null = ask(""); asked !== null;) {
     const { replies, view, after } = await asked;
-    const pages = new Map([...replies].filter(([, told]) => isPage(told, after)));
+    const pages = soundPages(replies, after);
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     asked = horizon === null ? null : ask(horizon);
@@ -140,10 +140,24 @@ export async function* pagesIn(
   }
 }
 
-/** Do its names come after that one, in order? Else a server could keep a client busy for ever. */
-const isPage = ({ entries, done }: ReplyOf<"list">, after: string): boolean =>
-  (done || entries.length > 0) &&
-  entries.every(({ name }, i) => compareNames(entries[i - 1]?.name ?? after, name) < 0);
+/** Those whose names come after that one, in order: else a server could keep a client busy for ever. */
+function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
+  const sound: Replies<"list"> = new Map();
+  let like: readonly ListEntry[] = [];
+  for (const [slot, reply] of replies) {
+    const { entries, done } = reply;
+    // Mostly all begin with the same names, and to see that takes less than to compare each with the one before.
+    let isLike = true;
+    const isSound = entries.every(({ name }, i) => {
+      isLike &&= name === like[i]?.name;
+      return isLike || compareNames(entries[i - 1]?.name ?? after, name) < 0;
+    });
+    if (!isSound || (!done && entries.length === 0)) continue;
+    sound.set(slot, reply);
+    like = entries;
+  }
+  return sound;
+}
 
 /** Beyond the smallest last name of an unfinished page nothing can be told yet; null when all pages are finished. */
 function horizonOf(pages: Replies<"list">): string | null {
@@ -212,10 +226,11 @@ export function conclude({ said, vouching, quorum }: NameSaid) {
 /** What a list says of a name whose state is this, or of which nothing newer is known; null when there is no such file. */
 function judge(cluster: Cluster, one: NameSaid, is: string, state: Outline | null): Listed | null {
   if (!state || state.deleted) return null;
-  const held = new Set<number>();
+  const held: number[] = [];
   for (const told of one.said.values())
-    for (const piece of hereOf(told, state.vid)?.held ?? []) held.add(piece);
-  const isIncomplete = is !== "current" || held.size < state.needed;
+    for (const piece of hereOf(told, state.vid)?.held ?? [])
+      if (!held.includes(piece)) held.push(piece);
+  const isIncomplete = is !== "current" || held.length < state.needed;
   return { name: cluster.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
 }
 

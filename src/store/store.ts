@@ -144,8 +144,8 @@ export class Store {
     let at = 0;
     return page.map(({ name, register }) => {
       for (let of = held[at]; of && compareNames(of.name, name) < 0; of = held[at]) at++;
-      const isHeld = held[at]?.name === name;
-      return { name, register, held: (isHeld && held[at]?.versions) || [] };
+      const of = held[at]?.name === name ? held[at++] : null;
+      return { name, register, held: of?.versions ?? [] };
     });
   }
 
