@@ -152,12 +152,14 @@ export class PieceTable {
 
   /** Pieces that were never read back, then those that were not since `wall`, the longest ago first. */
   due(wall: number, limit: number): Due[] {
+    // Not asked of the database: where none is due it would look at all of them to find that out.
     return this.#db
-      .query<Due, [number, number]>(
-        `SELECT vid, piece, space, name, bytes, created FROM piece
-         WHERE trashed IS NULL AND bad = 0 AND (checked IS NULL OR checked < ?) ORDER BY checked LIMIT ?`,
+      .query<Due & Pick<PieceRow, "checked">, [number]>(
+        `SELECT vid, piece, space, name, bytes, created, checked FROM piece
+         WHERE trashed IS NULL AND bad = 0 ORDER BY checked LIMIT ?`,
       )
-      .all(wall, limit);
+      .all(limit)
+      .filter(({ checked }) => checked === null || checked < wall);
   }
 
   /** This very piece was read back and is good. */
