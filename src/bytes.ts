@@ -60,14 +60,13 @@ export const fixed = (n: number): Codec<Uint8Array> => ({
 });
 
 /** Exactly `n` bytes, as a string of 2n hexadecimal digits. */
-export const hex = (n: number): Codec<string> => ({
-  write(w, v) {
-    const bytes = Uint8Array.fromHex(v);
-    assert(bytes.length === n, `a field of ${n} bytes got ${bytes.length}`);
-    w.put(bytes);
-  },
-  read: (r) => r.take(n).toHex(),
-});
+export function hex(n: number): Codec<string> {
+  const raw = fixed(n);
+  return {
+    write: (w, v) => raw.write(w, Uint8Array.fromHex(v)),
+    read: (r) => raw.read(r).toHex(),
+  };
+}
 
 /** Up to `max` bytes, after their length. */
 export const bytes = (max: number): Codec<Uint8Array> => ({

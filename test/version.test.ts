@@ -3,12 +3,16 @@ import fc from "fast-check";
 import { decode, encode } from "../src/bytes.ts";
 import { HISTORY_LENGTH } from "../src/limits.ts";
 import {
+  type Accepted,
   acceptedCodec,
   ballotAbove,
   childOf,
+  cutOutlines,
   highest,
   isGone,
   NO_BALLOT,
+  OUTLINES_BYTES,
+  outlinesCodec,
   registerCodec,
   tombstone,
   type Version,
@@ -127,6 +131,23 @@ describe("in bytes", () => {
       const com = { ballot: acc.ballot - 1n, version: other };
       const both = lengthOf({ prom, acc, com });
       expect(both).toBe(alone + encode(acceptedCodec, com).length);
+    });
+  });
+
+  test("its outlines, cut out of its bytes, are what it is in short", () => {
+    const outline = (value: Accepted | null) => {
+      if (!value) return null;
+      const { vid, deleted, pieces, needed, size } = value.version;
+      return { ballot: value.ballot, vid, deleted, pieces, needed, size };
+    };
+    forAll([any.register], (register) => {
+      const acc = outline(register.acc);
+      const com = outline(register.com);
+      const { bytes, vids } = cutOutlines(encode(registerCodec, register));
+      expect(bytes.length).toBeLessThanOrEqual(OUTLINES_BYTES);
+      expect(decode(outlinesCodec, bytes)).toEqual({ acc, com });
+      const isSame = acc?.ballot === com?.ballot;
+      expect(vids).toEqual([acc, isSame ? null : com].flatMap((value) => value?.vid ?? []));
     });
   });
 

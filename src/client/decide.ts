@@ -32,16 +32,16 @@ export function groupOf(slots: readonly number[]): Group {
 export const quorumOf = ({ voters, next }: Pick<Config, "voters" | "next">): Quorum =>
   next ? [groupOf(voters), groupOf(next)] : [groupOf(voters)];
 
-function countIn(group: Group, slots: readonly number[]): number {
+function countIn(group: Group, slots: { has(slot: number): boolean }): number {
   let count = 0;
-  for (const slot of group.slots) if (slots.includes(slot)) count++;
+  for (const slot of group.slots) if (slots.has(slot)) count++;
   return count;
 }
 
 /** Are these servers enough to choose a value? */
 export function canAccept(quorum: Quorum, slots: Iterable<number>): boolean {
-  const all = [...slots];
-  return quorum.every((group) => countIn(group, all) >= group.accept);
+  const set = new Set(slots);
+  return quorum.every((group) => countIn(group, set) >= group.accept);
 }
 
 /** How many of these servers count, of how many, where that is fewer than it takes to choose a value; else null. */
@@ -51,14 +51,14 @@ export function shortOf(
 ): { count: number; of: number; takes: number } | null {
   const group = quorum.find((one) => !canAccept([one], slots));
   return group
-    ? { count: countIn(group, slots), of: group.slots.length, takes: group.accept }
+    ? { count: countIn(group, new Set(slots)), of: group.slots.length, takes: group.accept }
     : null;
 }
 
 /** Are these servers enough to see every chosen value? */
 export function canRead(quorum: Quorum, slots: Iterable<number>): boolean {
-  const all = [...slots];
-  return quorum.every((group) => countIn(group, all) >= group.read);
+  const set = new Set(slots);
+  return quorum.every((group) => countIn(group, set) >= group.read);
 }
 
 /** A value at its ballot, and what one server has of them: the parts of its register that decide. */
@@ -88,20 +88,22 @@ export function decide<T extends AtBallot>(
   quorum: Quorum,
   votes: ReadonlyMap<number, Vote<T>>,
 ): Decision<T> {
-  if (!canRead(quorum, votes.keys())) return { is: "tooFew" };
-  const all = [...votes];
-  const committed = newest(all.map(([, { com }]) => com));
+  // A list asks this of every name, and mostly nothing is pending: loops, for arrays would be most of what it takes.
+  if (!quorum.every((group) => countIn(group, votes) >= group.read)) return { is: "tooFew" };
+  let committed: T | null = null;
+  for (const { com } of votes.values())
+    if (com && (committed === null || com.ballot > committed.ballot)) committed = com;
   const ballot = committed?.ballot ?? 0n;
-  const pending = all.flatMap(([slot, { acc }]) =>
-    acc && acc.ballot > ballot ? [{ slot, acc }] : [],
-  );
+  const pending: { slot: number; acc: T }[] = [];
+  let lagging = false;
+  for (const [slot, { acc, com }] of votes) {
+    if (acc && acc.ballot > ballot) pending.push({ slot, acc });
+    if ((com?.ballot ?? 0n) < ballot) lagging = true;
+  }
   const [now] = quorum;
   const ahead = pending.filter(({ slot }) => now.slots.includes(slot)).length;
-  const silent = now.slots.filter((slot) => !votes.has(slot)).length;
-  if (ahead + silent < now.accept) {
-    const lagging = all.some(([, { com }]) => (com?.ballot ?? 0n) < ballot);
-    return { is: "current", current: committed, lagging };
-  }
+  const silent = now.slots.length - countIn(now, votes);
+  if (ahead + silent < now.accept) return { is: "current", current: committed, lagging };
   const slotsAt = (at: Ballot): number[] =>
     pending.flatMap(({ slot, acc }) => (acc.ballot === at ? [slot] : []));
   const chosen = pending.flatMap(({ acc }) =>

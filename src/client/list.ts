@@ -1,10 +1,11 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
-import { DfsError } from "../errors.ts";
+import { decode } from "../bytes.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
-import { isGone } from "../version.ts";
-import type { ListEntry, ReplyOf } from "../wire/messages.ts";
+import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
+import type { Here, ListEntry } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
@@ -21,19 +22,25 @@ export interface Listed {
  * All names that begin with `prefix`, sorted by their bytes. Where names are sealed servers have another order, and all are here before
  * the first is told. Throws DfsError("tooFew") when no server answers.
  */
-export async function* list(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
-  if (!cluster.guard) return yield* listStored(cluster, prefix);
+export const list = (cluster: Cluster, prefix: string): AsyncGenerator<Listed> =>
+  cluster.guard ? listSealed(cluster, prefix) : listStored(cluster, prefix);
+
+async function* listSealed(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
   const all: Listed[] = [];
   for await (const listed of listStored(cluster, prefix)) all.push(listed);
   yield* all.sort((a, b) => compareNames(a.name, b.name));
 }
 
 async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
-  for await (const one of namesIn(cluster, prefix, false)) {
-    if (one.name === KEY_NAME) continue;
-    const listed = await judge(cluster, one);
-    if (listed) yield listed;
-  }
+  for await (const names of wantedIn(cluster, prefix, false))
+    for (const one of names) {
+      if (one.name === KEY_NAME) continue;
+      const { is, state } = conclude(one);
+      // Only what has to be asked for is waited for: there may be a million names.
+      const listed =
+        is === "doubt" ? await inDoubt(cluster, one.name) : judge(cluster, one, is, state);
+      if (listed) yield listed;
+    }
 }
 
 /** A name, what servers say of it, by slot, which of them answered, and whose silence means "absent". */
@@ -45,7 +52,21 @@ export interface NameSaid {
   readonly quorum: Quorum;
 }
 
-type Said = ReadonlyMap<number, ListEntry>;
+type Said = ReadonlyMap<number, Told>;
+
+/** What one server says of a name. */
+export interface Told extends Pair<Outline> {
+  /** It cannot tell, and counts as down for this name. */
+  readonly damaged: boolean;
+  readonly others: boolean;
+  readonly here: readonly Here[];
+}
+
+/** What a server has of a version itself; null where it does not know it. */
+export function hereOf({ acc, com, here }: Told, vid: Vid): Here | null {
+  if (acc?.vid === vid) return here[0] ?? null;
+  return com?.vid === vid ? (here[acc ? 1 : 0] ?? null) : null;
+}
 
 /**
  * Every name that any server knows, as it knows it, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
@@ -56,12 +77,22 @@ export async function* namesIn(
   prefix: string,
   everything: boolean,
 ): AsyncGenerator<NameSaid> {
+  for await (const names of wantedIn(cluster, prefix, everything)) yield* names;
+}
+
+/** The same, a page at a time. */
+async function* wantedIn(
+  cluster: Cluster,
+  prefix: string,
+  everything: boolean,
+): AsyncGenerator<NameSaid[]> {
   const { guard } = cluster;
   // Servers can tell what is in a folder, and not what begins with part of a name.
   const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
-  for await (const { names, ...page } of pagesIn(cluster, known, everything))
-    for (const [name, said] of names)
-      if (!guard || isWanted(cluster, guard, name, prefix)) yield { name, said, ...page };
+  for await (const { names, answering, vouching, quorum } of pagesIn(cluster, known, everything)) {
+    const wanted = guard ? names.filter(([name]) => isWanted(cluster, guard, name, prefix)) : names;
+    yield wanted.map(([name, said]) => ({ name, said, answering, vouching, quorum }));
+  }
 }
 
 function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string): boolean {
@@ -80,34 +111,53 @@ export interface Page {
   readonly quorum: Quorum;
 }
 
-/** All names, a page at a time; see `namesIn`. */
+/** All names, a page at a time; see `namesIn`. While one page is looked at the servers are at work on the next one. */
 export async function* pagesIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
 ): AsyncGenerator<Page> {
-  for (let after = ""; ;) {
+  const ask = async (after: string) => {
     const page = { after, prefix, limit: LIST_PAGE, everything };
-    const { replies, view } = await cluster.ask(
+    const round = await cluster.ask(
       "list",
       () => page,
       (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
-    const pages = new Map([...replies].filter(([, told]) => isPage(told, after)));
+    return { ...round, after };
+  };
+  for (let asked: ReturnType<typeof ask> | null = ask(""); asked !== null;) {
+    const { replies, view, after } = await asked;
+    const pages = soundPages(replies, after);
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
+    asked = horizon === null ? null : ask(horizon);
+    // Nobody waits for it where the caller has seen enough.
+    asked?.catch(() => {});
     const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
     const names = namesUpTo(pages, horizon);
     yield { names, answering: [...pages.keys()], vouching, quorum: view.quorum };
-    if (horizon === null) return;
-    after = horizon;
   }
 }
 
-/** Do its names come after that one, in order? Else a server could keep a client busy for ever. */
-const isPage = ({ entries, done }: ReplyOf<"list">, after: string): boolean =>
-  (done || entries.length > 0) &&
-  entries.every(({ name }, i) => compareNames(entries[i - 1]?.name ?? after, name) < 0);
+/** Those whose names come after that one, in order: else a server could keep a client busy for ever. */
+function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
+  const sound: Replies<"list"> = new Map();
+  let like: readonly ListEntry[] = [];
+  for (const [slot, reply] of replies) {
+    const { entries, done } = reply;
+    // Mostly all begin with the same names, and to see that takes less than to compare each with the one before.
+    let isLike = true;
+    const isSound = entries.every(({ name }, i) => {
+      isLike &&= name === like[i]?.name;
+      return isLike || compareNames(entries[i - 1]?.name ?? after, name) < 0;
+    });
+    if (!isSound || (!done && entries.length === 0)) continue;
+    sound.set(slot, reply);
+    like = entries;
+  }
+  return sound;
+}
 
 /** Beyond the smallest last name of an unfinished page nothing can be told yet; null when all pages are finished. */
 function horizonOf(pages: Replies<"list">): string | null {
@@ -120,40 +170,68 @@ function horizonOf(pages: Replies<"list">): string | null {
   return horizon;
 }
 
-function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
-  const names = new Map<string, Map<number, ListEntry>>();
-  for (const [slot, { entries }] of pages) {
-    for (const entry of entries) {
-      if (horizon !== null && compareNames(entry.name, horizon) > 0) break;
-      const said = names.get(entry.name) ?? new Map<number, ListEntry>();
-      names.set(entry.name, said.set(slot, entry));
-    }
+const NOTHING: Pair<Outline> = { acc: null, com: null };
+
+/** null: they are no such bytes, and their server may as well have said nothing. */
+function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
+  try {
+    return decode(outlinesCodec, bytes);
+  } catch (error) {
+    if (isDfsError(error, "protocol")) return null;
+    throw error;
   }
-  return [...names].toSorted(([a], [b]) => compareNames(a, b));
+}
+
+/** The pages, each in order, merged. Mostly all say the same of a name, which then is read once. */
+function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
+  const names: [string, Said][] = [];
+  const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
+  for (;;) {
+    let name: string | null = null;
+    for (const { entries, at } of heads) {
+      const next = entries[at]?.name ?? null;
+      if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;
+    }
+    if (name === null || (horizon !== null && compareNames(name, horizon) > 0)) return names;
+    const said = new Map<number, Told>();
+    let known: Uint8Array | null = null;
+    let outlines: Pair<Outline> | null = null;
+    for (const head of heads) {
+      const entry = head.entries[head.at];
+      if (entry?.name !== name) continue;
+      head.at++;
+      if (known === null || Buffer.compare(known, entry.outlines) !== 0) {
+        known = entry.outlines;
+        outlines = outlinesIn(known);
+      }
+      const { others, here } = entry;
+      const { acc, com } = outlines ?? NOTHING;
+      said.set(head.slot, { damaged: entry.damaged || outlines === null, others, acc, com, here });
+    }
+    names.push([name, said]);
+  }
 }
 
 /** What follows from it: as decide says, and the current state, or the newest that anybody knows where that cannot be told. */
 export function conclude({ said, vouching, quorum }: NameSaid) {
-  const votes = new Map<number, Pick<ListEntry, "acc" | "com">>(
-    [...said].filter(([, { damaged }]) => !damaged),
-  );
-  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, { acc: null, com: null });
+  const votes = new Map<number, Pair<Outline>>();
+  for (const [slot, told] of said) if (!told.damaged) votes.set(slot, told);
+  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, NOTHING);
   const decision = decide(quorum, votes);
+  if (decision.is === "current") return { is: decision.is, state: decision.current, votes };
   const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
-  const state = decision.is === "current" ? decision.current : newest(all);
-  return { is: decision.is, state, votes };
+  return { is: decision.is, state: newest(all), votes };
 }
 
-/** What a list says of one name; null when there is no such file. */
-async function judge(cluster: Cluster, one: NameSaid): Promise<Listed | null> {
-  const { name, said } = one;
-  const { is, state } = conclude(one);
-  if (is === "doubt") return inDoubt(cluster, name);
+/** What a list says of a name whose state is this, or of which nothing newer is known; null when there is no such file. */
+function judge(cluster: Cluster, one: NameSaid, is: string, state: Outline | null): Listed | null {
   if (!state || state.deleted) return null;
-  const states = [...said.values()].flatMap(({ acc, com }) => [acc, com]);
-  const held = new Set(states.flatMap((x) => (x?.vid === state.vid ? x.held : [])));
-  const isIncomplete = is !== "current" || held.size < state.needed;
-  return { name: cluster.shown(name), bytes: bytesOf(cluster, state.size), isIncomplete };
+  const held: number[] = [];
+  for (const told of one.said.values())
+    for (const piece of hereOf(told, state.vid)?.held ?? [])
+      if (!held.includes(piece)) held.push(piece);
+  const isIncomplete = is !== "current" || held.length < state.needed;
+  return { name: cluster.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
 }
 
 /** Bytes of a file of which so many are stored. */

@@ -1,7 +1,7 @@
 /** Is a server needed? What would become of the files without it. */
 import { DfsError } from "../errors.ts";
 import type { Cluster } from "./cluster.ts";
-import { conclude, type NameSaid, namesIn } from "./list.ts";
+import { conclude, hereOf, type NameSaid, namesIn } from "./list.ts";
 import { allSpacesIn } from "./spaces.ts";
 
 /** What hangs on one server. */
@@ -38,9 +38,9 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
         `too few servers answer to tell whether ${cluster.labelOf(slot)} is needed`,
       );
     if (!state || state.deleted) continue;
-    const held = [...one.said].flatMap(([from, { acc, com }]) => {
-      const told = [com, acc].find((value) => value?.vid === state.vid);
-      return told ? [{ from, pieces: told.held }] : [];
+    const held = [...one.said].flatMap(([from, told]) => {
+      const here = hereOf(told, state.vid);
+      return here ? [{ from, pieces: here.held }] : [];
     });
     const elsewhere = new Set(held.flatMap((told) => (told.from === slot ? [] : told.pieces)));
     pieces += held.find(({ from }) => from === slot)?.pieces.length ?? 0;

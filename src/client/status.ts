@@ -4,7 +4,7 @@ import { STATUS_REPLY_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Group } from "./decide.ts";
-import { conclude, type NameSaid, namesIn } from "./list.ts";
+import { conclude, hereOf, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
 import { spacesIn } from "./spaces.ts";
 
@@ -144,7 +144,7 @@ function lookAt(one: NameSaid, all: Sums): void {
   }
   const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
   if (![...votes.values()].every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
-  const told = entries.flatMap(({ acc, com }) => [com, acc].find(isIt) ?? []);
+  const told = entries.flatMap((entry) => hereOf(entry, state.vid) ?? []);
   for (const { lacking, astray } of told) {
     toDo.lacking += lacking;
     toDo.astray += astray;

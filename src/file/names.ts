@@ -68,8 +68,16 @@ function hasControl(name: string): boolean {
 /** Orders names by their bytes, as the catalogs do; JavaScript's own order differs beyond U+FFFF. */
 export function compareNames(a: string, b: string): number {
   if (a === b) return 0;
-  return Buffer.compare(utf8.encode(a), utf8.encode(b));
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [one, other] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (one !== other) return rankOf(one) - rankOf(other);
+  }
+  return a.length - b.length;
 }
+
+/** Half of a character beyond the first 65,536 comes after all others; as a UTF-16 unit it comes before the last 8,192 of them. */
+const rankOf = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
 
 /** The part after the last "/". */
 export const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);

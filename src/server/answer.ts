@@ -12,16 +12,16 @@ import {
   VERIFY_BYTES,
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import { type Accepted, type Ballot, BALLOT_MAX, type Version } from "../version.ts";
+import { type Ballot, BALLOT_MAX, type Version } from "../version.ts";
 import {
   type Address,
   type AddressedKind,
   type Kind,
-  type EntryState,
   type ListEntry,
   type ReplyOf,
   type RequestOf,
 } from "../wire/messages.ts";
+import { bytesOf, entryOf } from "./list_entry.ts";
 import { shareOf } from "./share.ts";
 import type { Uploads } from "./uploads.ts";
 
@@ -138,50 +138,23 @@ const ANSWERS: Answers = {
 
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
-    const complete = !store.isDamaged;
     const entries: ListEntry[] = [];
     let bytes = 0;
     const wanted = Math.min(limit, LIST_PAGE);
     const space = spaceOf(context.user, "/");
     const page = store.page(space, after, prefix, wanted, everything);
-    for (const { name, register } of page) {
-      if (!name.startsWith(prefix)) return { complete, entries, done: true };
-      const known = register === "damaged" ? null : register;
-      const acc = stateOf(store, space, name, known?.acc ?? null);
-      const isSame = known?.acc?.ballot === known?.com?.ballot;
-      const com = isSame ? acc : stateOf(store, space, name, known?.com ?? null);
-      const vids = [acc?.vid, com?.vid];
-      const others =
-        everything && store.heldOfName(space, name).some(({ vid }) => !vids.includes(vid));
-      bytes += 2 * name.length + 256;
+    // Only now, for it may have turned out on this very page.
+    const complete = !store.isDamaged;
+    for (const one of page) {
+      if (!one.name.startsWith(prefix)) return { complete, entries, done: true };
+      const entry = entryOf(store, one, everything);
+      bytes += bytesOf(entry);
       if (bytes > LIST_PAGE_BYTES) return { complete, entries, done: false };
-      entries.push({ name, damaged: register === "damaged", others, acc, com });
+      entries.push(entry);
     }
     return { complete, entries, done: page.length < wanted };
   },
 };
-
-/** What is told of a value in a list, as the configuration says what belongs here. */
-function stateOf(
-  store: Store,
-  space: string,
-  name: string,
-  accepted: Accepted | null,
-): EntryState | null {
-  if (!accepted) return null;
-  const { vid, deleted, pieces, needed, size } = accepted.version;
-  const held = deleted ? [] : store.held(space, name, vid);
-  const { config, slot } = store.membership;
-  const atHome =
-    config && slot >= 0
-      ? homesOf(accepted.version, config).flatMap((slots, piece) =>
-          slots.includes(slot) ? [piece] : [],
-        )
-      : held;
-  const lacking = atHome.filter((piece) => !held.includes(piece)).length;
-  const astray = held.filter((piece) => !atHome.includes(piece)).length;
-  return { ballot: accepted.ballot, vid, deleted, pieces, needed, size, held, lacking, astray };
-}
 
 /**
  * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be

@@ -18,6 +18,19 @@ const SCHEMA = [
 
 const SUM_BYTES = 8;
 
+/** A register as it lies in its table. */
+interface StoredRow {
+  readonly row: Uint8Array;
+  readonly sum: Uint8Array;
+}
+
+/** A name of a page, and its register; none: there are only pieces of it. */
+interface PageRow {
+  readonly name: string;
+  readonly row: Uint8Array | null;
+  readonly sum: Uint8Array | null;
+}
+
 export class Catalog {
   readonly #db: Database;
   readonly #group: GroupCommit;
@@ -44,20 +57,23 @@ export class Catalog {
     // What the last process wrote must be durable before anything is answered from it.
     db.run("PRAGMA wal_checkpoint(TRUNCATE)");
     for (const sql of [...SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
-    this.#register = db.query<{ row: Uint8Array; sum: Uint8Array }, [string, string]>(
+    this.#register = db.query<StoredRow, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
     );
     this.#putRegister = db.query(
       "INSERT OR REPLACE INTO register (space, name, row, sum) VALUES (?, ?, ?, ?)",
     );
     this.#dropRegister = db.query("DELETE FROM register WHERE space = ? AND name = ?");
-    this.#page = db.query<{ name: string }, [string, string, string, number]>(
-      "SELECT name FROM register WHERE space = ? AND name > ? AND name >= ? ORDER BY name LIMIT ?",
+    // One bound, for of two an index uses the worse one, and looks at all names before a page.
+    const range = "space = ?1 AND name >= max(?2, ?3) AND name <> ?2";
+    this.#page = db.query<PageRow, [string, string, string, number]>(
+      `SELECT name, row, sum FROM register WHERE ${range} ORDER BY name LIMIT ?4`,
     );
-    this.#pageOfAll = db.query<{ name: string }, [string, string, string, number]>(
-      `SELECT name FROM register WHERE space = ?1 AND name > ?2 AND name >= ?3
-       UNION SELECT name FROM piece WHERE space = ?1 AND name > ?2 AND name >= ?3 AND trashed IS NULL
-       ORDER BY name LIMIT ?4`,
+    this.#pageOfAll = db.query<PageRow, [string, string, string, number]>(
+      `SELECT page.name, row, sum FROM
+       (SELECT name FROM register WHERE ${range}
+        UNION SELECT name FROM piece WHERE ${range} AND trashed IS NULL ORDER BY name LIMIT ?4) AS page
+       LEFT JOIN register ON register.space = ?1 AND register.name = page.name ORDER BY page.name`,
     );
     // Each is one step in an index, however many names a space has.
     this.#nextSpace = db.query<{ space: string | null }, [string]>(
@@ -91,7 +107,7 @@ export class Catalog {
     const found = query.get(key)?.value;
     if (!found) return null;
     const value = found.subarray(SUM_BYTES);
-    if (Buffer.compare(rowSum("", key, value), found.subarray(0, SUM_BYTES)) !== 0)
+    if (!isWhole("", key, value, found.subarray(0, SUM_BYTES)))
       throw brokenCatalog(`its record of "${key}" does not verify`);
     return value;
   }
@@ -123,21 +139,26 @@ export class Catalog {
     const verdict = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
     if (verdict?.quick_check !== "ok")
       throw brokenCatalog(verdict?.quick_check.split("\n", 1)[0] ?? "no answer");
-    const rows = this.#db.query<
-      { space: string; name: string; row: Uint8Array; sum: Uint8Array },
-      []
-    >("SELECT * FROM register");
+    const rows = this.#db.query<{ space: string; name: string } & StoredRow, []>(
+      "SELECT * FROM register",
+    );
     for (const { space, name, row, sum } of rows.iterate())
-      if (Buffer.compare(rowSum(space, name, row), sum) !== 0) this.#damaged = true;
+      if (!isWhole(space, name, row, sum)) this.#damaged = true;
   }
 
   /** The row of a name, null when there is none; throws DfsError("damaged") where that cannot be told. */
   register(space: string, name: string): Register | null {
     const found = this.#register.get(space, name);
-    if (found ? Buffer.compare(rowSum(space, name, found.row), found.sum) === 0 : !this.#damaged)
+    if (this.#isSound(space, name, found?.row ?? null, found?.sum ?? null))
       return found && decode(registerCodec, found.row);
-    this.#damaged = true;
     throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
+  }
+
+  /** Is that what was stored? Or if there is none, was there never one? */
+  #isSound(space: string, name: string, row: Uint8Array | null, sum: Uint8Array | null): boolean {
+    const isSound = row && sum ? isWhole(space, name, row, sum) : !this.#damaged;
+    this.#damaged ||= !isSound;
+    return isSound;
   }
 
   putRegister(space: string, name: string, row: Register): void {
@@ -149,17 +170,22 @@ export class Catalog {
     this.#dropRegister.run(space, name);
   }
 
-  /** Up to `limit` names of a space after `after` and not before `from`, in byte order; with `everything` those of mere pieces too. */
-  namesAfter(
+  /**
+   * Up to `limit` names of a space after `after` and not before `from`, in byte order, each with the bytes of its register; with
+   * `everything` those of mere pieces too, which have none.
+   */
+  page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
-  ): string[] {
-    return (everything ? this.#pageOfAll : this.#page)
-      .all(space, after, from, limit)
-      .map((row) => row.name);
+  ): { name: string; register: Uint8Array | "damaged" | null }[] {
+    const rows = (everything ? this.#pageOfAll : this.#page).all(space, after, from, limit);
+    return rows.map(({ name, row, sum }) => ({
+      name,
+      register: this.#isSound(space, name, row, sum) ? row : "damaged",
+    }));
   }
 
   /** Up to `limit` spaces after one, in byte order. */
@@ -180,10 +206,14 @@ export class Catalog {
   }
 }
 
-/** Guards a row against bit rot, and against standing under another name. */
+const sum = new Uint8Array(SUM_BYTES);
+const sumView = new DataView(sum.buffer);
+
+/** Guards a row against bit rot, and against standing under another name. What is returned is good until it is called again. */
 function rowSum(space: string, name: string, row: Uint8Array): Uint8Array {
-  const sum = new Uint8Array(SUM_BYTES);
-  const mixed = Bun.hash.xxHash3(row) ^ Bun.hash.xxHash3(`${space}\0${name}`, 1n);
-  new DataView(sum.buffer).setBigUint64(0, mixed);
+  sumView.setBigUint64(0, Bun.hash.xxHash3(row) ^ Bun.hash.xxHash3(`${space}\0${name}`, 1n));
   return sum;
 }
+
+const isWhole = (space: string, name: string, row: Uint8Array, guard: Uint8Array): boolean =>
+  Buffer.compare(rowSum(space, name, row), guard) === 0;

@@ -7,7 +7,9 @@ export const PIECE_SCHEMA = [
    bytes INTEGER NOT NULL, root BLOB NOT NULL, data BLOB, bad INTEGER NOT NULL DEFAULT 0,
    created INTEGER NOT NULL, trashed INTEGER, checked INTEGER,
    PRIMARY KEY (vid, piece)) STRICT`,
-  "CREATE INDEX IF NOT EXISTS piece_by_name ON piece (space, name)",
+  "DROP INDEX IF EXISTS piece_by_name",
+  // All that is asked of the pieces of a name: without it a list would look up each of them in a table that is mostly their bytes.
+  `CREATE INDEX IF NOT EXISTS piece_by_holding ON piece (space, name, vid, piece, bad, created, trashed)`,
   "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
   "CREATE INDEX IF NOT EXISTS piece_by_check ON piece (checked) WHERE trashed IS NULL AND bad = 0",
   "CREATE INDEX IF NOT EXISTS piece_by_damage ON piece (bad) WHERE bad <> 0",
@@ -46,7 +48,7 @@ export class PieceTable {
   readonly #db: Database;
   readonly #get;
   readonly #ofVersion;
-  readonly #ofName;
+  readonly #ofNames;
 
   constructor(db: Database) {
     this.#db = db;
@@ -56,8 +58,12 @@ export class PieceTable {
     this.#ofVersion = db.query<{ piece: number }, [string, string, string]>(
       "SELECT piece FROM piece WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
     );
-    this.#ofName = db.query<Pick<PieceRow, "vid" | "piece" | "bad" | "created">, [string, string]>(
-      "SELECT vid, piece, bad, created FROM piece WHERE space = ? AND name = ? AND trashed IS NULL",
+    this.#ofNames = db.query<
+      Pick<PieceRow, "name" | "vid" | "piece" | "bad" | "created">,
+      [string, string, string]
+    >(
+      `SELECT name, vid, piece, bad, created FROM piece
+       WHERE space = ? AND name BETWEEN ? AND ? AND trashed IS NULL ORDER BY name, vid, piece`,
     );
   }
 
@@ -73,16 +79,21 @@ export class PieceTable {
 
   /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
   ofName(space: string, name: string): HeldVersion[] {
-    const held = new Map<Vid, HeldVersion>();
-    // They are few: sorted here, for SQLite takes longer to begin a sort than for all the rest.
-    const rows = this.#ofName.all(space, name).sort((a, b) => a.piece - b.piece);
-    for (const { vid, piece, bad, created } of rows) {
-      const one = held.get(vid) ?? { vid, pieces: [], bad: [], created };
-      held.set(vid, one);
+    return this.ofNames(space, name, name)[0]?.versions ?? [];
+  }
+
+  /** The same for each name from `first` to `last` of which there are any, in byte order. */
+  ofNames(space: string, first: string, last: string): { name: string; versions: HeldVersion[] }[] {
+    const held: { name: string; versions: HeldVersion[] }[] = [];
+    for (const { name, vid, piece, bad, created } of this.#ofNames.all(space, first, last)) {
+      let of = held.at(-1);
+      if (of?.name !== name) held.push((of = { name, versions: [] }));
+      let one = of.versions.at(-1);
+      if (one?.vid !== vid) of.versions.push((one = { vid, pieces: [], bad: [], created }));
       (bad ? one.bad : one.pieces).push(piece);
       one.created = Math.max(one.created, created);
     }
-    return [...held.values()].sort((a, b) => (a.vid < b.vid ? -1 : 1));
+    return held;
   }
 
   put(row: Omit<PieceRow, "bad" | "trashed" | "checked">): void {
@@ -141,12 +152,14 @@ export class PieceTable {
 
   /** Pieces that were never read back, then those that were not since `wall`, the longest ago first. */
   due(wall: number, limit: number): Due[] {
+    // Not asked of the database: where none is due it would look at all of them to find that out.
     return this.#db
-      .query<Due, [number, number]>(
-        `SELECT vid, piece, space, name, bytes, created FROM piece
-         WHERE trashed IS NULL AND bad = 0 AND (checked IS NULL OR checked < ?) ORDER BY checked LIMIT ?`,
+      .query<Due & Pick<PieceRow, "checked">, [number]>(
+        `SELECT vid, piece, space, name, bytes, created, checked FROM piece
+         WHERE trashed IS NULL AND bad = 0 ORDER BY checked LIMIT ?`,
       )
-      .all(wall, limit);
+      .all(limit)
+      .filter(({ checked }) => checked === null || checked < wall);
   }
 
   /** This very piece was read back and is good. */

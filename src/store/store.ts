@@ -2,8 +2,9 @@
  * One server's folder, in an order that survives a crash (CONSISTENCY.md section 5): a piece is durable before it is
  * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
  */
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError } from "../errors.ts";
 import { sealOf } from "../file/checksum.ts";
+import { compareNames } from "../file/names.ts";
 import type { Clock, Disk, Random } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
@@ -37,6 +38,14 @@ export interface Held {
   readonly pieces: number[];
   readonly bad: number[];
   readonly age: number;
+}
+
+/** What there is of one name of a page. */
+export interface PageEntry {
+  readonly name: string;
+  /** Its bytes; null: there is none, only pieces of it. */
+  readonly register: Uint8Array | "damaged" | null;
+  readonly held: readonly Omit<Held, "age">[];
 }
 
 /** What a PREPARE is answered. */
@@ -114,22 +123,30 @@ export class Store {
     const register = this.#row(space, name);
     // What matters comes first, should there be more than a reply takes.
     const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
-    const held = this.heldOfName(space, name).toSorted(
+    const held = this.#heldOfName(space, name).toSorted(
       (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
     );
     return { floor: this.floor, register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
-  /** A page of names with their registers, in byte order; see Catalog.namesAfter. */
+  /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.page. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
-  ): { name: string; register: Register | "damaged" }[] {
-    const names = this.#catalog.namesAfter(space, after, from, limit, everything);
-    return names.map((name) => ({ name, register: this.#rowOrDamaged(space, name) }));
+  ): PageEntry[] {
+    const page = this.#catalog.page(space, after, from, limit, everything);
+    const [first, last] = [page[0]?.name, page.at(-1)?.name];
+    if (first === undefined || last === undefined) return [];
+    const held = this.#catalog.pieces.ofNames(space, first, last);
+    let at = 0;
+    return page.map(({ name, register }) => {
+      for (let of = held[at]; of && compareNames(of.name, name) < 0; of = held[at]) at++;
+      const of = held[at]?.name === name ? held[at++] : null;
+      return { name, register, held: of?.versions ?? [] };
+    });
   }
 
   /** Up to `limit` spaces after one, in byte order, that have a name or a piece. */
@@ -143,7 +160,7 @@ export class Store {
   }
 
   /** The pieces of all versions of a name. */
-  heldOfName(space: string, name: string): Held[] {
+  #heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
     return this.#catalog.pieces
@@ -179,7 +196,7 @@ export class Store {
         this.#catalog.putRegister(space, name, row);
         if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
       }
-      const held = this.#catalog.pieces.ofVersion(space, name, vid);
+      const held = this.held(space, name, vid);
       return { ok: row !== null, floor: this.floor, register: row ?? old, held };
     });
   }
@@ -267,14 +284,5 @@ export class Store {
 
   #row(space: string, name: string): Register {
     return this.#catalog.register(space, name) ?? absentRow(this.floor);
-  }
-
-  #rowOrDamaged(space: string, name: string): Register | "damaged" {
-    try {
-      return this.#row(space, name);
-    } catch (error) {
-      if (isDfsError(error, "damaged")) return "damaged";
-      throw error;
-    }
   }
 }

@@ -31,7 +31,14 @@ import {
   VIDS_PER_NAME_MAX,
 } from "../limits.ts";
 import { configCodec, idCodec } from "../membership.ts";
-import { acceptedCodec, ballotCodec, registerCodec, versionCodec, vidCodec } from "../version.ts";
+import {
+  acceptedCodec,
+  ballotCodec,
+  OUTLINES_BYTES,
+  registerCodec,
+  versionCodec,
+  vidCodec,
+} from "../version.ts";
 
 /** A user's name; the empty one is nobody's, where servers know no users. */
 const user = text(USER_BYTES);
@@ -63,28 +70,25 @@ export type InlinePiece = Value<typeof inlinePiece>;
 const sentPiece = struct({ piece, data: bytes(INLINE_BYTES) });
 export type SentPiece = Value<typeof sentPiece>;
 
-/** What a page of names tells of one of them: enough to decide, not enough to read the file. */
-const entryState = struct({
-  ballot: ballotCodec,
-  vid: vidCodec,
-  deleted: bool,
-  pieces: u8,
-  needed: u8,
-  size: u53,
+/** What a server has of a version itself. */
+const hereCodec = struct({
   held: pieceList,
-  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. */
+  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. Told only where everything is asked for. */
   lacking: u8,
   astray: u8,
 });
-export type EntryState = Value<typeof entryState>;
-/** "damaged": the server cannot tell, and counts as down for this name. */
+export type Here = Value<typeof hereCodec>;
+
 const listEntry = struct({
   name,
+  /** The server cannot tell, and counts as down for this name. */
   damaged: bool,
   /** Does the server hold pieces of yet other versions? Told only where everything is asked for. */
   others: bool,
-  acc: optional(entryState),
-  com: optional(entryState),
+  /** What its register says, of `outlinesCodec`: in bytes, for mostly all servers say the same. Nothing where it is damaged. */
+  outlines: bytes(OUTLINES_BYTES),
+  /** For each version in them. */
+  here: list(hereCodec, 2),
 });
 export type ListEntry = Value<typeof listEntry>;
 

@@ -204,13 +204,13 @@ describe("what belongs here goes by the configuration", () => {
       const wanted = { after: "", prefix: "", limit: 9, everything: true };
       const tell = () => ask("list", wanted, { epoch: 2 });
       const com = { astray: 4 - own.length, lacking: 0 };
-      expect(await tell()).toMatchObject({ entries: [{ com }] });
+      expect(await tell()).toMatchObject({ entries: [{ here: [com] }] });
       for (let piece = 0; piece < 4; piece++)
         expect(await ask("drop", { name, vid, piece }, { epoch: 2 })).toEqual({
           ok: !own.includes(piece as never),
         });
       expect(heldOf(store, vid)).toEqual(own);
-      expect(await tell()).toMatchObject({ entries: [{ com: { astray: 0, lacking: 0 } }] });
+      expect(await tell()).toMatchObject({ entries: [{ here: [{ astray: 0, lacking: 0 }] }] });
     }),
   );
 });

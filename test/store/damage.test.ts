@@ -2,9 +2,11 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { decode } from "../../src/bytes.ts";
 import { tableBytes } from "../../src/file/checksum.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
+import { registerCodec } from "../../src/version.ts";
 import { versionOf } from "../arbitraries.ts";
 import { rejectionOf } from "../thrown.ts";
 import {
@@ -188,7 +190,8 @@ describe("a register's row", () => {
       const page = store.page(SPACE, "", "", 10, false);
       expect(page.map(({ name }) => name)).toEqual(["a", "b"]);
       expect(page[0]?.register).toBe("damaged");
-      expect(page[1]?.register).toMatchObject({ com: value });
+      const whole = page[1]?.register as Uint8Array;
+      expect(decode(registerCodec, whole)).toMatchObject({ com: value });
     }));
 
   test("no damage, no alarm", () =>

@@ -1,10 +1,11 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
 import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
+import { OUTLINES_BYTES } from "../../src/version.ts";
 import {
   type Address,
-  type EntryState,
   type Held,
+  type Here,
   type InlinePiece,
   type Kind,
   type ListEntry,
@@ -39,23 +40,13 @@ const inline: fc.Arbitrary<InlinePiece> = fc.record({
   data: smallData,
 });
 const sent: fc.Arbitrary<SentPiece> = fc.record({ piece: any.u8, data: smallData });
-const entryState: fc.Arbitrary<EntryState> = fc.record({
-  ballot,
-  vid,
-  deleted: fc.boolean(),
-  pieces: any.u8,
-  needed: any.u8,
-  size: any.u53,
-  held: pieces,
-  lacking: any.u8,
-  astray: any.u8,
-});
+const here: fc.Arbitrary<Here> = fc.record({ held: pieces, lacking: any.u8, astray: any.u8 });
 const entry: fc.Arbitrary<ListEntry> = fc.record({
   name,
   damaged: fc.boolean(),
   others: fc.boolean(),
-  acc: fc.option(entryState),
-  com: fc.option(entryState),
+  outlines: any.bytesUpTo(OUTLINES_BYTES),
+  here: fc.array(here, { maxLength: 2 }),
 });
 
 const nothing = fc.constant({});

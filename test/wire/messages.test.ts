@@ -16,6 +16,7 @@ import {
   VIDS_PER_NAME_MAX,
 } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
+import { OUTLINES_BYTES } from "../../src/version.ts";
 import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
 import { configOf, versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
@@ -109,19 +110,14 @@ describe("the largest messages fit into a frame", () => {
 
   test("a page of the longest names, each counted as the server counts it", () => {
     const long = "\uFFFF".repeat(341 * 12);
-    const state = {
-      ballot: 1n,
-      vid: vidOf(1),
-      deleted: false,
-      pieces: 64,
-      needed: 64,
-      size: 1,
-      held: pieces,
-      lacking: 1,
-      astray: 1,
-    };
-    const entry = { name: long, damaged: false, others: false, acc: state, com: state };
-    const count = Math.floor(LIST_PAGE_BYTES / (2 * long.length + 256));
+    const outlines = new Uint8Array(OUTLINES_BYTES);
+    const here = [1, 2].map(() => ({ held: pieces, lacking: 1, astray: 1 }));
+    const entry = { name: long, damaged: false, others: false, outlines, here };
+    const counted = 3 * long.length + OUTLINES_BYTES + 2 * (pieces.length + 8) + 32;
+    expect(
+      sizeOf(MESSAGES.list.reply, { complete: true, entries: [entry], done: false }),
+    ).toBeLessThanOrEqual(counted);
+    const count = Math.floor(LIST_PAGE_BYTES / counted);
     const entries = Array.from({ length: count }, () => entry);
     const reply = { complete: true, entries, done: false };
     expect(sizeOf(MESSAGES.list.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);

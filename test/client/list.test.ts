@@ -1,0 +1,124 @@
+/** Pages of names from servers that agree, that do not, and that lie. */
+import { describe, expect, test } from "bun:test";
+import { encode } from "../../src/bytes.ts";
+import type { Cluster } from "../../src/client/cluster.ts";
+import { quorumOf } from "../../src/client/decide.ts";
+import { conclude, type Page, pagesIn } from "../../src/client/list.ts";
+import { type Outline, outlinesCodec } from "../../src/version.ts";
+import type { ListEntry, ReplyOf } from "../../src/wire/messages.ts";
+import { vidOf } from "../arbitraries.ts";
+
+const outline = (n: number): Outline => ({
+  ballot: BigInt(n),
+  vid: vidOf(n),
+  deleted: false,
+  pieces: 4,
+  needed: 4,
+  size: n,
+});
+const bytesOf = (value: Outline | null): Uint8Array =>
+  encode(outlinesCodec, { acc: value, com: value });
+const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
+  name,
+  damaged: false,
+  others: false,
+  outlines: bytesOf(outline(1)),
+  here: [{ held: [0, 1], lacking: 0, astray: 0 }],
+  ...some,
+});
+
+/** What each server answers, slot by slot, to who asks for what comes after a name. */
+type Servers = readonly ((after: string) => ListEntry[])[];
+
+/** All pages, of three names each; `log` gets what was asked for, and when a page was looked at. */
+async function pagesOf(servers: Servers, log: string[] = []) {
+  const view = { quorum: quorumOf({ voters: [0, 1, 2, 3], next: null }) };
+  const ask = async (_: "list", bodyFor: () => { after: string }) => {
+    const { after } = bodyFor();
+    log.push(`ask ${after}`);
+    const replies = servers.map((all, slot): [number, ReplyOf<"list">] => {
+      const entries = all(after).slice(0, 3);
+      return [slot, { complete: true, entries, done: entries.length < 3 }];
+    });
+    return { replies: new Map(replies), view };
+  };
+  const pages: Page[] = [];
+  for await (const page of pagesIn({ ask } as unknown as Cluster, "", false)) {
+    log.push("look");
+    pages.push(page);
+  }
+  return pages;
+}
+
+const holding =
+  (...entries: ListEntry[]) =>
+  (after: string): ListEntry[] =>
+    entries.filter(({ name }) => name > after);
+const named = (text: string) => holding(...text.split("").map((name) => entry(name)));
+const namesIn = (pages: readonly Page[]): string =>
+  pages.flatMap(({ names }) => names.map(([name]) => name)).join("");
+const answering = (pages: readonly Page[]): number[][] => pages.map((page) => [...page.answering]);
+
+describe("the pages of several servers", () => {
+  test("are merged, and go no further than the one that ends first", async () => {
+    const pages = await pagesOf([named("abcdefg"), named("bdf"), named("abg"), named("")]);
+    expect(namesIn(pages)).toBe("abcdefg");
+    expect(pages[0]?.names.map(([name, said]) => [name, [...said.keys()]])).toEqual([
+      ["a", [0, 2]],
+      ["b", [0, 1, 2]],
+      ["c", [0]],
+    ]);
+  });
+
+  test("the next one is asked for before one is looked at", async () => {
+    const log: string[] = [];
+    const all = named("abcdefg");
+    await pagesOf([all, all, all, all], log);
+    expect(log).toEqual(["ask ", "ask c", "look", "ask f", "look", "look"]);
+  });
+
+  test.each([
+    ["goes back", () => ["b", "a", "c"]],
+    ["begins before what was asked for", () => ["", "b", "c"]],
+    ["says a name twice", () => ["a", "b", "b"]],
+    ["begins as others do, and then goes back", () => ["a", "c", "b"]],
+    ["goes back to where others are", () => ["z", "b", "c"]],
+    ["has nothing, and more to come", () => []],
+  ])("one that %s does not count", async (what, names) => {
+    const all = named("abc");
+    const liar = (): ListEntry[] => names().map((name) => entry(name));
+    const isEndless = what.startsWith("has nothing");
+    const pages = await pagesOf([all, all, all, liar]);
+    expect(namesIn(pages)).toBe("abc");
+    if (!isEndless) expect(answering(pages)[0]).toEqual([0, 1, 2]);
+  });
+});
+
+describe("what servers say of a name", () => {
+  const concluded = async (...said: Partial<ListEntry>[]) => {
+    const pages = await pagesOf(said.map((some) => holding(entry("a", some))));
+    const [page] = pages;
+    const [name, told] = page!.names[0]!;
+    return conclude({ ...page!, name, said: told });
+  };
+
+  test("is what each of them says, where they do not say the same", async () => {
+    const newer = { outlines: bytesOf(outline(7)) };
+    expect(await concluded({}, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
+    expect(await concluded({}, newer, {}, newer)).toMatchObject({ state: outline(7) });
+    const pending = { outlines: encode(outlinesCodec, { acc: outline(7), com: outline(1) }) };
+    expect(await concluded({}, pending, pending, { damaged: true })).toMatchObject({ is: "doubt" });
+    expect(await concluded(pending, pending, pending, {})).toMatchObject({
+      is: "current",
+      state: outline(7),
+    });
+  });
+
+  test("does not count where it cannot be read, or is damaged", async () => {
+    const odd = { outlines: new Uint8Array([1, 2, 3]) };
+    const damaged = { damaged: true };
+    expect(await concluded(odd, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
+    expect(await concluded(odd, damaged, odd, {})).toMatchObject({ is: "tooFew" });
+    expect((await concluded(odd, {}, damaged, {})).votes.size).toBe(2);
+  });
+});
