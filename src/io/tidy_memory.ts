@@ -1,11 +1,11 @@
 /**
  * What goes through sockets is garbage a moment later, and it lies outside of the heap by whose growth the collector decides when to
- * look. So it is told to, every so many bytes, where the process has grown beyond what it needs: that keeps a busy server small.
+ * look. So it is told to, every so many bytes, where much of it lies about: that keeps a busy server small.
  */
 import { MIB } from "../limits.ts";
 
 const LOOK_EVERY_BYTES = 12 * MIB;
-const GROWN_BYTES = 104 * MIB;
+const LYING_ABOUT_BYTES = 24 * MIB;
 
 let moved = 0;
 
@@ -14,5 +14,5 @@ export function passed(bytes: number): void {
   moved += bytes;
   if (moved < LOOK_EVERY_BYTES) return;
   moved = 0;
-  if (process.memoryUsage.rss() > GROWN_BYTES) Bun.gc(true);
+  if (process.memoryUsage().arrayBuffers > LYING_ABOUT_BYTES) Bun.gc(true);
 }

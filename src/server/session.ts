@@ -43,7 +43,7 @@ import { Uploads } from "./uploads.ts";
 /** What all connections of a server have in progress. */
 export interface Load {
   bytes: number;
-  /** Bytes of all requests so far, and of what they asked for. */
+  /** Bytes of all requests and replies so far. */
   total: number;
 }
 
@@ -176,12 +176,12 @@ export class Session {
         weight += request.length;
         this.#bytes += request.length;
         this.#options.load.bytes += request.length;
-        this.#options.load.total += request.length;
       }
       const reply = await this.#answer(kind, request);
-      await this.#conn.write(
-        ...frameOf(REPLY, frame.id, MESSAGES[kind].reply as Codec<ReplyOf<Kind>>, reply),
-      );
+      const codec = MESSAGES[kind].reply as Codec<ReplyOf<Kind>>;
+      const parts = frameOf(REPLY, frame.id, codec, reply);
+      this.#options.load.total += parts.reduce((sum, { length }) => sum + length, 0);
+      await this.#conn.write(...parts);
     } catch (error) {
       await this.#conn.write(...errorFrame(frame.id, error)).catch(() => {
         this.#isBroken = true;

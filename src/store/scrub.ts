@@ -1,7 +1,7 @@
 /** Reads back what is held, a little at a time: first what never was, then what was read longest ago. */
 import { isDfsError } from "../errors.ts";
 import type { Clock, Disk } from "../io/ports.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
+import { CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Due } from "./piece_table.ts";
 import type { PieceId, PieceStore } from "./pieces.ts";
@@ -65,9 +65,9 @@ export class Scrub {
       if (!at) return false;
       const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
       const isGood = await this.#read(at.due, at.offset, length);
+      // A small piece takes its time too: to begin one costs as much as a chunk.
+      left -= at.offset === 0 ? CHUNK_BYTES : length;
       at.offset += length;
-      // What is small takes its time too.
-      left -= Math.max(length, BLOCK_BYTES);
       if (isGood && at.offset < at.due.bytes) continue;
       if (isGood) this.#good.push(at.due);
       this.#at = null;
