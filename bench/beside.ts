@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { loopback } from "./plain_copy.ts";
+import { settleDisk, settleMemory } from "./settle.ts";
 
 /** A reference, timed in turn with what it stands beside. */
 export interface Beside {
@@ -9,11 +10,12 @@ export interface Beside {
   readonly seconds: () => Promise<number>;
 }
 
-/** A shell script in a folder; what it leaves there, `made`, is removed after the clock has stopped. */
-function script(name: string, folder: string, text: string, made: readonly string[]): Beside {
+/** A shell script in a folder; what it leaves there, `made`, is removed after the clock has stopped: that is large, or made to be removed. */
+function script(name: string, folder: string, text: string, made: readonly string[] = []): Beside {
   return {
     name,
     async seconds() {
+      await (made.length > 0 ? settleMemory() : settleDisk());
       const begun = performance.now();
       const child = Bun.spawn(["sh", "-c", text], {
         cwd: folder,
@@ -47,21 +49,23 @@ export const overLoopback = (folder: string, bytes: number, times: number): Besi
   seconds: () => loopback(join(folder, "big"), bytes, times),
 });
 
+/** Into new folders, which stay: names of files that were just removed are given away again only after a while, and slowly. */
 const foldersTwice = (files: string): string =>
-  `for c in s1 s2; do cp -r ${files} $c; done && sync -d s1/* s2/*`;
+  `a=$(mktemp -d s.XXXXXX) b=$(mktemp -d s.XXXXXX) && for c in $a $b; do cp -r ${files} $c/; done && sync -d $a/*/* $b/*/*`;
 
 /** Two copies of a folder of small files, each file synced, by as few programs as can be. */
 export const twoFolders = (folder: string, files: string): Beside =>
-  script("cp -r twice, each file synced", folder, foldersTwice(files), ["s1", "s2"]);
+  script("cp -r twice, each file synced", folder, foldersTwice(files));
 
 /** One copy of such a folder, in the page cache. */
 export const oneFolder = (folder: string, files: string): Beside =>
-  script("cp -r", folder, `cp -r ${files} s3`, ["s3"]);
+  script("cp -r", folder, `cp -r ${files} $(mktemp -d s.XXXXXX)/`);
 
 /** Both copies of such a folder go, for good. */
 export function removal(folder: string, files: string): Beside {
-  const prepare = script("", folder, foldersTwice(files), []);
-  const remove = script("rm -r of both, synced", folder, "rm -r s1 s2 && sync .", []);
+  const copies = `for c in r1 r2; do cp -r ${files} $c; done && sync -d r1/* r2/*`;
+  const prepare = script("", folder, copies);
+  const remove = script("rm -r of both, synced", folder, "rm -r r1 r2 && sync .");
   return {
     name: remove.name,
     async seconds() {

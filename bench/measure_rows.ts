@@ -2,8 +2,10 @@
 import { readFileSync, rmSync } from "node:fs";
 import type { Stage } from "../test/acceptance/stage.ts";
 import { newFolder } from "../test/cli/program.ts";
+import type { Beside } from "./beside.ts";
 import { type Cost, costOf } from "./meter.ts";
 import type { Row } from "./rows.ts";
+import { settleDisk, settleMemory } from "./settle.ts";
 
 const TRIES = 3;
 
@@ -53,6 +55,8 @@ export async function measureRows(
   const rows = neededOf(all, isWanted);
   const results = new Map(rows.filter(isWanted).map((row) => [row.id, newResult(row)]));
   for (let run = 1; run <= runs; run++) {
+    /** What stands beside several rows is timed once in each turn of all. */
+    const known = new Map<Beside, number>();
     for (const row of rows) {
       const result = results.get(row.id);
       const cost = await again(row, result?.failures ?? [], () =>
@@ -60,9 +64,10 @@ export async function measureRows(
       );
       if (!result) continue;
       result.runs.push(cost);
-      for (const [i, { seconds }] of row.beside.entries()) {
-        await settleDisk();
-        result.beside[i]?.seconds.push(await seconds());
+      for (const [i, beside] of row.beside.entries()) {
+        const seconds = known.get(beside) ?? (await beside.seconds());
+        known.set(beside, seconds);
+        result.beside[i]?.seconds.push(seconds);
       }
       console.error(`${row.name}: run ${run} of ${runs}: ${cost.seconds.toFixed(3)} s`);
     }
@@ -96,18 +101,15 @@ export async function countSyncs(
   }
 }
 
-/** Has a row's command run in an empty folder. */
+/** Has a row's command run in an empty folder; what is large there is removed. */
 async function once<T>(row: Row, stage: Stage, run: (cwd: string) => Promise<T>): Promise<T> {
   const cwd = newFolder();
   await row.before?.(stage);
-  await settleDisk();
+  await (row.isLarge ? settleMemory() : settleDisk());
   try {
     return await run(cwd);
   } finally {
     await row.after?.(stage);
-    rmSync(cwd, { recursive: true });
+    if (row.isLarge) rmSync(cwd, { recursive: true });
   }
 }
-
-/** What was written before must not be on its way to the disk while something is timed. */
-const settleDisk = (): Promise<number> => Bun.spawn(["sync"]).exited;

@@ -21,6 +21,7 @@ export interface Row {
   /** What must be so before each run, and what undoes that. */
   readonly before?: (stage: Stage) => unknown;
   readonly after?: (stage: Stage) => unknown;
+  readonly isLarge?: boolean;
   /** The command, in this run. */
   readonly args: (run: number) => readonly string[];
   /** The first is what it is measured by. */
@@ -59,7 +60,7 @@ export function largeRows({ files, bytes }: Inputs): Row[] {
   const get = (name: string) => () => ["get", "--json", name, "-o", "back"];
   const written = [twoCopies(files), overLoopback(files, bytes, 2)];
   const read = [copy(files), overLoopback(files, bytes, 1)];
-  return [
+  const rows: Row[] = [
     {
       id: "put",
       name: `put ${size}`,
@@ -100,6 +101,7 @@ export function largeRows({ files, bytes }: Inputs): Row[] {
     },
     { id: "delete", name: `delete ${size}`, args: () => ["rm", "--json", "big"], beside: [] },
   ];
+  return rows.map((row) => ({ ...row, isLarge: true }));
 }
 
 /** One small file in one command: what a command takes at least. */
