@@ -73,7 +73,7 @@ export function openingSink(
   const pass = async (first: number, segments: readonly Uint8Array[]): Promise<void> => {
     if (segments.length === 0) return;
     const bytes = plainBytes(segments.reduce((sum, { length }) => sum + length, 0));
-    const buffer = roomFor(free, bytes);
+    const buffer = roomFor(free, bytes, stream.bytes);
     const plain = buffer.subarray(0, bytes);
     open(first, segments, plain);
     const begin = first * SEGMENT_BYTES;

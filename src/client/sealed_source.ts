@@ -57,7 +57,7 @@ export function sealedSource(source: Source, key: Uint8Array): Source {
       const first = rest ? begin + 1 : begin;
       const length = Math.min(end * SEGMENT_BYTES, source.bytes) - first * SEGMENT_BYTES;
       if (length <= 0) return;
-      const buffer = roomFor(free, length);
+      const buffer = roomFor(free, length, source.bytes);
       const plain = buffer.subarray(0, length);
       await source.read(plain, first * SEGMENT_BYTES);
       for (let index = first; index < end; index++) {
