@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         DECIDE,
-        "acc && acc.ballot > ballot ? [{ slot, acc }] : [],",
-        "acc && acc.ballot < 0n ? [{ slot, acc }] : [],",
+        "if (acc && acc.ballot > ballot) pending.push",
+        "if (acc && acc.ballot < 0n) pending.push",
       ),
     ],
   },
@@ -44,10 +44,14 @@ export const MUTANTS: readonly Mutant[] = [
     rule: "one server is read",
     within: 2000,
     edits: [
-      edit(DECIDE, "if (!canRead(quorum, votes.keys())) return", "if (votes.size < 1) return"),
       edit(
         DECIDE,
-        "const silent = now.slots.filter((slot) => !votes.has(slot)).length;",
+        "if (!quorum.every((group) => countIn(group, votes) >= group.read)) return",
+        "if (votes.size < 1) return",
+      ),
+      edit(
+        DECIDE,
+        "const silent = now.slots.length - countIn(now, votes);",
         "const silent = -ahead;",
       ),
     ],
