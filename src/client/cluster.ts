@@ -238,7 +238,7 @@ export class Cluster {
     const ours = this.view.config;
     if ((config?.epoch ?? 0) < ours.epoch) await peer.install(this.id, ours, 0n);
     if (!config || config.epoch <= ours.epoch) return;
-    const told = await this.connections.configsAt(
+    const told = await this.connections.greetingsOf(
       this.live.flatMap((slot) => this.peer(slot) ?? []),
     );
     const next = vouched(told);

@@ -1,6 +1,6 @@
 /** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
-import type { Config, Seat } from "../membership.ts";
+import type { Seat } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
 import { Peer, type PeerOptions, type ServerAddress } from "./peer.ts";
@@ -104,12 +104,12 @@ export class Connections {
     return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn !== null);
   }
 
-  /** The configurations that these servers go by now. */
-  async configsAt(peers: readonly Peer[]): Promise<Config[]> {
+  /** What these servers say of themselves now, those that answer. */
+  async greetingsOf(peers: readonly Peer[]): Promise<ReplyOf<"hello">[]> {
     const all = await Promise.all(
       peers.map(async (peer) => {
         try {
-          return (await peer.hello()).config ?? [];
+          return await peer.hello();
         } catch (error) {
           if (!isDfsError(error)) throw error;
           return [];

@@ -45,7 +45,7 @@ async function join(
     throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
   checkDistinct(greeted);
   const id = theOneCluster(greeted);
-  const config = vouched(greeted.flatMap(({ greeting }) => greeting.config ?? []));
+  const config = vouched(greeted.map(({ greeting }) => greeting));
   if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
   const cluster = Cluster.of({
     ports,

@@ -1,6 +1,7 @@
 /** The cluster at one epoch: who decides, who is asked, who holds pieces. */
 import { encode } from "../bytes.ts";
 import { type Config, configCodec, membersOf, placesOf } from "../membership.ts";
+import type { ReplyOf } from "../wire/messages.ts";
 import { type Quorum, quorumOf } from "./decide.ts";
 
 export interface View {
@@ -19,15 +20,26 @@ export const viewOf = (config: Config): View => ({
   places: placesOf(config),
 });
 
+/** What a server says of the configuration: the one that it goes by, and the one that it accepted last. */
+type Told = Pick<ReplyOf<"hello">, "config" | "register">;
+
 /**
- * The configuration to go by, of those that servers say they go by: the newest that two of them say. Each was chosen, if they do not
- * lie; one alone must not lead a client away from the others, so where there are more than two to ask it waits for a second.
+ * The configuration to go by, of those that servers say they go by: the newest that two of them say, or that one says and another has
+ * accepted. Each was chosen, if they do not lie; one alone must not lead a client away from the others, so where there are more
+ * than two to ask it waits for a second.
  */
-export function vouched(configs: readonly Config[]): Config | null {
+export function vouched(told: readonly Told[]): Config | null {
+  const configs = told.flatMap(({ config }) => config ?? []);
   const newestFirst = configs.toSorted((a, b) => b.epoch - a.epoch);
   const [first, second] = newestFirst;
   if (configs.length <= 2) return first ?? null;
-  const texts = newestFirst.map((config) => encode(configCodec, config).toHex());
-  const twice = newestFirst.find((_, i) => texts.indexOf(texts[i] ?? "") < i);
+  const voices = told.map(({ config, register: { acc } }) => [
+    config && encode(configCodec, config).toHex(),
+    acc && acc.version.body.toHex(),
+  ]);
+  const twice = newestFirst.find((config) => {
+    const text = encode(configCodec, config).toHex();
+    return voices.filter((voice) => voice.includes(text)).length > 1;
+  });
   return twice && twice.epoch >= (second?.epoch ?? 0) ? twice : (second ?? null);
 }
