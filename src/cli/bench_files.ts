@@ -11,7 +11,7 @@ import { inParallel } from "../client/window.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { FILES_IN_FLIGHT, KIB, MIB } from "../limits.ts";
 import { bunDisk } from "../io/bun_disk.ts";
-import { targetAt } from "./sink.ts";
+import { keeping, targetAt } from "./sink.ts";
 import { localFile, withSource } from "./source.ts";
 
 export const BIG = "big";
@@ -86,13 +86,7 @@ export class BenchFiles {
         this.#stop.throwIfAborted();
         return target.write(bytes, offset);
       };
-      try {
-        await get(this.#cluster, this.prefix + name, { ...target, write }, {});
-        await target.keep();
-      } catch (error) {
-        await target.discard();
-        throw error;
-      }
+      await keeping(target, () => get(this.#cluster, this.prefix + name, { ...target, write }, {}));
     });
   }
 

@@ -10,7 +10,7 @@ import type { Log } from "./log.ts";
 import { outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
-import { checkLocalName, stdoutTarget, type Target, targetAt } from "./sink.ts";
+import { checkLocalName, keeping, stdoutTarget, type Target, targetAt } from "./sink.ts";
 
 const STDOUT = "-";
 
@@ -91,8 +91,8 @@ function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Pr
     const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
       outcomeOf(name, setup.log, async () => {
         const target = path === STDOUT ? stdoutTarget() : await targetAt(path);
-        const found = await intoTarget(target, progress, (sink) =>
-          get(cluster, name, sink, options),
+        const found = await keeping(target, () =>
+          get(cluster, name, telling(target, progress), options),
         );
         return { bytes: found.bytes, version: found.vid, x: found.x };
       }),
@@ -101,25 +101,11 @@ function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Pr
   });
 }
 
-/** The target keeps what `work` wrote, or, when it throws, is as it was before. */
-async function intoTarget<T>(
-  target: Target,
-  progress: Progress,
-  work: (sink: Target) => Promise<T>,
-): Promise<T> {
-  const sink: Target = {
-    ...target,
-    open(found) {
-      progress.expect(found.bytes);
-      return target.open(found);
-    },
-  };
-  try {
-    const result = await work(sink);
-    await target.keep();
-    return result;
-  } catch (error) {
-    await target.discard();
-    throw error;
-  }
-}
+/** The same target, which tells `progress` what is to come. */
+const telling = (target: Target, progress: Progress): Target => ({
+  ...target,
+  open(found) {
+    progress.expect(found.bytes);
+    return target.open(found);
+  },
+});

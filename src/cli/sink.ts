@@ -22,6 +22,18 @@ export interface Target extends Sink {
   discard(): Promise<void>;
 }
 
+/** The target keeps what `work` wrote, or, when it throws, is as it was before. */
+export async function keeping<T>(target: Target, work: () => Promise<T>): Promise<T> {
+  try {
+    const result = await work();
+    await target.keep();
+    return result;
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+}
+
 const nothing = (): Promise<void> => Promise.resolve();
 
 /** A target that hands on what it gets, and cannot take back what it has handed on. */

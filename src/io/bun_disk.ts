@@ -78,7 +78,7 @@ function openFile(path: string, fd: number): OpenFile {
     write: (bytes, offset) =>
       io(path, async () => {
         if (bytes.length <= SHORT_BYTES) return writeAll(fd, bytes, offset);
-        const mine = turn.then(() => elsewhere(writeAllElsewhere(fd, bytes, offset)));
+        const mine = elsewhere(turn.then(() => writeAllElsewhere(fd, bytes, offset)));
         turn = mine.catch(() => {});
         return mine;
       }),
