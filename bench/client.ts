@@ -35,10 +35,6 @@ export async function measure(
   return { seconds, peak, status, out };
 }
 
-/** The one in the middle. */
-export const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
-
 /** So many bytes that no program can make smaller. */
 export function noiseOf(bytes: number): Uint8Array<ArrayBuffer> {
   const noise = new Uint8Array(bytes);

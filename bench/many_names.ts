@@ -3,7 +3,8 @@
  * seconds and in memory, which must stay below 200 MB.
  */
 import { Stage } from "../test/acceptance/stage.ts";
-import { measure, median } from "./client.ts";
+import { measure } from "./client.ts";
+import { median } from "../src/cli/units.ts";
 import { putMany } from "./many_files.ts";
 
 const FILES = 100_000;

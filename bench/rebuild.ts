@@ -7,7 +7,8 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
-import { measure, median, noiseOf } from "./client.ts";
+import { measure, noiseOf } from "./client.ts";
+import { median } from "../src/cli/units.ts";
 import { plainCopy } from "./plain_copy.ts";
 
 const FILES = 8;

@@ -1,7 +1,6 @@
 /** The figures as people read them. */
-import { tableLines } from "../src/cli/units.ts";
+import { median, tableLines } from "../src/cli/units.ts";
 import { MIB } from "../src/limits.ts";
-import { median } from "./client.ts";
 import type { Crowd, CrowdResult, Times } from "./crowd.ts";
 import type { Result } from "./measure_rows.ts";
 import type { Cost } from "./meter.ts";

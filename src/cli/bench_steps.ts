@@ -1,7 +1,7 @@
 /** What a benchmark does in each of its runs, step by step, and how long each takes. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { sizeText } from "./units.ts";
+import { median, sizeText } from "./units.ts";
 import { copyAlone } from "./bench_alone.ts";
 import { BIG, type BenchFiles, SMALL_BYTES, writeFiles } from "./bench_files.ts";
 
@@ -104,6 +104,3 @@ async function secondsOf(work: () => Promise<void>): Promise<number> {
   await work();
   return (performance.now() - begun) / 1000;
 }
-
-const median = (numbers: readonly number[]): number =>
-  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;

@@ -42,3 +42,7 @@ export function tableLines(rows: readonly (readonly string[])[]): string[] {
     cell + " ".repeat((widths[i] ?? 0) - Bun.stringWidth(cell));
   return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }
+
+/** The one in the middle; NaN of none. */
+export const median = (numbers: readonly number[]): number =>
+  numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
