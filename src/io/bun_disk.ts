@@ -51,43 +51,49 @@ async function writeAllElsewhere(fd: number, bytes: Uint8Array, offset: number):
     put += (await write(fd, bytes, put, bytes.length - put, offset + put)).bytesWritten;
 }
 
+async function readAll(fd: number, into: Uint8Array, offset: number): Promise<number> {
+  let got = 0;
+  while (got < into.length) {
+    const left = into.length - got;
+    const n =
+      left <= SHORT_BYTES
+        ? fs.readSync(fd, into, got, left, offset + got)
+        : (await read(fd, into, got, left, offset + got)).bytesRead;
+    if (n === 0) break;
+    got += n;
+  }
+  return got;
+}
+
 function openFile(path: string, fd: number): OpenFile {
-  const open = new Set<Promise<unknown>>();
+  const working = new Set<Promise<unknown>>();
+  let closing: Promise<void> | null = null;
   /** The system lets one write of a file in at a time, and those that wait for it burn time. */
   let turn: Promise<unknown> = Promise.resolve();
-  /** What another thread does with the file must be over before it is closed: its number may be another file's then. */
-  const elsewhere = <T>(work: Promise<T>): Promise<T> => {
-    open.add(work);
-    return work.finally(() => open.delete(work));
-  };
+  /** Once the file is closed its number is another file's: nothing may be under way then, nor come after. */
+  const use = <T>(work: () => Promise<T> | T): Promise<T> =>
+    io(path, () => {
+      if (closing) throw new Error("the file is closed");
+      const done = work();
+      if (!(done instanceof Promise)) return done;
+      working.add(done);
+      return done.finally(() => working.delete(done));
+    });
   return {
-    read: (into, offset) =>
-      io(path, async () => {
-        let got = 0;
-        while (got < into.length) {
-          const left = into.length - got;
-          const n =
-            left <= SHORT_BYTES
-              ? fs.readSync(fd, into, got, left, offset + got)
-              : (await elsewhere(read(fd, into, got, left, offset + got))).bytesRead;
-          if (n === 0) break;
-          got += n;
-        }
-        return got;
-      }),
+    read: (into, offset) => use(() => readAll(fd, into, offset)),
     write: (bytes, offset) =>
-      io(path, async () => {
+      use(() => {
         if (bytes.length <= SHORT_BYTES) return writeAll(fd, bytes, offset);
-        const mine = elsewhere(turn.then(() => writeAllElsewhere(fd, bytes, offset)));
+        const mine = turn.then(() => writeAllElsewhere(fd, bytes, offset));
         turn = mine.catch(() => {});
         return mine;
       }),
-    sync: () => io(path, () => elsewhere(datasync(fd))),
+    sync: () => use(() => datasync(fd)),
     close: () =>
-      io(path, async () => {
-        if (open.size > 0) await Promise.allSettled(open);
+      (closing ??= io(path, async () => {
+        if (working.size > 0) await Promise.allSettled(working);
         fs.closeSync(fd);
-      }),
+      })),
   };
 }
 

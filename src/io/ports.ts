@@ -84,6 +84,7 @@ export interface OpenFile {
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** Returns when all that was written is durable. */
   sync(): Promise<void>;
+  /** A second one does nothing. Whatever comes after the first throws DfsError("failed"). */
   close(): Promise<void>;
 }
 

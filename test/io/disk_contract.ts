@@ -80,6 +80,25 @@ export function diskContract(harness: Harness): void {
         await errorOf("failed", file.read(pattern(1), 0));
       }));
 
+    test("a second close, and what comes after the first, meets no other file", () =>
+      harness.run(async ({ disk, folder }) => {
+        const bytes = pattern(100_000);
+        await writeFile(disk, `${folder}/b`, bytes);
+        const closed = await disk.open(`${folder}/a`, "create");
+        await closed.write(bytes, 0);
+        await Promise.all([closed.close(), closed.close()]);
+        // The system gives the number of a closed file to the next one.
+        const other = await disk.open(`${folder}/c`, "create");
+        await other.write(bytes, 0);
+        await closed.close();
+        await errorOf("failed", closed.write(pattern(bytes.length, 1), 0));
+        await errorOf("failed", closed.read(pattern(bytes.length), 0));
+        await errorOf("failed", closed.sync());
+        await other.sync();
+        await other.close();
+        expect(same(await readFile(disk, `${folder}/c`), bytes)).toBe(true);
+      }));
+
     test("rename replaces whole, and an open file stays what it was", () =>
       harness.run(async ({ disk, folder }) => {
         await disk.makeFolder(`${folder}/sub`);
