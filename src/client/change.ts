@@ -1,9 +1,9 @@
 /** Changing the cluster's configuration: one more version of the register of its reserved name (CONSISTENCY.md section 4). */
 import { decode, encode } from "../bytes.ts";
-import { assert, DfsError } from "../errors.ts";
+import { assert, DfsError, isDfsError } from "../errors.ts";
 import { MANIFEST_BYTES } from "../limits.ts";
 import { type Config, configCodec, isSound } from "../membership.ts";
-import { tombstone } from "../version.ts";
+import { type Ballot, tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { propose } from "./propose.ts";
 import { readName } from "./register.ts";
@@ -53,6 +53,29 @@ export async function changeConfig(
   return "taken";
 }
 
+/** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */
+export async function install(
+  cluster: Cluster,
+  floor: Ballot,
+  others: readonly number[] = [],
+): Promise<number[]> {
+  const { config, members } = cluster.view;
+  const slots = [...new Set([...members, ...others])];
+  const done = await Promise.all(
+    slots.map(async (slot) => {
+      try {
+        await cluster.peer(slot)?.install(cluster.id, config, floor);
+        return cluster.peer(slot) ? [slot] : [];
+      } catch (error) {
+        if (!isDfsError(error)) throw error;
+        cluster.mention(slot, error);
+        return [];
+      }
+    }),
+  );
+  return done.flat();
+}
+
 /** Goes by the configuration that was chosen last, should its proposer not have come to tell the servers. */
 export async function goByChosen(cluster: Cluster): Promise<void> {
   const now = await chosenConfig(cluster);
@@ -68,5 +91,5 @@ async function follow(cluster: Cluster, config: Config): Promise<void> {
 async function goBy(cluster: Cluster, config: Config): Promise<void> {
   const before = cluster.view.members;
   await cluster.adopt(config);
-  await cluster.install(0n, before);
+  await install(cluster, 0n, before);
 }

@@ -3,7 +3,6 @@ import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { type Config, membersOf } from "../membership.ts";
-import type { Ballot } from "../version.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
 import type { Connections, Greeted } from "./connections.ts";
 import { type Judge, takeAll } from "./believe.ts";
@@ -39,9 +38,10 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** What all that look at one cluster share: the newest epoch that they know of. */
+/** What all that look at one cluster share: the newest epoch that they know of, and whether few servers were asked in vain. */
 interface Shared {
   view: View;
+  asksAll: boolean;
   readonly window: Window;
 }
 
@@ -85,7 +85,7 @@ export class Cluster {
       said.add(line);
     };
     return new Cluster(
-      { view: viewOf(config), window: new Window() },
+      { view: viewOf(config), asksAll: false, window: new Window() },
       { ...facts, warn: once },
       null,
     );
@@ -110,6 +110,15 @@ export class Cluster {
   /** The newest epoch that this client knows of. */
   get view(): View {
     return this.#shared.view;
+  }
+
+  /** Were few servers asked what it took more of them to tell? Then all are from now on; see brief.ts. */
+  get asksAll(): boolean {
+    return this.#shared.asksAll;
+  }
+
+  set asksAll(so: boolean) {
+    this.#shared.asksAll = so;
   }
 
   /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
@@ -262,25 +271,6 @@ export class Cluster {
         await peer.init(this.id).catch((error: unknown) => {
           if (!isDfsError(error)) throw error;
         });
-  }
-
-  /** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */
-  async install(floor: Ballot, others: readonly number[] = []): Promise<number[]> {
-    const { config, members } = this.view;
-    const slots = [...new Set([...members, ...others])];
-    const done = await Promise.all(
-      slots.map(async (slot) => {
-        try {
-          await this.peer(slot)?.install(this.id, config, floor);
-          return this.peer(slot) ? [slot] : [];
-        } catch (error) {
-          if (!isDfsError(error)) throw error;
-          this.mention(slot, error);
-          return [];
-        }
-      }),
-    );
-    return done.flat();
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */

@@ -5,6 +5,7 @@ import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
 import type { SentPiece } from "../wire/messages.ts";
+import { readBriefly } from "./brief.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
@@ -55,8 +56,9 @@ export async function get(
 ): Promise<Found> {
   checkRange(range);
   let download: Download | null = null;
-  for (let last: number | null = null; ;) {
-    const { found, stored, version, holders, small, epoch, stream } = await lookUp(cluster, name);
+  let located = (await glanceAt(cluster, name)) ?? (await lookUp(cluster, name));
+  for (let last: number | null = null; ; located = await lookUp(cluster, name)) {
+    const { found, stored, version, holders, small, epoch, stream } = located;
     if (download?.vid !== version.vid) {
       const reader = new VersionReader(cluster, stored, version);
       const wanted = cutTo(found.bytes, range);
@@ -73,7 +75,7 @@ export async function get(
     const problem = await download.run(holders, small);
     if (!problem) return found;
     // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
-    if (epoch === last) throw problem;
+    if (epoch !== null && epoch === last) throw problem;
     last = epoch;
   }
 }
@@ -90,14 +92,24 @@ export interface Located {
   readonly holders: number[][];
   /** Small pieces that came along, as servers sent them: not verified. */
   readonly small: readonly SentPiece[];
-  /** Of the cluster, when they said it. */
-  readonly epoch: number;
+  /** Of the cluster, when they said it; null: they were only few. */
+  readonly epoch: number | null;
 }
 
 /** Finds a file and who holds it. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
   const stored = cluster.stored(name);
-  const reading = await readName(cluster, stored, { pieces: true });
+  return locatedBy(cluster, name, stored, await readName(cluster, stored, { pieces: true }));
+}
+
+/** The same where few servers can tell, as they mostly can of a small file; else null. */
+async function glanceAt(cluster: Cluster, name: string): Promise<Located | null> {
+  const stored = cluster.stored(name);
+  const reading = await readBriefly(cluster, stored);
+  return reading && { ...locatedBy(cluster, name, stored, reading), epoch: null };
+}
+
+function locatedBy(cluster: Cluster, name: string, stored: string, reading: Reading): Located {
   const version = currentOf(name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);

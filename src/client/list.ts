@@ -3,9 +3,10 @@ import { decode } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
-import { LIST_PAGE, STRAGGLER_MS } from "../limits.ts";
+import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../limits.ts";
 import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
 import type { Here, ListEntry } from "../wire/messages.ts";
+import { few } from "./brief.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
@@ -32,7 +33,9 @@ async function* listSealed(cluster: Cluster, prefix: string): AsyncGenerator<Lis
 }
 
 async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
-  for await (const names of wantedIn(cluster, prefix, false))
+  const after = yield* listBriefly(cluster, prefix);
+  if (after === null) return;
+  for await (const names of wantedIn(cluster, prefix, false, after))
     for (const one of names) {
       if (one.name === KEY_NAME) continue;
       const { is, state } = conclude(one);
@@ -41,6 +44,40 @@ async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Lis
         is === "doubt" ? await inDoubt(cluster, one.name) : judge(cluster, one, is, state);
       if (listed) yield listed;
     }
+}
+
+/** As few servers tell it, for as long as nobody is needed to add to it; returns the name after which the others must be asked, or null. */
+async function* listBriefly(
+  cluster: Cluster,
+  prefix: string,
+): AsyncGenerator<Listed, string | null> {
+  const slots = few(cluster, Math.floor(cluster.ports.random.fraction() * SERVERS_MAX));
+  if (!slots) return "";
+  let after = "";
+  for await (const page of pagesIn(cluster, prefix, false, { slots })) {
+    const listed = listedBy(cluster, page);
+    if (!listed) break;
+    yield* listed;
+    if (page.upTo === null) return null;
+    after = page.upTo;
+  }
+  cluster.asksAll = true;
+  return after;
+}
+
+/** What a list says of a page; null where others might add to it. */
+function listedBy(cluster: Cluster, page: Page): Listed[] | null {
+  if (!canRead(page.quorum, page.vouching)) return null;
+  const all: Listed[] = [];
+  for (const [name, said] of page.names) {
+    if (name === KEY_NAME) continue;
+    const one = { ...page, name, said };
+    const { is, state } = conclude(one);
+    const listed = judge(cluster, one, is, state);
+    if (is !== "current" || listed?.isIncomplete) return null;
+    if (listed) all.push(listed);
+  }
+  return all;
 }
 
 /** A name, what servers say of it, by slot, which of them answered, and whose silence means "absent". */
@@ -85,11 +122,13 @@ async function* wantedIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
+  after = "",
 ): AsyncGenerator<NameSaid[]> {
   const { guard } = cluster;
   // Servers can tell what is in a folder, and not what begins with part of a name.
   const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
-  for await (const { names, answering, vouching, quorum } of pagesIn(cluster, known, everything)) {
+  const pages = pagesIn(cluster, known, everything, { after });
+  for await (const { names, answering, vouching, quorum } of pages) {
     const wanted = guard ? names.filter(([name]) => isWanted(cluster, guard, name, prefix)) : names;
     yield wanted.map(([name, said]) => ({ name, said, answering, vouching, quorum }));
   }
@@ -109,26 +148,33 @@ export interface Page {
   readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
+  /** The last name that it may have; null: there is none after it. */
+  readonly upTo: string | null;
 }
 
-/** All names, a page at a time; see `namesIn`. While one page is looked at the servers are at work on the next one. */
+/**
+ * All names after `after`, a page at a time; see `namesIn`. While one page is looked at the servers are at work on the next one. With
+ * `slots` only these are asked, and it ends where none of them answers.
+ */
 export async function* pagesIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
+  { after: begin = "", slots = null }: { after?: string; slots?: readonly number[] | null } = {},
 ): AsyncGenerator<Page> {
   const ask = async (after: string) => {
     const page = { after, prefix, limit: LIST_PAGE, everything };
     const round = await cluster.ask(
       "list",
-      () => page,
-      (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
+      (slot) => (!slots || slots.includes(slot) ? page : null),
+      (so, { quorum }) => (slots || canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
     return { ...round, after };
   };
-  for (let asked: ReturnType<typeof ask> | null = ask(""); asked !== null;) {
+  for (let asked: ReturnType<typeof ask> | null = ask(begin); asked !== null;) {
     const { replies, view, after } = await asked;
     const pages = soundPages(replies, after);
+    if (pages.size === 0 && slots) return;
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     asked = horizon === null ? null : ask(horizon);
@@ -136,7 +182,7 @@ export async function* pagesIn(
     asked?.catch(() => {});
     const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
     const names = namesUpTo(pages, horizon);
-    yield { names, answering: [...pages.keys()], vouching, quorum: view.quorum };
+    yield { names, answering: [...pages.keys()], vouching, quorum: view.quorum, upTo: horizon };
   }
 }
 

@@ -6,7 +6,7 @@ import { DfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR, SERVERS_MAX } from "../limits.ts";
 import { type Config, placesOf, type Seat, slotOf } from "../membership.ts";
 import { highest } from "../version.ts";
-import { changeConfig, CONFIG_NAME, goByChosen } from "./change.ts";
+import { changeConfig, CONFIG_NAME, goByChosen, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, canRead, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
@@ -62,7 +62,7 @@ export async function drainServer(cluster: Cluster, slot: number): Promise<void>
   checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, leaving });
   await change(cluster, { ...config, leaving });
   // What was accepted before is seen by all who look from here on.
-  if (!canAccept(cluster.view.quorum, await cluster.install(0n))) throw tooFew();
+  if (!canAccept(cluster.view.quorum, await install(cluster, 0n))) throw tooFew();
 }
 
 /**
@@ -139,7 +139,7 @@ export async function finishChange(cluster: Cluster): Promise<void> {
   for (let { config } = cluster.view; config.next; { config } = cluster.view) {
     const { quorum } = cluster.view;
     // From here on nothing is chosen at an earlier epoch any more.
-    if (!canAccept(quorum, await cluster.install(0n))) throw tooFew();
+    if (!canAccept(quorum, await install(cluster, 0n))) throw tooFew();
     await carryFloors(cluster);
     await migrate(cluster);
     await checkMoved(cluster);
@@ -171,7 +171,7 @@ async function carryFloors(cluster: Cluster): Promise<void> {
   );
   if (!canAccept(view.quorum, replies.keys())) throw tooFew();
   const floor = highest([...replies.values()].map((reply) => reply.floor));
-  if (!canAccept(view.quorum, await cluster.install(floor))) throw tooFew();
+  if (!canAccept(view.quorum, await install(cluster, floor))) throw tooFew();
 }
 
 /** Every name's current value is accepted anew, by a quorum of those before and of those after. */
