@@ -52,6 +52,8 @@ export const STRAGGLER_MS = 1000;
 export const STATUS_REPLY_MS = 600;
 export const STATUS_WATCH_MS = 2000;
 export const READ_PATIENCE_MS = 100;
+/** How long few servers have to tell all; longer than the way round the world and back. */
+export const FEW_PATIENCE_MS = 300;
 export const HEDGE_MS = 1000;
 export const DOUBT_PAUSE_MS = 20;
 export const DOUBT_TRIES = 2;

@@ -4,7 +4,7 @@
  */
 import { digestOfName } from "../file/placement.ts";
 import { pieceBytes } from "../file/split.ts";
-import { INLINE_BYTES, READ_PATIENCE_MS } from "../limits.ts";
+import { FEW_PATIENCE_MS, INLINE_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { decide, type Group } from "./decide.ts";
@@ -31,7 +31,7 @@ export async function readBriefly(cluster: Cluster, name: string): Promise<Readi
   const { replies, view } = await cluster.ask(
     "read",
     (slot) => (slots.includes(slot) ? { name, asked: slots } : null),
-    () => READ_PATIENCE_MS,
+    () => FEW_PATIENCE_MS,
   );
   const decision = decide(view.quorum, registersOf(replies));
   if (decision.is === "current" && !decision.lagging) {

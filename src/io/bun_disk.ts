@@ -115,17 +115,16 @@ export const bunDisk: Disk = {
       }
     }),
   stat: (path) =>
-    io(path, () =>
-      unlessAbsent(null, () => {
-        const info = fs.statSync(path, { bigint: true });
-        return {
-          bytes: Number(info.size),
-          isFolder: info.isDirectory(),
-          modified: Number(info.mtimeMs),
-          born: info.birthtimeNs > 0n ? String(info.birthtimeNs) : null,
-        };
-      }),
-    ),
+    io(path, () => {
+      const info = fs.statSync(path, { bigint: true, throwIfNoEntry: false });
+      if (!info) return null;
+      return {
+        bytes: Number(info.size),
+        isFolder: info.isDirectory(),
+        modified: Number(info.mtimeMs),
+        born: info.birthtimeNs > 0n ? String(info.birthtimeNs) : null,
+      };
+    }),
   space: (path) =>
     io(path, () => {
       const { bavail, blocks, bsize } = fs.statfsSync(path);
