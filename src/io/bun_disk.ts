@@ -11,11 +11,6 @@ import type { Disk, OpenFile } from "./ports.ts";
 import { codeOf, reasonOf } from "./reason.ts";
 
 const SHORT_BYTES = 32 * KIB;
-/**
- * Linux takes the memory for a write in one piece where it can, up to the length of the write. For more than eight pages it goes to large
- * free blocks, and on a virtual machine those are what the host has taken back: a write of 256 KiB then costs many times as much.
- */
-const WRITE_BYTES = 32 * KIB;
 /** What is not yet whole is nobody else's; who wants it otherwise says so in the end. */
 const OWNER_ONLY = 0o600;
 
@@ -52,10 +47,8 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
 }
 
 async function writeAllElsewhere(fd: number, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let put = 0; put < bytes.length;) {
-    const part = Math.min(WRITE_BYTES, bytes.length - put);
-    put += (await write(fd, bytes, put, part, offset + put)).bytesWritten;
-  }
+  for (let put = 0; put < bytes.length;)
+    put += (await write(fd, bytes, put, bytes.length - put, offset + put)).bytesWritten;
 }
 
 async function readAll(fd: number, into: Uint8Array, offset: number): Promise<number> {
