@@ -56,8 +56,8 @@ export async function get(
 ): Promise<Found> {
   checkRange(range);
   let download: Download | null = null;
-  let located = (await glanceAt(cluster, name)) ?? (await lookUp(cluster, name));
-  for (let last: number | null = null; ; located = await lookUp(cluster, name)) {
+  for (let last: number | null = null, briefly = true; ; briefly = false) {
+    const located = await lookUp(cluster, name, briefly);
     const { found, stored, version, holders, small, epoch, stream } = located;
     if (download?.vid !== version.vid) {
       const reader = new VersionReader(cluster, stored, version);
@@ -92,30 +92,21 @@ export interface Located {
   readonly holders: number[][];
   /** Small pieces that came along, as servers sent them: not verified. */
   readonly small: readonly SentPiece[];
-  /** Of the cluster, when they said it; null: they were only few. */
+  /** Of the cluster, when they said it; null: only few did. */
   readonly epoch: number | null;
 }
 
-/** Finds a file and who holds it. Throws as `get`. */
-export async function lookUp(cluster: Cluster, name: string): Promise<Located> {
+/** Finds a file and who holds it, `briefly` of few servers where they can tell. Throws as `get`. */
+export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
   const stored = cluster.stored(name);
-  return locatedBy(cluster, name, stored, await readName(cluster, stored, { pieces: true }));
-}
-
-/** The same where few servers can tell, as they mostly can of a small file; else null. */
-async function glanceAt(cluster: Cluster, name: string): Promise<Located | null> {
-  const stored = cluster.stored(name);
-  const reading = await readBriefly(cluster, stored);
-  return reading && { ...locatedBy(cluster, name, stored, reading), epoch: null };
-}
-
-function locatedBy(cluster: Cluster, name: string, stored: string, reading: Reading): Located {
+  const brief = briefly ? await readBriefly(cluster, stored) : null;
+  const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);
   const { vid, ring } = version;
   const found = { name, vid, bytes, x: ring[0] ?? 0, modified, mode };
-  const { epoch } = reading.view.config;
+  const epoch = brief ? null : reading.view.config.epoch;
   const holders = holdersOf(version, reading.replies);
   const small = [...reading.replies.values()].flatMap(({ pieces }) => pieces);
   return { found, stored, version, stream: key && { key, bytes }, holders, small, epoch };
