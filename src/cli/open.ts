@@ -1,7 +1,7 @@
 /** The composition root of the client: flags and configuration → real ports → a cluster, and its user's keys. */
 import type { Cluster } from "../client/cluster.ts";
 import { openCluster } from "../client/open.ts";
-import { type Secret, unlock } from "../client/unlock.ts";
+import { unlock } from "../client/unlock.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { type Stretched, stretch } from "../io/stretch.ts";
@@ -11,7 +11,7 @@ import { type Configuration, loadConfiguration } from "./config.ts";
 import type { CommonFlags } from "./flags.ts";
 import { type Log, openLog } from "./log.ts";
 import { askFor, canAsk, passwordOf } from "./password.ts";
-import { openSeen } from "./seen.ts";
+import { openSeen, type SeenFile } from "./seen.ts";
 
 /** What a command knows before it talks to any server. */
 export interface Setup {
@@ -53,24 +53,31 @@ export async function withCluster<T>(
   work: (cluster: Cluster, stretched: Stretched) => Promise<T>,
   how: OpenHow = {},
 ): Promise<T> {
-  const [cluster, stretched] = await openOrAsk(setup, how);
+  const seen = openSeen(setup.configuration.path, (line) => setup.log.warn(line));
   try {
-    const secrets = await stretched;
-    if (!secrets || how.keys === "none") return await work(cluster, secrets ?? NO_PASSWORD);
-    return await withKeys(setup, cluster, secrets.wrap, how.keys !== "handy", (unlocked) =>
-      work(unlocked, secrets),
-    );
+    const [cluster, stretched] = await openOrAsk(setup, seen, how);
+    try {
+      const secrets = await stretched;
+      if (!secrets || how.keys === "none") return await work(cluster, secrets ?? NO_PASSWORD);
+      return await work(await unlock(cluster, secrets.wrap, seen, how.keys !== "handy"), secrets);
+    } finally {
+      cluster.close();
+    }
   } finally {
-    cluster.close();
+    seen.close();
   }
 }
 
-async function openOrAsk(setup: Setup, how: OpenHow): Promise<[Cluster, Setup["stretched"]]> {
+async function openOrAsk(
+  setup: Setup,
+  seen: SeenFile,
+  how: OpenHow,
+): Promise<[Cluster, Setup["stretched"]]> {
   const { stretched, configuration } = setup;
   const { user } = configuration;
   const ask = async (): Promise<[Cluster, Setup["stretched"]]> => {
     const asked = stretch(user, await askFor(user));
-    return [await open(setup, asked, how), asked];
+    return [await open(setup, seen, asked, how), asked];
   };
   if (stretched === null && mustLogIn(configuration)) {
     if (canAsk()) return ask();
@@ -78,7 +85,7 @@ async function openOrAsk(setup: Setup, how: OpenHow): Promise<[Cluster, Setup["s
     throw new DfsError("login", INVALID_LOGIN);
   }
   try {
-    return [await open(setup, stretched, how), stretched];
+    return [await open(setup, seen, stretched, how), stretched];
   } catch (error) {
     const isWanted = isDfsError(error, "login") && stretched === null && user !== "";
     if (!isWanted || !canAsk()) throw error;
@@ -92,6 +99,7 @@ export const mustLogIn = ({ user, isPlain, servers }: Configuration): boolean =>
 
 function open(
   { configuration, log }: Setup,
+  memory: SeenFile,
   stretched: Setup["stretched"],
   { patienceMs, also }: OpenHow,
 ): Promise<Cluster> {
@@ -103,20 +111,5 @@ function open(
   for (const one of credentials) one.catch(() => {});
   const login = stretched ? { credentials } : null;
   const warn = (line: string): void => log.warn(line);
-  return openCluster(ports, servers, { user, login, isPlain, warn, patienceMs });
-}
-
-async function withKeys<T>(
-  { configuration, log }: Setup,
-  cluster: Cluster,
-  secret: Secret,
-  mayMake: boolean,
-  work: (cluster: Cluster) => Promise<T>,
-): Promise<T> {
-  const seen = openSeen(configuration.path, (line) => log.warn(line));
-  try {
-    return await work(await unlock(cluster, secret, seen, mayMake));
-  } finally {
-    seen.close();
-  }
+  return openCluster(ports, servers, { user, login, isPlain, warn, memory, patienceMs });
 }

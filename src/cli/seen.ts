@@ -1,11 +1,12 @@
 /**
- * What this computer has seen of a cluster: the newest version of each name, and whose keys (client/guard). It lies beside the
- * configuration, and tells nobody what the names are.
+ * What this computer has seen of a cluster: the newest version of each name, whose keys (client/guard), and facts of the cluster itself
+ * (client/memory). It lies beside the configuration, and tells nobody what the names are.
  */
 import { Database } from "bun:sqlite";
 import { chmodSync } from "node:fs";
 import { decode, encode } from "../bytes.ts";
 import type { Seen } from "../client/guard.ts";
+import type { ClusterMemory } from "../client/memory.ts";
 import type { KeyMemory, KnownKey } from "../client/unlock.ts";
 import { ballotCodec } from "../version.ts";
 
@@ -17,10 +18,11 @@ const SCHEMA = [
    ballot BLOB NOT NULL, vid TEXT NOT NULL) STRICT, WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS user (name TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, record BLOB NOT NULL)
    STRICT`,
+  "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
 ];
 
 /** A memory that is written down at the latest when it is closed; several commands may have it open at once. */
-export interface SeenFile extends KeyMemory {
+export interface SeenFile extends KeyMemory, ClusterMemory {
   close(): void;
 }
 
@@ -85,6 +87,11 @@ function seenIn(db: Database, place: string): SeenFile {
       void db
         .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
         .run(user, fingerprint, record),
+    factOf: (key) =>
+      db.query<{ value: Uint8Array }, [string]>("SELECT value FROM fact WHERE key = ?").get(key)
+        ?.value ?? null,
+    noteFact: (key, value) =>
+      void db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value),
     close() {
       try {
         if (fresh.size > 0) writeAll();

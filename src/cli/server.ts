@@ -5,11 +5,11 @@ import { addressText } from "../client/connections.ts";
 import {
   addServer,
   drainServer,
-  finishChange,
   removeServer,
   replaceServer,
   slotNamed,
 } from "../client/members.ts";
+import { finishChange } from "../client/migrate.ts";
 import type { ServerAddress } from "../client/peer.ts";
 import { needOf } from "../client/safety.ts";
 import { DfsError, exitStatus } from "../errors.ts";

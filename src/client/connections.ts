@@ -3,6 +3,7 @@ import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Seat } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
+import type { ClusterMemory } from "./memory.ts";
 import { Peer, type PeerOptions, type ServerAddress } from "./peer.ts";
 
 export interface OpenOptions extends PeerOptions {
@@ -10,6 +11,8 @@ export interface OpenOptions extends PeerOptions {
   readonly user: string;
   /** Takes a line for the user, such as that a server is lost. */
   readonly warn: (line: string) => void;
+  /** Nothing is remembered where there is none. */
+  readonly memory?: ClusterMemory | undefined;
 }
 
 /** A server that answered, and what it said of itself. */

@@ -1,20 +1,18 @@
 /**
  * Who makes the cluster, and how that changes (CONSISTENCY.md section 4, membership; model/member.ts): over an epoch in which every
- * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` goes on with it.
+ * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with it.
  */
 import { DfsError } from "../errors.ts";
-import { NAMES_IN_REPAIR, SERVERS_MAX } from "../limits.ts";
+import { SERVERS_MAX } from "../limits.ts";
 import { type Config, placesOf, type Seat, slotOf } from "../membership.ts";
-import { highest } from "../version.ts";
-import { changeConfig, CONFIG_NAME, goByChosen, install } from "./change.ts";
+import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, canRead, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
+import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
-import { settle } from "./register.ts";
 import { type Need, needOf } from "./safety.ts";
-import { allSpacesIn, checkOperator } from "./spaces.ts";
-import { inParallel } from "./window.ts";
+import { allSpacesIn } from "./spaces.ts";
 
 /** The slot of the member that people call so; throws DfsError("usage"). */
 export function slotNamed(cluster: Cluster, name: string): number {
@@ -126,72 +124,6 @@ export async function replaceServer(
   if (goersIn(cluster).length === 0) await finishChange(cluster);
 }
 
-/** The members that are about to go, and still answer: what lies on them can be had. */
-export function goersIn(cluster: Cluster): number[] {
-  const { voters, next } = cluster.view.config;
-  return next ? voters.filter((slot) => !next.includes(slot) && cluster.peer(slot)) : [];
-}
-
-/** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew", "forbidden"). */
-export async function finishChange(cluster: Cluster): Promise<void> {
-  checkOperator(cluster);
-  await goByChosen(cluster);
-  for (let { config } = cluster.view; config.next; { config } = cluster.view) {
-    const { quorum } = cluster.view;
-    // From here on nothing is chosen at an earlier epoch any more.
-    if (!canAccept(quorum, await install(cluster, 0n))) throw tooFew();
-    await carryFloors(cluster);
-    await migrate(cluster);
-    await checkMoved(cluster);
-    const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
-    const last = { ...config, voters: config.next, next: null, leaving };
-    const outcome = await changeConfig(cluster, { ...last, epoch: config.epoch + 1 });
-    if (outcome === "failed") throw tooFew();
-  }
-}
-
-/** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
-async function checkMoved(cluster: Cluster): Promise<void> {
-  for (const slot of goersIn(cluster)) {
-    const { files, names } = await needOf(cluster, slot);
-    if (files > 0)
-      throw new DfsError(
-        "failed",
-        `${files} files (as ${names[0]}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
-      );
-  }
-}
-
-/** What was forgotten by all before must not come back by those who never knew of it. */
-async function carryFloors(cluster: Cluster): Promise<void> {
-  const { replies, view } = await cluster.ask(
-    "read",
-    () => ({ name: CONFIG_NAME, asked: [] }),
-    () => null,
-  );
-  if (!canAccept(view.quorum, replies.keys())) throw tooFew();
-  const floor = highest([...replies.values()].map((reply) => reply.floor));
-  if (!canAccept(view.quorum, await install(cluster, floor))) throw tooFew();
-}
-
-/** Every name's current value is accepted anew, by a quorum of those before and of those after. */
-async function migrate(cluster: Cluster): Promise<void> {
-  for (const space of await allSpacesIn(cluster)) await migrateSpace(space);
-}
-
-async function migrateSpace(cluster: Cluster): Promise<void> {
-  for await (const { names, vouching, quorum } of pagesIn(cluster, "", false)) {
-    if (!canRead([quorum[0]], vouching)) throw tooFew();
-    await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
-      const values = [...said.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
-      const above = highest(values.map((ballot) => ballot ?? 0n));
-      // A name that was only ever promised something.
-      if (above === 0n && ![...said.values()].some(({ damaged }) => damaged)) return;
-      if ((await settle(cluster, name, above)) === "failed") throw tooFew();
-    });
-  }
-}
-
 /** Throws DfsError("failed") where so many records are damaged that nobody can tell which names there are. */
 async function checkListed(cluster: Cluster): Promise<void> {
   for (const space of await allSpacesIn(cluster))
@@ -284,9 +216,3 @@ function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): v
       `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}`,
     );
 }
-
-const tooFew = (): DfsError =>
-  new DfsError(
-    "tooFew",
-    "too few servers answer to change who they are; what was begun goes on with dfs-tool repair",
-  );

@@ -11,7 +11,7 @@ import { type Config, heirOf, placesOf } from "../membership.ts";
 import { isGone, type Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { namesIn } from "./list.ts";
-import { finishChange } from "./members.ts";
+import { finishChange } from "./migrate.ts";
 import { put } from "./put.ts";
 import { readName, settle } from "./register.ts";
 import { repairName } from "./repair.ts";

@@ -13,7 +13,7 @@ import type { View } from "./view.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
-import { finishChange, goersIn } from "./members.ts";
+import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";

@@ -17,7 +17,7 @@ import {
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
-import { checkHello, PROTOCOL_VERSION } from "../wire/handshake.ts";
+import { checkHello } from "../wire/handshake.ts";
 import type { Verifier } from "../wire/scram.ts";
 import { type Doorkeeper, Login, type UserTable } from "./login.ts";
 import {
@@ -29,15 +29,8 @@ import {
   type RequestOf,
 } from "../wire/messages.ts";
 import type { Codec } from "../bytes.ts";
-import {
-  answer,
-  checkBallot,
-  checkMember,
-  checkRightToInstall,
-  checkServer,
-  type Context,
-  type Who,
-} from "./answer.ts";
+import { answer, type Context, type Who } from "./answer.ts";
+import { greeting, install, join } from "./belonging.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What all connections of a server have in progress. */
@@ -196,13 +189,22 @@ export class Session {
   }
 
   async #answer(kind: Kind, request: RequestOf<Kind>): Promise<ReplyOf<Kind>> {
-    if (kind === "hello") return this.#greeting();
+    if (kind === "hello") return this.#greet();
     if (kind === "login") return this.#first(request as RequestOf<"login">);
     if (kind === "proof") return this.#proof(request as RequestOf<"proof">);
     if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
-    if (kind === "init") return this.#init(request as RequestOf<"init">);
-    if (kind === "install") return this.#install(request as RequestOf<"install">);
-    return answer(this.#context, this.#known(), kind, request as RequestOf<AddressedKind> as never);
+    const who = this.#known();
+    const { store } = this.#options;
+    if (kind === "init") return join(store, request as RequestOf<"init">);
+    if (kind === "install") return install(store, who, request as RequestOf<"install">);
+    return answer(this.#context, who, kind, request as RequestOf<AddressedKind> as never);
+  }
+
+  async #greet(): Promise<ReplyOf<"hello">> {
+    const { store, release, users } = this.#options;
+    if (!this.#who && (await users()) === null) this.#letIn(ANYBODY);
+    this.#known();
+    return greeting(store, release);
   }
 
   #known(): Who {
@@ -233,40 +235,6 @@ export class Session {
     if (this.#login.user === null)
       throw new DfsError("forbidden", "this server knows no users, and so no passwords");
     await this.#options.changeVerifier(user, verifier);
-    return {};
-  }
-
-  async #greeting(): Promise<ReplyOf<"hello">> {
-    const { store, release, users } = this.#options;
-    if (!this.#who && (await users()) === null) this.#letIn(ANYBODY);
-    this.#known();
-    await store.membership.settled();
-    const { membership, sid, floor } = store;
-    return {
-      version: PROTOCOL_VERSION,
-      release,
-      sid,
-      cluster: membership.cluster,
-      floor,
-      config: membership.config,
-      register: store.read("", "").register,
-    };
-  }
-
-  async #init({ sid, cluster }: RequestOf<"init">): Promise<Record<never, never>> {
-    const { store } = this.#options;
-    this.#known();
-    checkServer(store, sid);
-    await store.membership.join(cluster);
-    return {};
-  }
-
-  async #install(request: RequestOf<"install">): Promise<Record<never, never>> {
-    const { store } = this.#options;
-    checkMember(store, request);
-    checkRightToInstall(store, this.#known());
-    checkBallot(request.floor);
-    await store.membership.install(request.config, request.floor);
     return {};
   }
 }

@@ -2,6 +2,7 @@
 import { edit, type Mutant } from "./mutant.ts";
 
 const MEMBERS = "src/client/members.ts";
+const MIGRATE = "src/client/migrate.ts";
 
 export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
@@ -44,14 +45,14 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     rule: "members change without accepting every value anew",
     within: 100,
     plot: "grown",
-    edits: [edit(MEMBERS, "await migrate(cluster);", "")],
+    edits: [edit(MIGRATE, "await migrate(cluster);", "")],
   },
   {
     name: "unforced",
     rule: "what is committed is not accepted anew",
     within: 100,
     plot: "grown",
-    edits: [edit(MEMBERS, "await settle(cluster, name, above)", "await settle(cluster, name)")],
+    edits: [edit(MIGRATE, "await settle(cluster, name, above)", "await settle(cluster, name)")],
   },
   {
     name: "late-drop",
@@ -71,6 +72,6 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     rule: "new members do not know what was forgotten",
     within: 100,
     plot: "forgotten",
-    edits: [edit(MEMBERS, "await carryFloors(cluster);", "")],
+    edits: [edit(MIGRATE, "await carryFloors(cluster);", "")],
   },
 ];

@@ -6,11 +6,11 @@ import { list } from "../../src/client/list.ts";
 import {
   addServer,
   drainServer,
-  finishChange,
   removeServer,
   replaceServer,
   slotNamed,
 } from "../../src/client/members.ts";
+import { finishChange } from "../../src/client/migrate.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import { put } from "../../src/client/put.ts";
