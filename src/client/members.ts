@@ -7,7 +7,7 @@ import { SERVERS_MAX } from "../limits.ts";
 import { type Config, placesOf, type Seat, slotOf } from "../membership.ts";
 import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept, canRead, quorumOf } from "./decide.ts";
+import { canAccept, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
@@ -128,7 +128,7 @@ export async function replaceServer(
 async function checkListed(cluster: Cluster): Promise<void> {
   for (const space of await allSpacesIn(cluster))
     for await (const { vouching, quorum } of pagesIn(space, "", false))
-      if (!canRead([quorum[0]], vouching))
+      if (!canAccept([quorum[0]], vouching))
         throw new DfsError(
           "failed",
           "too few servers answer, or read all their records, to tell which names there are; nothing was changed",

@@ -7,7 +7,7 @@ import { NAMES_IN_REPAIR } from "../limits.ts";
 import { highest } from "../version.ts";
 import { changeConfig, CONFIG_NAME, goByChosen, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept, canRead } from "./decide.ts";
+import { canAccept } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { settle } from "./register.ts";
 import { needOf } from "./safety.ts";
@@ -62,19 +62,21 @@ async function carryFloors(cluster: Cluster): Promise<void> {
   if (!canAccept(view.quorum, await install(cluster, floor))) throw tooFew();
 }
 
-/** Every name's current value is accepted anew, by a quorum of those before and of those after. */
+/**
+ * Every name's current value is accepted anew, by a quorum of those before and of those after: so each later quorum meets a ballot
+ * above all that was begun before. An attempt that only one server has accepted was promised by R of those before; so W of them must
+ * list their names, those too that were only promised, and W accept what is carried over, above each promise.
+ */
 async function migrate(cluster: Cluster): Promise<void> {
   for (const space of await allSpacesIn(cluster)) await migrateSpace(space);
 }
 
 async function migrateSpace(cluster: Cluster): Promise<void> {
   for await (const { names, vouching, quorum } of pagesIn(cluster, "", false)) {
-    if (!canRead([quorum[0]], vouching)) throw tooFew();
+    if (!canAccept([quorum[0]], vouching)) throw tooFew();
     await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
       const values = [...said.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
       const above = highest(values.map((ballot) => ballot ?? 0n));
-      // A name that was only ever promised something.
-      if (above === 0n && ![...said.values()].some(({ damaged }) => damaged)) return;
       if ((await settle(cluster, name, above)) === "failed") throw tooFew();
     });
   }

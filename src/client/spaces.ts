@@ -4,7 +4,7 @@ import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
 import { STRAGGLER_MS } from "../limits.ts";
 import { compareNames } from "../file/names.ts";
-import { canRead } from "./decide.ts";
+import { canAccept, canRead } from "./decide.ts";
 
 /**
  * The cluster once for each user of whom a server that answers has anything, this client's own first; for a user who is no operator, or
@@ -20,7 +20,7 @@ const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
   ...users.filter((user) => user !== cluster.user).map((user) => cluster.as(user, null)),
 ];
 
-/** The same where none may be missed; throws DfsError("tooFew") where so few servers answer that one could be. */
+/** The same where none may be missed, of which there are only promises either; throws DfsError("tooFew") where so few servers answer that one could be. */
 export async function allSpacesIn(cluster: Cluster): Promise<Cluster[]> {
   checkOperator(cluster);
   const { users, isAll } = await usersIn(cluster);
@@ -48,7 +48,7 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: bool
       (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
     const pages: Replies<"spaces"> = new Map([...replies].filter(([, told]) => isPage(told, from)));
-    isAll &&= canRead([view.quorum[0]], pages.keys());
+    isAll &&= canAccept([view.quorum[0]], pages.keys());
     // Beyond the smallest last one of an unfinished page nothing can be told yet.
     const ends = [...pages.values()].flatMap(({ users: page, done }) =>
       done ? [] : page.slice(-1),

@@ -48,6 +48,19 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     edits: [edit(MIGRATE, "await migrate(cluster);", "")],
   },
   {
+    name: "promised-passed-over",
+    rule: "names that were only promised are not carried over",
+    within: 100,
+    plot: "promised",
+    edits: [
+      edit(
+        MIGRATE,
+        "if ((await settle(cluster, name, above))",
+        "if (above > 0n && (await settle(cluster, name, above))",
+      ),
+    ],
+  },
+  {
     name: "unforced",
     rule: "what is committed is not accepted anew",
     within: 100,

@@ -18,6 +18,7 @@ export const PLOTS = {
   grown,
   forgotten,
   lateDrop,
+  promised,
 } as const;
 export type Plot = keyof typeof PLOTS;
 
@@ -272,4 +273,52 @@ function lateDrop(run: Run): void {
   run.cluster.known = run.cluster.servers;
   run.world.thaw(repair);
   run.awaits(2 * PATIENCE_MS, () => !repair.alive);
+}
+
+/**
+ * A conditional put is accepted by one server alone, which then falls silent; of the others one has promised it, and is replaced, alive.
+ * Another put comes after that, and then the silent one is back.
+ */
+function promised(run: Run): void {
+  const { first, spares, net } = run.cluster;
+  for (const server of first) server.start();
+  run.pass(1000);
+  run.calmly({ do: "list" });
+  const [a, b, c] = first;
+  const [spare] = spares;
+  if (!a || !b || !c || !spare) throw new Error("bug: this plot takes three servers, and one more");
+  const [alone, old, late] = run.rng.pick([
+    [a, b, c],
+    [b, c, a],
+    [c, a, b],
+  ]);
+  const two = [alone, old];
+  const before = promisesAt(run, two);
+  const order = { do: "putIf", name: NAME, value: 1, bytes: BYTES, expected: 0 } as const;
+  const writer = run.begin({ ...order, ...EVERYWHERE });
+  net.cutLink(writer.name, late.name);
+  if (!run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, two)) === 2)) return;
+  // Both promises are on their way; the ACCEPT then finds one server.
+  run.world.freeze(writer);
+  run.pass(500);
+  old.kill(false);
+  run.world.thaw(writer);
+  if (!run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== null)) return;
+  run.world.kill(writer);
+  alone.kill(false);
+  net.healAll();
+  for (const server of [old, spare]) server.start();
+  run.pass(1000);
+  run.invariants.excused = 1;
+  run.calmly({ do: "replace", old: old.name, by: addressOf(spare), bare: true });
+  run.cluster.known = run.cluster.servers;
+  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  alone.start();
+  run.pass(1000);
+  for (const server of [late, spare]) {
+    server.kill(false);
+    run.calmly({ do: "get", name: NAME });
+    server.start();
+    run.pass(1000);
+  }
 }
