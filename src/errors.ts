@@ -34,6 +34,8 @@ const ERRORS = {
   damaged: { wire: 26, exit: 13, http: 503 },
   /** The request is of another epoch of the cluster than the server is in. */
   epoch: { wire: 28, exit: 5, http: 503 },
+  /** The server was told of another server's life since the client met it: they must meet again. */
+  lives: { wire: 30, exit: 5, http: 503 },
   /** It takes the operator of the cluster, or it is in another user's space. */
   forbidden: { wire: 29, exit: 12, http: 403 },
   /** The folder cannot be served: in use, of a newer format, unreadable. */

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-const ROOT_FILES = ["errors", "limits", "cursor", "bytes", "membership", "version"];
+const ROOT_FILES = ["errors", "limits", "cursor", "bytes", "membership", "life", "version"];
 const HASHES = ["node:crypto"];
 
 interface Part {
@@ -22,6 +22,7 @@ const PARTS: Record<string, Part | "everything"> = {
   cursor: { parts: ["errors"], modules: [] },
   bytes: { parts: ["errors", "limits", "cursor"], modules: HASHES },
   membership: { parts: ["errors", "limits", "bytes"], modules: [] },
+  life: { parts: ["limits", "bytes", "membership"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
   file: { parts: ROOT_FILES, modules: HASHES },
   "file/sealed_name": {

@@ -4,7 +4,7 @@ import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
-import { serve, type ServeOptions } from "../server/serve.ts";
+import { serve, type ServeOptions, type Server } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import { accessFor } from "./access.ts";
 import { repairInBackground } from "./background.ts";
@@ -86,6 +86,7 @@ export const serveCommand = defineCommand({
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
+      note: (line) => sayLine(`serve: ${args.dir}: ${line}`),
     };
     const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
     const repairs = args.config !== undefined && interval > 0;
@@ -154,7 +155,10 @@ async function serveUntilEnd(
   if (typeof server === "number") return server;
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
-  if (!flags.quiet) say(`on ${address} (server id ${server.sid.slice(0, 8)})`);
+  const id = server.sid.slice(0, 8);
+  if (!flags.quiet) say(`on ${address} (server id ${id}${server.origin === "new" ? ", new" : ""})`);
+  const warning = warningOf(server);
+  if (warning !== null) sayLine(`serve: ${folder}: warning: ${warning}`);
   const stopRepairs = alongside();
   void signal.promise
     .then(stopRepairs)
@@ -163,4 +167,14 @@ async function serveUntilEnd(
   const status = await end.promise;
   if (flags.verbose) say("stopped");
   return status;
+}
+
+/** What is odd about a folder; null: nothing. */
+function warningOf({ origin, was, sid }: Server): string | null {
+  const id = sid.slice(0, 8);
+  if (origin === "copy")
+    return `this is a copy of the folder of server ${id}: it counts once an operator's command, as dfs-tool status, has met most of the other servers; where the original is still there, start only one of the two`;
+  if (origin === "torn")
+    return `this is a copy of the folder of server ${was?.slice(0, 8)}, made before that was stopped in order: it may lack what was promised since, and goes on as another server, ${id}; where the original is still there, stop this one, and start that`;
+  return null;
 }

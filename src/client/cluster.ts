@@ -4,11 +4,13 @@ import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { type Config, membersOf } from "../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
+import { catchUp } from "./catch_up.ts";
 import type { Connections, Greeted } from "./connections.ts";
 import { type Judge, takeAll } from "./believe.ts";
+import { decidingIn, meetServers, warnOfOuts } from "./meet.ts";
 import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
-import { type View, viewOf, vouched } from "./view.ts";
+import { type View, viewOf } from "./view.ts";
 import { Window } from "./window.ts";
 
 export interface ClientPorts {
@@ -42,6 +44,8 @@ const CATCH_UPS = 3;
 interface Shared {
   view: View;
   asksAll: boolean;
+  /** Settles when the servers have been met so far as that was asked for. */
+  met: Promise<void>;
   readonly window: Window;
 }
 
@@ -85,7 +89,7 @@ export class Cluster {
       said.add(line);
     };
     return new Cluster(
-      { view: viewOf(config), asksAll: false, window: new Window() },
+      { view: viewOf(config), asksAll: false, met: Promise.resolve(), window: new Window() },
       { ...facts, warn: once },
       null,
     );
@@ -221,7 +225,7 @@ export class Cluster {
     });
   }
 
-  /** A server at another epoch is brought to ours, or we to its; in that case the call has failed. */
+  /** A server that must be met again is; one at another epoch is brought to ours, or we to its; in that case the call has failed. */
   async #callAt<K extends AddressedKind>(
     view: View,
     slot: number,
@@ -235,23 +239,24 @@ export class Cluster {
       try {
         return await peer.call(kind, body, of);
       } catch (error) {
-        if (!isDfsError(error, "epoch") || tries === CATCH_UPS) throw error;
-        await this.#catchUp(peer);
+        if (!isDfsError(error, "epoch", "lives") || tries === CATCH_UPS) throw error;
+        await catchUp(this, peer, error.code);
         if (this.view !== view) throw error;
       }
     }
   }
 
-  async #catchUp(peer: Peer): Promise<void> {
-    const { config } = await peer.hello();
-    const ours = this.view.config;
-    if ((config?.epoch ?? 0) < ours.epoch) await peer.install(this.id, ours, 0n);
-    if (!config || config.epoch <= ours.epoch) return;
-    const told = await this.connections.greetingsOf(
-      this.live.flatMap((slot) => this.peer(slot) ?? []),
-    );
-    const next = vouched(told);
-    if (next) await this.adopt(next);
+  /** Meets the members that can be asked (meet.ts): whoever was put back, or runs on a copy, does not count from then on. */
+  meet(): Promise<void> {
+    this.#shared.met = this.#shared.met.then(async () => {
+      const before = this.connections.outs;
+      await meetServers(this.connections, this.id, decidingIn(this.view));
+      if (this.connections.outs === before) return;
+      warnOfOuts(this);
+      // What such a server said before does not count either.
+      this.#shared.view = { ...this.view };
+    });
+    return this.#shared.met;
   }
 
   /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
@@ -259,6 +264,7 @@ export class Cluster {
     if (config.epoch <= this.view.config.epoch) return;
     await this.reach(config, []);
     if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
+    await this.meet();
   }
 
   /** Connects to the members of a configuration. One that is still blank, there and among `greeted`, is one that INIT did not reach. */
@@ -275,7 +281,7 @@ export class Cluster {
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */
   mention(slot: number, { code, message }: DfsError): void {
-    if (!["down", "epoch", "forbidden"].includes(code))
+    if (!["down", "epoch", "lives", "forbidden"].includes(code))
       this.warn(`${this.labelOf(slot)}: ${message}`);
   }
 

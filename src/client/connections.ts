@@ -3,6 +3,7 @@ import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Seat } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
+import type { Claim } from "./lives.ts";
 import type { ClusterMemory } from "./memory.ts";
 import { Peer, type PeerOptions, type ServerAddress } from "./peer.ts";
 
@@ -21,11 +22,15 @@ export interface Greeted {
   readonly greeting: ReplyOf<"hello">;
 }
 
+/** Why a server that answers does not count: it was put back to an earlier state, as this claim shows; or it runs on a copy of its folder. */
+export type Left = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
+
 export class Connections {
   readonly #ports: ClientPorts;
   readonly #options: OpenOptions;
   readonly #servers: readonly ServerAddress[];
   readonly #bySid = new Map<string, Peer>();
+  readonly #out = new Map<string, Left>();
   /** Addresses where nobody answered, "host:port". */
   readonly #silent = new Set<string>();
 
@@ -97,6 +102,11 @@ export class Connections {
     }
   }
 
+  /** What this computer remembers; nothing where there is none. */
+  get memory(): ClusterMemory | undefined {
+    return this.#options.memory;
+  }
+
   /** Does any server let this user keep the cluster? Then the others will too, once they know. */
   get isOperator(): boolean {
     return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn?.isOperator ?? true);
@@ -141,10 +151,25 @@ export class Connections {
     return all.filter((one) => one !== null);
   }
 
-  /** The connection to the server with this id, if there is one. */
+  /** The connection to the server with this id, if there is one, and it counts. */
   ofSid(sid: string): Peer | null {
     const peer = this.#bySid.get(sid);
-    return peer && !peer.isDown ? peer : null;
+    return peer && !peer.isDown && !this.#out.has(sid) ? peer : null;
+  }
+
+  /** This server counts no more for whoever uses these connections. */
+  leaveOut(sid: string, why: Left): void {
+    this.#out.set(sid, why);
+  }
+
+  /** Why a server that answers does not count; null: it does, or does not answer. */
+  whyOut(sid: string): Left | null {
+    return this.#out.get(sid) ?? null;
+  }
+
+  /** How many have been left out. */
+  get outs(): number {
+    return this.#out.size;
   }
 
   /** What people call a server: the name that dfc.conf gives it, or its address, else the one it has in the cluster. */

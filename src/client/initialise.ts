@@ -46,7 +46,10 @@ export async function initialise(
   const cluster = Cluster.of({ ports, connections, id, config, user, warn });
   // Where another first client was quicker its configuration is as good as ours.
   await changeConfig(cluster, { ...config, epoch: 1 });
-  if (cluster.view.config.epoch > 0) return cluster;
+  if (cluster.view.config.epoch > 0) {
+    await cluster.meet();
+    return cluster;
+  }
   throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
 }
 

@@ -56,6 +56,7 @@ async function join(
     warn: options.warn,
   });
   await cluster.reach(config, greeted);
+  await cluster.meet();
   await bindNew(cluster, greeted);
   return cluster;
 }

@@ -4,6 +4,7 @@ import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Net, Random } from "../io/ports.ts";
 import { FIRST_REPLY_MS, PROGRESS_MS, SCRAM_NONCE_BYTES } from "../limits.ts";
 import type { Config } from "../membership.ts";
+import type { Standing } from "./lives.ts";
 import { type LoggedIn, type Login, logIn } from "./login.ts";
 import type { Ballot } from "../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames.ts";
@@ -68,6 +69,8 @@ export class Peer {
   /** The release that the server says it is, and its id. */
   release = "";
   sid = "";
+  /** What it said last of its lives, and of those of others. */
+  standing: Standing | null = null;
   /** Whom it has let in; null: nobody, for nobody asked or it knows no users. */
   loggedIn: LoggedIn | null = null;
 
@@ -167,6 +170,8 @@ export class Peer {
   async hello(): Promise<ReplyOf<"hello">> {
     const greeting = await this.#request("hello", HELLO);
     checkGreeting(this.label, greeting);
+    const { sid, now, known, isUnsettled } = greeting;
+    this.standing = { sid, now, known, isUnsettled, own: this.standing?.own ?? new Set() };
     return greeting;
   }
 
@@ -178,6 +183,20 @@ export class Peer {
   /** Makes a blank server a member of a cluster. */
   init(cluster: string): Promise<ReplyOf<"init">> {
     return this.#request("init", { sid: this.sid, cluster });
+  }
+
+  /** Asks a member which of these lives were its own, and tells it those of others. */
+  async meet(
+    cluster: string,
+    said: Omit<RequestOf<"lives">, "cluster" | "sid">,
+  ): Promise<ReplyOf<"lives">> {
+    const reply = await this.#request("lives", { cluster, sid: this.sid, ...said });
+    const { areYours, known, isUnsettled } = reply;
+    const own = said.areYours.flatMap(({ mark }, i) => (areYours[i] ? [mark] : []));
+    const before = this.standing;
+    if (before)
+      this.standing = { ...before, known, isUnsettled, own: new Set([...before.own, ...own]) };
+    return reply;
   }
 
   /** Has a member go by a configuration that was chosen. */

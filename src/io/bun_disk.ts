@@ -2,7 +2,7 @@
  * The real disk, on Bun. What is short is done at once: to hand it to another thread and back takes longer than the work. Bytes in bulk,
  * and whatever waits for the disk itself, go to other threads.
  */
-import { Database } from "bun:sqlite";
+import { constants, Database } from "bun:sqlite";
 import * as fs from "node:fs";
 import { promisify } from "node:util";
 import { DfsError } from "../errors.ts";
@@ -130,5 +130,9 @@ export const bunDisk: Disk = {
       const { bavail, blocks, bsize } = fs.statfsSync(path);
       return { free: bavail * bsize, total: blocks * bsize };
     }),
-  database: (path) => new Database(path, { create: true, strict: true }),
+  database(path) {
+    const database = new Database(path, { create: true, strict: true });
+    database.fileControl(constants.SQLITE_FCNTL_PERSIST_WAL, 1);
+    return database;
+  },
 };

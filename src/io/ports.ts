@@ -115,6 +115,9 @@ export interface Disk {
   stat(path: string): Promise<FileInfo | null>;
   /** Bytes a process may still write on the disk of this path, and its whole size. */
   space(path: string): Promise<{ free: number; total: number }>;
-  /** Opens or makes an SQLite database. */
+  /**
+   * Opens or makes an SQLite database. Its log, `<path>-wal`, stays when it is closed, as long as it was: it is empty only before the first
+   * commit, and after `wal_checkpoint(TRUNCATE)`.
+   */
   database(path: string): Database;
 }

@@ -160,7 +160,7 @@ const ANSWERS: Answers = {
  * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be
  * read whatever its sender knows of the cluster.
  */
-const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
+export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
   "read",
   "prepare",
   "accept",

@@ -16,6 +16,10 @@ export async function greeting(store: Store, release: string): Promise<ReplyOf<"
     floor,
     config: membership.config,
     register: store.read("", "").register,
+    now: store.lives.now,
+    known: [...store.lives.known],
+    isUnsettled: store.lives.isUnsettled,
+    was: store.was,
   };
 }
 
@@ -27,6 +31,30 @@ export async function join(
   checkServer(store, sid);
   await store.membership.join(cluster);
   return {};
+}
+
+/**
+ * LIVES: which lives it had, and what it is told of others; that is taken from operators only, or any user could name a life that never was,
+ * and so put a server out. `note` is told where somebody knows a life that it never had. Throws DfsError("identity").
+ */
+export async function meet(
+  store: Store,
+  who: Who,
+  request: RequestOf<"lives">,
+  note: (line: string) => void,
+): Promise<ReplyOf<"lives">> {
+  checkMember(store, request);
+  const { lives, membership } = store;
+  const areYours = request.areYours.map((life) => lives.isOwn(life));
+  if (areYours.includes(false))
+    note(
+      "somebody knows a life of this server that it never had: its folder was put back to an earlier state, or they lie; such a server does not count",
+    );
+  if (who.isOperator) {
+    await lives.record(request.tell, membership.config);
+    if (request.isSettled) await lives.settle();
+  }
+  return { areYours, known: [...lives.known], isUnsettled: lives.isUnsettled };
 }
 
 /** INSTALL: goes by a configuration that was chosen. Throws DfsError("identity", "forbidden"). */

@@ -13,6 +13,7 @@ import {
   TRASH_SWEEP_MIN_MS,
   TRASH_SWEEP_MS,
 } from "../limits.ts";
+import type { Origin } from "../store/identity.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
 import { Doorkeeper, type UserTable } from "./login.ts";
 import type { Verifier } from "../wire/scram.ts";
@@ -37,10 +38,15 @@ export interface ServeOptions extends StoreOptions {
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   /** Shown by a server that speaks TLS; null: it does not. */
   readonly certificate: Certificate | null;
+  /** Takes a line for the operator of the server. */
+  readonly note: (line: string) => void;
 }
 
 export interface Server {
   readonly sid: string;
+  /** What its folder turned out to be, and the id that it had before, where it is another server's now. */
+  readonly origin: Origin;
+  readonly was: string | null;
   readonly port: number;
   /** Answers what was asked, then ends; within about a second. */
   stop(): Promise<void>;
@@ -60,9 +66,14 @@ export async function serve(
   const sessions = new Map<Conn, Session>();
   const load: Load = { bytes: 0, total: 0 };
   const doorkeeper = new Doorkeeper(ports);
+  const noted = new Set<string>();
+  const note = (line: string): void => {
+    if (!noted.has(line)) options.note(line);
+    noted.add(line);
+  };
   const accept = (conn: Conn): void => {
     if (sessions.size >= CONNECTIONS_MAX) return conn.close();
-    const session = new Session(conn, { ...options, store, clock, load, doorkeeper });
+    const session = new Session(conn, { ...options, store, clock, load, doorkeeper, note });
     sessions.set(conn, session);
     void session.run().then(() => sessions.delete(conn));
   };
@@ -96,6 +107,8 @@ export async function serve(
 
   return {
     sid: store.sid,
+    origin: store.origin,
+    was: store.was,
     port: listener.port,
     async stop() {
       stopSweeping();

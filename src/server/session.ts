@@ -29,8 +29,8 @@ import {
   type RequestOf,
 } from "../wire/messages.ts";
 import type { Codec } from "../bytes.ts";
-import { answer, type Context, type Who } from "./answer.ts";
-import { greeting, install, join } from "./belonging.ts";
+import { answer, BOUND_TO_EPOCH, type Context, type Who } from "./answer.ts";
+import { greeting, install, join, meet } from "./belonging.ts";
 import { Uploads } from "./uploads.ts";
 
 /** What all connections of a server have in progress. */
@@ -50,6 +50,8 @@ export interface SessionOptions {
   readonly users: () => Promise<UserTable | null>;
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   readonly doorkeeper: Doorkeeper;
+  /** As ServeOptions has it. */
+  readonly note: (line: string) => void;
 }
 
 /** Where there are no users. */
@@ -68,6 +70,8 @@ export class Session {
   #who: Who | null = null;
   /** Until then it must be known who asks, however many bytes come. */
   #knownBy: number;
+  /** The lives of others that the peer was told of, by the store's count of changes; -1: of none. */
+  #told = -1;
   #isBroken = false;
   #begun = 0;
   #requests = 0;
@@ -197,6 +201,9 @@ export class Session {
     const { store } = this.#options;
     if (kind === "init") return join(store, request as RequestOf<"init">);
     if (kind === "install") return install(store, who, request as RequestOf<"install">);
+    if (kind === "lives") return this.#meet(who, request as RequestOf<"lives">);
+    if (BOUND_TO_EPOCH.has(kind) && this.#told !== store.lives.revision)
+      throw new DfsError("lives", "the lives of servers have changed since it was met");
     return answer(this.#context, who, kind, request as RequestOf<AddressedKind> as never);
   }
 
@@ -204,7 +211,16 @@ export class Session {
     const { store, release, users } = this.#options;
     if (!this.#who && (await users()) === null) this.#letIn(ANYBODY);
     this.#known();
-    return greeting(store, release);
+    const reply = await greeting(store, release);
+    this.#told = store.lives.revision;
+    return reply;
+  }
+
+  async #meet(who: Who, request: RequestOf<"lives">): Promise<ReplyOf<"lives">> {
+    const { store, note } = this.#options;
+    const reply = await meet(store, who, request, note);
+    this.#told = store.lives.revision;
+    return reply;
   }
 
   #known(): Who {

@@ -55,7 +55,7 @@ export class Catalog {
     db.run("PRAGMA journal_mode=WAL");
     db.run("PRAGMA synchronous=FULL");
     // What the last process wrote must be durable before anything is answered from it.
-    db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+    this.checkpoint();
     for (const sql of [...SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
     this.#register = db.query<StoredRow, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
@@ -116,6 +116,10 @@ export class Catalog {
     this.#db
       .query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)")
       .run(key, concat([rowSum("", key, value), value]));
+  }
+
+  dropFact(key: string): void {
+    this.#db.query("DELETE FROM fact WHERE key = ?").run(key);
   }
 
   /** No ballot up to this one counts for a name that has no row. */
@@ -199,8 +203,19 @@ export class Catalog {
     return spaces;
   }
 
+  /** Brings all that stands in the log into the database. The log is not cut: one that is empty is one that was lost (identity.ts). */
+  checkpoint(): void {
+    this.#db.run("PRAGMA wal_checkpoint(FULL)");
+  }
+
+  /** An orderly end: whoever opens it finds all there is, without the log. */
   close(): void {
     this.#group.close();
+    this.checkpoint();
+    this.#db.run("PRAGMA synchronous=FULL");
+    this.#db.run("BEGIN IMMEDIATE");
+    this.dropFact("inUse");
+    this.#db.run("COMMIT");
     this.#db.run("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#db.close();
   }

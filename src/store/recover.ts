@@ -1,12 +1,12 @@
 /** A server's folder as it lies on disk, and what is done to it at each start (README.md). */
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import type { Disk, Random } from "../io/ports.ts";
+import type { Disk } from "../io/ports.ts";
 import type { Vid } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
 import { readFooter } from "./piece_file.ts";
 
-const STORE_FORMAT = 1;
+export const STORE_FORMAT = 2;
 
 /** The paths of one server's folder. */
 export interface Layout {
@@ -51,51 +51,19 @@ export interface Format {
   readonly sid: string;
 }
 
-/** Makes or opens the folder: its database, held by nobody else, of a format that is known. Throws DfsError("folder"). */
+/**
+ * Makes or opens the folder: its database, held by nobody else, of a format that is known; and how long the catalog's log was. Throws
+ * DfsError("folder").
+ */
 export async function openFolder(
   disk: Disk,
   layout: Layout,
-): Promise<{ database: Database; format: Format | null }> {
+): Promise<{ database: Database; format: Format | null; logBytes: number }> {
   for (const path of [layout.folder, layout.catalogFolder, layout.temporary])
     await disk.makeFolder(path);
-  const database = openDatabase(disk, layout);
-  try {
-    return { database, format: await readFormat(disk, layout.format) };
-  } catch (error) {
-    database.close();
-    throw error;
-  }
-}
-
-/**
- * The server's id. It lives in the catalog, so that whoever loses the promises in there loses the id with them, and counts
- * as a new server; format.json repeats it for people. Throws DfsError("folder") when the catalog is gone.
- */
-export async function openIdentity(
-  ports: { random: Random; disk: Disk },
-  layout: Layout,
-  catalog: Catalog,
-  format: Format | null,
-): Promise<string> {
-  const known = catalog.fact("sid")?.toHex();
-  if (known === undefined && format)
-    throw new DfsError(
-      "folder",
-      `${layout.catalog} has been lost: move ${layout.folder} away, and start this server with an empty folder`,
-    );
-  // A copy, or a folder from a backup, may have forgotten promises that the original has made since.
-  const born = (await ports.disk.stat(layout.catalog))?.born ?? null;
-  const original = catalog.fact("born");
-  const isCopy = original !== null && born !== null && new TextDecoder().decode(original) !== born;
-  const sid = (isCopy ? undefined : known) ?? ports.random.bytes(16).toHex();
-  if (sid !== known || (born !== null && original === null))
-    await catalog.write(true, () => {
-      catalog.setFact("sid", Uint8Array.fromHex(sid));
-      if (born !== null) catalog.setFact("born", new TextEncoder().encode(born));
-    });
-  if (format?.sid !== sid)
-    await writeDurably(ports.disk, layout, JSON.stringify({ format: STORE_FORMAT, sid }));
-  return sid;
+  const format = await readFormat(disk, layout.format);
+  const logBytes = (await disk.stat(`${layout.catalog}-wal`))?.bytes ?? 0;
+  return { database: openDatabase(disk, layout), format, logBytes };
 }
 
 /** Opens the database and takes the lock that lasts as long as the process. */
@@ -136,7 +104,7 @@ async function readFormat(disk: Disk, path: string): Promise<Format | null> {
   if (!format)
     throw new DfsError(
       "folder",
-      `${path} does not read: restore it, or start this server with an empty folder`,
+      `${path} does not read: bring it back; where it is lost, keep this folder aside, and see with dfs-tool status whether the other servers can do without it`,
     );
   if (format.format > STORE_FORMAT)
     throw new DfsError(
@@ -166,12 +134,13 @@ async function syncUpwards(disk: Disk, folder: string): Promise<void> {
     await disk.syncFolder(`${folder}${"/..".repeat(i)}`).catch(() => {});
 }
 
-async function writeDurably(disk: Disk, layout: Layout, text: string): Promise<void> {
+/** Writes format.json, durably. */
+export async function writeFormat(disk: Disk, layout: Layout, format: Format): Promise<void> {
   const temporary = `${layout.format}.new`;
   await disk.remove(temporary);
   const file = await disk.open(temporary, "create");
   try {
-    await file.write(new TextEncoder().encode(text), 0);
+    await file.write(new TextEncoder().encode(JSON.stringify(format)), 0);
     await file.sync();
   } finally {
     await file.close();

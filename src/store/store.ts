@@ -10,15 +10,10 @@ import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
+import { type Identity, openIdentity, type Origin } from "./identity.ts";
+import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
-import {
-  type Layout,
-  layoutOf,
-  openFolder,
-  openIdentity,
-  orFolderError,
-  recoverPieces,
-} from "./recover.ts";
+import { type Layout, layoutOf, openFolder, orFolderError, recoverPieces } from "./recover.ts";
 import { PieceStore, type SmallPiece } from "./pieces.ts";
 import { Scrub } from "./scrub.ts";
 
@@ -71,22 +66,29 @@ export class Store {
   readonly pieces: PieceStore;
   readonly scrub: Scrub;
   readonly membership: Membership;
+  readonly lives: Lives;
+  /** What its folder turned out to be, and the id that it had before, where it is another server's now. */
+  readonly origin: Origin;
+  readonly was: string | null;
 
   private constructor(
     ports: StorePorts,
     options: StoreOptions,
     layout: Layout,
-    sid: string,
+    { sid, origin, was }: Identity,
     catalog: Catalog,
     die: (error: DfsError) => void,
   ) {
     this.sid = sid;
+    this.origin = origin;
+    this.was = was;
     this.#ports = ports;
     this.#options = options;
     this.#catalog = catalog;
     this.pieces = new PieceStore(ports, layout, catalog, die);
     this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
     this.membership = new Membership(catalog, sid);
+    this.lives = new Lives(catalog);
   }
 
   /**
@@ -99,17 +101,19 @@ export class Store {
     die: (error: DfsError) => void,
   ): Promise<Store> {
     const layout = layoutOf(options);
-    const { database, format } = await openFolder(ports.disk, layout);
+    const { database, format, logBytes } = await openFolder(ports.disk, layout);
+    let close = (): void => database.close();
     try {
       const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
-      const sid = await openIdentity(ports, layout, catalog, format);
+      const identity = await openIdentity(ports, layout, catalog, format, logBytes);
+      close = () => catalog.close();
       await recoverPieces(ports.disk, layout, catalog);
-      const store = new Store(ports, options, layout, sid, catalog, die);
+      const store = new Store(ports, options, layout, identity, catalog, die);
       await store.pieces.ballast.load();
       return store;
     } catch (error) {
       // Whoever tries again must not find the folder in use.
-      database.close();
+      close();
       throw error;
     }
   }

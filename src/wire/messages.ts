@@ -30,6 +30,7 @@ import {
   USERS_PAGE,
   VIDS_PER_NAME_MAX,
 } from "../limits.ts";
+import { knownLivesCodec, lifeCodec, newLifeCodec } from "../life.ts";
 import { configCodec, idCodec } from "../membership.ts";
 import {
   acceptedCodec,
@@ -116,6 +117,13 @@ export const MESSAGES = {
       config: optional(configCodec),
       /** Its register of configurations. */
       register: registerCodec,
+      /** The life it lives, and those that it knows of others. */
+      now: lifeCodec,
+      known: knownLivesCodec,
+      /** Does it run on a copy of its folder, which counts only once enough others know this life? */
+      isUnsettled: bool,
+      /** The id that its folder had, where it is another server's now. */
+      was: optional(idCodec),
     }),
   ),
   /** A blank server joins a cluster, for ever. */
@@ -245,6 +253,21 @@ export const MESSAGES = {
   ),
   /** What the user's password is checked with from now on. */
   passwd: message(20, struct({ storedKey: fixed(32), serverKey: fixed(32) }), nothing),
+  /**
+   * Which of these are lives of this server? From operators also the lives that others live now, and that so many know its own that it
+   * counts, though it runs on a copy.
+   */
+  lives: message(
+    21,
+    struct({
+      cluster: idCodec,
+      sid: idCodec,
+      areYours: list(lifeCodec, SLOTS_MAX),
+      tell: list(newLifeCodec, SLOTS_MAX),
+      isSettled: bool,
+    }),
+    struct({ areYours: list(bool, SLOTS_MAX), known: knownLivesCodec, isUnsettled: bool }),
+  ),
 } as const;
 
 type Messages = typeof MESSAGES;
@@ -255,7 +278,7 @@ export type ReplyOf<K extends Kind> = Value<Messages[K]["reply"]>;
 /** The kinds whose requests carry an address. */
 export type AddressedKind = Exclude<
   Kind,
-  "hello" | "login" | "proof" | "passwd" | "init" | "install"
+  "hello" | "login" | "proof" | "passwd" | "init" | "install" | "lives"
 >;
 /** A request without its address: what a workflow says, before it is known to whom. */
 export type BodyOf<K extends AddressedKind> = Omit<RequestOf<K>, "to">;

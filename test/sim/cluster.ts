@@ -81,6 +81,7 @@ export class SimServer {
       users: async () => null,
       changeVerifier: async () => {},
       certificate: null,
+      note: (line: string) => this.#world.note(`${this.name}: ${line}`),
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;

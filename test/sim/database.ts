@@ -5,12 +5,14 @@
  * orderly close; a crash keeps a prefix of the commits.
  */
 import { type Changes, Database, type SQLQueryBindings } from "bun:sqlite";
-import type { Rng } from "./random.ts";
+import type { SimDatabaseFile } from "./database_file.ts";
 import { kindOf } from "./sql_kind.ts";
 
 /** How many states after the last sync a crash chooses from. */
 const LATER_MAX = 6;
 const PAGE_BYTES = 4096;
+/** A log that has anything is told to be this long. */
+const LOG_BYTES = PAGE_BYTES;
 const PAGES_MAX = 2 ** 32 - 2;
 
 /** What a database needs to know of its disk. */
@@ -22,48 +24,6 @@ export interface DatabaseHost {
   freeBytes(): number | null;
   /** Its content is durable, so its name is too. */
   synced(): void;
-}
-
-/** What the disk holds of a database. */
-export class SimDatabaseFile {
-  /**
-   * The state as of the last sync (null: empty); out of date while a clean database has it open.
-   */
-  image: Uint8Array | null = null;
-  /** States after it, in order, each of which a crash may leave. */
-  later: Uint8Array[] = [];
-  opened: SimDatabase | null = null;
-
-  /** What a process that opens it finds. */
-  get latest(): Uint8Array | null {
-    return this.later.at(-1) ?? this.image;
-  }
-
-  get bytes(): number {
-    return this.opened?.bytes ?? this.latest?.length ?? 0;
-  }
-
-  /** The content as a process would read it now; null: empty. */
-  current(): Uint8Array | null {
-    return this.opened ? this.opened.serialize() : this.latest;
-  }
-
-  /** Bit rot in the durable content; only while nobody has it open. */
-  flip(offset: number, bits: number): void {
-    const latest = this.opened ? null : this.latest;
-    if (!latest || offset >= latest.length)
-      throw new Error(`bug: there is no byte ${offset} to flip`);
-    const image = new Uint8Array(latest);
-    image[offset] = (image[offset] as number) ^ bits;
-    this.image = image;
-    this.later = [];
-  }
-
-  /** Power is lost: the last synced state is left, or by chance a later one. */
-  crash(rng: Rng): void {
-    this.image = this.later[rng.int(this.later.length + 1) - 1] ?? this.image;
-    this.later = [];
-  }
 }
 
 /** An error as bun:sqlite throws it. */
@@ -199,8 +159,15 @@ export class SimDatabase extends Database {
     const result = act();
     if (sets && !this.inTransaction) this.#commit();
     this.#setMode(sql);
-    if (/\bwal_checkpoint\b/i.test(sql) && this.#dirty) this.#sync();
+    if (/\bwal_checkpoint\b/i.test(sql)) this.#checkpoint(/TRUNCATE/i.test(sql));
     return result;
+  }
+
+  #checkpoint(cuts: boolean): void {
+    if (this.#dirty) this.#sync();
+    const file = this.#file as SimDatabaseFile;
+    file.checkpointed = this.#state();
+    if (cuts) file.logBytes = 0;
   }
 
   #setMode(sql: string): void {
@@ -262,6 +229,7 @@ export class SimDatabase extends Database {
     const before = this.#schemaBefore;
     const schema = before !== null && (Number.isNaN(before) || before !== this.#schemaMark());
     if (!rows && !schema) return;
+    (this.#file as SimDatabaseFile).logBytes ||= LOG_BYTES;
     if (!this.#full) this.#dirty = true;
     else this.#sync();
   }

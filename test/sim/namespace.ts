@@ -6,7 +6,7 @@
  * durable itself, as ext4 and XFS do; syncing a file does not make its name durable.
  */
 import { posix } from "node:path";
-import type { SimDatabaseFile } from "./database.ts";
+import type { SimDatabaseFile } from "./database_file.ts";
 import { Inode } from "./inode.ts";
 import type { Rng } from "./random.ts";
 

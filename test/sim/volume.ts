@@ -4,7 +4,8 @@
  */
 import { DfsError } from "../../src/errors.ts";
 import type { FileInfo } from "../../src/io/ports.ts";
-import { databaseLocked, SimDatabase, SimDatabaseFile } from "./database.ts";
+import { databaseLocked, SimDatabase } from "./database.ts";
+import { SimDatabaseFile } from "./database_file.ts";
 import { Inode } from "./inode.ts";
 import { FOLDER, folderOf, Namespace, normal } from "./namespace.ts";
 import type { Rng } from "./random.ts";
@@ -133,7 +134,10 @@ export class Volume {
   }
 
   stat(given: string): FileInfo | null {
-    const node = this.#names.get(normal(given));
+    const path = normal(given);
+    const log = path.endsWith("-wal") ? this.database(path.slice(0, -"-wal".length)) : null;
+    if (log) return { bytes: log.logBytes, isFolder: false, modified: 0, born: null };
+    const node = this.#names.get(path);
     if (node === undefined) return null;
     if (node === FOLDER) return { bytes: 0, isFolder: true, modified: 0, born: null };
     if (node instanceof SimDatabaseFile)

@@ -1,14 +1,6 @@
 /** What a start makes of a folder: new, left in a mess, of another format, or in use. */
 import { describe, expect, test } from "bun:test";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BLOCK_BYTES } from "../../src/limits.ts";
@@ -37,7 +29,7 @@ describe("a new folder", () => {
       const path = join(folder.path, "new/and/deep");
       const store = await folder.open({ folder: path, catalogFolder: path });
       const format = JSON.parse(readFileSync(join(path, "format.json"), "utf8"));
-      expect(format).toEqual({ format: 1, sid: store.sid });
+      expect(format).toEqual({ format: 2, sid: store.sid });
       expect(store.sid).toMatch(/^[0-9a-f]{32}$/);
       expect((await readdir(path)).toSorted()).toEqual([
         "ballast",
@@ -88,7 +80,7 @@ describe("a folder that cannot be served", () => {
   test.each([
     [
       "because it is of a newer format",
-      (text: string) => text.replace('"format":1', '"format":2'),
+      (text: string) => text.replace('"format":2', '"format":3'),
       "upgrade",
     ],
     ["because its format is no JSON", () => "{", "does not read"],
@@ -142,27 +134,6 @@ describe("a folder that cannot be served", () => {
     }));
 });
 
-test("a copy of a folder is a new server, for it may lack what the first one has promised since", () =>
-  inFolder(async (folder) => {
-    const store = await folder.open();
-    await store.membership.join("1".repeat(32));
-    await upload(store, idOf(VID, 0), pattern(BYTES));
-    folder.close();
-    const copy = `${folder.path}-copy`;
-    cpSync(folder.path, copy, { recursive: true });
-    try {
-      const other = await folder.open({ folder: copy, catalogFolder: copy });
-      expect(other.sid).not.toBe(store.sid);
-      expect(heldOf(other, VID)).toEqual([0]);
-      const again = await folder.reopen({ folder: copy, catalogFolder: copy });
-      expect(again.sid).toBe(other.sid);
-      expect((await folder.reopen()).sid).toBe(store.sid);
-    } finally {
-      folder.close();
-      rmSync(copy, { recursive: true });
-    }
-  }));
-
 test("a folder that was moved is the same server", () =>
   inFolder(async (folder) => {
     const { sid } = await folder.open();
@@ -181,7 +152,7 @@ test("a format.json that is gone is written again, with the same id", () =>
     folder.close();
     rmSync(formatOf(folder));
     expect((await folder.open()).sid).toBe(sid);
-    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 1, sid });
+    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 2, sid });
   }));
 
 describe("a start after a crash", () => {

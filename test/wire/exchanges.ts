@@ -49,6 +49,10 @@ const entry: fc.Arbitrary<ListEntry> = fc.record({
   here: fc.array(here, { maxLength: 2 }),
 });
 
+const mark = any.hexOf(8);
+const life = fc.record({ life: any.u53, mark });
+const known = fc.record({ sid: id, life: any.u53, mark });
+
 const nothing = fc.constant({});
 const ok = fc.record({ ok: fc.boolean() });
 
@@ -70,6 +74,10 @@ export const EXCHANGES: Exchanges = {
       floor: ballot,
       config: fc.option(config),
       register,
+      now: life,
+      known: fc.array(known, { maxLength: 5 }),
+      isUnsettled: fc.boolean(),
+      was: fc.option(id),
     }),
   },
   init: { request: fc.record({ sid: id, cluster: id }), reply: nothing },
@@ -161,6 +169,20 @@ export const EXCHANGES: Exchanges = {
     }),
   },
   passwd: { request: fc.record({ storedKey: root, serverKey: root }), reply: nothing },
+  lives: {
+    request: fc.record({
+      cluster: id,
+      sid: id,
+      areYours: fc.array(life, { maxLength: 5 }),
+      tell: fc.array(fc.record({ sid: id, from: fc.option(mark), life: any.u53, mark })),
+      isSettled: fc.boolean(),
+    }),
+    reply: fc.record({
+      areYours: fc.array(fc.boolean(), { maxLength: 5 }),
+      known: fc.array(known, { maxLength: 5 }),
+      isUnsettled: fc.boolean(),
+    }),
+  },
 };
 
 export const KINDS = Object.keys(EXCHANGES) as Kind[];

@@ -182,6 +182,7 @@ describe("an error", () => {
     damaged: 26,
     folder: 27,
     epoch: 28,
+    lives: 30,
     forbidden: 29,
   };
   const through = (id: number, error: unknown): { id: number; error: DfsError } => {

@@ -14,6 +14,10 @@ const greeting = {
   floor: 0n,
   config: null,
   register: { prom: 0n, acc: null, com: { ballot: 1n, version: versionOf({ vid: vidOf(2) }) } },
+  now: { life: 1, mark: "0011223344556677" },
+  known: [],
+  isUnsettled: false,
+  was: null,
 };
 
 test("the first bytes of a connection are what they always were", () => {

@@ -64,13 +64,14 @@ test("the numbers of the messages are what they always were", () => {
     proof: 18,
     spaces: 19,
     passwd: 20,
+    lives: 21,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
 
 test("a number leads to its message, any other to none", () => {
   for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
-  for (const number of [0, 21, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+  for (const number of [0, 99, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
 });
 
 describe("the largest messages fit into a frame", () => {
@@ -157,6 +158,10 @@ describe("the largest messages fit into a frame", () => {
       floor: 0n,
       config: largest,
       register,
+      now: { life: 1, mark: "0011223344556677" },
+      known: Array.from({ length: SLOTS_MAX }, () => ({ sid, life: 1, mark: "0011223344556677" })),
+      isUnsettled: true,
+      was: sid,
     };
     expect(sizeOf(MESSAGES.hello.reply, greeting)).toBeLessThanOrEqual(FRAME_BYTES);
   });

@@ -1,0 +1,135 @@
+/** Plots in which the members of the cluster change; see plots.ts. */
+import { addressOf } from "./cluster.ts";
+import type { Run } from "./history_run.ts";
+import {
+  NAME,
+  BYTES,
+  EVERYWHERE,
+  PATIENCE_MS,
+  isDone,
+  acceptedAt,
+  promisesAt,
+  risen,
+  begin,
+  put,
+  acceptedByOne,
+  readWithoutOne,
+} from "./plotting.ts";
+
+/** A server more, while one is away that has missed the newest version; then these two are asked. */
+export function grown(run: Run): void {
+  const servers = begin(run, EVERYWHERE);
+  const [spare] = run.cluster.spares;
+  if (!servers || !spare) return;
+  const [away, ...others] = servers;
+  spare.start();
+  away.kill(false);
+  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  run.calmly({ do: "grow", by: addressOf(spare) });
+  away.start();
+  run.pass(1000);
+  for (const server of others) server.kill(false);
+  run.invariants.excused = others.length;
+  run.cluster.known = run.cluster.servers;
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A version is deleted and forgotten before its writer, who has an attempt behind it, asks servers that came after that. */
+export function forgotten(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const [alone, ...others] = servers;
+  const writer = acceptedByOne(run, put(2), alone, others);
+  run.world.freeze(writer);
+  readWithoutOne(run, others);
+  run.cluster.net.healAll();
+  if (!isDone(run.calmly({ do: "rm", name: NAME }))) return;
+  run.calmly({ do: "repair" });
+  run.calmly({ do: "repair" });
+  run.invariants.excused = others.length;
+  for (const [i, { name }] of others.entries()) {
+    const spare = run.cluster.spares[i];
+    spare?.start();
+    run.pass(1000);
+    if (spare) run.calmly({ do: "replace", old: name, by: addressOf(spare) });
+  }
+  run.cluster.net.cutLink(writer.name, alone.name);
+  run.world.thaw(writer);
+  run.awaits(20 * PATIENCE_MS, () => !writer.alive);
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A repair stops just before it takes away a copy too many; then both homes of that piece are replaced, alive, by servers without it. */
+export function lateDrop(run: Run): void {
+  const { first, spares } = run.cluster;
+  for (const server of first) server.start();
+  run.pass(1000);
+  run.calmly({ do: "list" });
+  const [away] = first;
+  away?.kill(false);
+  if (!away || !isDone(run.calmly({ ...put(1), bytes: 90_000 }))) return;
+  away.start();
+  run.pass(1000);
+  run.invariants.excused = 2;
+  const repair = run.begin({ do: "repair" });
+  if (!run.awaits(PATIENCE_MS, () => run.invariants.piecesAt(away) >= 2)) return;
+  run.world.freeze(repair);
+  const [stays] = first.filter((server) => run.invariants.piecesAt(server) > 2);
+  for (const [i, { name }] of first.filter((server) => server !== stays).entries()) {
+    const spare = spares[i];
+    spare?.start();
+    run.pass(1000);
+    if (spare) run.calmly({ do: "replace", old: name, by: addressOf(spare), bare: true });
+  }
+  run.cluster.known = run.cluster.servers;
+  run.world.thaw(repair);
+  run.awaits(2 * PATIENCE_MS, () => !repair.alive);
+}
+
+/**
+ * A conditional put is accepted by one server alone, which then falls silent; of the others one has promised it, and is replaced, alive.
+ * Another put comes after that, and then the silent one is back.
+ */
+export function promised(run: Run): void {
+  const { first, spares, net } = run.cluster;
+  for (const server of first) server.start();
+  run.pass(1000);
+  run.calmly({ do: "list" });
+  const [a, b, c] = first;
+  const [spare] = spares;
+  if (!a || !b || !c || !spare) throw new Error("bug: this plot takes three servers, and one more");
+  const [alone, old, late] = run.rng.pick([
+    [a, b, c],
+    [b, c, a],
+    [c, a, b],
+  ]);
+  const two = [alone, old];
+  const before = promisesAt(run, two);
+  const order = { do: "putIf", name: NAME, value: 1, bytes: BYTES, expected: 0 } as const;
+  const writer = run.begin({ ...order, ...EVERYWHERE });
+  net.cutLink(writer.name, late.name);
+  if (!run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, two)) === 2)) return;
+  // Both promises are on their way; the ACCEPT then finds one server.
+  run.world.freeze(writer);
+  run.pass(500);
+  old.kill(false);
+  run.world.thaw(writer);
+  if (!run.awaits(PATIENCE_MS, () => acceptedAt(run, alone) !== null)) return;
+  run.world.kill(writer);
+  alone.kill(false);
+  net.healAll();
+  for (const server of [old, spare]) server.start();
+  run.pass(1000);
+  run.invariants.excused = 1;
+  run.calmly({ do: "replace", old: old.name, by: addressOf(spare), bare: true });
+  run.cluster.known = run.cluster.servers;
+  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  alone.start();
+  run.pass(1000);
+  for (const server of [late, spare]) {
+    server.kill(false);
+    run.calmly({ do: "get", name: NAME });
+    server.start();
+    run.pass(1000);
+  }
+}
