@@ -156,9 +156,9 @@ async function serveUntilEnd(
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
   const id = server.sid.slice(0, 8);
-  if (!flags.quiet) say(`on ${address} (server id ${id}${server.origin === "new" ? ", new" : ""})`);
   const warning = warningOf(server);
   if (warning !== null) sayLine(`serve: ${folder}: warning: ${warning}`);
+  if (!flags.quiet) say(`on ${address} (server id ${id}${server.origin === "new" ? ", new" : ""})`);
   const stopRepairs = alongside();
   void signal.promise
     .then(stopRepairs)

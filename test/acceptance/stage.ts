@@ -50,6 +50,11 @@ export class ServerProcess {
     return this.#port;
   }
 
+  /** The same server on another folder, at a port of its own. */
+  twin(folder: string): ServerProcess {
+    return new ServerProcess(folder, {});
+  }
+
   get pid(): number {
     if (!this.#child) throw new Error(`${this.name} does not run`);
     return this.#child.pid;

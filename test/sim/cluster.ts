@@ -5,12 +5,13 @@ import { DfsError } from "../../src/errors.ts";
 import type { ClientPorts } from "../../src/client/cluster.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import type { Disk } from "../../src/io/ports.ts";
-import { serve } from "../../src/server/serve.ts";
+import { serve, type Server } from "../../src/server/serve.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
 import { simRandom } from "./random.ts";
+import type { Backup } from "./volume.ts";
 import type { World } from "./world.ts";
 
 const PORT = 10_001;
@@ -42,6 +43,13 @@ export class SimServer {
   readonly #seen = new WeakSet<object>();
   /** Has this life come to serve? */
   isServing = false;
+  /** Copies of what its disk held while it was down, each with how many lives it had had. */
+  readonly backups: { readonly lives: number; readonly content: Backup }[] = [];
+  /** Was it put back to an earlier state, and so has forgotten something? */
+  isPutBack = false;
+  /** Was it stopped in order? */
+  isTidy = false;
+  #serving: Server | null = null;
   /** A start that failed for good, such as of a folder that is damaged. */
   refused: string | null = null;
 
@@ -85,9 +93,12 @@ export class SimServer {
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;
+    this.isTidy = false;
+    this.#serving = null;
     this.hasLearned = true;
     this.written.length = 0;
-    const serving = serve(ports, options, die).then(() => {
+    const serving = serve(ports, options, die).then((server) => {
+      this.#serving = server;
       this.isServing = true;
       this.hasMoved = true;
       this.#onCommit(this);
@@ -108,9 +119,43 @@ export class SimServer {
     if (power) this.disk.crash();
   }
 
+  /** It is asked to end, as by SIGTERM. */
+  stop(): void {
+    const { machine } = this;
+    const end = (isTidy: boolean): void => {
+      if (this.machine !== machine || !machine?.alive) return;
+      this.kill(false);
+      this.isTidy = isTidy;
+    };
+    void this.#serving?.stop().then(
+      () => end(true),
+      () => end(false),
+    );
+  }
+
+  /** Somebody keeps a copy of the folder of a server that is down. */
+  backUp(): void {
+    this.backups.push({ lives: this.lives, content: this.disk.backup() });
+  }
+
+  /** Somebody writes a backup over the folder of a server that is down. */
+  putBack({ lives, content }: SimServer["backups"][number]): void {
+    this.disk.restore(content);
+    this.disks++;
+    if (lives < this.lives) this.isPutBack = true;
+    this.refused = null;
+  }
+
+  /** The folder of a server that is down, and was stopped in order, goes on as a copy. */
+  move(): void {
+    this.disk.restore(this.disk.backup(), { from: this.folder, to: this.folder });
+  }
+
   /** The disk is replaced by an empty one. */
   wipe(): void {
     this.kill(true);
+    this.isPutBack = false;
+    this.backups.length = 0;
     this.disk = new SimDisk(this.#world, `${this.name} ${++this.disks}`);
   }
 

@@ -11,6 +11,13 @@ export class SimDatabaseFile {
   /** States after it, in order, each of which a crash may leave. */
   later: Uint8Array[] = [];
   opened: SimDatabase | null = null;
+  /** Differs between a file and each copy of it. */
+  readonly born: string;
+
+  constructor(born: string) {
+    this.born = born;
+  }
+
   /** Bytes of its log; and what is left of the database without it: the state at the last checkpoint. */
   logBytes = 0;
   checkpointed: Uint8Array | null = null;
@@ -27,6 +34,15 @@ export class SimDatabaseFile {
   /** The content as a process would read it now; null: empty. */
   current(): Uint8Array | null {
     return this.opened ? this.opened.serialize() : this.latest;
+  }
+
+  /** What a copy of it holds, as a file that was born then. */
+  copy(born: string): SimDatabaseFile {
+    const copy = new SimDatabaseFile(born);
+    copy.image = this.latest?.slice() ?? null;
+    copy.checkpointed = this.checkpointed;
+    copy.logBytes = this.logBytes;
+    return copy;
   }
 
   /** Bit rot in the durable content; only while nobody has it open. */

@@ -7,7 +7,7 @@ import type { Disk, OpenFile } from "../../src/io/ports.ts";
 import type { SimDatabase } from "./database.ts";
 import type { Inode } from "./inode.ts";
 import type { Rng } from "./random.ts";
-import { failed, Volume } from "./volume.ts";
+import { type Backup, failed, Volume } from "./volume.ts";
 import { never, type Machine } from "./machine.ts";
 import type { World } from "./world.ts";
 
@@ -29,7 +29,7 @@ interface Life {
 export class SimDisk {
   readonly #world: World;
   readonly #rng: Rng;
-  readonly #volume = new Volume();
+  readonly #volume: Volume;
   readonly #lives = new Set<Life>();
   readonly #quickMs: number;
   readonly #syncMs: number;
@@ -37,6 +37,7 @@ export class SimDisk {
   constructor(world: World, name: string) {
     this.#world = world;
     this.#rng = world.rng.fork(`disk ${name}`);
+    this.#volume = new Volume(name);
     this.#quickMs = this.#rng.pick([0.01, 0.05, 0.5]);
     this.#syncMs = this.#rng.pick([0.3, 2, 20]);
   }
@@ -144,6 +145,21 @@ export class SimDisk {
   /** Puts a durable database there, for example one that was prepared once for many histories. */
   putDatabase(path: string, image: Uint8Array): void {
     this.#volume.putDatabase(path, image);
+  }
+
+  /** A copy of all its files; only while no machine uses them, as for the two after it. */
+  backup(): Backup {
+    return this.#volume.backup();
+  }
+
+  /** Has a backup in the place of what was there, in the same files, or in new ones of another folder. */
+  restore(backup: Backup, moved: { from: string; to: string } | null = null): void {
+    this.#volume.restore(backup, moved, this.#world.clock().wall());
+  }
+
+  /** Somebody removes a database's log. */
+  loseLog(path: string): void {
+    this.#volume.database(path)?.loseLog();
   }
 
   #end(life: Life): void {

@@ -24,6 +24,12 @@ export interface Rates {
   /** At most one disk of a history is lost, or rots. */
   readonly wipe: number;
   readonly rot: number;
+  /** Of a server that is up: it is stopped in order. Of one that is down: its folder is copied, put back, moved, or loses its log. */
+  readonly stop: number;
+  readonly backUp: number;
+  readonly putBack: number;
+  readonly move: number;
+  readonly loseLog: number;
 }
 
 export const CALM: Rates = {
@@ -41,9 +47,15 @@ export const CALM: Rates = {
   failSync: 0,
   wipe: 0,
   rot: 0,
+  stop: 0,
+  backUp: 0,
+  putBack: 0,
+  move: 0,
+  loseLog: 0,
 };
 
 export const drawRates = (rng: Rng): Rates => ({
+  ...CALM,
   stepMs: rng.pick([3, 10, 40, 200]),
   kill: rng.pick([0, 0.02, 0.08]),
   power: rng.pick([0, 0.5, 1]),
@@ -58,7 +70,22 @@ export const drawRates = (rng: Rng): Rates => ({
   failSync: rng.pick([0, 0, 0, 0.01]),
   wipe: rng.pick([0, 0, 0, 0.01]),
   rot: rng.pick([0, 0, 0, 0.03]),
+  ...drawFolderRates(rng),
 });
+
+/** Most histories have folders that are what their servers left; the others have one thing that is done to them. */
+function drawFolderRates(rng: Rng): Partial<Rates> {
+  if (!rng.chance(FOLDERS_CHANCE)) return {};
+  const often = { stop: 0.03, kill: 0.04, restart: rng.pick([0.05, 0.2]), wipe: 0, rot: 0 };
+  return rng.pick([
+    { ...often, backUp: 0.5, putBack: rng.pick([0.3, 0.8]) },
+    { ...often, move: 0.3 },
+    { ...often, loseLog: 0.2 },
+  ]);
+}
+
+const FOLDERS_CHANCE = 0.3;
+const BACKUPS_MAX = 3;
 
 export const FAULT_KINDS = [
   "kill",
@@ -70,6 +97,11 @@ export const FAULT_KINDS = [
   "failSync",
   "wipe",
   "rot",
+  "stop",
+  "backUp",
+  "putBack",
+  "move",
+  "loseLog",
 ] as const satisfies readonly (keyof Rates)[];
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -81,6 +113,8 @@ export class Faults {
   readonly marks = new Map<FaultKind, number>();
   /** The server whose disk was lost or rots; one a history. */
   spoilt: SimServer | null = null;
+  #hasMoved = false;
+  #wasWhole = false;
 
   readonly #without: ReadonlySet<FaultKind>;
 
@@ -115,6 +149,7 @@ export class Faults {
 
   /** One step of bad luck, or of recovery. */
   step(clients: readonly string[]): void {
+    this.#isWhole();
     for (const server of this.#cluster.servers) this.#stepServer(server);
     const { servers, net } = this.#cluster;
     for (const client of clients) {
@@ -137,8 +172,13 @@ export class Faults {
     const rates = this.#rates;
     const { machine, disk } = server;
     if (!machine?.alive) {
+      this.#stepFolder(server);
       if (rng.chance(rates.restart)) server.start();
       return;
+    }
+    if (this.#happens("stop") && server.isServing) {
+      this.#mark("stop", server.name);
+      server.stop();
     }
     if (machine.frozen && rng.chance(rates.thaw)) this.#cluster.world.thaw(machine);
     else if (this.#happens("freeze")) {
@@ -164,21 +204,50 @@ export class Faults {
     }
   }
 
+  /** What people do to the folder of a server that is down. */
+  #stepFolder(server: SimServer): void {
+    const { name, backups } = server;
+    if (this.#happens("backUp") && backups.length < BACKUPS_MAX) {
+      this.#mark("backUp", name);
+      server.backUp();
+    }
+    // A copy counts again only once most of the others know of it: none of them may be lost.
+    if (this.#happens("move") && server.isTidy && this.spoilt === null && this.#isWhole()) {
+      this.#hasMoved = true;
+      this.#mark("move", name);
+      server.move();
+    }
+    const older = backups.filter(({ lives }) => lives < server.lives);
+    if (this.#happens("putBack") && older.length > 0 && this.#mayPutBack(server)) {
+      this.#mark("putBack", name);
+      server.putBack(this.#rng.pick(older));
+    }
+    if (this.#happens("loseLog") && !server.isTidy && this.maySpoil(server)) {
+      this.#mark("loseLog", name);
+      server.disk.loseLog(server.catalog);
+      server.disks++;
+    }
+  }
+
+  /** Once a history, and only of a server that may be lost. */
+  #mayPutBack(server: SimServer): boolean {
+    return !this.#cluster.servers.some(({ isPutBack }) => isPutBack) && this.maySpoil(server);
+  }
+
   /** Only a cluster whose servers have all joined promises to survive the loss of one. */
   #isWhole(): boolean {
     const { first } = this.#cluster;
     const known = first.map(configOf);
-    return (
+    return (this.#wasWhole ||=
       first.length > 2 &&
       known.every(
         (config) => config && membersOf(config).every((slot) => config.seats[slot]?.sid !== null),
-      )
-    );
+      ));
   }
 
   /** May this disk be lost, or rot? If so it is the one of this history that is. */
   maySpoil(server: SimServer): boolean {
-    if (!this.#isWhole()) return false;
+    if (this.#hasMoved || !this.#isWhole()) return false;
     this.spoilt ??= server;
     return this.spoilt === server;
   }

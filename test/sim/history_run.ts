@@ -2,6 +2,7 @@
 import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
 import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
 import { Invariants, Violation } from "./invariants.ts";
+import { Ignorance } from "./ignorance.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
@@ -40,6 +41,8 @@ export interface History {
   readonly rates: Rates;
   /** What is wrong; null when nothing is. */
   readonly wrong: string | null;
+  /** What is wrong, where a server was put back and nobody who answered knew. */
+  readonly unnoticed: string | null;
   readonly operations: readonly Recorded[];
   readonly marks: ReadonlyMap<string, number>;
   readonly hash: string;
@@ -65,11 +68,13 @@ export class Run {
   readonly rates: Rates;
   readonly invariants: Invariants;
   readonly recorder: Recorder;
+  readonly ignorance: Ignorance;
   readonly #workload: Workload;
   readonly #skip: ReadonlySet<number>;
   readonly #running = new Map<object, Machine>();
   readonly #toCheck = new Set<SimServer>();
   #failure: Error | null = null;
+  #isPutBack = false;
 
   constructor(seed: number, options: HistoryOptions) {
     this.world = new World(seed, { trace: options.trace ?? false });
@@ -83,6 +88,7 @@ export class Run {
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(this.cluster.first);
+    this.ignorance = new Ignorance(this.cluster.servers);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
     this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);
@@ -91,7 +97,9 @@ export class Run {
   /** Runs the world until it is so, checking after each event. */
   until(isSo: () => boolean): void {
     this.world.run(() => {
-      for (const server of this.#toCheck) this.invariants.afterCommit(server);
+      // Of a server that was put back only what clients see is judged: they may count it for no more than it is.
+      this.#isPutBack ||= this.cluster.servers.some(({ isPutBack }) => isPutBack);
+      if (!this.#isPutBack) for (const server of this.#toCheck) this.invariants.afterCommit(server);
       this.#toCheck.clear();
       if (this.#failure !== null) throw this.#failure;
       return isSo();
@@ -164,6 +172,13 @@ export class Run {
     return order;
   }
 
+  /** From now on nobody uses this server, and clients have the first ones in their configuration again. */
+  forgo(server: SimServer): void {
+    server.kill(false);
+    server.wipe();
+    this.cluster.known = this.cluster.first;
+  }
+
   /** One operation in calm weather, to its end. */
   calmly(order: Order): Recorded {
     const before = this.recorder.operations.length;
@@ -215,7 +230,14 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
     const bad = NAMES.find((name) => !isLinearizable(run.recorder.historyOf(name)));
     if (bad !== undefined) wrong = `the history of ${bad} is not linearizable`;
   }
+  const { knew, counted } = run.ignorance;
+  // Plots are about what must be noticed.
+  const unnoticed = counted > 0 && knew === 0 && !options.plot ? wrong : null;
+  if (unnoticed !== null) wrong = null;
+  if (knew > 0) wrong = `a server that was put back counted ${knew} times though somebody knew`;
   const marks = new Map<string, number>(run.faults.marks);
+  if (counted > 0) marks.set("put back, and counted unnoticed", 1);
+  if (unnoticed !== null) marks.set("put back, unnoticed and wrong", 1);
   for (const { order, outcome } of run.recorder.operations)
     marks.set(`${order.do} ${outcome}`, (marks.get(`${order.do} ${outcome}`) ?? 0) + 1);
   const { world, rates, recorder, cluster } = run;
@@ -225,6 +247,7 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
     servers: cluster.servers.length,
     rates,
     wrong,
+    unnoticed,
     operations: recorder.operations,
     marks,
     hash,

@@ -19,6 +19,16 @@ export function factIn(database: Database, key: string): Uint8Array | null {
   return found && new Uint8Array(found.value).subarray(SUM_BYTES);
 }
 
+/** The marks of all lives that a server remembers; none where it is down. */
+export function livesOf(server: SimServer): string[] {
+  const database = server.disk.openDatabase(server.catalog);
+  if (!database || !hasTables(database)) return [];
+  return database
+    .query<{ value: Uint8Array }, []>("SELECT value FROM fact WHERE key GLOB 'life ?*'")
+    .all()
+    .map(({ value }) => new Uint8Array(value).subarray(SUM_BYTES).toHex());
+}
+
 /** The configuration that a server goes by; null where it was told none. */
 export function configIn(database: Database): Config | null {
   const fact = factIn(database, "membership");

@@ -2,6 +2,7 @@
  * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
+import { LIFE_MUTANTS } from "./life_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import { edit, type Mutant } from "./mutant.ts";
 
@@ -289,6 +290,7 @@ function checkLive(`,
     ],
   },
   ...MEMBER_MUTANTS,
+  ...LIFE_MUTANTS,
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",

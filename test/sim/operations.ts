@@ -2,6 +2,7 @@
 import { isDfsError } from "../../src/errors.ts";
 import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
 import { get } from "../../src/client/get.ts";
+import type { ClusterMemory } from "../../src/client/memory.ts";
 import { list } from "../../src/client/list.ts";
 import {
   addServer,
@@ -96,6 +97,7 @@ export class Recorder {
   readonly #now: () => number;
   readonly #warn: (line: string) => void;
   readonly #sealing: Sealing | null;
+  readonly #facts = new Map<string, Uint8Array>();
 
   constructor(now: () => number, warn: (line: string) => void, sealing: Sealing | null) {
     this.#now = now;
@@ -122,7 +124,10 @@ export class Recorder {
     let cluster: Cluster | null = null;
     let begun = false;
     try {
-      cluster = await openCluster(ports, servers, { user: "", login: null, warn: this.#warnOf });
+      // Every other client is of a computer that remembers.
+      const memory = record.id % 2 === 0 ? this.#memoryOfNow() : undefined;
+      const warn = this.#warnOf;
+      cluster = await openCluster(ports, servers, { user: "", login: null, warn, memory });
       const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
       if ("value" in order) this.#spying(opened, order.value);
       begun = true;
@@ -184,6 +189,15 @@ export class Recorder {
         await (order.bare ? finishChange(cluster) : repairAllOf(cluster));
         return null;
     }
+  }
+
+  /** What the one computer that remembers knows at this moment. What others of its clients note meanwhile is for those after them. */
+  #memoryOfNow(): ClusterMemory {
+    const known = new Map(this.#facts);
+    const note = (key: string, value: Uint8Array): void => {
+      for (const facts of [known, this.#facts]) facts.set(key, value);
+    };
+    return { place: "memory", factOf: (key) => known.get(key) ?? null, noteFact: note };
   }
 
   readonly #warnOf = (line: string): void => {

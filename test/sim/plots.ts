@@ -4,6 +4,7 @@
  */
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
+import { beheaded, forked, restless, restored } from "./folder_plots.ts";
 import { forgotten, grown, lateDrop, promised } from "./member_plots.ts";
 import {
   NAME,
@@ -28,6 +29,10 @@ export const PLOTS = {
   forgotten,
   lateDrop,
   promised,
+  restored,
+  restless,
+  beheaded,
+  forked,
 } as const;
 export type Plot = keyof typeof PLOTS;
 

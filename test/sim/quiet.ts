@@ -22,9 +22,12 @@ export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void 
   if (!config) return;
   if (config.next) throw new Violation("a change of the members is not finished");
   const members = membersOf(config);
-  const sids = new Set(cluster.servers.map(sidOf));
+  const isLost = ({ isPutBack, refused }: SimServer): boolean => isPutBack || refused !== null;
+  const sids = new Set(cluster.servers.filter((server) => !isLost(server)).map(sidOf));
   const isThere = (slot: number): boolean => sids.has(config.seats[slot]?.sid ?? null);
   for (const server of cluster.servers) {
+    // What nobody counts nobody tidies.
+    if (isLost(server)) continue;
     const slot = slotOf(config, sidOf(server) ?? "");
     if (members.includes(slot))
       checkServer(server, slot, config, server === spoilt, !members.every(isThere));

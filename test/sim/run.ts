@@ -35,6 +35,7 @@ const options = {
 };
 const marks = new Map<string, number>();
 let failed = 0;
+let unnoticed = 0;
 let stoppedAt = from;
 let events = 0;
 const begun = performance.now();
@@ -43,6 +44,7 @@ for (let seed = from; seed <= to; seed++) {
   events += history.events;
   for (const [mark, n] of history.marks) marks.set(mark, (marks.get(mark) ?? 0) + n);
   if (values.trace) for (const line of history.trace) console.log(line);
+  if (history.unnoticed !== null) unnoticed++;
   if (history.wrong === null) continue;
   failed++;
   console.log(`SEED=${seed} (${history.servers} servers): ${history.wrong}`);
@@ -56,6 +58,10 @@ if (values.marks)
   for (const [mark, n] of [...marks].toSorted(([a], [b]) => (a < b ? -1 : 1)))
     console.log(`${String(n).padStart(8)} ${mark}`);
 const count = (values.stop && failed > 0 ? stoppedAt : to) - from + 1;
+if (unnoticed > 0)
+  console.log(
+    `${unnoticed} with a server that was put back, unnoticed by all who answered, and wrong`,
+  );
 console.log(
   `${count} histories, ${failed} wrong, ${events} events, ${seconds.toFixed(1)} s, ${((seconds * 1000) / count).toFixed(1)} ms each`,
 );

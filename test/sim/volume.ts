@@ -16,6 +16,12 @@ export const ENDLESS_BYTES = 2 ** 40;
 export const failed = (path: string, why: string): DfsError =>
   new DfsError("failed", `${path}: ${why}`);
 
+/** What a folder holds, as a copy of its files has it. */
+export type Backup = ReadonlyMap<
+  string,
+  Uint8Array | Pick<SimDatabaseFile, "born" | "image" | "checkpointed" | "logBytes">
+>;
+
 export class Volume {
   capacityBytes = ENDLESS_BYTES;
   /**
@@ -28,9 +34,16 @@ export class Volume {
    * later.
    */
   order = 0;
-  readonly #names = new Namespace();
+  readonly #label: string;
+  #files = 0;
+  #names = new Namespace();
   readonly #databases = new Set<SimDatabaseFile>();
   #fileBytes = 0;
+
+  /** `label` is no other volume's. */
+  constructor(label: string) {
+    this.#label = label;
+  }
 
   /** Bytes in use, those of removed files that are still open among them. */
   get usedBytes(): number {
@@ -141,7 +154,7 @@ export class Volume {
     if (node === undefined) return null;
     if (node === FOLDER) return { bytes: 0, isFolder: true, modified: 0, born: null };
     if (node instanceof SimDatabaseFile)
-      return { bytes: node.bytes, isFolder: false, modified: 0, born: null };
+      return { bytes: node.bytes, isFolder: false, modified: 0, born: node.born };
     return { bytes: node.size, isFolder: false, modified: node.modified, born: null };
   }
 
@@ -151,7 +164,7 @@ export class Volume {
     if (node instanceof SimDatabaseFile && node.opened) throw databaseLocked();
     if (node === undefined) {
       this.#needFolderOf(path);
-      node = new SimDatabaseFile();
+      node = this.#newDatabase();
       this.#databases.add(node);
       this.#names.add(path, node, ++this.order);
     }
@@ -218,11 +231,45 @@ export class Volume {
 
   /** Puts a durable database there, and the folders above it. */
   putDatabase(path: string, image: Uint8Array): void {
-    const file = new SimDatabaseFile();
+    const file = this.#newDatabase();
     file.image = image;
     this.#replace(path);
     this.#databases.add(file);
     this.#names.put(normal(path), file);
+  }
+
+  /** All that there is, copied; only while nobody has a database open. */
+  backup(): Backup {
+    const all: [string, Uint8Array | SimDatabaseFile][] = [];
+    for (const [path, node] of this.#names.all()) {
+      if (node instanceof Inode) all.push([path, node.content.slice()]);
+      if (node instanceof SimDatabaseFile) all.push([path, node.copy(node.born)]);
+    }
+    return new Map(all);
+  }
+
+  /** Writes a backup over what is there, into the same files; or as new ones, into a folder of another name. */
+  restore(backup: Backup, moved: { from: string; to: string } | null, wallMs: number): void {
+    this.#names = new Namespace();
+    this.#databases.clear();
+    this.#fileBytes = 0;
+    for (const [from, content] of backup) {
+      const path = moved ? from.replace(moved.from, moved.to) : from;
+      if (content instanceof Uint8Array) {
+        this.put(path, content, wallMs);
+        continue;
+      }
+      const file = this.#newDatabase(moved ? undefined : content.born);
+      file.image = content.image;
+      file.checkpointed = content.checkpointed;
+      file.logBytes = content.logBytes;
+      this.#databases.add(file);
+      this.#names.put(path, file);
+    }
+  }
+
+  #newDatabase(born = `${this.#label} ${String(++this.#files).padStart(6, "0")}`): SimDatabaseFile {
+    return new SimDatabaseFile(born);
   }
 
   #replace(path: string): void {
