@@ -2,7 +2,7 @@
 import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
 import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
 import { Invariants, Violation } from "./invariants.ts";
-import { Ignorance } from "./ignorance.ts";
+import { Ignorance, watch } from "./ignorance.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
@@ -89,6 +89,7 @@ export class Run {
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(this.cluster.first);
     this.ignorance = new Ignorance(this.cluster.servers);
+    watch(this.ignorance);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
     this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);

@@ -18,16 +18,21 @@ type Ask = (
   ...rest: unknown[]
 ) => Promise<Round<AddressedKind>>;
 
-const ask = Cluster.prototype.ask as unknown as Ask;
+const ask = Reflect.get(Cluster.prototype, "ask") as Ask;
 const watched: Ask = async function watchedAsk(kind, ...rest) {
   const round = await ask.call(this, kind, ...rest);
   watching?.look(this, kind, round);
   return round;
 };
-Cluster.prototype.ask = watched as unknown as typeof Cluster.prototype.ask;
+Reflect.set(Cluster.prototype, "ask", watched);
 
 /** By what a reply may decide which version is current. */
 const DECISIVE: ReadonlySet<AddressedKind> = new Set(["read", "prepare", "accept", "list"]);
+
+/** From now on this one watches. */
+export function watch(by: Ignorance): void {
+  watching = by;
+}
 
 export class Ignorance {
   readonly #servers: readonly SimServer[];
@@ -37,7 +42,6 @@ export class Ignorance {
 
   constructor(servers: readonly SimServer[]) {
     this.#servers = servers;
-    watching = this;
   }
 
   look(cluster: Cluster, kind: AddressedKind, { replies, view }: Round<AddressedKind>): void {
