@@ -7,6 +7,7 @@ import {
   type Codec,
   hex,
   list,
+  oneOf,
   optional,
   struct,
   u128,
@@ -16,13 +17,13 @@ import {
   type Value,
 } from "./bytes.ts";
 import { DfsError } from "./errors.ts";
-import { HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
+import { BALLOT_STEP, HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
 
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
 export type Ballot = bigint;
 export const NO_BALLOT: Ballot = 0n;
-/** No server goes along beyond this; a proposer never comes near. */
-export const BALLOT_MAX: Ballot = 1n << 126n;
+/** No server goes along beyond this. Nobody comes here but in steps, and there are more of them than can be gone. */
+export const BALLOT_MAX: Ballot = 1n << 127n;
 export const ballotCodec: Codec<Ballot> = u128;
 
 /** A ballot above all in `seen`; `random` is eight random bytes. */
@@ -30,6 +31,20 @@ export function ballotAbove(seen: readonly Ballot[], random: Uint8Array): Ballot
   const c = new DataView(random.buffer, random.byteOffset, 8).getBigUint64(0) | 1n;
   return (((highest(seen) >> 64n) + 1n) << 64n) | c;
 }
+
+/** n of a ballot. */
+export const roundOf = (ballot: Ballot): bigint => ballot >> 64n;
+
+/**
+ * The highest round that a server goes along with where it has promised so much in a name, and knows so much to be forgotten in its
+ * space: as a ballot that nobody proposes at, for its c is 0.
+ */
+export const boundOf = (...known: Ballot[]): Ballot =>
+  (roundOf(highest(known)) + BigInt(BALLOT_STEP)) << 64n;
+
+/** Why a server does not go along with a ballot: more was promised, or it is above the bound. */
+export type Refusal = "low" | "high";
+export const refusalCodec: Codec<Refusal | null> = optional(oneOf<Refusal>("low", "high"));
 
 /** The largest of these ballots; NO_BALLOT when there are none. */
 export const highest = (ballots: readonly Ballot[]): Ballot =>

@@ -158,7 +158,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no-floor",
     rule: "no floor",
     within: 2000,
-    edits: [edit(STORE, "this.#catalog.raiseFloor(row.prom);", "")],
+    edits: [edit(STORE, "this.floors.raise(space, row.prom);", "")],
   },
   {
     name: "same-sid",
@@ -180,8 +180,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         STORE,
-        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
-        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
+        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
+        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
       ),
     ],
   },
@@ -242,8 +242,8 @@ function checkLive(`,
     edits: [
       edit(
         STORE,
-        "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
-        "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
+        "if (row !== old) this.#catalog.putRegister(space, name, row);",
+        "if (row !== old) this.#catalog.putRegister(space, name, row);\n      if (old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
       ),
     ],
   },

@@ -49,6 +49,9 @@ const entry: fc.Arbitrary<ListEntry> = fc.record({
   here: fc.array(here, { maxLength: 2 }),
 });
 
+const refused = fc.constantFrom("low", "high", null);
+const user = any.textUpTo(USER_BYTES);
+const floors = fc.array(fc.record({ user: fc.option(user), floor: ballot }), { maxLength: 6 });
 const nothing = fc.constant({});
 const ok = fc.record({ ok: fc.boolean() });
 
@@ -97,15 +100,15 @@ export const EXCHANGES: Exchanges = {
   },
   prepare: {
     request: fc.record({ to, name, ballot, vid, inline: fc.array(inline, { maxLength: 3 }) }),
-    reply: fc.record({ ok: fc.boolean(), floor: ballot, register, held: pieces }),
+    reply: fc.record({ ok: fc.boolean(), refused, floor: ballot, register, held: pieces }),
   },
   accept: {
     request: fc.record({ to, name, ballot, version }),
-    reply: fc.record({ ok: fc.boolean(), prom: ballot }),
+    reply: fc.record({ ok: fc.boolean(), refused, prom: ballot, floor: ballot }),
   },
   commit: {
     request: fc.record({ to, name, accepted, sync: fc.boolean() }),
-    reply: fc.record({ ignored: fc.boolean() }),
+    reply: fc.record({ ignored: fc.boolean(), refused, prom: ballot, floor: ballot }),
   },
   forget: { request: fc.record({ to, name, ballot }), reply: ok },
   collect: { request: fc.record({ to, name, vid, ballot }), reply: ok },
@@ -142,8 +145,12 @@ export const EXCHANGES: Exchanges = {
     }),
   },
   install: {
-    request: fc.record({ cluster: id, sid: id, config, floor: ballot }),
+    request: fc.record({ cluster: id, sid: id, config, floor: ballot, floors }),
     reply: nothing,
+  },
+  floors: {
+    request: fc.record({ to, after: fc.option(user) }),
+    reply: fc.record({ everywhere: ballot, floors, done: fc.boolean() }),
   },
   login: {
     request: fc.record({ magic: any.u32, version: any.u16, message: any.textUpTo(1024) }),

@@ -7,6 +7,7 @@ import {
   HOST_BYTES,
   INLINE_BYTES,
   LIST_PAGE_BYTES,
+  FLOORS_PAGE,
   MANIFEST_BYTES,
   SEALED_NAME_BYTES,
   PIECES_MAX,
@@ -64,13 +65,14 @@ test("the numbers of the messages are what they always were", () => {
     proof: 18,
     spaces: 19,
     passwd: 20,
+    floors: 22,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
 
 test("a number leads to its message, any other to none", () => {
   for (const kind of KINDS) expect(kindOfNumber(MESSAGES[kind].number)).toBe(kind);
-  for (const number of [0, 21, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
+  for (const number of [0, 23, 0x80, 0x81, 0xff, -1]) expect(kindOfNumber(number)).toBeUndefined();
 });
 
 describe("the largest messages fit into a frame", () => {
@@ -162,7 +164,11 @@ describe("the largest messages fit into a frame", () => {
   });
 
   test("the largest configuration for a server to go by", () => {
-    const request = { cluster: vidOf(1), sid: vidOf(2), config: largest, floor: 1n };
+    const floors = Array.from({ length: FLOORS_PAGE }, () => ({
+      user: "u".repeat(USER_BYTES),
+      floor: 1n,
+    }));
+    const request = { cluster: vidOf(1), sid: vidOf(2), config: largest, floor: 1n, floors };
     expect(sizeOf(MESSAGES.install.request, request)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 });
