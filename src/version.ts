@@ -17,7 +17,17 @@ import {
   type Value,
 } from "./bytes.ts";
 import { DfsError } from "./errors.ts";
-import { BALLOT_STEP, HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
+import {
+  BALLOT_STEP,
+  COPIES,
+  DATA_PIECES_MAX,
+  HISTORY_LENGTH,
+  MANIFEST_BYTES,
+  PARITY_PIECES_MAX,
+  PIECES_MAX,
+  SLOTS_MAX,
+  STORED_BYTES_MAX,
+} from "./limits.ts";
 
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
 export type Ballot = bigint;
@@ -211,6 +221,29 @@ export function childOf(parent: Version | null, floor: Ballot, content: Content)
     history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
     birthFloor: parent ? parent.birthFloor : floor,
   };
+}
+
+/**
+ * Why no put, folder, record or deletion is like that, whatever was put; null where one may be. What is not sound can never be read, and
+ * takes the work of those who look after files; no server accepts it.
+ */
+export function unsoundness(version: Version): string | null {
+  const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
+  if (history.length !== Math.min(seq - 1, HISTORY_LENGTH) || history.includes(vid))
+    return "its history is not that of its place";
+  if (body.length === 0 && !deleted) return "nothing says what it is";
+  if (deleted || pieces === 0)
+    return pieces + needed + copies + ring.length + size === 0
+      ? null
+      : "it has no pieces, and says what they are";
+  if (ring.length !== pieces || new Set(ring).size !== pieces || Math.max(...ring) >= SLOTS_MAX)
+    return "its pieces do not each have a server";
+  // Pairs: all pieces make the file, each on two servers, or the only one. Parity: each on one.
+  const isPairs = needed === pieces && copies === Math.min(COPIES, pieces);
+  const isParity = needed >= 1 && needed < pieces && copies === 1;
+  const isSmall = needed <= DATA_PIECES_MAX && pieces - needed <= PARITY_PIECES_MAX;
+  if (!isPairs && !(isParity && isSmall)) return "no layout has such pieces";
+  return size > STORED_BYTES_MAX ? "it is larger than any file" : null;
 }
 
 /** Is there no file: never one, or a deleted one? */

@@ -24,6 +24,7 @@ import {
 } from "../wire/messages.ts";
 import { bytesOf, entryOf } from "./list_entry.ts";
 import { shareOf } from "./share.ts";
+import { checkVersion } from "./sound.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
@@ -88,11 +89,17 @@ const ANSWERS: Answers = {
     return context.store.prepare(...checked(context, name), ballot, vid, inline);
   },
 
-  accept: (context, { name, ballot, version }) =>
-    context.store.accept(...checked(context, name), ballot, version),
+  accept(context, { name, ballot, version }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, version);
+    return context.store.accept(...id, ballot, version);
+  },
 
-  commit: (context, { name, accepted, sync }) =>
-    context.store.commit(...checked(context, name), accepted, sync),
+  commit(context, { name, accepted, sync }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, accepted.version);
+    return context.store.commit(...id, accepted, sync);
+  },
 
   forget: (context, { name, ballot }) => context.store.forget(...checked(context, name), ballot),
 

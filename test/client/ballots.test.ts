@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Ballots, claimOf, reachOf, vouchedFor } from "../../src/client/ballots.ts";
 import { BALLOT_STEP, CLIMB_STEPS } from "../../src/limits.ts";
 import { type Ballot, roundOf } from "../../src/version.ts";
-import { versionOf } from "../arbitraries.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
 
 const round = (n: bigint): Ballot => n << 64n;
 const STEP = BigInt(BALLOT_STEP);
@@ -28,7 +28,7 @@ describe("the number that counts", () => {
   });
 
   test("of a server is what it has promised, or accepted should that be more", () => {
-    const value = { ballot: 9n, version: versionOf({}) };
+    const value = { ballot: 9n, version: versionOf({ vid: vidOf(1) }) };
     expect(claimOf({ prom: 5n, acc: null, com: null })).toBe(5n);
     expect(claimOf({ prom: 5n, acc: value, com: null })).toBe(9n);
     expect(claimOf({ prom: 5n, acc: null, com: value })).toBe(9n);

@@ -148,10 +148,6 @@ export const EXCHANGES: Exchanges = {
     request: fc.record({ cluster: id, sid: id, config, floor: ballot, floors }),
     reply: nothing,
   },
-  floors: {
-    request: fc.record({ to, after: fc.option(user) }),
-    reply: fc.record({ everywhere: ballot, floors, done: fc.boolean() }),
-  },
   login: {
     request: fc.record({ magic: any.u32, version: any.u16, message: any.textUpTo(1024) }),
     reply: fc.record({ message: any.textUpTo(1024) }),
@@ -168,6 +164,10 @@ export const EXCHANGES: Exchanges = {
     }),
   },
   passwd: { request: fc.record({ storedKey: root, serverKey: root }), reply: nothing },
+  floors: {
+    request: fc.record({ to, after: fc.option(user) }),
+    reply: fc.record({ everywhere: ballot, floors, done: fc.boolean() }),
+  },
 };
 
 export const KINDS = Object.keys(EXCHANGES) as Kind[];
