@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { remove } from "../client/remove.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkEither } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
@@ -20,7 +20,7 @@ export const rmCommand = defineCommand({
     ...commonFlags,
   },
   async run({ args }) {
-    const names = args._.map((name) => (name.endsWith("/") ? checkFolder(name) : checkName(name)));
+    const names = args._.map(checkEither);
     refuseTwins(
       names,
       (name) => name,

@@ -5,12 +5,13 @@
 import { CLIMB_STEPS } from "../limits.ts";
 import { type Ballot, ballotAbove, boundOf, highest, type Register } from "../version.ts";
 
-/** What each server says it has promised, by slot. */
-export type Claims = ReadonlyMap<number, Ballot>;
-
 /** What a server's register says it has promised: never less than it accepted. Where it has no row that is the floor of the space. */
 export const claimOf = ({ prom, acc, com }: Register): Ballot =>
   highest([prom, acc?.ballot ?? 0n, com?.ballot ?? 0n]);
+
+/** What these servers say they have promised. */
+export const claimsIn = (told: ReadonlyMap<number, { readonly register: Register }>): Ballot[] =>
+  [...told.values()].map(({ register }) => claimOf(register));
 
 /** The highest and the second highest; the same where there is only one. */
 function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {

@@ -3,10 +3,10 @@
  * of a server is: to where two say it is, and only so far beyond; what one alone has forgotten the others still have rows of.
  */
 import { compareNames } from "../file/names.ts";
-import type { Ballot } from "../version.ts";
+import { type Ballot, BALLOT_MAX, type Register } from "../version.ts";
 import type { UserFloor } from "../wire/messages.ts";
-import { reachOf } from "./ballots.ts";
-import { install } from "./change.ts";
+import { claimsIn, reachOf, vouchedFor } from "./ballots.ts";
+import { CONFIG_NAME, install } from "./change.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
 import { canAccept } from "./decide.ts";
 
@@ -23,6 +23,23 @@ export async function carryFloors(cluster: Cluster): Promise<boolean> {
     if (!done || !canAccept(cluster.view.quorum, done)) return false;
   }
   return true;
+}
+
+/**
+ * Brings the floor of a name's space up to what two servers have promised in the name, where that is more than a client can climb: an
+ * operator's client may, in one step. Higher than need be it does no harm.
+ */
+export async function levelFor(
+  cluster: Cluster,
+  name: string,
+  told: ReadonlyMap<number, { readonly register: Register }>,
+): Promise<void> {
+  const claims = claimsIn(told);
+  const floor = vouchedFor(claims);
+  const isNear = claims.every((claim) => floor <= reachOf([claim, BALLOT_MAX]));
+  if (isNear || !cluster.connections.isOperator) return;
+  const user = name === CONFIG_NAME ? null : cluster.user;
+  await install(cluster, 0n, [], [{ user, floor }]);
 }
 
 /** null: too few servers answer. */
