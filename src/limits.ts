@@ -50,6 +50,8 @@ export const HELLO_FRAME_BYTES = 4 * KIB;
 export const ERROR_TEXT_BYTES = 1024;
 export const MANIFEST_BYTES = 16 * KIB;
 export const HISTORY_LENGTH = 16;
+/** Versions of a name, one after the other; nobody comes there but by making it up. */
+export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
 export const LIST_PAGE_BYTES = 192 * KIB;
 export const VIDS_PER_NAME_MAX = 256;

@@ -25,6 +25,7 @@ import {
   MANIFEST_BYTES,
   PARITY_PIECES_MAX,
   PIECES_MAX,
+  SEQ_MAX,
   SLOTS_MAX,
   STORED_BYTES_MAX,
 } from "./limits.ts";
@@ -217,7 +218,8 @@ export const tombstone = (vid: Vid): Content => ({
 export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
   return {
     ...content,
-    seq: (parent?.seq ?? 0) + 1,
+    // Somebody may have made the parent up.
+    seq: parent ? Math.min(Math.max(parent.seq, parent.history.length + 1) + 1, SEQ_MAX) : 1,
     history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
     birthFloor: parent ? parent.birthFloor : floor,
   };
@@ -229,7 +231,7 @@ export function childOf(parent: Version | null, floor: Ballot, content: Content)
  */
 export function unsoundness(version: Version): string | null {
   const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
-  if (history.length !== Math.min(seq - 1, HISTORY_LENGTH) || history.includes(vid))
+  if (history.length >= seq || seq > SEQ_MAX || history.includes(vid))
     return "its history is not that of its place";
   if (body.length === 0 && !deleted) return "nothing says what it is";
   if (deleted || pieces === 0)

@@ -11,7 +11,7 @@ import { canAccept, canRead } from "./decide.ts";
 import { carryFloors } from "./floors.ts";
 import { pagesIn } from "./list.ts";
 import { settle } from "./register.ts";
-import { needOf } from "./safety.ts";
+import { filesText, needOf } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
@@ -43,11 +43,11 @@ export async function finishChange(cluster: Cluster): Promise<void> {
 /** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
 async function checkMoved(cluster: Cluster): Promise<void> {
   for (const slot of goersIn(cluster)) {
-    const { files, names } = await needOf(cluster, slot);
+    const { files, first } = await needOf(cluster, slot);
     if (files > 0)
       throw new DfsError(
         "failed",
-        `${files} files (as ${names[0]}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
+        `${files} files (as ${filesText(first.slice(0, 1), 1)}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
       );
   }
 }
