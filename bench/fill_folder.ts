@@ -33,7 +33,8 @@ const { config, slot } = store.membership;
 if (!config) throw new Error(`${folder} is of no cluster`);
 
 /** One file of a name, the same on all servers: its version, the ballot it was chosen at, and its pieces. */
-function fileOf(name: string, { floor }: Store, of: Config) {
+function fileOf(name: string, { floors }: Store, of: Config) {
+  const floor = floors.of(SPACE);
   const digest = digestOfName(name);
   const vid = digest.toHex();
   const shape = shapeOf(PAIRS, of.seats.length);

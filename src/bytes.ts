@@ -125,6 +125,16 @@ export const optional = <T>(item: Codec<T>): Codec<T | null> => ({
   read: (r) => (bool.read(r) ? item.read(r) : null),
 });
 
+/** One of a few words, by its place among them. */
+export const oneOf = <T extends string>(...words: readonly T[]): Codec<T> => ({
+  write: (w, v) => w.u8(words.indexOf(v)),
+  read(r) {
+    const word = words[r.u8()];
+    if (word === undefined) throw malformed("a word is none of those there are");
+    return word;
+  },
+});
+
 type Struct<F> = { [K in keyof F]: Value<F[K]> };
 
 /** Named fields, in the order of their declaration. */

@@ -3,6 +3,12 @@
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 
+// Ballots
+/** How far above what a server has promised in a name, or knows to be forgotten in its space, a ballot may be. */
+export const BALLOT_STEP = 2 ** 24;
+/** Steps that a client goes in one try above the number that two servers vouch for. */
+export const CLIMB_STEPS = 16;
+
 // Names
 export const NAME_BYTES = 1024;
 export const COMPONENT_BYTES = 255;
@@ -11,6 +17,8 @@ export const SEALED_COMPONENT_BYTES = Math.ceil((4 * (COMPONENT_BYTES + 16)) / 3
 export const SEALED_NAME_BYTES = 12 * KIB;
 export const FOLDERS_REMEMBERED = 4096;
 export const USERS_PAGE = 1000;
+/** Floors in one message. */
+export const FLOORS_PAGE = 1000;
 /** What is sealed of a manifest. */
 export const SEALED_FACTS_BYTES = 256;
 /** Passwords that open one master key. */
@@ -33,6 +41,8 @@ export const HOST_BYTES = 64;
 /** What a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
 export const FILE_BYTES_MAX = 2 ** 46;
+/** The same as it lies on servers, sealed: 16 bytes more for each 64 KiB, and the last segment. */
+export const STORED_BYTES_MAX = FILE_BYTES_MAX + 2 ** 35;
 
 // Frames
 export const FRAME_BYTES = CHUNK_BYTES + 64 * KIB;
@@ -40,6 +50,8 @@ export const HELLO_FRAME_BYTES = 4 * KIB;
 export const ERROR_TEXT_BYTES = 1024;
 export const MANIFEST_BYTES = 16 * KIB;
 export const HISTORY_LENGTH = 16;
+/** Versions of a name, one after the other; nobody comes there but by making it up. */
+export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
 export const LIST_PAGE_BYTES = 192 * KIB;
 export const VIDS_PER_NAME_MAX = 256;

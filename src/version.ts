@@ -7,6 +7,7 @@ import {
   type Codec,
   hex,
   list,
+  oneOf,
   optional,
   struct,
   u128,
@@ -16,13 +17,24 @@ import {
   type Value,
 } from "./bytes.ts";
 import { DfsError } from "./errors.ts";
-import { HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX } from "./limits.ts";
+import {
+  BALLOT_STEP,
+  COPIES,
+  DATA_PIECES_MAX,
+  HISTORY_LENGTH,
+  MANIFEST_BYTES,
+  PARITY_PIECES_MAX,
+  PIECES_MAX,
+  SEQ_MAX,
+  SLOTS_MAX,
+  STORED_BYTES_MAX,
+} from "./limits.ts";
 
 /** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
 export type Ballot = bigint;
 export const NO_BALLOT: Ballot = 0n;
-/** No server goes along beyond this; a proposer never comes near. */
-export const BALLOT_MAX: Ballot = 1n << 126n;
+/** No server goes along beyond this. Nobody comes here but in steps, and there are more of them than can be gone. */
+export const BALLOT_MAX: Ballot = 1n << 127n;
 export const ballotCodec: Codec<Ballot> = u128;
 
 /** A ballot above all in `seen`; `random` is eight random bytes. */
@@ -30,6 +42,20 @@ export function ballotAbove(seen: readonly Ballot[], random: Uint8Array): Ballot
   const c = new DataView(random.buffer, random.byteOffset, 8).getBigUint64(0) | 1n;
   return (((highest(seen) >> 64n) + 1n) << 64n) | c;
 }
+
+/** n of a ballot. */
+export const roundOf = (ballot: Ballot): bigint => ballot >> 64n;
+
+/**
+ * The highest round that a server goes along with where it has promised so much in a name, and knows so much to be forgotten in its
+ * space: as a ballot that nobody proposes at, for its c is 0.
+ */
+export const boundOf = (...known: Ballot[]): Ballot =>
+  (roundOf(highest(known)) + BigInt(BALLOT_STEP)) << 64n;
+
+/** Why a server does not go along with a ballot: more was promised, or it is above the bound. */
+export type Refusal = "low" | "high";
+export const refusalCodec: Codec<Refusal | null> = optional(oneOf<Refusal>("low", "high"));
 
 /** The largest of these ballots; NO_BALLOT when there are none. */
 export const highest = (ballots: readonly Ballot[]): Ballot =>
@@ -192,10 +218,34 @@ export const tombstone = (vid: Vid): Content => ({
 export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
   return {
     ...content,
-    seq: (parent?.seq ?? 0) + 1,
+    // Somebody may have made the parent up.
+    seq: parent ? Math.min(Math.max(parent.seq, parent.history.length + 1) + 1, SEQ_MAX) : 1,
     history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
     birthFloor: parent ? parent.birthFloor : floor,
   };
+}
+
+/**
+ * Why no put, folder, record or deletion is like that, whatever was put; null where one may be. What is not sound can never be read, and
+ * takes the work of those who look after files; no server accepts it.
+ */
+export function unsoundness(version: Version): string | null {
+  const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
+  if (history.length >= seq || seq > SEQ_MAX || history.includes(vid))
+    return "its history is not that of its place";
+  if (body.length === 0 && !deleted) return "nothing says what it is";
+  if (deleted || pieces === 0)
+    return pieces + needed + copies + ring.length + size === 0
+      ? null
+      : "it has no pieces, and says what they are";
+  if (ring.length !== pieces || new Set(ring).size !== pieces || Math.max(...ring) >= SLOTS_MAX)
+    return "its pieces do not each have a server";
+  // Pairs: all pieces make the file, each on two servers, or the only one. Parity: each on one.
+  const isPairs = needed === pieces && copies === Math.min(COPIES, pieces);
+  const isParity = needed >= 1 && needed < pieces && copies === 1;
+  const isSmall = needed <= DATA_PIECES_MAX && pieces - needed <= PARITY_PIECES_MAX;
+  if (!isPairs && !(isParity && isSmall)) return "no layout has such pieces";
+  return size > STORED_BYTES_MAX ? "it is larger than any file" : null;
 }
 
 /** Is there no file: never one, or a deleted one? */

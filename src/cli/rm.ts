@@ -1,12 +1,15 @@
-/** dfs-tool rm: deletes names. */
+/** dfs-tool rm: deletes names; of another user too, for an operator. */
 import { defineCommand } from "citty";
+import type { Cluster } from "../client/cluster.ts";
 import { remove } from "../client/remove.ts";
+import { checkRemovable, namesOf, removeIn, spaceOf } from "../client/remove_others.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkEither } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
+import { confirm } from "./confirm.ts";
 import { commonFlags } from "./flags.ts";
-import { setUp, withCluster } from "./open.ts";
-import { outcomeOf, tell } from "./outcomes.ts";
+import { type Setup, setUp, withCluster } from "./open.ts";
+import { type Outcome, outcomeOf, tell } from "./outcomes.ts";
 import { eachOf, refuseTwins } from "./several.ts";
 
 export const rmCommand = defineCommand({
@@ -14,13 +17,22 @@ export const rmCommand = defineCommand({
   args: {
     "name...": {
       type: "positional",
-      required: true,
+      required: false,
       description: "Names of stored files, or of empty folders (NAME/)",
     },
+    user: {
+      type: "string",
+      valueHint: "USER",
+      description: "Of this user, for operators: names are those that verify prints",
+    },
+    all: { type: "boolean", description: "With --user: all files of that user" },
+    yes: { type: "boolean", description: "With --user: do not ask first" },
     ...commonFlags,
   },
   async run({ args }) {
-    const names = args._.map((name) => (name.endsWith("/") ? checkFolder(name) : checkName(name)));
+    const { user, all = false, yes = false } = args;
+    const names = args._.map(user === undefined ? checkEither : checkRemovable);
+    checkFlags(names, user, all, yes);
     refuseTwins(
       names,
       (name) => name,
@@ -28,18 +40,60 @@ export const rmCommand = defineCommand({
     );
     const started = performance.now();
     const setup = await setUp(args);
-    const summary = await withCluster(setup, async (cluster) => {
-      const outcomes = await eachOf(names, FILES_IN_FLIGHT, (name) =>
-        outcomeOf(name, setup.log, async () => {
-          await remove(cluster, name);
-          return null;
-        }),
-      );
+    const work = async (cluster: Cluster) => {
+      const outcomes =
+        user === undefined
+          ? await removeEach(setup, names, (name) => remove(cluster, name))
+          : await removeOf(cluster, setup, user, all ? null : names, yes);
       return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
-    });
-    return tell(summary, notDeletedLine, setup.log, args);
+    };
+    // The keys of another user are not here.
+    const keys = user === undefined ? "needed" : "none";
+    return tell(await withCluster(setup, work, { keys }), notDeletedLine, setup.log, args);
   },
 });
+
+/** Throws DfsError("usage") where flags and names do not go together. */
+function checkFlags(
+  names: readonly string[],
+  user: string | undefined,
+  all: boolean,
+  yes: boolean,
+): void {
+  if (user === undefined && (all || yes))
+    throw new DfsError("usage", `${all ? "--all" : "--yes"} goes with --user`);
+  if (all && names.length > 0)
+    throw new DfsError("usage", "--all is of all files of the user: name none beside it");
+  if (names.length === 0 && !all) throw new DfsError("usage", "NAME... is missing");
+}
+
+const removeEach = (
+  { log }: Setup,
+  names: readonly string[],
+  work: (name: string) => Promise<void>,
+): Promise<Outcome[]> =>
+  eachOf(names, FILES_IN_FLIGHT, (name) =>
+    outcomeOf(name, log, async () => {
+      await work(name);
+      return null;
+    }),
+  );
+
+/** Names of another user; null: all. */
+async function removeOf(
+  cluster: Cluster,
+  setup: Setup,
+  user: string,
+  wanted: readonly string[] | null,
+  isSure: boolean,
+): Promise<Outcome[]> {
+  const space = spaceOf(cluster, user);
+  const names = wanted ?? (await namesOf(space));
+  if (names.length === 0) throw new DfsError("noSuchName", `${user} has no files`);
+  const files = names.length === 1 ? (names[0] ?? "") : `${names.length} files`;
+  if (!isSure) await confirm(`Delete ${files} of ${user} for good?`);
+  return removeEach(setup, names, (name) => removeIn(space, name));
+}
 
 const notDeletedLine = (name: string, error: DfsError): string | null =>
   isDfsError(error, "noSuchName") ? null : `${name} was not deleted`;

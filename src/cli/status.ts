@@ -45,12 +45,13 @@ export const statusCommand = defineCommand({
 const look = (setup: Setup): Promise<Status> =>
   withCluster(setup, statusOf, { patienceMs: STATUS_REPLY_MS, keys: "none" });
 
-const asJson = ({ word, canLose, files, bytes, unreadable, servers, toDo }: Status) => ({
+const asJson = ({ word, canLose, files, bytes, unreadable, hollow, servers, toDo }: Status) => ({
   status: word,
   canLose,
   files,
   bytes,
   unreadable,
+  hollow,
   servers: servers.map(({ name, release, health }) => ({
     name,
     up: health !== null,
@@ -69,6 +70,7 @@ function linesOf(status: Status): string[] {
       ? [`${silent.join(", ")} ${silent.length > 1 ? "do" : "does"} not answer`]
       : []),
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
+    ...hollowLines(status),
     ...toDoTexts(status.toDo),
   ];
   const lose =
@@ -83,6 +85,14 @@ function linesOf(status: Status): string[] {
       ...servers.map(rowOf),
     ]),
   ];
+}
+
+/** What nobody has a piece of may be lost, or was made up: either way its user knows, and an operator can delete it. */
+function hollowLines({ hollow, firstHollow }: Status): string[] {
+  if (!firstHollow) return [];
+  const { user, name } = firstHollow;
+  const of = `${hollow} files of others have no piece on any server (as ${name} of ${user})`;
+  return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
 const rowOf = ({ name, release, health }: ServerStatus): string[] =>

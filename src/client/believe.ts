@@ -2,7 +2,7 @@
  * Which servers contradict what is certain: pure. A client with the keys of a user knows which versions the user made, in which
  * order; so a server that lies about what is current is caught where another one shows what it hides.
  */
-import type { Accepted, Ballot, Register, Vid } from "../version.ts";
+import { type Accepted, type Ballot, type Register, unsoundness, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, type Quorum } from "./decide.ts";
 
@@ -44,7 +44,16 @@ export function believed<T extends Told>(
   quorum: Quorum,
   replies: ReadonlyMap<number, T>,
 ): Map<number, T> {
-  const out = liars(quorum, replies, (accepted) => cluster.judge(stored, accepted));
+  const isTold = ({ version: { vid } }: Accepted): boolean =>
+    [...replies.values()].filter(({ register: { acc, com } }) =>
+      [acc, com].some((known) => known?.version.vid === vid),
+    ).length > 1;
+  // What no server accepts is not what one of several has.
+  const isMadeUp = (accepted: Accepted): boolean =>
+    unsoundness(accepted.version) !== null && replies.size > 1 && !isTold(accepted);
+  const out = liars(quorum, replies, (accepted) =>
+    isMadeUp(accepted) ? null : cluster.judge(stored, accepted),
+  );
   const left = new Map(replies);
   for (const slot of out) left.delete(slot);
   return left;

@@ -5,6 +5,7 @@ import { MANIFEST_BYTES } from "../limits.ts";
 import { type Config, configCodec, isSound } from "../membership.ts";
 import { type Ballot, tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
+import type { UserFloor } from "../wire/messages.ts";
 import { propose } from "./propose.ts";
 import { readName } from "./register.ts";
 
@@ -58,13 +59,14 @@ export async function install(
   cluster: Cluster,
   floor: Ballot,
   others: readonly number[] = [],
+  floors: UserFloor[] = [],
 ): Promise<number[]> {
   const { config, members } = cluster.view;
   const slots = [...new Set([...members, ...others])];
   const done = await Promise.all(
     slots.map(async (slot) => {
       try {
-        await cluster.peer(slot)?.install(cluster.id, config, floor);
+        await cluster.peer(slot)?.install(cluster.id, config, floor, floors);
         return cluster.peer(slot) ? [slot] : [];
       } catch (error) {
         if (!isDfsError(error)) throw error;

@@ -1,6 +1,7 @@
 /** get: each piece once, from servers in balance; another copy where one is lost, slow or rotten. */
 import { DfsError } from "../errors.ts";
 import { manifestOf } from "../file/manifest.ts";
+import { checkEither } from "../file/names.ts";
 import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
@@ -98,7 +99,7 @@ export interface Located {
 
 /** Finds a file and who holds it, `briefly` of few servers where they can tell. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
-  const stored = cluster.stored(name);
+  const stored = cluster.stored(checkEither(name));
   const brief = briefly ? await readBriefly(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(name, reading);

@@ -11,7 +11,7 @@ import { canAccept, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
-import { type Need, needOf } from "./safety.ts";
+import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn } from "./spaces.ts";
 
 /** The slot of the member that people call so; throws DfsError("usage"). */
@@ -199,10 +199,10 @@ function checkMember(cluster: Cluster, slot: number): void {
 function checkNeed(cluster: Cluster, slot: number, need: Need): void {
   if (need.files === 0) return;
   const name = cluster.labelOf(slot);
-  const which = `${need.names.join(", ")}${need.files > need.names.length ? ", …" : ""}`;
+  const which = filesText(need.first, need.files);
   throw new DfsError(
     "failed",
-    `${need.files} files cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first`,
+    `${need.files} files cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first, with ${removalText(cluster, need.first)}`,
   );
 }
 
@@ -210,9 +210,10 @@ function checkNeed(cluster: Cluster, slot: number, need: Need): void {
 function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): void {
   const left = placesOf(after).length;
   const wanted = Math.max(need.width, Math.min(2, placesOf(cluster.view.config).length));
+  const widest = need.widest && wanted === need.width ? ` (as ${filesText([need.widest], 1)})` : "";
   if (left < wanted)
     throw new DfsError(
       "failed",
-      `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}`,
+      `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}${widest}`,
     );
 }

@@ -5,12 +5,13 @@
 import { DfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { highest } from "../version.ts";
-import { changeConfig, CONFIG_NAME, goByChosen, install } from "./change.ts";
+import { changeConfig, goByChosen, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept } from "./decide.ts";
+import { carryFloors } from "./floors.ts";
 import { pagesIn } from "./list.ts";
 import { settle } from "./register.ts";
-import { needOf } from "./safety.ts";
+import { filesText, needOf } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
@@ -28,7 +29,8 @@ export async function finishChange(cluster: Cluster): Promise<void> {
     const { quorum } = cluster.view;
     // From here on nothing is chosen at an earlier epoch any more.
     if (!canAccept(quorum, await install(cluster, 0n))) throw tooFew();
-    await carryFloors(cluster);
+    // What was forgotten by all before must not come back by those who never knew of it.
+    if (!(await carryFloors(cluster))) throw tooFew();
     await migrate(cluster);
     await checkMoved(cluster);
     const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
@@ -41,25 +43,13 @@ export async function finishChange(cluster: Cluster): Promise<void> {
 /** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
 async function checkMoved(cluster: Cluster): Promise<void> {
   for (const slot of goersIn(cluster)) {
-    const { files, names } = await needOf(cluster, slot);
+    const { files, first } = await needOf(cluster, slot);
     if (files > 0)
       throw new DfsError(
         "failed",
-        `${files} files (as ${names[0]}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
+        `${files} files (as ${filesText(first.slice(0, 1), 1)}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
       );
   }
-}
-
-/** What was forgotten by all before must not come back by those who never knew of it. */
-async function carryFloors(cluster: Cluster): Promise<void> {
-  const { replies, view } = await cluster.ask(
-    "read",
-    () => ({ name: CONFIG_NAME, asked: [] }),
-    () => null,
-  );
-  if (!canAccept(view.quorum, replies.keys())) throw tooFew();
-  const floor = highest([...replies.values()].map((reply) => reply.floor));
-  if (!canAccept(view.quorum, await install(cluster, floor))) throw tooFew();
 }
 
 /**

@@ -18,6 +18,7 @@ import {
   MESSAGES,
   type ReplyOf,
   type RequestOf,
+  type UserFloor,
 } from "../wire/messages.ts";
 
 /** Where a server is, as the configuration says. */
@@ -200,8 +201,13 @@ export class Peer {
   }
 
   /** Has a member go by a configuration that was chosen. */
-  install(cluster: string, config: Config, floor: Ballot): Promise<ReplyOf<"install">> {
-    return this.#request("install", { cluster, sid: this.sid, config, floor });
+  install(
+    cluster: string,
+    config: Config,
+    floor: Ballot,
+    floors: UserFloor[] = [],
+  ): Promise<ReplyOf<"install">> {
+    return this.#request("install", { cluster, sid: this.sid, config, floor, floors });
   }
 
   /**

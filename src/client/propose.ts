@@ -1,7 +1,7 @@
 /** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
 import { isDfsError } from "../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
-import { type Ballot, childOf, type Content, highest, type Version, type Vid } from "../version.ts";
+import { type Ballot, childOf, type Content, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import {
   areDead,
@@ -12,17 +12,9 @@ import {
   select,
   shortOf,
 } from "./decide.ts";
-import { fenceOf, glance } from "./register.ts";
-import {
-  acceptAndCommit,
-  backOffMs,
-  Ballots,
-  heldIn,
-  pause,
-  prepare,
-  registersOf,
-  type Supply,
-} from "./rounds.ts";
+import { bornOn, fenceOf, glance } from "./register.ts";
+import { backOffMs, pause } from "./pause.ts";
+import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";
 
 export interface Proposal {
   readonly content: Content;
@@ -73,7 +65,7 @@ export async function propose(
 ): Promise<Outcome> {
   const { content, condition, supply, sign = (version: Version) => version } = proposal;
   const { clock, random } = cluster.ports;
-  const ballots = new Ballots(cluster, 0n);
+  const ballots = ballotsOf(cluster);
   const attempts: Attempt[] = [];
   const until = clock.now() + PROPOSE_MS;
   const giveUp = (why: string): Outcome => ({
@@ -92,25 +84,23 @@ export async function propose(
     const ballot = ballots.next();
     const seen = cluster.guard?.seenOf(name) ?? null;
     // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
-    const { granted, view, answered } = await prepare(
-      cluster,
-      name,
-      ballots,
-      ballot,
-      content.vid,
-      canAccept,
-      supply,
-    );
+    const wanted = { ballot, vid: content.vid, enough: canAccept, supply, until };
+    const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
     if (!canAccept(view.quorum, granted.keys())) {
       // Those that refused have promised more to somebody else, and will go along with a higher ballot.
       if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));
       continue;
     }
     const selected = select(registersOf(granted));
-    const floors = [...granted.values()].map((reply) => reply.floor);
     const current = selected.current?.version ?? null;
+    const floor = bornOn(granted);
+    // A life begins above all that was forgotten before.
+    if (current === null && floor >= ballot) {
+      ballots.bearAbove(floor);
+      continue;
+    }
     cluster.guard?.check(name, seen, current, view.quorum, granted);
-    const step = nextStep(own, selected, floors);
+    const step = nextStep(own, selected, [floor]);
     if (step.do === "unknown")
       return giveUp("others wrote meanwhile, and what became of this write cannot be told");
     if (step.do === "refuse") return { is: "refused", current };
@@ -121,12 +111,13 @@ export async function propose(
         return giveUp(problem ?? NO_TAKERS);
       continue;
     }
-    const floor = highest(floors);
     const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
     const child = childOf(current, floor, content);
     const next = step.do === "write" ? sign(child, ballot) : asItIs;
     if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
-    const result = await acceptAndCommit(cluster, name, ballots, ballot, next, view.config.epoch);
+    const { epoch } = view.config;
+    const attempting = { ballot, version: next, epoch, until };
+    const result = await acceptAndCommit(cluster, name, ballots, attempting);
     if (result === "tooFew") return giveUp(tooFewLine(cluster));
     if (result !== "chosen") continue;
     cluster.guard?.saw(name, next);

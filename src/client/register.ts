@@ -5,24 +5,17 @@ import {
   type Accepted,
   type Ballot,
   childOf,
-  highest,
   tombstone,
   type Version,
   type Vid,
 } from "../version.ts";
+import { vouchedFor } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { canAccept, canRead, decide, select } from "./decide.ts";
-import {
-  acceptAndCommit,
-  backOffMs,
-  Ballots,
-  pause,
-  prepare,
-  registersOf,
-  sendCommit,
-} from "./rounds.ts";
+import { backOffMs, pause } from "./pause.ts";
+import { acceptAndCommit, ballotsOf, prepare, registersOf, sendCommit } from "./rounds.ts";
 
 /** What READ told. "current" is certain; otherwise `current` is merely the newest that anybody knows. */
 export interface Reading {
@@ -112,21 +105,14 @@ export async function settle(
   revised: (version: Version) => Version = (version) => version,
 ): Promise<Accepted | null | "failed"> {
   const { clock, random } = cluster.ports;
-  const ballots = new Ballots(cluster, above ?? 0n);
+  const ballots = ballotsOf(cluster, above);
   const until = clock.now() + PROPOSE_MS;
   for (let tries = 0; clock.now() < until; tries++) {
     if (tries > 0) await pause(cluster, backOffMs(cluster, tries));
     const ballot = ballots.next();
     const own = random.bytes(16).toHex();
-    const { granted, view, answered } = await prepare(
-      cluster,
-      name,
-      ballots,
-      ballot,
-      own,
-      canRead,
-      null,
-    );
+    const wanted = { ballot, vid: own, enough: canRead, supply: null, until };
+    const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
     if (!canRead(view.quorum, granted.keys())) {
       // Those that refused will go along with a higher ballot.
       if (answered.length === granted.size) return "failed";
@@ -134,15 +120,24 @@ export async function settle(
     }
     const { current, isCommitted } = select(registersOf(granted));
     if (above === undefined && (isCommitted || current === null)) return current;
-    const floor = highest([...granted.values()].map((reply) => reply.floor));
+    const floor = bornOn(granted);
+    if (current === null && floor >= ballot) {
+      ballots.bearAbove(floor);
+      continue;
+    }
     const next = current ? revised(current.version) : fenceOf(cluster, name, ballot, floor, own);
     const { epoch } = view.config;
-    const result = await acceptAndCommit(cluster, name, ballots, ballot, next, epoch);
+    const attempting = { ballot, version: next, epoch, until };
+    const result = await acceptAndCommit(cluster, name, ballots, attempting);
     if (result === "chosen") return { ballot, version: next };
     if (result === "tooFew") return "failed";
   }
   return "failed";
 }
+
+/** What a new life of a name is born on: all before it was forgotten up to there, as two of these servers say. */
+export const bornOn = (granted: Replies<"prepare">): Ballot =>
+  vouchedFor([...granted.values()].map((reply) => reply.floor));
 
 /** The value that stands for "absent" where one must be accepted. */
 export function fenceOf(

@@ -1,15 +1,25 @@
 /** rm: a deletion is one more version, a tombstone; repair forgets it once all servers hold it. */
 import { DfsError } from "../errors.ts";
+import { checkEither } from "../file/names.ts";
 import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
 import { propose } from "./propose.ts";
 
 /**
- * Deletes a name. Throws DfsError("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open") when that
- * cannot be told.
+ * Deletes a name. Throws DfsError("usage") for what is none, ("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open")
+ * when that cannot be told.
  */
-export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
+export const remove = (cluster: Cluster, name: string, condition?: Condition): Promise<void> =>
+  removeStored(cluster, cluster.stored(checkEither(name)), condition, name);
+
+/** The same of a name as servers know it, which may be one that is sealed with keys that are not here. */
+export async function removeStored(
+  cluster: Cluster,
+  stored: string,
+  condition?: Condition,
+  name = stored,
+): Promise<void> {
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
     throw new DfsError(
@@ -18,7 +28,6 @@ export async function remove(cluster: Cluster, name: string, condition?: Conditi
     );
   const content = tombstone(cluster.ports.random.bytes(16).toHex());
   const { guard } = cluster;
-  const stored = cluster.stored(name);
   const outcome = await propose(cluster, stored, {
     content,
     sign: (version, ballot) => guard?.sign(stored, version, ballot) ?? version,

@@ -8,15 +8,18 @@ import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../version.ts";
 import { goByChosen } from "./change.ts";
-import type { Cluster, Replies, Round } from "./cluster.ts";
+import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
+import { forget } from "./forget.ts";
+import { carryFloors, levelFor } from "./floors.ts";
+import { claimsIn } from "./ballots.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
-import { sendCommit } from "./rounds.ts";
+import { commitToAll } from "./rounds.ts";
 import { spacesIn } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
@@ -61,6 +64,8 @@ export async function* repairAll(
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options);
+  // Where floors are far apart, some servers would go along with nothing that others do.
+  if (!options.dryRun) await carryFloors(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
   // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
@@ -206,7 +211,8 @@ async function carryOut(
     if (settled === "failed") throw new DfsError("tooFew", "too few servers answer");
     current = settled;
   } else if (found.isLagging && current) {
-    await sendCommit(cluster, name, current, false, epoch);
+    await levelFor(cluster, name, replies);
+    await commitToAll(cluster, name, current, { sync: false, epoch, claims: claimsIn(replies) });
   }
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
@@ -225,12 +231,16 @@ async function carryOut(
     : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null &&
-    (await forget(cluster, name, current, mayGo(current, found, replies), epoch));
+    (await forget(
+      cluster,
+      name,
+      current,
+      mayGo(current, found, replies),
+      epoch,
+      claimsIn(replies),
+    ));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
-
-const isByAll = ({ replies, view }: Round<"commit" | "read">): boolean =>
-  replies.size === view.members.length;
 
 /** Orphans were listed before the fence; behind it no older ballot can make them current any more. */
 async function collect(
@@ -249,48 +259,4 @@ async function collect(
       epoch,
     );
   return doomed.length;
-}
-
-/**
- * A tombstone goes once all servers hold exactly it, durably; then each keeps only a floor. A row that holds nothing
- * may go at any time. True when the name is gone from every server.
- */
-async function forget(
-  cluster: Cluster,
-  name: string,
-  current: Accepted | null,
-  isWorth: boolean,
-  epoch: number,
-): Promise<boolean> {
-  if (!isWorth) return false;
-  if (current && !(await isHeldByAll(cluster, name, current, epoch))) return false;
-  const { replies, view } = await cluster.ask(
-    "forget",
-    () => ({ name, ballot: current?.ballot ?? 0n }),
-    () => null,
-    epoch,
-  );
-  return replies.size === view.members.length && [...replies.values()].every(({ ok }) => ok);
-}
-
-async function isHeldByAll(
-  cluster: Cluster,
-  name: string,
-  tombstone: Accepted,
-  epoch: number,
-): Promise<boolean> {
-  const { ballot } = tombstone;
-  const acknowledged = await sendCommit(cluster, name, tombstone, true, epoch);
-  if (!isByAll(acknowledged)) return false;
-  const told = await cluster.ask(
-    "read",
-    () => ({ name, asked: [] }),
-    () => null,
-    epoch,
-  );
-  if (!isByAll(told)) return false;
-  const { replies } = told;
-  return [...replies.values()].every(({ floor, register: { acc, com } }) =>
-    acc || com ? acc?.ballot === ballot && com?.ballot === ballot : floor >= ballot,
-  );
 }

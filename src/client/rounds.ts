@@ -1,23 +1,13 @@
 /** The rounds of one register: PREPARE, ACCEPT, COMMIT to all servers, and when enough have answered (CONSISTENCY.md section 2). */
-import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, STRAGGLER_MS } from "../limits.ts";
-import {
-  type Accepted,
-  type Ballot,
-  ballotAbove,
-  highest,
-  type Register,
-  type Version,
-  type Vid,
-} from "../version.ts";
+import { STRAGGLER_MS } from "../limits.ts";
+import type { Accepted, Ballot, Register, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
+import { Ballots, claimOf, reachOf } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
+import { climb, type Refused, tooHighFor } from "./climb.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { canAccept, type Quorum } from "./decide.ts";
-
-/** Resolves after `ms`. */
-export const pause = (cluster: Cluster, ms: number): Promise<void> =>
-  new Promise((resolve) => void cluster.ports.clock.after(ms, resolve));
 
 /** The registers in these replies. */
 export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Map<number, Register> =>
@@ -46,36 +36,45 @@ export interface Promises {
   readonly answered: readonly number[];
 }
 
-/** Numbers the rounds of one operation, each above all that it has seen. */
-export class Ballots {
-  readonly #cluster: Cluster;
-  #seen: Ballot;
+/** Which ballots an operation tries; `above`: above this one in any case. */
+export const ballotsOf = (cluster: Cluster, above?: Ballot): Ballots =>
+  new Ballots(() => cluster.ports.random.bytes(8), above);
 
-  constructor(cluster: Cluster, seen: Ballot) {
-    this.#cluster = cluster;
-    this.#seen = seen;
-  }
-  next(): Ballot {
-    return ballotAbove([this.#seen], this.#cluster.ports.random.bytes(8));
-  }
-  saw(...ballots: Ballot[]): void {
-    this.#seen = highest([this.#seen, ...ballots]);
-  }
+/** What PREPARE is about. */
+export interface Wanted {
+  readonly ballot: Ballot;
+  readonly vid: Vid;
+  readonly enough: Enough;
+  /** What rides with it, and says when the promises cover the pieces. */
+  readonly supply: Supply | null;
+  /** Until when servers that find the ballot too high are brought up to it. */
+  readonly until: number;
 }
 
-/**
- * PREPARE to all, until there are promises enough. `supply` has what rides with it, and says when the promises cover the
- * pieces.
- */
+/** PREPARE to all, until there are promises enough; where there are not, servers that are behind are brought up, and asked again. */
 export async function prepare(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
-  ballot: Ballot,
-  vid: Vid,
-  enough: Enough,
-  supply: Supply | null,
+  wanted: Wanted,
 ): Promise<Promises> {
+  for (;;) {
+    const { high, ...promises } = await prepareOnce(cluster, name, ballots, wanted);
+    if (wanted.enough(promises.view.quorum, promises.granted.keys())) return promises;
+    const isInReach = ballots.mayClimbTo(wanted.ballot);
+    const isWorth = isInReach && cluster.ports.clock.now() < wanted.until;
+    if (isWorth && (await climb(cluster, name, wanted.ballot, high))) continue;
+    if (isInReach) ballots.fellShort();
+    return promises;
+  }
+}
+
+async function prepareOnce(
+  cluster: Cluster,
+  name: string,
+  ballots: Ballots,
+  { ballot, vid, enough, supply }: Wanted,
+): Promise<Promises & { high: Map<number, Refused> }> {
   const grantedOf = (so: Replies<"prepare">) => new Map([...so].filter(([, reply]) => reply.ok));
   const { replies, view } = await cluster.ask(
     "prepare",
@@ -89,46 +88,66 @@ export async function prepare(
     },
   );
   const heard = believedInEnd(cluster, name, view.quorum, replies);
-  for (const { floor, register } of heard.values())
-    ballots.saw(floor, register.prom, register.acc?.ballot ?? 0n, register.com?.ballot ?? 0n);
-  return { granted: grantedOf(heard), view, answered: [...heard.keys()] };
+  for (const [slot, { register }] of heard) ballots.saw(slot, claimOf(register));
+  const refusing = [...heard].map(
+    ([
+      slot,
+      {
+        refused,
+        floor,
+        register: { prom },
+      },
+    ]) => [slot, { refused, floor, prom }] as const,
+  );
+  const high = tooHighFor(new Map(refusing));
+  return { granted: grantedOf(heard), view, answered: [...heard.keys()], high };
 }
 
 /** What each server that promised holds of the version that is proposed. */
 export const heldIn = (granted: Replies<"prepare">): Map<number, number[]> =>
   new Map([...granted].map(([slot, reply]) => [slot, reply.held]));
 
+/** A value at its ballot, proposed at an epoch until a point in time. */
+export interface Attempting extends Accepted {
+  readonly epoch: number;
+  readonly until: number;
+}
+
 /**
  * ACCEPT to all, and COMMIT where it was chosen; "refused" says that somebody else's ballot was higher, or that the promises of
- * `epoch` are worth nothing any more.
+ * the epoch are worth nothing any more.
  */
 export async function acceptAndCommit(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
-  ballot: Ballot,
-  version: Version,
-  epoch: number,
+  { ballot, version, epoch, until }: Attempting,
 ): Promise<"chosen" | "refused" | "tooFew"> {
-  const yes = (so: Replies<"accept">): number[] =>
-    [...so].flatMap(([slot, reply]) => (reply.ok ? [slot] : []));
-  const { replies, view } = await cluster.ask(
-    "accept",
-    () => ({ name, ballot, version }),
-    (so, { quorum, members }) => {
-      const left = members.filter((slot) => so.get(slot)?.ok !== false);
-      return canAccept(quorum, yes(so)) || !canAccept(quorum, left) ? 0 : null;
-    },
-    epoch,
-  );
-  for (const { prom } of replies.values()) ballots.saw(prom);
-  if (view.config.epoch !== epoch) return "refused";
-  if (canAccept(view.quorum, yes(replies))) {
-    await sendCommit(cluster, name, { ballot, version }, false, epoch);
-    return "chosen";
+  for (;;) {
+    const { replies, view } = await cluster.ask(
+      "accept",
+      () => ({ name, ballot, version }),
+      (so, { quorum, members }) => {
+        const left = members.filter((slot) => so.get(slot)?.ok !== false);
+        return canAccept(quorum, takersIn(so)) || !canAccept(quorum, left) ? 0 : null;
+      },
+      epoch,
+    );
+    for (const [slot, { prom }] of replies) ballots.saw(slot, prom);
+    if (view.config.epoch !== epoch) return "refused";
+    if (canAccept(view.quorum, takersIn(replies))) {
+      await sendCommit(cluster, name, { ballot, version }, false, epoch);
+      return "chosen";
+    }
+    // It takes more servers to accept a value than to promise: some may not have come up with the others.
+    const isWorth = ballots.mayClimbTo(ballot) && cluster.ports.clock.now() < until;
+    if (isWorth && (await climb(cluster, name, ballot, tooHighFor(replies)))) continue;
+    return takersIn(replies).length < replies.size ? "refused" : "tooFew";
   }
-  return yes(replies).length < replies.size ? "refused" : "tooFew";
 }
+
+const takersIn = (replies: Replies<"accept">): number[] =>
+  [...replies].flatMap(([slot, { ok }]) => (ok ? [slot] : []));
 
 /**
  * COMMIT to all, and who acknowledged it. That it arrives everywhere is a matter of speed, not of safety;
@@ -150,8 +169,26 @@ export async function sendCommit(
   );
 }
 
-/** Longer with each try and never the same time as others, so that of many writers one gets through. */
-export function backOffMs(cluster: Cluster, tries: number): number {
-  const most = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** tries);
-  return 1 + cluster.ports.random.fraction() * most;
+/** Passes of climbing for one COMMIT. What is further behind comes nearer each time. */
+const COMMIT_CLIMBS = 16;
+
+/**
+ * The same, and servers that are too far behind for it are brought up first. `claims`: what servers say they have promised, for no single
+ * one is followed. Who refused is not among those that acknowledged it.
+ */
+export async function commitToAll(
+  cluster: Cluster,
+  name: string,
+  accepted: Accepted,
+  { sync, epoch, claims }: { sync: boolean; epoch: number; claims: readonly Ballot[] },
+): Promise<Round<"commit">> {
+  const { ballot } = accepted;
+  for (let climbs = 0; ; climbs++) {
+    const { replies, view } = await sendCommit(cluster, name, accepted, sync, epoch);
+    const high = tooHighFor(replies);
+    const isWorth = climbs < COMMIT_CLIMBS && ballot <= reachOf(claims);
+    if (isWorth && (await climb(cluster, name, ballot, high))) continue;
+    for (const slot of high.keys()) replies.delete(slot);
+    return { replies, view };
+  }
 }

@@ -1,6 +1,7 @@
 /** stat: all that is known of one file, and which server holds what. */
 import { layoutName } from "../file/layout.ts";
 import { pieceLengths } from "../file/manifest.ts";
+import { checkEither } from "../file/names.ts";
 import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
@@ -27,7 +28,7 @@ export interface Stat {
 
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
-  const stored = cluster.stored(name);
+  const stored = cluster.stored(checkEither(name));
   const reading = await readName(cluster, stored);
   const version = currentOf(name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);

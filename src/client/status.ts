@@ -4,9 +4,15 @@ import { STATUS_REPLY_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Group } from "./decide.ts";
+import { neverHeld } from "./hollow.ts";
 import { conclude, hereOf, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
+import { readName } from "./register.ts";
+import type { FileOf } from "./safety.ts";
 import { spacesIn } from "./spaces.ts";
+
+/** So many files of others are looked at closely, for that takes time; more count as missing. */
+const HOLLOW_LOOKS = 1000;
 
 export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING";
 
@@ -47,6 +53,9 @@ export interface Status {
   readonly bytes: number;
   /** Files that cannot be had from the servers that answer. */
   readonly unreadable: number;
+  /** Files of other users that no server has a piece of, nor ever had, or lost wholly: how many, and the first. */
+  readonly hollow: number;
+  readonly firstHollow: FileOf | null;
   readonly servers: readonly ServerStatus[];
   readonly toDo: ToDo;
 }
@@ -78,7 +87,8 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   const canLose = Math.max(0, Math.min(spare, names.canLose));
   // What nobody needs takes room and does no harm.
   const { deletions: _, orphans: __, ...harm } = names.toDo;
-  const isWhole = replies.size === view.members.length && Object.values(harm).every((n) => n === 0);
+  const isAll = replies.size === view.members.length;
+  const isWhole = isAll && names.hollow === 0 && Object.values(harm).every((n) => n === 0);
   const isMissing = names.unreadable > 0 || spare < 0;
   const word = isMissing
     ? "DATA MISSING"
@@ -87,7 +97,7 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
       : isWhole
         ? "HEALTHY"
         : "DEGRADED";
-  const { late: ___, ...sums } = names;
+  const { late: ___, looks: ____, ...sums } = names;
   return { ...sums, word, canLose: isMissing ? 0 : canLose, servers };
 }
 
@@ -97,6 +107,10 @@ interface Sums {
   files: number;
   bytes: number;
   unreadable: number;
+  hollow: number;
+  firstHollow: FileOf | null;
+  /** Names of others that may be hollow, and were looked at. */
+  looks: number;
   /** Servers that were asked for names, and did not answer in time. */
   readonly late: Set<number>;
   readonly toDo: ToDo;
@@ -114,33 +128,37 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     records: 0,
     changes: cluster.view.config.next ? 1 : 0,
   };
-  const all = {
+  const all: Sums = {
     canLose: Infinity,
     files: 0,
     bytes: 0,
     unreadable: 0,
+    hollow: 0,
+    firstHollow: null,
+    looks: 0,
     late: new Set<number>(),
     toDo,
   };
   for (const space of await spacesIn(cluster))
     for await (const said of namesIn(space, "", true)) {
       for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
-      lookAt(said, all);
+      const isMissing = lookAt(said, all);
+      if (isMissing && space.user !== cluster.user) await lookAgain(space, said.name, all);
     }
   return all;
 }
 
-/** Adds what servers say of one name. */
-function lookAt(one: NameSaid, all: Sums): void {
+/** Adds what servers say of one name. Returns whether no server says that it has a piece of it. */
+function lookAt(one: NameSaid, all: Sums): boolean {
   const { toDo } = all;
   const entries = [...one.said.values()];
   toDo.records += entries.filter(({ damaged }) => damaged).length;
   if (entries.some(({ others }) => others)) toDo.orphans++;
   const { is, state, votes } = conclude(one);
-  if (!state) return;
+  if (!state) return false;
   if (state.deleted) {
     toDo.deletions++;
-    return;
+    return false;
   }
   const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
   if (![...votes.values()].every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
@@ -157,4 +175,17 @@ function lookAt(one: NameSaid, all: Sums): void {
   all.bytes += state.size;
   if (is !== "current" || canLose < 0) all.unreadable++;
   else all.canLose = Math.min(all.canLose, canLose);
+  return state.needed > 0 && told.every(({ held }) => held.length === 0);
+}
+
+/** A user may have made up a file. It counts as missing, unless it is certain that it never was there, or that nobody can bring it back. */
+async function lookAgain(space: Cluster, name: string, all: Sums): Promise<void> {
+  if (++all.looks > HOLLOW_LOOKS) return;
+  const { is, current, replies, view } = await readName(space, name);
+  if (is !== "current" || !current || !neverHeld(current.version, replies, view, null)) return;
+  all.files--;
+  all.unreadable--;
+  all.bytes -= current.version.size;
+  all.hollow++;
+  all.firstHollow ??= { user: space.user, name };
 }

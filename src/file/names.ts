@@ -27,6 +27,10 @@ export function checkFolder(name: string): string {
   );
 }
 
+/** Returns the name of a file, or of a folder where it ends in "/", if it may be one; throws as `checkName`. */
+export const checkEither = (name: string): string =>
+  name.endsWith("/") ? checkFolder(name) : checkName(name);
+
 /** The reserved name of a user's master key; no user can have it, for no component may be "." */
 export const KEY_NAME = ".";
 

@@ -5,6 +5,7 @@ import { homesOf } from "../file/placement.ts";
 import {
   BLOCK_BYTES,
   CHUNK_BYTES,
+  FLOORS_PAGE,
   LIST_PAGE,
   LIST_PAGE_BYTES,
   PIECES_MAX,
@@ -23,6 +24,7 @@ import {
 } from "../wire/messages.ts";
 import { bytesOf, entryOf } from "./list_entry.ts";
 import { shareOf } from "./share.ts";
+import { checkVersion } from "./sound.ts";
 import type { Uploads } from "./uploads.ts";
 
 /** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
@@ -52,6 +54,10 @@ type Answers = {
 /** The configuration of the cluster is a register of nobody's space. */
 const SPACE = "u:";
 const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
+
+/** The space of a user; of the configuration where it is nobody's. */
+export const spaceOfUser = (user: string | null): string => (user === null ? "" : SPACE + user);
+const userOf = (space: string): string | null => (space === "" ? null : space.slice(SPACE.length));
 
 const checked = ({ user }: InSpace, name: string): [space: string, name: string] => [
   spaceOf(user, checkStored(name)),
@@ -83,11 +89,17 @@ const ANSWERS: Answers = {
     return context.store.prepare(...checked(context, name), ballot, vid, inline);
   },
 
-  accept: (context, { name, ballot, version }) =>
-    context.store.accept(...checked(context, name), ballot, version),
+  accept(context, { name, ballot, version }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, version);
+    return context.store.accept(...id, ballot, version);
+  },
 
-  commit: (context, { name, accepted, sync }) =>
-    context.store.commit(...checked(context, name), accepted, sync),
+  commit(context, { name, accepted, sync }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, accepted.version);
+    return context.store.commit(...id, accepted, sync);
+  },
 
   forget: (context, { name, ballot }) => context.store.forget(...checked(context, name), ballot),
 
@@ -136,6 +148,14 @@ const ANSWERS: Answers = {
     return { users, done: users.length < USERS_PAGE };
   },
 
+  floors(context, { after }) {
+    const from = after === null ? null : SPACE + after;
+    const { floors } = context.store;
+    const page = floors.page(from, FLOORS_PAGE);
+    const told = page.map(({ space, floor }) => ({ user: userOf(space), floor }));
+    return { everywhere: floors.everywhere, floors: told, done: page.length < FLOORS_PAGE };
+  },
+
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
     const entries: ListEntry[] = [];
@@ -169,6 +189,7 @@ export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
   "collect",
   "drop",
   "list",
+  "floors",
 ]);
 
 /** The reply to a request that is for this very server; throws DfsError. */
@@ -192,6 +213,9 @@ export async function answer<K extends AddressedKind>(
   return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
 }
 
+/** What tells of all users. */
+const OF_ALL_SPACES: ReadonlySet<Kind> = new Set(["spaces", "floors"]);
+
 /** What everybody may do in any space, for it is of none. */
 const OF_NO_SPACE: ReadonlySet<Kind> = new Set(["status"]);
 
@@ -206,7 +230,7 @@ function checkRight(
   request: RequestOf<AddressedKind>,
 ): void {
   if (who.isOperator || OF_NO_SPACE.has(kind)) return;
-  if (kind === "spaces" || request.to.user !== who.user)
+  if (OF_ALL_SPACES.has(kind) || request.to.user !== who.user)
     throw new DfsError("forbidden", `${who.user} may not look into the files of others`);
   if ("name" in request && request.name === "" && kind !== "read") checkRightToInstall(store, who);
 }

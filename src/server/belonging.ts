@@ -2,12 +2,20 @@
 import type { Store } from "../store/store.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
-import { checkBallot, checkMember, checkRightToInstall, checkServer, type Who } from "./answer.ts";
+import {
+  checkBallot,
+  checkMember,
+  checkRightToInstall,
+  checkServer,
+  spaceOfUser,
+  type Who,
+} from "./answer.ts";
 
 /** HELLO: who this is, and the configuration that it goes by. */
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
   await store.membership.settled();
-  const { membership, sid, floor } = store;
+  const { membership, sid } = store;
+  const { register, floor } = store.read("", "");
   return {
     version: PROTOCOL_VERSION,
     release,
@@ -15,7 +23,7 @@ export async function greeting(store: Store, release: string): Promise<ReplyOf<"
     cluster: membership.cluster,
     floor,
     config: membership.config,
-    register: store.read("", "").register,
+    register,
     now: store.lives.now,
     known: [...store.lives.known],
     isUnsettled: store.lives.isUnsettled,
@@ -65,7 +73,9 @@ export async function install(
 ): Promise<ReplyOf<"install">> {
   checkMember(store, request);
   checkRightToInstall(store, who);
-  checkBallot(request.floor);
-  await store.membership.install(request.config, request.floor);
+  for (const floor of [request.floor, ...request.floors.map((one) => one.floor)])
+    checkBallot(floor);
+  const floors = request.floors.map(({ user, floor }) => ({ space: spaceOfUser(user), floor }));
+  await store.membership.install(request.config, request.floor, floors);
   return {};
 }

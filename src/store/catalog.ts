@@ -6,7 +6,8 @@ import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
-import { type Ballot, ballotCodec, NO_BALLOT, type Register, registerCodec } from "../version.ts";
+import { type Register, registerCodec } from "../version.ts";
+import { FLOOR_SCHEMA, Floors } from "./floors.ts";
 import { brokenCatalog, GroupCommit } from "./group_commit.ts";
 import { PIECE_SCHEMA, PieceTable } from "./piece_table.ts";
 
@@ -41,22 +42,19 @@ export class Catalog {
   readonly #pageOfAll;
   readonly #nextSpace;
   readonly pieces: PieceTable;
+  readonly floors: Floors;
   #damaged = false;
-  #floor: Ballot;
 
   /** Opens the catalog in this database, empty or not; `die` is told of an error after which nothing may be answered. */
   constructor(db: Database, clock: Clock, die: (error: DfsError) => void) {
     this.#db = db;
-    const undone = (): void => {
-      this.#floor = this.#readFloor();
-    };
-    this.#group = new GroupCommit(db, clock, undone, die);
+    this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
     db.run("PRAGMA locking_mode=EXCLUSIVE");
     db.run("PRAGMA journal_mode=WAL");
     db.run("PRAGMA synchronous=FULL");
     // What the last process wrote must be durable before anything is answered from it.
     this.checkpoint();
-    for (const sql of [...SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
+    for (const sql of [...SCHEMA, ...FLOOR_SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
     this.#register = db.query<StoredRow, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
     );
@@ -82,7 +80,7 @@ export class Catalog {
     );
     this.pieces = new PieceTable(db);
     this.#inspect();
-    this.#floor = this.#readFloor();
+    this.floors = new Floors(db, this, (space, floor) => rowSum(space, "", floor));
   }
 
   /** Runs `work` in the next transaction; see GroupCommit. */
@@ -93,11 +91,6 @@ export class Catalog {
   /** Says what makes room where the disk is full. */
   relieveBy(relief: () => Promise<boolean>): void {
     this.#group.relief = relief;
-  }
-
-  #readFloor(): Ballot {
-    const floor = this.fact("floor");
-    return floor ? decode(ballotCodec, floor) : NO_BALLOT;
   }
 
   fact(key: string): Uint8Array | null {
@@ -120,17 +113,6 @@ export class Catalog {
 
   dropFact(key: string): void {
     this.#db.query("DELETE FROM fact WHERE key = ?").run(key);
-  }
-
-  /** No ballot up to this one counts for a name that has no row. */
-  get floor(): Ballot {
-    return this.#floor;
-  }
-
-  raiseFloor(to: Ballot): void {
-    if (to <= this.#floor) return;
-    this.#floor = to;
-    this.setFact("floor", encode(ballotCodec, to));
   }
 
   /** Was a damaged row seen? It may stand for any name, so that no name is known to be absent. */

@@ -4,6 +4,7 @@ import { DfsError } from "../errors.ts";
 import { type Config, configCodec, idCodec, slotOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
+import type { Floor } from "./floors.ts";
 
 const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
 
@@ -62,18 +63,16 @@ export class Membership {
   }
 
   /**
-   * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `floor` for a name that has
-   * no row. Nothing of an earlier epoch happens after it.
+   * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `everywhere` for a name that has
+   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it.
    */
-  install(config: Config, floor: Ballot): Promise<void> {
-    this.#installing = this.#installing.then(
-      () => this.#install(config, floor),
-      () => this.#install(config, floor),
-    );
+  install(config: Config, everywhere: Ballot, floors: readonly Floor[] = []): Promise<void> {
+    const install = (): Promise<void> => this.#install(config, everywhere, floors);
+    this.#installing = this.#installing.then(install, install);
     return this.#installing;
   }
 
-  async #install(config: Config, floor: Ballot): Promise<void> {
+  async #install(config: Config, everywhere: Ballot, floors: readonly Floor[]): Promise<void> {
     const cluster = this.#cluster;
     if (cluster === null) throw new DfsError("identity", "this server belongs to no cluster yet");
     this.#epoch = Math.max(this.#epoch, config.epoch);
@@ -81,7 +80,8 @@ export class Membership {
     if (isNews) await this.#allDone();
     try {
       await this.#catalog.write(true, () => {
-        this.#catalog.raiseFloor(floor);
+        this.#catalog.floors.raiseEverywhere(everywhere);
+        for (const { space, floor } of floors) this.#catalog.floors.raise(space, floor);
         if (isNews)
           this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
       });

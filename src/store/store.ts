@@ -8,8 +8,17 @@ import { compareNames } from "../file/names.ts";
 import type { Clock, Disk, Random } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
-import { absentRow, accept, commit, mayCollect, mayForget, prepare } from "./acceptor.ts";
+import {
+  absentRow,
+  accept,
+  commit,
+  mayCollect,
+  mayForget,
+  prepare,
+  type Refused,
+} from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
+import type { Floors } from "./floors.ts";
 import { type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
@@ -44,9 +53,8 @@ export interface PageEntry {
 }
 
 /** What a PREPARE is answered. */
-export interface Promised {
+export interface Promised extends Pick<Refused, "refused" | "floor"> {
   readonly ok: boolean;
-  readonly floor: Ballot;
   readonly register: Register;
   /** The pieces held of the version that was asked about. */
   readonly held: number[];
@@ -70,6 +78,7 @@ export class Store {
   /** What its folder turned out to be, and the id that it had before, where it is another server's now. */
   readonly origin: Origin;
   readonly was: string | null;
+  readonly floors: Floors;
 
   private constructor(
     ports: StorePorts,
@@ -89,6 +98,7 @@ export class Store {
     this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
     this.membership = new Membership(catalog, sid);
     this.lives = new Lives(catalog);
+    this.floors = catalog.floors;
   }
 
   /**
@@ -118,10 +128,6 @@ export class Store {
     }
   }
 
-  get floor(): Ballot {
-    return this.#catalog.floor;
-  }
-
   /** READ: the register of a name and the pieces held of its versions. Throws DfsError("damaged"). */
   read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
     const register = this.#row(space, name);
@@ -130,7 +136,7 @@ export class Store {
     const held = this.#heldOfName(space, name).toSorted(
       (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
     );
-    return { floor: this.floor, register, held: held.slice(0, VIDS_PER_NAME_MAX) };
+    return { floor: this.floors.of(space), register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
   /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.page. */
@@ -195,13 +201,14 @@ export class Store {
     const isRoom = await this.pieces.makeRoomFor(files, inline, idOf);
     return this.#catalog.write(true, () => {
       const old = this.#row(space, name);
-      const row = prepare(old, ballot);
-      if (row) {
-        this.#catalog.putRegister(space, name, row);
-        if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
-      }
-      const held = this.held(space, name, vid);
-      return { ok: row !== null, floor: this.floor, register: row ?? old, held };
+      const floor = this.floors.of(space);
+      const row = prepare(old, floor, ballot);
+      const held = (): number[] => this.held(space, name, vid);
+      if (typeof row === "string")
+        return { ok: false, refused: row, floor, register: old, held: held() };
+      this.#catalog.putRegister(space, name, row);
+      if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
+      return { ok: true, refused: null, floor, register: row, held: held() };
     });
   }
 
@@ -211,12 +218,14 @@ export class Store {
     name: string,
     ballot: Ballot,
     version: Version,
-  ): Promise<{ ok: boolean; prom: Ballot }> {
+  ): Promise<{ ok: boolean } & Refused> {
     return this.#catalog.write(true, () => {
       const old = this.#row(space, name);
-      const row = accept(old, ballot, version);
-      if (row && row !== old) this.#catalog.putRegister(space, name, row);
-      return { ok: row !== null, prom: (row ?? old).prom };
+      const floor = this.floors.of(space);
+      const row = accept(old, floor, ballot, version);
+      if (typeof row === "string") return { ok: false, refused: row, prom: old.prom, floor };
+      if (row !== old) this.#catalog.putRegister(space, name, row);
+      return { ok: true, refused: null, prom: row.prom, floor };
     });
   }
 
@@ -226,16 +235,19 @@ export class Store {
     name: string,
     accepted: Accepted,
     sync: boolean,
-  ): Promise<{ ignored: boolean }> {
+  ): Promise<{ ignored: boolean } & Refused> {
     return this.#catalog.write(sync, () => {
-      const done = commit(this.#row(space, name), this.floor, accepted);
-      if (done === "ignored") return { ignored: true };
-      if (done) {
+      const old = this.#row(space, name);
+      const floor = this.floors.of(space);
+      const done = commit(old, floor, accepted);
+      const told = { ignored: done === "ignored", prom: old.prom, floor };
+      if (done === "high") return { ...told, refused: done };
+      if (done && done !== "ignored") {
         this.#catalog.putRegister(space, name, done.row);
         for (const vid of done.trash)
           this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
       }
-      return { ignored: false };
+      return { ...told, refused: null };
     });
   }
 
@@ -245,7 +257,7 @@ export class Store {
       const row = this.#row(space, name);
       if (!mayForget(row, ballot)) return { ok: false };
       this.#catalog.dropRegister(space, name);
-      this.#catalog.raiseFloor(row.prom);
+      this.floors.raise(space, row.prom);
       return { ok: true };
     });
   }
@@ -287,6 +299,6 @@ export class Store {
   }
 
   #row(space: string, name: string): Register {
-    return this.#catalog.register(space, name) ?? absentRow(this.floor);
+    return this.#catalog.register(space, name) ?? absentRow(this.floors.of(space));
   }
 }

@@ -20,6 +20,7 @@ import {
 } from "../bytes.ts";
 import {
   CHUNK_BYTES,
+  FLOORS_PAGE,
   INLINE_BYTES,
   LIST_PAGE,
   PIECES_MAX,
@@ -36,6 +37,7 @@ import {
   acceptedCodec,
   ballotCodec,
   OUTLINES_BYTES,
+  refusalCodec,
   registerCodec,
   versionCodec,
   vidCodec,
@@ -94,6 +96,13 @@ const listEntry = struct({
 export type ListEntry = Value<typeof listEntry>;
 
 const nothing = struct({});
+
+/** Why a ballot is refused, if it is: it is lower than `prom`, or too far above it and the floor of the space. */
+const refusal = { refused: refusalCodec, prom: ballotCodec, floor: ballotCodec };
+
+/** The floor of a user's space; of the one of the configuration where it is nobody's. */
+const userFloor = struct({ user: optional(user), floor: ballotCodec });
+export type UserFloor = Value<typeof userFloor>;
 
 const message = <Q, A>(number: number, request: Codec<Q>, reply: Codec<A>) => ({
   number,
@@ -164,17 +173,23 @@ export const MESSAGES = {
       vid: vidCodec,
       inline: list(inlinePiece, PIECES_MAX),
     }),
-    struct({ ok: bool, floor: ballotCodec, register: registerCodec, held: pieceList }),
+    struct({
+      ok: bool,
+      refused: refusalCodec,
+      floor: ballotCodec,
+      register: registerCodec,
+      held: pieceList,
+    }),
   ),
   accept: message(
     6,
     struct({ to: address, name, ballot: ballotCodec, version: versionCodec }),
-    struct({ ok: bool, prom: ballotCodec }),
+    struct({ ok: bool, ...refusal }),
   ),
   commit: message(
     7,
     struct({ to: address, name, accepted: acceptedCodec, sync: bool }),
-    struct({ ignored: bool }),
+    struct({ ignored: bool, ...refusal }),
   ),
   forget: message(8, struct({ to: address, name, ballot: ballotCodec }), struct({ ok: bool })),
   collect: message(
@@ -227,10 +242,17 @@ export const MESSAGES = {
       oldest: optional(u53),
     }),
   ),
-  /** A configuration that was chosen, which the server goes by from now on unless it knows a newer one; its floor rises to `floor`. */
+  /** A configuration that was chosen, which the server goes by from now on unless it knows a newer one; its floors rise to these. */
   install: message(
     16,
-    struct({ cluster: idCodec, sid: idCodec, config: configCodec, floor: ballotCodec }),
+    struct({
+      cluster: idCodec,
+      sid: idCodec,
+      config: configCodec,
+      /** Of every space. */
+      floor: ballotCodec,
+      floors: list(userFloor, FLOORS_PAGE),
+    }),
     nothing,
   ),
   /** A user's login (SCRAM-SHA-256, RFC 5802): the client's first message, and the server's; an empty one where it knows no users. */
@@ -267,6 +289,12 @@ export const MESSAGES = {
       isSettled: bool,
     }),
     struct({ areYours: list(bool, SLOTS_MAX), known: knownLivesCodec, isUnsettled: bool }),
+  ),
+  /** The floor that counts in every space, and the spaces that have a higher one of their own: those after one, null: from the first. */
+  floors: message(
+    22,
+    struct({ to: address, after: optional(user) }),
+    struct({ everywhere: ballotCodec, floors: list(userFloor, FLOORS_PAGE), done: bool }),
   ),
 } as const;
 

@@ -30,6 +30,8 @@ export interface ServerOptions {
 export class ServerProcess {
   readonly name: string;
   readonly folder: string;
+  /** Its file of users. */
+  readonly users: string | null;
   readonly #command: readonly string[];
   #child: Bun.Subprocess<"ignore", "ignore", "pipe"> | null = null;
   #port: number;
@@ -41,6 +43,7 @@ export class ServerProcess {
     const { users = writeUsers(dirname(folder)) } = options;
     this.name = basename(folder).toUpperCase();
     this.folder = folder;
+    this.users = users;
     const how = [...(users === null ? [] : ["--users", users]), ...(host ? ["--host", host] : [])];
     this.#command = [...launcher, program, "serve", ...how, folder];
     this.#port = port;

@@ -25,19 +25,21 @@ function servers(lie: (ballot: Ballot) => Register | null) {
     const told = (slot === LIAR && lie(asked.ballot ?? row.prom)) || row;
     if (kind === "read") return { floor: 0n, register: told, held: [] };
     if (kind === "prepare") {
-      const next = prepare(row, asked.ballot);
-      rows[slot] = next ?? row;
-      const register = slot === LIAR ? told : (next ?? row);
-      return { ok: next !== null, floor: 0n, register, held: [] };
+      const next = prepare(row, 0n, asked.ballot);
+      const refused = typeof next === "string" ? next : null;
+      const now = (rows[slot] = typeof next === "string" ? row : next);
+      const register = slot === LIAR ? told : now;
+      return { ok: refused === null, refused, floor: 0n, register, held: [] };
     }
     if (kind === "accept") {
-      const next = accept(row, asked.ballot, asked.version);
-      rows[slot] = next ?? row;
-      return { ok: next !== null, prom: (next ?? row).prom };
+      const next = accept(row, 0n, asked.ballot, asked.version);
+      const refused = typeof next === "string" ? next : null;
+      const now = (rows[slot] = typeof next === "string" ? row : next);
+      return { ok: refused === null, refused, prom: now.prom, floor: 0n };
     }
     const done = commit(row, 0n, asked.accepted);
-    if (done && done !== "ignored") rows[slot] = done.row;
-    return { ignored: done === "ignored" };
+    if (done && typeof done !== "string") rows[slot] = done.row;
+    return { ignored: done === "ignored", refused: null, prom: row.prom, floor: 0n };
   };
   const config = configOf(4);
   const peerOf = (slot: number) => ({

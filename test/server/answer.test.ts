@@ -4,7 +4,7 @@ import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
 import { answer, type Context } from "../../src/server/answer.ts";
 import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
-import { type Ballot, BALLOT_MAX } from "../../src/version.ts";
+import { type Ballot, BALLOT_MAX, type Version, type Vid } from "../../src/version.ts";
 import type { Address, AddressedKind, BodyOf } from "../../src/wire/messages.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
 import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../store/folder.ts";
@@ -14,6 +14,10 @@ const CLUSTER = "1".repeat(32);
 const ANYBODY = { user: "", isOperator: true };
 const vid = vidOf(1);
 const name = "a";
+
+/** A version that a server takes. */
+const soundOf = (some: Partial<Version> & { vid: Vid }): Version =>
+  versionOf({ body: pattern(8), ...some });
 
 type Ask = <K extends AddressedKind>(
   kind: K,
@@ -72,7 +76,7 @@ describe("a piece that no file can have", () => {
 });
 
 describe("a ballot above which there is hardly another one", () => {
-  const version = versionOf({ vid });
+  const version = soundOf({ vid });
   const ways: [string, (ask: Ask, ballot: Ballot) => Promise<unknown>][] = [
     ["prepare", (ask, ballot) => ask("prepare", { name, ballot, vid, inline: [] })],
     ["accept", (ask, ballot) => ask("accept", { name, ballot, version })],
@@ -87,7 +91,9 @@ describe("a ballot above which there is hardly another one", () => {
       for (const ballot of [BALLOT_MAX + 1n, (1n << 128n) - 1n])
         await rejectionOf("protocol", send(ask, ballot));
       expect(store.read("u:", name)).toEqual(before);
+      // Up to there it is a matter of steps.
       await send(ask, BALLOT_MAX);
+      expect(store.read("u:", name).register.prom).toBe(0n);
     }),
   );
 });
@@ -114,7 +120,7 @@ test("what is for another server is not looked at", () =>
   }));
 
 describe("the epoch of a request", () => {
-  const version = versionOf({ vid });
+  const version = soundOf({ vid });
   const data = pattern(10);
   const at = { name, vid, piece: 0, offset: 0 };
   const bound: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
@@ -185,7 +191,7 @@ describe("the epoch of a request", () => {
 
 describe("what belongs here goes by the configuration", () => {
   const lies = { vid, pieces: 4, needed: 4, copies: 2, ring: ringFrom(0, 4) };
-  const accepted = { ballot: 5n, version: versionOf(lies) };
+  const accepted = { ballot: 5n, version: soundOf(lies) };
   const seatsWith = (slot: number, sid: string) =>
     configOf(5).seats.map((seat, i) => (i === slot ? { ...seat, sid } : seat));
 

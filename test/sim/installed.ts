@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import { decode, optional, struct } from "../../src/bytes.ts";
 import { type Config, configCodec, idCodec } from "../../src/membership.ts";
+import { type Ballot, highest } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 
 const SUM_BYTES = 8;
@@ -28,6 +29,22 @@ export function livesOf(server: SimServer): string[] {
     .all()
     .map(({ value }) => new Uint8Array(value).subarray(SUM_BYTES).toHex());
 }
+
+/** The floors of a server's spaces: those of their own, and the one that counts everywhere under "*". */
+export function floorsIn(database: Database): Map<string, Ballot> {
+  const rows = database
+    .query<{ space: string; floor: Uint8Array }, []>("SELECT space, floor FROM floor")
+    .all();
+  const everywhere = factIn(database, "floor");
+  const all = rows.map(({ space, floor }) => [space, numberOf(floor)] as const);
+  return new Map([...all, ["*", everywhere ? numberOf(everywhere) : 0n]]);
+}
+
+const numberOf = (bytes: Uint8Array): Ballot => BigInt(`0x${bytes.toHex()}`);
+
+/** The floor of the space of this row, "space/name". */
+export const floorFor = (floors: ReadonlyMap<string, Ballot>, key: string): Ballot =>
+  highest([floors.get("*") ?? 0n, floors.get(key.slice(0, key.indexOf("/"))) ?? 0n]);
 
 /** The configuration that a server goes by; null where it was told none. */
 export function configIn(database: Database): Config | null {

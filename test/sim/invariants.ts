@@ -16,7 +16,7 @@ import {
   type Version,
 } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
-import { configIn, factIn, hasTables } from "./installed.ts";
+import { configIn, factIn, floorFor, floorsIn, hasTables } from "./installed.ts";
 
 export class Violation extends Error {}
 
@@ -82,7 +82,7 @@ export class Invariants {
   readonly #chains = new Map<string, Chain>();
   /** Each server's rows as far as they were written in this life. */
   readonly #rows = new Map<string, Map<string, Register>>();
-  readonly #floors = new Map<string, Ballot>();
+  readonly #floors = new Map<string, Map<string, Ballot>>();
   /** What each server holds, "vid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
@@ -101,22 +101,23 @@ export class Invariants {
     const database = server.disk.openDatabase(server.catalog);
     if (!database || !(this.#rows.has(`${server.name} ${server.lives}`) || hasTables(database)))
       return;
-    const floor = floorOf(database);
+    const floors = floorsIn(database);
     const disk = `${server.name} ${server.disks}`;
-    const known = this.#floors.get(disk) ?? 0n;
-    if (floor < known) throw new Violation(`${server.name}: its floor fell`);
-    this.#floors.set(disk, floor);
+    const known = this.#floors.get(disk) ?? new Map<string, Ballot>();
+    for (const [space, floor] of known)
+      if ((floors.get(space) ?? 0n) < floor) throw new Violation(`${server.name}: a floor fell`);
+    this.#floors.set(disk, floors);
     const life = `${server.name} ${server.lives}`;
-    const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floor);
+    const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floors);
     this.#rows.set(life, rows);
     const hasVotes = server.written.length > 0;
     for (const [key, row] of server.written.splice(0)) {
-      this.#checkRow(server.name, key, row, rows.get(key), known);
+      this.#checkRow(server.name, key, row, rows.get(key), floorFor(known, key));
       rows.set(key, row);
     }
     // What came in one transaction with it was asked for before.
     if (server.hasLearned) this.#learn(server, database, rows);
-    if (server.hasForgotten) this.#checkForgotten(server, database, rows, floor);
+    if (server.hasForgotten) this.#checkForgotten(server, database, rows, floors);
     server.hasForgotten = false;
     // While a server starts it does not know its pieces yet.
     if (!server.isServing || (!server.hasMoved && !hasVotes)) return;
@@ -160,20 +161,25 @@ export class Invariants {
     server: SimServer,
     database: Database,
     rows: Map<string, Register>,
-    floor: Ballot,
+    floors: ReadonlyMap<string, Ballot>,
   ): void {
     const left = new Set(keysIn(database));
     for (const [key, { prom }] of rows) {
       if (left.has(key)) continue;
-      if (floor < prom) throw new Violation(`${server.name}: it forgot a promise for ${key}`);
+      if (floorFor(floors, key) < prom)
+        throw new Violation(`${server.name}: it forgot a promise for ${key}`);
       rows.delete(key);
     }
   }
 
   /** A server that starts may hold what it never acknowledged: from now on that counts too. */
-  #firstLook(server: string, database: Database, floor: Ballot): Map<string, Register> {
+  #firstLook(
+    server: string,
+    database: Database,
+    floors: ReadonlyMap<string, Ballot>,
+  ): Map<string, Register> {
     const rows = new Map(rowsIn(database));
-    for (const [key, row] of rows) this.#checkRow(server, key, row, row, floor);
+    for (const [key, row] of rows) this.#checkRow(server, key, row, row, floorFor(floors, key));
     return rows;
   }
 
@@ -275,11 +281,6 @@ const keysIn = (database: Database): string[] =>
     .query<Pick<Line, "key">, []>("SELECT space || '/' || name AS key FROM register")
     .all()
     .map(({ key }) => key);
-
-const floorOf = (database: Database): Ballot => {
-  const fact = factIn(database, "floor");
-  return fact ? BigInt(`0x${fact.toHex()}`) : 0n;
-};
 
 function piecesIn(database: Database): Set<string> {
   const rows = database

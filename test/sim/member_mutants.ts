@@ -85,6 +85,6 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     rule: "new members do not know what was forgotten",
     within: 100,
     plot: "forgotten",
-    edits: [edit(MIGRATE, "await carryFloors(cluster);", "")],
+    edits: [edit(MIGRATE, "if (!(await carryFloors(cluster))) throw tooFew();", "")],
   },
 ];

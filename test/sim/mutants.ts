@@ -9,6 +9,7 @@ import { edit, type Mutant } from "./mutant.ts";
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
 const REPAIR = "src/client/repair.ts";
+const FORGET = "src/client/forget.ts";
 const PROPOSE = "src/client/propose.ts";
 /** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
 const NO_WATCH = edit(PROPOSE, "if (attempts.length > 0) {", "if (attempts.length < 0) {");
@@ -143,12 +144,12 @@ export const MUTANTS: readonly Mutant[] = [
     plot: "missed",
     edits: [
       edit(
-        REPAIR,
+        FORGET,
         "if (!isByAll(acknowledged)) return false;",
         "if (acknowledged.replies.size < acknowledged.view.quorum[0].accept) return false;",
       ),
       edit(
-        REPAIR,
+        FORGET,
         "if (!isByAll(told)) return false;",
         "if (told.replies.size < told.view.quorum[0].accept) return false;",
       ),
@@ -159,7 +160,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "no-floor",
     rule: "no floor",
     within: 2000,
-    edits: [edit(STORE, "this.#catalog.raiseFloor(row.prom);", "")],
+    edits: [edit(STORE, "this.floors.raise(space, row.prom);", "")],
   },
   {
     name: "same-sid",
@@ -181,8 +182,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         STORE,
-        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
-        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const row = prepare(old, ballot);",
+        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
+        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
       ),
     ],
   },
@@ -243,8 +244,8 @@ function checkLive(`,
     edits: [
       edit(
         STORE,
-        "if (row && row !== old) this.#catalog.putRegister(space, name, row);",
-        "if (row && row !== old) this.#catalog.putRegister(space, name, row);\n      if (row && old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
+        "if (row !== old) this.#catalog.putRegister(space, name, row);",
+        "if (row !== old) this.#catalog.putRegister(space, name, row);\n      if (old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
       ),
     ],
   },
@@ -255,9 +256,9 @@ function checkLive(`,
     plot: "lazyForget",
     edits: [
       edit(
-        REPAIR,
-        "sendCommit(cluster, name, tombstone, true, epoch)",
-        "sendCommit(cluster, name, tombstone, false, epoch)",
+        FORGET,
+        "const how = { sync: true, epoch, claims };",
+        "const how = { sync: false, epoch, claims };",
       ),
     ],
   },

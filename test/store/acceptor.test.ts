@@ -8,7 +8,14 @@ import {
   mayForget,
   prepare,
 } from "../../src/store/acceptor.ts";
-import type { Accepted, Ballot, Register, Version } from "../../src/version.ts";
+import { BALLOT_STEP } from "../../src/limits.ts";
+import {
+  type Accepted,
+  type Ballot,
+  boundOf,
+  type Register,
+  type Version,
+} from "../../src/version.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 
@@ -35,7 +42,7 @@ describe("PREPARE", () => {
     ["on nothing, at the floor", absentRow(2n), 2n, true],
     ["on nothing, below the floor", absentRow(2n), 1n, false],
   ])("%s", (_, old, ballot, granted) => {
-    expect(prepare(old, ballot)).toEqual(granted ? { ...old, prom: ballot } : null);
+    expect(prepare(old, 0n, ballot)).toEqual(granted ? { ...old, prom: ballot } : "low");
   });
 });
 
@@ -50,15 +57,15 @@ describe("ACCEPT", () => {
     ["on nothing, below the floor", absentRow(2n), 1n, false],
   ])("%s", (_, old, ballot, taken) => {
     const version = file(7);
-    const expected = taken ? { ...old, prom: ballot, acc: { ballot, version } } : null;
-    expect(accept(old, ballot, version)).toEqual(expected);
+    const expected = taken ? { ...old, prom: ballot, acc: { ballot, version } } : "low";
+    expect(accept(old, 0n, ballot, version)).toEqual(expected);
   });
 
   test("again is done already, even when more was promised since", () => {
-    const once = accept(held, 6n, file(7))!;
-    expect(accept(once, 6n, file(7))).toBe(once);
-    const promised = prepare(once, 8n)!;
-    expect(accept(promised, 6n, file(7))).toBe(promised);
+    const once = accept(held, 0n, 6n, file(7)) as Register;
+    expect(accept(once, 0n, 6n, file(7))).toBe(once);
+    const promised = prepare(once, 0n, 8n) as Register;
+    expect(accept(promised, 0n, 6n, file(7))).toBe(promised);
   });
 });
 
@@ -106,6 +113,36 @@ describe("COMMIT", () => {
     // The same version, accepted anew by somebody who finished it.
     const same = row(3n, at(3n, file(3)), at(3n, file(3)));
     expect(commit(same, 0n, at(5n, file(3, [2])))).toMatchObject({ trash: [vidOf(2)] });
+  });
+});
+
+describe("a ballot too far above what a server has promised, and what its space has forgotten", () => {
+  const round = (n: bigint, c = 1n): Ballot => (n << 64n) | c;
+  const step = BigInt(BALLOT_STEP);
+  const held = row(round(5n), at(round(3n), file(1)), at(round(3n), file(1)));
+  const version = file(7);
+
+  test.each([
+    ["of a name that was promised something", held, 0n, 5n + step],
+    ["of a name whose space has forgotten more", held, round(9n), 9n + step],
+    ["of a name that it has no row of", absentRow(round(9n)), round(9n), 9n + step],
+    ["of a name that it never heard of", absentRow(0n), 0n, step],
+  ])("%s", (_, old, floor, most) => {
+    const last = round(most, (1n << 64n) - 1n);
+    const next = round(most + 1n, 0n);
+    expect(prepare(old, floor, last)).toEqual({ ...old, prom: last });
+    expect(prepare(old, floor, next)).toBe("high");
+    expect(accept(old, floor, last, version)).toMatchObject({ prom: last });
+    expect(accept(old, floor, next, version)).toBe("high");
+    expect(commit(old, floor, at(last, version))).toMatchObject({ row: { prom: last } });
+    expect(commit(old, floor, at(next, version))).toBe("high");
+  });
+
+  test("can be come to in steps", () => {
+    let now = absentRow(0n);
+    for (let n = 1n; n <= 5n; n++) now = prepare(now, 0n, boundOf(now.prom)) as Register;
+    expect(now.prom).toBe(round(5n * step, 0n));
+    expect(accept(now, 0n, round(5n * step), version)).toMatchObject({ prom: round(5n * step) });
   });
 });
 
@@ -166,21 +203,22 @@ describe("whatever comes, in whatever order", () => {
     const version = { ...file(vid, history), deleted };
     switch (kind) {
       case "prepare": {
-        const next = prepare(old, ballot);
-        expect(next !== null).toBe(
+        const next = prepare(old, floor, ballot);
+        expect(typeof next !== "string").toBe(
           ballot > old.prom || (ballot === old.prom && old.acc?.ballot !== ballot),
         );
-        return { row: next ?? old, floor };
+        return { row: typeof next === "string" ? old : next, floor };
       }
       case "accept": {
-        const next = accept(old, ballot, version);
-        if (next === null) expect(ballot < old.prom && old.acc?.ballot !== ballot).toBe(true);
-        else expect(accept(next, ballot, version)).toEqual(next);
-        return { row: next ?? old, floor };
+        const next = accept(old, floor, ballot, version);
+        if (typeof next === "string")
+          expect(ballot < old.prom && old.acc?.ballot !== ballot).toBe(true);
+        else expect(accept(next, floor, ballot, version)).toEqual(next);
+        return { row: typeof next === "string" ? old : next, floor };
       }
       case "commit": {
         const done = commit(old, floor, { ballot, version });
-        if (done === null || done === "ignored") return server;
+        if (done === null || typeof done === "string") return server;
         expect(done.row.com).toEqual({ ballot, version });
         for (const kept of [version.vid, done.row.acc?.version.vid])
           expect(done.trash as (string | undefined)[]).not.toContain(kept);

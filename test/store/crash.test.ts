@@ -106,7 +106,7 @@ test("a forgotten name, and the floor in its place", () => {
       await store.forget(SPACE, "a", 6n);
     },
     (store) => {
-      expect(store.floor).toBe(6n);
+      expect(store.floors.of(SPACE)).toBe(6n);
       expect(store.read(SPACE, "a").register).toEqual({ prom: 6n, acc: null, com: null });
     },
   );
@@ -134,7 +134,7 @@ test("the configuration that it goes by, and the floor that came with it", () =>
     },
     (store) => {
       expect(toldOf(store)).toEqual({ cluster: "1".repeat(32), config: configOf(4) });
-      expect(store.floor).toBe(7n);
+      expect(store.floors.of(SPACE)).toBe(7n);
     },
   );
 });

@@ -236,18 +236,29 @@ describe("the catalog as a whole", () => {
     }),
   );
 
-  test.each(["floor", "membership", "sid"])("when its record of the %s is another one", (key) =>
+  test.each(["membership", "sid"])("when its record of the %s is another one", (key) =>
     inFolder(async (folder) => {
       const store = await folder.open();
       await store.membership.join("1".repeat(32));
-      const gone = { ballot: 5n, version: { ...versionOf({ vid: VID }), deleted: true } };
-      await store.commit(SPACE, "a", gone, true);
-      await store.forget(SPACE, "a", 5n);
       folder.catalog(
         "UPDATE fact SET value = CAST(substr(value, 1, 10) || x'77' || substr(value, 12) AS BLOB) WHERE key = ?",
         key,
       );
       expect((await rejectionOf("folder", folder.open())).message).toContain(key);
+    }),
+  );
+
+  test.each([
+    "UPDATE floor SET floor = CAST(substr(floor, 1, 10) || x'77' || substr(floor, 12) AS BLOB)",
+    "UPDATE floor SET space = 'u:other'",
+  ])("when a floor is another one: %s", (change) =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      const gone = { ballot: 5n, version: { ...versionOf({ vid: VID }), deleted: true } };
+      await store.commit(SPACE, "a", gone, true);
+      await store.forget(SPACE, "a", 5n);
+      folder.catalog(change);
+      expect((await rejectionOf("folder", folder.open())).message).toContain("a floor");
     }),
   );
 });

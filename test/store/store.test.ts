@@ -20,8 +20,14 @@ async function put(store: Store, name: string, ballot: Ballot, value: Version): 
   expect(await store.prepare(SPACE, name, ballot, value.vid, inline(n))).toMatchObject({
     ok: true,
   });
-  expect(await store.accept(SPACE, name, ballot, value)).toEqual({ ok: true, prom: ballot });
-  expect(await store.commit(SPACE, name, at(ballot, value), false)).toEqual({ ignored: false });
+  expect(await store.accept(SPACE, name, ballot, value)).toMatchObject({
+    ok: true,
+    refused: null,
+    prom: ballot,
+  });
+  expect(await store.commit(SPACE, name, at(ballot, value), false)).toMatchObject({
+    ignored: false,
+  });
 }
 
 describe("a register", () => {
@@ -38,14 +44,19 @@ describe("a register", () => {
       const one = at(5n, version(1));
       expect(await store.prepare(SPACE, "a", 5n, vidOf(1), inline(1))).toEqual({
         ok: true,
+        refused: null,
         floor: 0n,
         register: { prom: 5n, acc: null, com: null },
         held: [0, 1],
       });
       expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
-      expect(await store.accept(SPACE, "a", 5n, one.version)).toEqual({ ok: true, prom: 5n });
+      expect(await store.accept(SPACE, "a", 5n, one.version)).toMatchObject({
+        ok: true,
+        refused: null,
+        prom: 5n,
+      });
       expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: one, com: null });
-      expect(await store.commit(SPACE, "a", one, true)).toEqual({ ignored: false });
+      expect(await store.commit(SPACE, "a", one, true)).toMatchObject({ ignored: false });
       const after = { prom: 5n, acc: one, com: one };
       expect(store.read(SPACE, "a").register).toEqual(after);
       const again = await folder.reopen();
@@ -60,12 +71,17 @@ describe("a register", () => {
       await store.prepare(SPACE, "a", 5n, vidOf(1), []);
       expect(await store.prepare(SPACE, "a", 4n, vidOf(2), inline(2))).toEqual({
         ok: false,
+        refused: "low",
         floor: 0n,
         register: { prom: 5n, acc: null, com: null },
         held: [],
       });
       expect(heldOf(store, vidOf(2))).toEqual([]);
-      expect(await store.accept(SPACE, "a", 4n, version(2))).toEqual({ ok: false, prom: 5n });
+      expect(await store.accept(SPACE, "a", 4n, version(2))).toMatchObject({
+        ok: false,
+        refused: "low",
+        prom: 5n,
+      });
       expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
     }));
 
@@ -117,14 +133,18 @@ describe("COMMIT", () => {
       await put(store, "a", 5n, version(1));
       await put(store, "a", 6n, gone);
       expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
-      expect(store.floor).toBe(6n);
-      expect(await store.commit(SPACE, "a", at(5n, version(1)), true)).toEqual({ ignored: true });
-      expect(await store.commit(SPACE, "a", at(6n, gone), true)).toEqual({ ignored: true });
+      expect(store.floors.of(SPACE)).toBe(6n);
+      expect(await store.commit(SPACE, "a", at(5n, version(1)), true)).toMatchObject({
+        ignored: true,
+      });
+      expect(await store.commit(SPACE, "a", at(6n, gone), true)).toMatchObject({ ignored: true });
       const absent = { prom: 6n, acc: null, com: null };
       expect(store.read(SPACE, "a").register).toEqual(absent);
       expect(store.read(SPACE, "any other").register).toEqual(absent);
+      // What one user has forgotten is of no concern to others.
+      expect(store.read("u:other", "a").register.prom).toBe(0n);
       const again = await folder.reopen();
-      expect(again.floor).toBe(6n);
+      expect(again.floors.of(SPACE)).toBe(6n);
       expect(again.read(SPACE, "a").register).toEqual(absent);
     }));
 });
@@ -140,12 +160,12 @@ describe("FORGET", () => {
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
-      expect(store.floor).toBe(9n);
+      expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
       await put(store, "b", 10n, { ...tombstone(vidOf(4)), seq: 1, history: [], birthFloor: 9n });
       expect(await store.forget(SPACE, "b", 10n)).toEqual({ ok: true });
       await store.forget(SPACE, "a", 6n);
-      expect(store.floor).toBe(10n);
+      expect(store.floors.of(SPACE)).toBe(10n);
     }));
 
   test("of a name with an older promise leaves the floor where it is", () =>
@@ -156,8 +176,8 @@ describe("FORGET", () => {
         await put(store, name, BigInt(5 + n), grave(n + 1));
       expect(await store.forget(SPACE, "b", 6n)).toEqual({ ok: true });
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: true });
-      expect(store.floor).toBe(6n);
-      expect((await folder.reopen()).floor).toBe(6n);
+      expect(store.floors.of(SPACE)).toBe(6n);
+      expect((await folder.reopen()).floors.of(SPACE)).toBe(6n);
     }));
 });
 

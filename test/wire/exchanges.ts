@@ -53,6 +53,9 @@ const mark = any.hexOf(8);
 const life = fc.record({ life: any.u53, mark });
 const known = fc.record({ sid: id, life: any.u53, mark });
 
+const refused = fc.constantFrom("low", "high", null);
+const user = any.textUpTo(USER_BYTES);
+const floors = fc.array(fc.record({ user: fc.option(user), floor: ballot }), { maxLength: 6 });
 const nothing = fc.constant({});
 const ok = fc.record({ ok: fc.boolean() });
 
@@ -105,15 +108,15 @@ export const EXCHANGES: Exchanges = {
   },
   prepare: {
     request: fc.record({ to, name, ballot, vid, inline: fc.array(inline, { maxLength: 3 }) }),
-    reply: fc.record({ ok: fc.boolean(), floor: ballot, register, held: pieces }),
+    reply: fc.record({ ok: fc.boolean(), refused, floor: ballot, register, held: pieces }),
   },
   accept: {
     request: fc.record({ to, name, ballot, version }),
-    reply: fc.record({ ok: fc.boolean(), prom: ballot }),
+    reply: fc.record({ ok: fc.boolean(), refused, prom: ballot, floor: ballot }),
   },
   commit: {
     request: fc.record({ to, name, accepted, sync: fc.boolean() }),
-    reply: fc.record({ ignored: fc.boolean() }),
+    reply: fc.record({ ignored: fc.boolean(), refused, prom: ballot, floor: ballot }),
   },
   forget: { request: fc.record({ to, name, ballot }), reply: ok },
   collect: { request: fc.record({ to, name, vid, ballot }), reply: ok },
@@ -150,7 +153,7 @@ export const EXCHANGES: Exchanges = {
     }),
   },
   install: {
-    request: fc.record({ cluster: id, sid: id, config, floor: ballot }),
+    request: fc.record({ cluster: id, sid: id, config, floor: ballot, floors }),
     reply: nothing,
   },
   login: {
@@ -182,6 +185,10 @@ export const EXCHANGES: Exchanges = {
       known: fc.array(known, { maxLength: 5 }),
       isUnsettled: fc.boolean(),
     }),
+  },
+  floors: {
+    request: fc.record({ to, after: fc.option(user) }),
+    reply: fc.record({ everywhere: ballot, floors, done: fc.boolean() }),
   },
 };
 

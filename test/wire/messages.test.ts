@@ -7,6 +7,7 @@ import {
   HOST_BYTES,
   INLINE_BYTES,
   LIST_PAGE_BYTES,
+  FLOORS_PAGE,
   MANIFEST_BYTES,
   SEALED_NAME_BYTES,
   PIECES_MAX,
@@ -65,6 +66,7 @@ test("the numbers of the messages are what they always were", () => {
     spaces: 19,
     passwd: 20,
     lives: 21,
+    floors: 22,
   });
   expect(Object.keys(MESSAGES)).toEqual(KINDS);
 });
@@ -167,7 +169,11 @@ describe("the largest messages fit into a frame", () => {
   });
 
   test("the largest configuration for a server to go by", () => {
-    const request = { cluster: vidOf(1), sid: vidOf(2), config: largest, floor: 1n };
+    const floors = Array.from({ length: FLOORS_PAGE }, () => ({
+      user: "u".repeat(USER_BYTES),
+      floor: 1n,
+    }));
+    const request = { cluster: vidOf(1), sid: vidOf(2), config: largest, floor: 1n, floors };
     expect(sizeOf(MESSAGES.install.request, request)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 });

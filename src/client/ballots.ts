@@ -1,0 +1,89 @@
+/**
+ * Which number a client goes above, going by what servers say they have promised (CONSISTENCY.md section 12): pure. Servers go along in
+ * steps only, so that nobody can leave others no room; and no single server is followed to where it is not needed.
+ */
+import { CLIMB_STEPS } from "../limits.ts";
+import { type Ballot, ballotAbove, boundOf, highest, type Register } from "../version.ts";
+
+/** What a server's register says it has promised: never less than it accepted. Where it has no row that is the floor of the space. */
+export const claimOf = ({ prom, acc, com }: Register): Ballot =>
+  highest([prom, acc?.ballot ?? 0n, com?.ballot ?? 0n]);
+
+/** What these servers say they have promised. */
+export const claimsIn = (told: ReadonlyMap<number, { readonly register: Register }>): Ballot[] =>
+  [...told.values()].map(({ register }) => claimOf(register));
+
+/** The highest and the second highest; the same where there is only one. */
+function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
+  const [first = 0n, second = first] = [...numbers].sort((a, b) => (a > b ? -1 : a < b ? 1 : 0));
+  return { first, second };
+}
+
+/** The highest that two servers vouch for: the second highest, or the highest where that is at most a step above it. */
+export function vouchedFor(numbers: Iterable<Ballot>): Ballot {
+  const { first, second } = topOf(numbers);
+  return first <= boundOf(second) ? first : second;
+}
+
+/** How far to go where too few servers promise at that: to the highest, but only so many steps above the second highest. */
+export function reachOf(numbers: Iterable<Ballot>): Ballot {
+  const { first, second } = topOf(numbers);
+  let bound = second;
+  for (let step = 0; step < CLIMB_STEPS; step++) bound = boundOf(bound);
+  return first < bound ? first : bound;
+}
+
+/** Numbers the tries of one operation, each above what counts of what it has heard. */
+export class Ballots {
+  readonly #random: () => Uint8Array;
+  /** What it shall be above in any case, as far as servers go along. */
+  readonly #above: Ballot;
+  readonly #claims = new Map<number, Ballot>();
+  /** The last that was tried, and the last that too few promised. */
+  #tried: Ballot = 0n;
+  #short: Ballot = 0n;
+  /** What a new life must be born above. */
+  #floor: Ballot = 0n;
+
+  /** `random`: eight random bytes. */
+  constructor(random: () => Uint8Array, above: Ballot = 0n) {
+    this.#random = random;
+    this.#above = above;
+  }
+
+  /** The next one to try. */
+  next(): Ballot {
+    const vouched = vouchedFor(this.#claims.values());
+    // Where nobody has a higher one since, those that two vouch for are too few.
+    const base = vouched > this.#short ? vouched : reachOf(this.#claims.values());
+    const wanted = highest([base, this.#above, this.#floor]);
+    const most = this.#claims.size > 0 ? this.#reach : wanted;
+    const above = wanted < most ? wanted : most;
+    this.#tried = ballotAbove([above], this.#random());
+    return this.#tried;
+  }
+
+  /** What a server says it has promised. */
+  saw(slot: number, promised: Ballot): void {
+    this.#claims.set(slot, promised);
+  }
+
+  /** Too few servers went along with the last one. */
+  fellShort(): void {
+    this.#short = this.#tried;
+  }
+
+  /** A new life must be born above this. */
+  bearAbove(floor: Ballot): void {
+    this.#floor = highest([this.#floor, floor]);
+  }
+
+  /** Is it worth going up to this one with a server that finds it too high? */
+  mayClimbTo(ballot: Ballot): boolean {
+    return ballot <= boundOf(this.#reach);
+  }
+
+  get #reach(): Ballot {
+    return highest([reachOf(this.#claims.values()), this.#floor]);
+  }
+}
