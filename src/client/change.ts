@@ -43,6 +43,7 @@ export async function changeConfig(
     content: { ...tombstone(vid), deleted: false, body },
     condition: { vid: before?.vid ?? null },
     supply: null,
+    epoch: config.epoch - 1,
   });
   if (outcome.is === "done") {
     await goBy(cluster, config);

@@ -12,6 +12,7 @@ import type { Cluster, Replies, Round } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
+import { joinAll } from "./join.ts";
 import { namesIn } from "./list.ts";
 import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
@@ -92,12 +93,13 @@ async function* repairSpace(
   yield* await flush();
 }
 
-/** Brings a change of the members to its end, if that can be done. */
+/** Brings a change of the members to its end, and has those join that are late, if that can be done. */
 async function finishes(cluster: Cluster): Promise<boolean> {
   try {
     await goByChosen(cluster);
     if (goersIn(cluster).length > 0) return false;
     await finishChange(cluster);
+    await joinAll(cluster);
     return true;
   } catch (error) {
     if (!isDfsError(error)) throw error;

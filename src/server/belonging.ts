@@ -2,7 +2,7 @@
 import type { Store } from "../store/store.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
-import { checkBallot, checkMember, checkRightToInstall, checkServer, type Who } from "./answer.ts";
+import { checkBallot, checkCluster, checkRightToInstall, checkServer, type Who } from "./answer.ts";
 
 /** HELLO: who this is, and the configuration that it goes by. */
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
@@ -35,7 +35,8 @@ export async function install(
   who: Who,
   request: RequestOf<"install">,
 ): Promise<ReplyOf<"install">> {
-  checkMember(store, request);
+  checkServer(store, request.sid);
+  checkCluster(store.membership.cluster, request.cluster);
   checkRightToInstall(store, who);
   checkBallot(request.floor);
   await store.membership.install(request.config, request.floor);

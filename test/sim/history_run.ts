@@ -4,7 +4,7 @@ import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
-import { type Order, Recorder, type Recorded } from "./operations.ts";
+import { factsIn, type Order, Recorder, type Recorded } from "./operations.ts";
 import { type Plot, PLOTS } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
@@ -56,6 +56,9 @@ const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
 /** How often the cluster was there before anything goes wrong. */
 const PREPARED_CHANCE = 0.6;
+/** How often some servers are not there yet when it is founded, and how often clients remember it. */
+const LATE_CHANCE = 0.3;
+const MEMORY_CHANCE = 0.5;
 
 export class Run {
   readonly world: World;
@@ -85,7 +88,8 @@ export class Run {
     this.invariants = new Invariants(this.cluster.first);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
-    this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);
+    const memory = this.world.rng.fork("memory").chance(MEMORY_CHANCE) ? factsIn(new Map()) : null;
+    this.recorder = new Recorder(now, (line) => this.world.note(line), sealing, memory);
   }
 
   /** Runs the world until it is so, checking after each event. */
@@ -124,8 +128,9 @@ export class Run {
   /** The stormy part. */
   storm(operations: number): void {
     const isPrepared = mustBePrepared(this.#workload) || this.rng.chance(PREPARED_CHANCE);
+    const late = isPrepared ? this.#drawLate() : [];
     for (const server of this.cluster.servers)
-      if (isPrepared || this.rng.chance(0.95)) server.start();
+      if (isPrepared ? !late.includes(server) : this.rng.chance(0.95)) server.start();
     if (isPrepared) {
       this.pass(1000);
       this.calmly({ do: "list" });
@@ -149,6 +154,17 @@ export class Run {
       if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
     }
     for (const client of this.running) this.world.kill(client);
+  }
+
+  /** Those that are not there when the cluster is founded: no more than it can be founded without. */
+  #drawLate(): SimServer[] {
+    const rng = this.world.rng.fork("late");
+    const { first } = this.cluster;
+    const most = Math.ceil(first.length / 2) - 1;
+    if (most <= 0 || !rng.chance(LATE_CHANCE)) return [];
+    const from = rng.int(first.length);
+    const count = rng.between(1, most);
+    return Array.from({ length: count }, (_, i) => first[(from + i) % first.length] as SimServer);
   }
 
   /** Whoever may lose what a server holds is the one of this history that does. */

@@ -11,6 +11,7 @@ import {
   slotNamed,
 } from "../../src/client/members.ts";
 import { finishChange } from "../../src/client/migrate.ts";
+import type { ClusterMemory } from "../../src/client/memory.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import { put } from "../../src/client/put.ts";
@@ -77,6 +78,13 @@ function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
   throw new Violation(`a get returned ${data.length} bytes that nobody put: a mixture, or damaged`);
 }
 
+/** What a computer remembers, in these facts. */
+export const factsIn = (facts: Map<string, Uint8Array>): ClusterMemory => ({
+  place: "dfc.conf.seen",
+  factOf: (key) => facts.get(key) ?? null,
+  noteFact: (key, value) => void facts.set(key, value),
+});
+
 async function repairAllOf(cluster: Cluster): Promise<void> {
   for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
 }
@@ -97,7 +105,16 @@ export class Recorder {
   readonly #warn: (line: string) => void;
   readonly #sealing: Sealing | null;
 
-  constructor(now: () => number, warn: (line: string) => void, sealing: Sealing | null) {
+  readonly #memory: ClusterMemory | null;
+
+  /** `memory`: what all clients remember, being on one computer. */
+  constructor(
+    now: () => number,
+    warn: (line: string) => void,
+    sealing: Sealing | null,
+    memory: ClusterMemory | null = null,
+  ) {
+    this.#memory = memory;
     this.#now = now;
     this.#warn = warn;
     this.#sealing = sealing;
@@ -122,7 +139,9 @@ export class Recorder {
     let cluster: Cluster | null = null;
     let begun = false;
     try {
-      cluster = await openCluster(ports, servers, { user: "", login: null, warn: this.#warnOf });
+      const memory = this.#memory ?? undefined;
+      const options = { user: "", login: null, warn: this.#warnOf, memory };
+      cluster = await openCluster(ports, servers, options);
       const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
       if ("value" in order) this.#spying(opened, order.value);
       begun = true;
