@@ -13,7 +13,7 @@ import {
 import { finishChange } from "../client/migrate.ts";
 import type { ServerAddress } from "../client/peer.ts";
 import { needOf } from "../client/safety.ts";
-import { linesOf, strangersIn } from "../client/seats.ts";
+import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";
 import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
@@ -167,7 +167,8 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
   const rows = servers.map(({ name, address, id, state }) => [name, address, id ?? "-", state]);
   for (const line of tableLines([["SERVER", "ADDRESS", "ID", "STATE"], ...rows])) await print(line);
   if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
-  for (const line of linesOf(cluster)) await print(line);
+  const absence = absenceIn(cluster);
+  if (absence !== null) await print(absence);
   await tellMissing(cluster, task);
   return 0;
 }

@@ -31,18 +31,18 @@ export async function initialise(
       `a new cluster of ${servers.length} begins with ${accept} servers; ${greeted.length} answer`,
     );
   const known = await knownHere(connections, servers, options);
-  const isGone = known !== null && areAllBlank(connections, known);
+  const away = known ? awayOf(connections, known) : [];
   const { user, warn, memory } = options;
-  if (known && !isGone) checkBegun(greeted, known, memory?.place ?? "");
+  if (known && away.length > 0) checkBegun(greeted, known, away, memory?.place ?? "");
   await initAll(greeted, id);
   const config = configOf(servers, greeted);
   const cluster = Cluster.of({ ports, connections, id, config, user, warn });
-  if (known && !isGone) await goByChosen(cluster);
+  if (away.length > 0) await goByChosen(cluster);
   else await found(cluster, ports.random.bytes(16).toHex());
   const { epoch } = cluster.view.config;
   if (epoch === 0)
     throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
-  if (isGone)
+  if (known && away.length === 0)
     cluster.warn(
       `all ${membersOf(known).length} servers are empty: the cluster that this computer has used is gone, and a new one begins`,
     );
@@ -97,30 +97,35 @@ async function knownHere(
   return known;
 }
 
-/** Is there an empty server in the place of every one of them? */
-const areAllBlank = ({ greeted }: Connections, known: Config): boolean =>
-  membersOf(known).every((slot) => {
+/** Those of its servers in whose place there is no empty one. */
+const awayOf = ({ greeted }: Connections, known: Config): string[] =>
+  membersOf(known).flatMap((slot) => {
     const seat = known.seats[slot];
-    return greeted.some(
+    if (!seat) return [];
+    const isEmpty = greeted.some(
       ({ peer, greeting }) =>
-        seat !== undefined &&
         addressText(peer.address) === addressText(seat) &&
         greeting.sid !== seat.sid &&
         greeting.config === null,
     );
+    return isEmpty ? [] : [seat.name];
   });
 
 /**
- * Who knows of a cluster founds no other one: its servers may only be away. The founding of which it knows may be brought to its end.
- * Throws DfsError("tooFew").
+ * Who knows of a cluster founds no other one while its servers may only be away. The founding of which it knows may be brought to its
+ * end. Throws DfsError("tooFew").
  */
-function checkBegun(greeted: readonly Greeted[], known: Config, memory: string): void {
+function checkBegun(
+  greeted: readonly Greeted[],
+  known: Config,
+  away: readonly string[],
+  memory: string,
+): void {
   const begun = newest(greeted.map(({ greeting }) => greeting.register.acc));
   if (begun && decode(configCodec, begun.version.body).birth === known.birth) return;
-  const away = membersOf(known).flatMap((slot) => known.seats[slot]?.name ?? []);
   throw new DfsError(
     "tooFew",
-    `the servers that answer are empty, and the cluster that this computer has used is not among them (${away.join(", ")}): start its servers with the folders that they had. Only if those are gone for good, remove ${memory}, and a new cluster begins`,
+    `the servers that answer are empty, and of the cluster that this computer has used ${away.join(", ")} ${away.length > 1 ? "do" : "does"} not answer: start what has its data. Only if that is gone for good, remove ${memory}, and a new cluster begins`,
   );
 }
 

@@ -7,6 +7,7 @@ import { JOIN_MS, JOIN_NAMES_MAX } from "../limits.ts";
 import { seated } from "../membership.ts";
 import { goByChosen } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
+import { canAccept } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { change } from "./members.ts";
 import { finishChange } from "./migrate.ts";
@@ -29,8 +30,12 @@ export async function seatLate(cluster: Cluster): Promise<void> {
   for (const stranger of strangersIn(cluster)) cluster.warn(lineOf(cluster, stranger));
 }
 
-/** Is anybody late, or in the midst of joining? */
-const isWorth = (cluster: Cluster): boolean => isJoining(cluster) || lateIn(cluster).length > 0;
+/** Is anybody late, or in the midst of joining, and do enough servers answer for it? */
+function isWorth(cluster: Cluster): boolean {
+  if (isJoining(cluster)) return canAccept(cluster.view.quorum, cluster.live);
+  const slots = lateIn(cluster).map(({ slot }) => slot);
+  return slots.length > 0 && !cluster.view.config.next && !shortFor(cluster, slots);
+}
 
 /** Is a change under way by which all that decide stay? Another one may have to move pieces first. */
 function isJoining(cluster: Cluster): boolean {

@@ -54,21 +54,25 @@ function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
   return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, one)) ?? null;
 }
 
-/** What to tell people of servers that do not count, and of seats without one: a line each. */
-export function linesOf(cluster: Cluster): string[] {
+/** What to tell people of seats without a server, where there is nobody for them either; null where there is nothing to tell. */
+export function absenceIn(cluster: Cluster): string | null {
   const { config } = cluster.view;
   const strangers = strangersIn(cluster).filter(({ peer }) => !peer.isDown);
-  const isThere = (slot: number): boolean => strangers.some((one) => one.slot === slot);
-  const absent = vacantIn(config).filter((slot) => !isThere(slot));
-  const lines = strangers.map((stranger) => lineOf(cluster, stranger));
-  if (absent.length === 0) return lines;
+  const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
+  if (absent.length === 0) return null;
   const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
-  const [were, have] = absent.length > 1 ? ["were", "have"] : ["was", "has"];
-  return [
-    ...lines,
-    `${names} ${were} never seen: until ${names} ${have} joined, the guarantees are those of a cluster of ${config.voters.length}`,
-  ];
+  const until =
+    absent.length > 1 ? "were never seen: until they have" : "was never seen: until it has";
+  return `${names} ${until} joined, the guarantees are those of a cluster of ${config.voters.length}`;
 }
+
+/** The same, and of servers that do not count: a line each. */
+export const linesOf = (cluster: Cluster): string[] => [
+  ...strangersIn(cluster)
+    .filter(({ peer }) => !peer.isDown)
+    .map((stranger) => lineOf(cluster, stranger)),
+  ...[absenceIn(cluster)].filter((line) => line !== null),
+];
 
 /** What to tell people of it, in a line. */
 export function lineOf(cluster: Cluster, { is, slot, peer }: Stranger): string {

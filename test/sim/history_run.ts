@@ -5,7 +5,7 @@ import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { factsIn, type Order, Recorder, type Recorded } from "./operations.ts";
-import { type Plot, PLOTS } from "./plots.ts";
+import { type Plot, PLOTS, sizeOf } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
@@ -77,7 +77,9 @@ export class Run {
   constructor(seed: number, options: HistoryOptions) {
     this.world = new World(seed, { trace: options.trace ?? false });
     this.rng = this.world.rng.fork("workload");
-    const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
+    const size = options.plot
+      ? sizeOf(options.plot)
+      : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.#workload = drawWorkload(this.rng, size);
     const spares = options.plot ? 2 : sparesFor(this.#workload);
     this.cluster = new SimCluster(this.world, size, spares, (server) => this.#toCheck.add(server));

@@ -7,6 +7,7 @@ import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import type { Machine } from "./machine.ts";
 import type { Order } from "./operations.ts";
+import { emptied, halves, joined } from "./seat_plots.ts";
 
 export const PLOTS = {
   stray,
@@ -18,8 +19,15 @@ export const PLOTS = {
   grown,
   forgotten,
   lateDrop,
+  halves,
+  joined,
+  emptied,
 } as const;
 export type Plot = keyof typeof PLOTS;
+
+/** With how many servers each is played; three where nothing is said. */
+const SIZES: Partial<Record<Plot, number>> = { halves: 4, joined: 4, emptied: 4 };
+export const sizeOf = (plot: Plot): number => SIZES[plot] ?? 3;
 
 const NAME = "a";
 const BYTES = 50;
