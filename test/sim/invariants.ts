@@ -3,17 +3,18 @@
  * the rows are compared with the ones before, and accepted values are counted as votes.
  */
 import type { Database } from "bun:sqlite";
+import { decode } from "../../src/bytes.ts";
 import { canAccept, quorumOf } from "../../src/client/decide.ts";
 import { matched } from "../../src/client/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
-import { type Config, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";
+import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";
 import { type Accepted, type Ballot, type Register, type Version } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 import { floorOf, keysIn, piecesIn, rowsIn } from "./held.ts";
 import { configIn, factIn, hasTables } from "./installed.ts";
 
 /** The register of configurations, and before there is any the one of the founding. */
-const FOUNDING = "/";
+const CONFIGS = "/";
 
 export class Violation extends Error {}
 
@@ -136,7 +137,7 @@ export class Invariants {
     }
     this.#checkBirth(server.name, config);
     // Who learns that the cluster is founded has no part in that any more.
-    if ((this.#views.get(server.name)?.config.epoch ?? 0) === 0) rows.delete(FOUNDING);
+    if ((this.#views.get(server.name)?.config.epoch ?? 0) === 0) rows.delete(CONFIGS);
     this.#views.set(server.name, { config, slot: slotOf(config, sid) });
     if (config.epoch > (this.#newest?.epoch ?? 0)) this.#newest = config;
     for (const [key, row] of rows) this.#countVote(server.name, key, row);
@@ -150,8 +151,11 @@ export class Invariants {
   #countVote(server: string, key: string, { acc, com }: Register): void {
     const view = this.#views.get(server);
     // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
-    if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot)
+    if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot) {
+      if (key === CONFIGS && view.config.epoch > 0)
+        this.#checkBirth(server, decode(configCodec, acc.version.body));
       this.#chainOf(server, key).vote(view.slot, acc, view.config, key);
+    }
   }
 
   /** What the members hold. */
@@ -240,7 +244,7 @@ export class Invariants {
 
   /** The founding is agreed on in a register of its own, which has the name of the one that follows it. */
   #chainOf(server: string, key: string): Chain {
-    const isFounding = key === FOUNDING && !this.#views.get(server)?.config.epoch;
+    const isFounding = key === CONFIGS && !this.#views.get(server)?.config.epoch;
     const of = isFounding ? `${key} before there is a cluster` : key;
     const chain = this.#chains.get(of) ?? new Chain();
     this.#chains.set(of, chain);
@@ -250,6 +254,11 @@ export class Invariants {
   /** A name's row on a server, as it was last written in this life; undefined where there is none. */
   rowOf({ name: server, lives }: SimServer, name: string): Register | undefined {
     return this.#rows.get(`${server} ${lives}`)?.get(`u:/${name}`);
+  }
+
+  /** What a server has promised and accepted of who makes the cluster. */
+  configAt({ name: server, lives }: SimServer): Register | undefined {
+    return this.#rows.get(`${server} ${lives}`)?.get(CONFIGS);
   }
 
   /** How many pieces a server holds. */

@@ -7,7 +7,7 @@ import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import type { Machine } from "./machine.ts";
 import type { Order } from "./operations.ts";
-import { emptied, halves, joined } from "./seat_plots.ts";
+import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
 
 export const PLOTS = {
   stray,
@@ -20,6 +20,7 @@ export const PLOTS = {
   forgotten,
   lateDrop,
   halves,
+  lateFounder,
   joined,
   emptied,
 } as const;

@@ -19,6 +19,26 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "any-epoch",
+    rule: "who was about to found a cluster proposes that when it is founded",
+    within: 100,
+    plot: "lateFounder",
+    edits: [edit("src/client/change.ts", "epoch: config.epoch - 1,", "")],
+  },
+  {
+    name: "one-register",
+    rule: "what was accepted for the founding counts after it, when others decide",
+    within: 100,
+    plot: "joined",
+    edits: [
+      edit(
+        "src/store/membership.ts",
+        'this.#catalog.dropRegister("", "");',
+        "this.#catalog.register.length;",
+      ),
+    ],
+  },
+  {
     name: "join-at-once",
     rule: "who is late joins without an epoch of both",
     within: 100,

@@ -41,6 +41,20 @@ export function halves(run: Run): void {
   run.calmly({ do: "get", name: NAME });
 }
 
+/** A first client stops when it may propose who makes the cluster, and goes on when another one has long founded it. */
+export function lateFounder(run: Run): void {
+  const servers = inTurn(run);
+  for (const server of servers) server.start();
+  run.pass(1000);
+  const late = run.begin(put(1));
+  const hasPromised = (server: SimServer): boolean => run.invariants.configAt(server) !== undefined;
+  run.awaits(PATIENCE_MS, () => servers.every(hasPromised));
+  run.world.freeze(late);
+  run.calmly(put(2));
+  run.world.thaw(late);
+  run.awaits(2 * PATIENCE_MS, () => !late.alive);
+}
+
 /** Three of four found it; one of them misses a version, and then the fourth comes. These two are asked. */
 export function joined(run: Run): void {
   const servers = inTurn(run);
