@@ -147,10 +147,11 @@ export async function repairName(
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
       if (is !== "current") return tell("too few servers answer");
-      if (name === "" && current === null) return tell(null);
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
       const found = diagnose(current, replies, view.config, options.orphanAge);
+      // The configuration has no name: where there was only ever the first one nothing stands for it.
+      if (name === "" && current === null && !found.isStray) return tell(null);
       lost = [...found.lost, ...beyond].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;

@@ -152,7 +152,7 @@ export class Invariants {
     const view = this.#views.get(server);
     // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
     if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot) {
-      if (key === CONFIGS && view.config.epoch > 0)
+      if (key === CONFIGS && view.config.epoch > 0 && !acc.version.deleted)
         this.#checkBirth(server, decode(configCodec, acc.version.body));
       this.#chainOf(server, key).vote(view.slot, acc, view.config, key);
     }
