@@ -155,6 +155,9 @@ export const INBOX_BYTES = 256 * KIB;
 export const FILES_IN_FLIGHT = 64;
 export const CHUNKS_IN_FLIGHT = 12;
 export const NAMES_IN_REPAIR = 16;
+/** A server that comes late joins when a client opens the cluster, if there are no more names to agree on anew; it waits no longer for that. */
+export const JOIN_NAMES_MAX = 1000;
+export const JOIN_MS = 2000;
 export const CHUNKS_PER_PIECE = 4;
 /** Chunks of a stripe that count as one in flight. */
 export const CHUNKS_PER_PLACE = 4;

@@ -17,10 +17,15 @@ import {
 import { assert, DfsError } from "./errors.ts";
 import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX } from "./limits.ts";
 
-export const CONFIG_FORMAT = 2;
+export const CONFIG_FORMAT = 3;
+/** The format of before: it does not tell of which founding it is, and seats without a server decide in it. */
+const OLD_FORMAT = 2;
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
 export const idCodec = hex(16);
+
+/** The birth of a cluster that was founded before there were any. */
+export const NO_BIRTH = "0".repeat(32);
 
 /** A place for one server. Its number, the slot, is for ever: versions name their servers by it. */
 const seatCodec = struct({
@@ -35,8 +40,8 @@ const seatCodec = struct({
 });
 export type Seat = Value<typeof seatCodec>;
 
-const configFields = struct({
-  format: u8,
+const head = struct({ format: u8 });
+const oldFields = {
   /** One more than before with each change. */
   epoch: u32,
   seats: list(seatCodec, SLOTS_MAX),
@@ -46,23 +51,40 @@ const configFields = struct({
   next: optional(list(u8, SERVERS_MAX)),
   /** Slots that decide and hold no pieces any more, or soon none. */
   leaving: list(u8, SERVERS_MAX),
+};
+const oldConfig = struct(oldFields);
+const newConfig = struct({
+  ...oldFields,
+  /** Which founding this is of, at random: two of one list of servers never mix. */
+  birth: idCodec,
+  /** Slots that are kept for servers that were never seen: they have a place for pieces, and decide nothing. */
+  awaited: list(u8, SERVERS_MAX),
 });
-export type Config = Value<typeof configFields>;
+export type Config = Value<typeof head> & Value<typeof newConfig>;
 
-/** Throws DfsError("protocol") on a configuration that contradicts itself. */
+/** Throws DfsError("protocol") on a configuration that contradicts itself, or of a format that is not known. */
 export const configCodec: Codec<Config> = {
-  write: (w, config) => configFields.write(w, config),
+  write(w, config) {
+    head.write(w, config);
+    if (config.format === OLD_FORMAT) oldConfig.write(w, config);
+    else newConfig.write(w, config);
+  },
   read(r) {
-    const config = configFields.read(r);
-    if (config.format !== CONFIG_FORMAT)
-      throw new DfsError("protocol", `a configuration of format ${config.format} does not read`);
+    const { format } = head.read(r);
+    if (format !== CONFIG_FORMAT && format !== OLD_FORMAT)
+      throw new DfsError("protocol", `a configuration of format ${format} does not read`);
+    const config: Config =
+      format === OLD_FORMAT
+        ? { format, ...oldConfig.read(r), birth: NO_BIRTH, awaited: [] }
+        : { format, ...newConfig.read(r) };
     if (!isSound(config)) throw new DfsError("protocol", "a configuration contradicts itself");
     return config;
   },
 };
 
 /** Can this be? What is not may never be chosen: no server would go by it, and none could come after it. */
-export function isSound({ seats, voters, next, leaving }: Config): boolean {
+export function isSound(config: Config): boolean {
+  const { seats, voters, next, leaving, awaited } = config;
   const members = [...voters, ...(next ?? [])];
   const heirs = seats.flatMap(({ heir }) => (heir === null ? [] : [heir]));
   const sids = seats.flatMap(({ sid }) => (sid === null ? [] : [sid]));
@@ -72,10 +94,47 @@ export function isSound({ seats, voters, next, leaving }: Config): boolean {
     leaving.every((slot) => members.includes(slot)) &&
     new Set(sids).size === sids.length &&
     [...members, ...heirs].every((slot) => slot < seats.length) &&
-    [voters, next ?? [], leaving].every((some) => new Set(some).size === some.length) &&
-    seats.every(({ heir }, slot) => heir === null || heir > slot)
+    [voters, next ?? [], leaving, awaited].every((some) => new Set(some).size === some.length) &&
+    seats.every(({ heir }, slot) => heir === null || heir > slot) &&
+    awaited.every((slot) => seats[slot]?.sid === null && !(next ?? voters).includes(slot)) &&
+    (config.format === OLD_FORMAT ||
+      (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string"))
   );
 }
+
+/**
+ * A change of who decides, in the format of today: seats that never had a server decide nothing from then on, and are awaited.
+ * Until then a configuration of before stays what it is.
+ */
+export function renewed(config: Config): Config {
+  const { format, seats, next, awaited } = config;
+  if (format === CONFIG_FORMAT || next === null) return config;
+  const isVacant = (slot: number): boolean => seats[slot]?.sid === null;
+  return {
+    ...config,
+    format: CONFIG_FORMAT,
+    next: next.filter((slot) => !isVacant(slot)),
+    awaited: [...awaited, ...next.filter(isVacant)],
+  };
+}
+
+/** A change that gives seats which were kept to servers that have come, by slot. */
+export function seated(
+  config: Config,
+  servers: ReadonlyMap<number, Pick<Seat, "sid" | "host" | "port">>,
+): Config {
+  const seats = config.seats.map((seat, slot) => {
+    const { sid, host, port } = servers.get(slot) ?? seat;
+    return { ...seat, sid, host, port };
+  });
+  const next = [...new Set([...config.voters, ...servers.keys()])];
+  const awaited = config.awaited.filter((slot) => !servers.has(slot));
+  return renewed({ ...config, seats, next, awaited });
+}
+
+/** What requests call the cluster: its birth; where it has none, or before it is founded, what the first client made of its list. */
+export const requestIdOf = ({ epoch, birth }: Config, founding: string): string =>
+  epoch === 0 || birth === NO_BIRTH ? founding : birth;
 
 /** These slots, each once; an heir has the place in the order that it took. */
 const sorted = (config: Config, slots: readonly number[]): number[] =>
@@ -87,14 +146,24 @@ const sorted = (config: Config, slots: readonly number[]): number[] =>
 export const membersOf = (config: Config): number[] =>
   sorted(config, [...config.voters, ...(config.next ?? [])]);
 
-/** The slots of the servers that hold pieces, or are about to. */
+/** The slots of the servers that hold pieces, or are about to; those that are kept for a server too. */
 export function placesOf(config: Config): number[] {
-  const { voters, next, leaving } = config;
+  const { voters, next, leaving, awaited } = config;
   return sorted(
     config,
-    (next ?? voters).filter((slot) => !leaving.includes(slot)),
+    [...(next ?? voters), ...awaited].filter((slot) => !leaving.includes(slot)),
   );
 }
+
+/** The slots that are kept for servers that were never seen. */
+export const vacantIn = (config: Config): number[] =>
+  sorted(config, [...config.voters, ...config.awaited]).filter(
+    (slot) => config.seats[slot]?.sid === null,
+  );
+
+/** The slots of all servers that people know of: those that are asked, and those that are awaited. */
+export const listedIn = (config: Config): number[] =>
+  sorted(config, [...membersOf(config), ...config.awaited]);
 
 /** The slot of a server; -1 where it has none. */
 export const slotOf = ({ seats }: Config, sid: string): number =>

@@ -1,7 +1,7 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
 import { HISTORY_LENGTH, HOST_BYTES, PIECES_MAX, SERVERS_MAX } from "../src/limits.ts";
-import { type Config, CONFIG_FORMAT, type Seat } from "../src/membership.ts";
+import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../src/membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
@@ -96,6 +96,8 @@ export const configOf = (y: number, some: Partial<Config> = {}): Config => ({
   voters: Array.from({ length: y }, (_, slot) => slot),
   next: null,
   leaving: [],
+  birth: NO_BIRTH,
+  awaited: [],
   ...some,
 });
 
@@ -130,20 +132,26 @@ export const config: fc.Arbitrary<Config> = fc
       voters: slots(1),
       next: fc.option(slots(1)),
       leaving: slots(0),
+      birth: hexOf(16),
+      awaited: slots(0),
     });
   })
   .map((drawn) => {
-    // Some server keeps the pieces, and nobody leaves who is not there.
-    const { voters, next, leaving, seats } = drawn;
-    const [keeper, ...others] = next ?? voters;
-    const members = new Set([...voters, ...others]);
+    // Some server keeps the pieces, nobody leaves who is not there, and who decides has a server.
+    const { voters, next, leaving, seats, awaited } = drawn;
+    const deciding = next ?? voters;
+    const [keeper] = deciding;
+    const members = new Set([...voters, ...deciding]);
     const isFirst = (sid: string, slot: number): boolean =>
       seats.findIndex((one) => one.sid === sid) === slot;
+    const sidFor = (sid: string | null, slot: number): string | null => {
+      if (sid !== null && isFirst(sid, slot) && !awaited.includes(slot)) return sid;
+      return deciding.includes(slot) ? sidOf(slot) : null;
+    };
     return {
       ...drawn,
       leaving: leaving.filter((slot) => slot !== keeper && members.has(slot)),
-      seats: seats.map((one, slot) =>
-        one.sid !== null && isFirst(one.sid, slot) ? one : { ...one, sid: null },
-      ),
+      seats: seats.map((one, slot) => ({ ...one, sid: sidFor(one.sid, slot) })),
+      awaited: awaited.filter((slot) => !deciding.includes(slot)),
     };
   });

@@ -6,13 +6,23 @@ import {
   CONFIG_FORMAT,
   configCodec,
   heirOf,
+  listedIn,
   membersOf,
+  NO_BIRTH,
   placesOf,
+  renewed,
+  requestIdOf,
+  seated,
   slotOf,
+  vacantIn,
 } from "../src/membership.ts";
 import { config, configOf, sidOf, vidOf, withHeirs } from "./arbitraries.ts";
 import { forAll } from "./property.ts";
 import { errorOf } from "./thrown.ts";
+
+/** The seats of a configuration, some of them without a server. */
+const vacated = ({ seats }: Config, ...slots: number[]): Config["seats"] =>
+  seats.map((seat, slot) => (slots.includes(slot) ? { ...seat, sid: null } : seat));
 
 const through = (value: Config): Config => decode(configCodec, encode(configCodec, value));
 
@@ -42,17 +52,37 @@ describe("a configuration", () => {
       expect(through(value)).toEqual(value);
   });
 
-  test("lies in its bytes as it always did", () => {
-    const seats = [{ sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1 }];
-    const vacant = { sid: null, name: "", host: "", port: 0, heir: null };
-    const value = configOf(0, { epoch: 3, seats: [...seats, vacant], voters: [1], next: [0, 1] });
+  const seats = [
+    { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1 },
+    { sid: null, name: "", host: "", port: 0, heir: null },
+  ];
+  const seatWords = [
+    ["01", vidOf(1), "00000002", "6162", "00000001", "63", "1234", "01", "01"],
+    ["00", "00000000", "00000000", "0000", "00"],
+  ].flat();
+
+  test("of the format before, in which seats without a server decide, reads and lies in its bytes as it always did", () => {
+    const value = configOf(0, { format: 2, epoch: 3, seats, voters: [1], next: [0, 1] });
     const words = [
       ["02", "00000003", "00000002"],
-      ["01", vidOf(1), "00000002", "6162", "00000001", "63", "1234", "01", "01"],
-      ["00", "00000000", "00000000", "0000", "00"],
+      seatWords,
       ["00000001", "01", "01", "00000002", "0001", "00000000"],
     ];
     expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
+    expect(through(value)).toEqual(value);
+    expect(value).toMatchObject({ birth: NO_BIRTH, awaited: [] });
+  });
+
+  test("lies in its bytes like that, and after it come its birth and the seats that are kept", () => {
+    const more = { birth: vidOf(7), awaited: [1] };
+    const value = configOf(0, { epoch: 3, seats, voters: [0], next: null, ...more });
+    const words = [
+      ["03", "00000003", "00000002"],
+      seatWords,
+      ["00000001", "00", "00", "00000000", vidOf(7), "00000001", "01"],
+    ];
+    expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
+    expect(through(value)).toEqual(value);
   });
 
   const four = configOf(4);
@@ -73,6 +103,11 @@ describe("a configuration", () => {
     ["one is its own heir", heirs({ 2: 2 })],
     ["an heir came before", heirs({ 3: 1 })],
     ["two are each other's heirs", heirs({ 1: 2, 2: 1 })],
+    ["one that was never seen decides", { seats: vacated(four, 2) }],
+    ["one that was never seen is to decide", { seats: vacated(four, 3), next: [2, 3] }],
+    ["a seat is kept that has a server", { voters: [0, 1, 2], awaited: [3] }],
+    ["a seat is kept that there is not", { awaited: [4] }],
+    ["a seat is kept twice", { seats: vacated(four, 3), voters: [0, 1, 2], awaited: [3, 3] }],
   ])("is refused where %s", (_, wrong) => {
     expect(through(four)).toEqual(four);
     const { message } = errorOf("protocol", () => through({ ...four, ...wrong }));
@@ -80,11 +115,11 @@ describe("a configuration", () => {
   });
 
   test("is refused where it is of another format, whatever it says", () => {
-    for (const format of [0, 1, 3, 255]) {
+    for (const format of [0, 1, 4, 255]) {
       const value = { ...four, format };
       expect(errorOf("protocol", () => through(value)).message).toContain(`format ${format}`);
     }
-    expect(CONFIG_FORMAT).toBe(2);
+    expect(CONFIG_FORMAT).toBe(3);
   });
 
   test("is refused where it claims more seats or members than there may be", () => {
@@ -93,10 +128,12 @@ describe("a configuration", () => {
     const seats = body.slice();
     new DataView(seats.buffer).setUint32(5, SLOTS_MAX + 1);
     errorOf("protocol", () => decode(configCodec, seats));
-    // Last come the number of voters, four of them, no next, and the number of those that leave.
-    const voters = body.slice();
-    new DataView(voters.buffer).setUint32(body.length - 13, SERVERS_MAX + 1);
-    errorOf("protocol", () => decode(configCodec, voters));
+    // Last come the number of voters, four of them, no next, the number of those that leave, the birth, and the number of those awaited.
+    for (const at of [33, 24, 4]) {
+      const many = body.slice();
+      new DataView(many.buffer).setUint32(body.length - at, SERVERS_MAX + 1);
+      errorOf("protocol", () => decode(configCodec, many));
+    }
   });
 });
 
@@ -112,6 +149,50 @@ describe("who is what in a configuration", () => {
       [0, 1, 2, 3],
       [0, 1, 2, 3],
     ]);
+  });
+
+  test("a seat that is kept has a place for pieces, and decides nothing", () => {
+    const seats = vacated(configOf(5), 1, 4);
+    const one = configOf(5, { seats, voters: [3, 0, 2], awaited: [4, 1] });
+    expect(membersOf(one)).toEqual([0, 2, 3]);
+    expect(placesOf(one)).toEqual([0, 1, 2, 3, 4]);
+    expect(listedIn(one)).toEqual([0, 1, 2, 3, 4]);
+    expect(vacantIn(one)).toEqual([1, 4]);
+    // Nobody waits for one of them any more.
+    const fewer = { ...one, awaited: [4] };
+    expect([placesOf(fewer), listedIn(fewer), vacantIn(fewer)]).toEqual([
+      [0, 2, 3, 4],
+      [0, 2, 3, 4],
+      [4],
+    ]);
+  });
+
+  test("a server that has come gets its seat, and is to decide", () => {
+    const one = configOf(4, { seats: vacated(configOf(4), 1, 3), voters: [0, 2], awaited: [1, 3] });
+    const now = seated(one, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
+    expect(now.seats[3]).toEqual({ ...one.seats[3]!, sid: vidOf(9), host: "other", port: 7 });
+    expect(now).toMatchObject({ voters: [0, 2], next: [0, 2, 3], awaited: [1] });
+    expect(placesOf(now)).toEqual([0, 1, 2, 3]);
+    expect(through(now)).toEqual(now);
+  });
+
+  test("a change of who decides ends that seats of a format before decide without a server", () => {
+    const old = configOf(4, { format: 2, seats: vacated(configOf(4), 1, 3) });
+    expect(vacantIn(old)).toEqual([1, 3]);
+    expect(renewed({ ...old, leaving: [0] }).format).toBe(2);
+    const now = seated(old, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
+    expect(now).toMatchObject({ format: CONFIG_FORMAT, birth: NO_BIRTH });
+    expect(now).toMatchObject({ voters: [0, 1, 2, 3], next: [0, 2, 3], awaited: [1] });
+    expect(through(now)).toEqual(now);
+    // Of two that are removed nobody waits for the one.
+    expect(renewed({ ...old, next: [0, 1, 2] })).toMatchObject({ next: [0, 2], awaited: [1] });
+  });
+
+  test("requests call a cluster by its birth, once it has one", () => {
+    const [one, list] = [configOf(4, { birth: vidOf(7) }), vidOf(8)];
+    expect(requestIdOf(one, list)).toBe(vidOf(7));
+    expect(requestIdOf({ ...one, epoch: 0 }, list)).toBe(list);
+    expect(requestIdOf({ ...one, birth: NO_BIRTH }, list)).toBe(list);
   });
 
   test("a server's slot is where its id is, members or not", () => {

@@ -5,6 +5,7 @@ import { addressText } from "../client/connections.ts";
 import {
   addServer,
   drainServer,
+  ID_DIGITS,
   removeServer,
   replaceServer,
   slotNamed,
@@ -12,6 +13,7 @@ import {
 import { finishChange } from "../client/migrate.ts";
 import type { ServerAddress } from "../client/peer.ts";
 import { needOf } from "../client/safety.ts";
+import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";
 import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
@@ -38,7 +40,11 @@ export const serverCommand = defineCommand({
       required: true,
       description: Object.values(ACTIONS).join(", "),
     },
-    name: { type: "positional", required: false, description: "The server, as dfc.conf calls it" },
+    name: {
+      type: "positional",
+      required: false,
+      description: "The server, as dfc.conf calls it, or its id",
+    },
     address: {
       type: "positional",
       required: false,
@@ -87,8 +93,9 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
   },
 
   async drain(cluster, task) {
-    const { setup, flags, name } = task;
-    const slot = slotNamed(cluster, name);
+    const { setup, flags } = task;
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
     await drainServer(cluster, slot);
     await repairAndTell(cluster, setup, flags);
     const { pieces } = await needOf(cluster, slot);
@@ -103,9 +110,10 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
   },
 
   async replace(cluster, task) {
-    const { setup, flags, name } = task;
-    const slot = slotNamed(cluster, name);
-    await replaceServer(cluster, slot, addressFor(task));
+    const { setup, flags } = task;
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    await replaceServer(cluster, slot, addressFor({ ...task, name }));
     await tell(
       task,
       `another server has the place of ${name}; what it should hold is brought there`,
@@ -116,9 +124,10 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
   },
 
   async remove(cluster, task) {
-    const { setup, flags, name } = task;
+    const { setup, flags } = task;
     await finishChange(cluster);
-    const slot = slotNamed(cluster, name);
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
     const isGone = cluster.peer(slot) === null;
     await removeServer(cluster, slot, (line) => tell(task, line));
     await tell(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
@@ -142,13 +151,13 @@ function addressFor({ setup, name, address }: Task): ServerAddress {
 }
 
 async function list(cluster: Cluster, task: Task): Promise<number> {
-  const { config, members } = cluster.view;
-  const servers = members.flatMap((slot) => {
+  const { config, listed } = cluster.view;
+  const servers = listed.flatMap((slot) => {
     const seat = config.seats[slot];
     if (!seat) return [];
     const name = cluster.labelOf(slot);
     const { host, port } = cluster.peer(slot)?.address ?? seat;
-    const sid = seat.sid?.slice(0, 8) ?? null;
+    const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
     return [{ name, address: `${host}:${port}`, id: sid, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
@@ -158,6 +167,8 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
   const rows = servers.map(({ name, address, id, state }) => [name, address, id ?? "-", state]);
   for (const line of tableLines([["SERVER", "ADDRESS", "ID", "STATE"], ...rows])) await print(line);
   if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
+  const absence = absenceIn(cluster);
+  if (absence !== null) await print(absence);
   await tellMissing(cluster, task);
   return 0;
 }
@@ -166,8 +177,11 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
 function stateOf(cluster: Cluster, slot: number): string {
   const { config } = cluster.view;
   const states: string[] = [];
-  if (config.seats[slot]?.sid === null) states.push("never seen");
-  else states.push(cluster.peer(slot) ? "up" : "down");
+  const stranger = strangersIn(cluster).find((one) => one.slot === slot && !one.peer.isDown);
+  if (cluster.peer(slot)) states.push("up");
+  else if (stranger?.is === "lost") states.push("down, its data lost");
+  else if (config.seats[slot]?.sid !== null) states.push("down");
+  else states.push(stranger ? "there, not joined yet" : "never seen");
   if (config.leaving.includes(slot)) states.push("holds no new pieces");
   if (config.next && !config.voters.includes(slot)) states.push("joining");
   if (config.next && !config.next.includes(slot)) states.push("going");
@@ -177,9 +191,9 @@ function stateOf(cluster: Cluster, slot: number): string {
 /** The lines that a dfc.conf lacks: its clients find these servers as long as they find any that it names. */
 async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
   const { path, servers } = task.setup.configuration;
-  const { config, members } = cluster.view;
+  const { config, listed } = cluster.view;
   const known = new Set(servers.map(addressText));
-  const missing = members.flatMap((slot) => {
+  const missing = listed.flatMap((slot) => {
     const seat = config.seats[slot];
     const at = cluster.peer(slot)?.address ?? seat;
     return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))

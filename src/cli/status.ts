@@ -45,32 +45,45 @@ export const statusCommand = defineCommand({
 const look = (setup: Setup): Promise<Status> =>
   withCluster(setup, statusOf, { patienceMs: STATUS_REPLY_MS, keys: "none" });
 
-const asJson = ({ word, canLose, files, bytes, unreadable, hollow, servers, toDo }: Status) => ({
+const asJson = ({
+  word,
+  canLose,
+  files,
+  bytes,
+  unreadable,
+  hollow,
+  servers,
+  notes,
+  toDo,
+}: Status) => ({
   status: word,
   canLose,
   files,
   bytes,
   unreadable,
   hollow,
-  servers: servers.map(({ name, release, health }) => ({
+  servers: servers.map(({ name, release, health, state }) => ({
     name,
     up: health !== null,
+    state,
     version: release,
     ...health,
   })),
+  notes,
   toDo,
 });
 
 function linesOf(status: Status): string[] {
   const { word, canLose, files, bytes, unreadable, servers } = status;
   const more = canLose === 1 ? "1 more server" : `any ${canLose} more servers`;
-  const silent = servers.filter(({ health }) => health === null).map(({ name }) => name);
+  const silent = servers.filter(({ state }) => state === "down").map(({ name }) => name);
   const reasons = [
     ...(silent.length > 0
       ? [`${silent.join(", ")} ${silent.length > 1 ? "do" : "does"} not answer`]
       : []),
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
     ...hollowLines(status),
+    ...status.notes,
     ...toDoTexts(status.toDo),
   ];
   const lose =
@@ -95,11 +108,14 @@ function hollowLines({ hollow, firstHollow }: Status): string[] {
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
-const rowOf = ({ name, release, health }: ServerStatus): string[] =>
+/** What people call the states that are not plain words. */
+const STATES = { up: "up", down: "down", awaited: "not joined", lost: "lost its data" } as const;
+
+const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
   health
     ? [
         name,
-        "up",
+        STATES[state],
         `${sizeText(health.free)} of ${sizeText(health.total)}`,
         String(health.pieces),
         String(health.bad),
@@ -107,7 +123,7 @@ const rowOf = ({ name, release, health }: ServerStatus): string[] =>
         health.oldest === null ? "-" : `${ageText(health.oldest)} ago`,
         release ?? "-",
       ]
-    : [name, "down", "-", "-", "-", "-", "-", "-"];
+    : [name, STATES[state], "-", "-", "-", "-", "-", "-"];
 
 /** What is left to do, a line for each kind. */
 function toDoTexts(toDo: ToDo): string[] {

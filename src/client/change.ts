@@ -3,7 +3,7 @@ import { decode, encode } from "../bytes.ts";
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { MANIFEST_BYTES } from "../limits.ts";
 import { type Config, configCodec, isSound } from "../membership.ts";
-import { type Ballot, tombstone } from "../version.ts";
+import { type Ballot, isGone, tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import type { UserFloor } from "../wire/messages.ts";
 import { propose } from "./propose.ts";
@@ -18,7 +18,8 @@ export class Again extends Error {}
 /** The configuration that was chosen last, which the servers may not have been told yet; null where there is none, or it cannot be told. */
 async function chosenConfig(cluster: Cluster): Promise<{ vid: string; config: Config } | null> {
   const { is, current } = await readName(cluster, CONFIG_NAME);
-  if (is !== "current" || !current) return null;
+  // In the register a tombstone stands for "nothing yet", where that had to be accepted.
+  if (is !== "current" || isGone(current?.version ?? null) || !current) return null;
   return { vid: current.version.vid, config: decode(configCodec, current.version.body) };
 }
 
@@ -44,6 +45,7 @@ export async function changeConfig(
     content: { ...tombstone(vid), deleted: false, body },
     condition: { vid: before?.vid ?? null },
     supply: null,
+    epoch: config.epoch - 1,
   });
   if (outcome.is === "done") {
     await goBy(cluster, config);

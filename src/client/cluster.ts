@@ -2,7 +2,7 @@
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
-import { type Config, membersOf } from "../membership.ts";
+import { type Config, membersOf, requestIdOf } from "../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
 import { catchUp } from "./catch_up.ts";
 import type { Connections, Greeted } from "./connections.ts";
@@ -51,6 +51,7 @@ interface Shared {
 
 export class Cluster {
   readonly ports: ClientPorts;
+  /** What the first client made of its list of servers: what a server joins. */
   readonly id: string;
   readonly connections: Connections;
   readonly window: Window;
@@ -232,7 +233,8 @@ export class Cluster {
     kind: K,
     body: BodyOf<K>,
   ): Promise<ReplyOf<K>> {
-    const of = { cluster: this.id, epoch: view.config.epoch, user: this.user };
+    const { epoch } = view.config;
+    const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.user };
     for (let tries = 1; ; tries++) {
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);

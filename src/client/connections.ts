@@ -31,6 +31,8 @@ export class Connections {
   readonly #servers: readonly ServerAddress[];
   readonly #bySid = new Map<string, Peer>();
   readonly #out = new Map<string, Left>();
+  /** All that answered, in the order of dfc.conf, and after them others that the cluster led to. */
+  readonly greeted: Greeted[] = [];
   /** Addresses where nobody answered, "host:port". */
   readonly #silent = new Set<string>();
 
@@ -57,6 +59,7 @@ export class Connections {
       ),
     );
     const greeted = all.filter((one) => one !== null);
+    this.greeted.push(...greeted);
     const [first] = refused;
     if (first === undefined) {
       this.#warnOfOpen(greeted);
@@ -148,7 +151,11 @@ export class Connections {
       (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#silent.has(addressText(seat)),
     );
     const all = await Promise.all(missing.map((seat) => this.#greetNamed(seat)));
-    return all.filter((one) => one !== null);
+    const greeted = all.filter((one) => one !== null);
+    this.greeted.push(
+      ...greeted.filter(({ peer }) => this.greeted.every((one) => one.peer !== peer)),
+    );
+    return greeted;
   }
 
   /** The connection to the server with this id, if there is one, and it counts. */

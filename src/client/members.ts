@@ -4,9 +4,19 @@
  */
 import { DfsError } from "../errors.ts";
 import { SERVERS_MAX } from "../limits.ts";
-import { type Config, placesOf, type Seat, slotOf } from "../membership.ts";
+import {
+  type Config,
+  membersOf,
+  placesOf,
+  renewed,
+  type Seat,
+  seated,
+  slotOf,
+  vacantIn,
+} from "../membership.ts";
 import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
+import { addressText } from "./connections.ts";
 import { canAccept, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
@@ -14,19 +24,31 @@ import type { ServerAddress } from "./peer.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn } from "./spaces.ts";
 
-/** The slot of the member that people call so; throws DfsError("usage"). */
+/** So many digits of a server's id are shown, and enough to name it where no other begins so. */
+export const ID_DIGITS = 8;
+
+/** The slot of the server that people call so, or whose id begins so; of those that are awaited too. Throws DfsError("usage"). */
 export function slotNamed(cluster: Cluster, name: string): number {
-  const { config, members } = cluster.view;
-  const named = members.filter((one) => cluster.labelOf(one) === name);
+  const { config, listed } = cluster.view;
+  const named = listed.filter((one) => cluster.labelOf(one) === name);
   // While one is being replaced its heir may have the same name.
   const isHeir = (one: number): boolean => named.some((of) => config.seats[of]?.heir === one);
-  const [slot, other] = named.filter((one) => !isHeir(one));
+  const found = named.length > 0 ? named.filter((one) => !isHeir(one)) : slotsOfId(config, name);
+  const [slot, other] = found;
   if (other !== undefined)
-    throw new DfsError("usage", `two servers are called ${name}: dfc.conf must name them apart`);
+    throw new DfsError(
+      "usage",
+      `two servers are called ${name}: name them by their ids, as dfs-tool server list shows them`,
+    );
   if (slot !== undefined) return slot;
-  const names = members.map((one) => cluster.labelOf(one));
+  const names = listed.map((one) => cluster.labelOf(one));
   throw new DfsError("usage", `the cluster has no server ${name}; it has ${names.join(", ")}`);
 }
+
+const slotsOfId = (config: Config, id: string): number[] =>
+  id.length < ID_DIGITS
+    ? []
+    : membersOf(config).filter((slot) => config.seats[slot]?.sid?.startsWith(id.toLowerCase()));
 
 /** Makes a blank server a member; one that was leaving stays. Throws DfsError("usage", "tooFew", "failed"). */
 export async function addServer(cluster: Cluster, server: ServerAddress): Promise<void> {
@@ -38,6 +60,8 @@ export async function addServer(cluster: Cluster, server: ServerAddress): Promis
     return change(cluster, { ...config, leaving: config.leaving.filter((one) => one !== known) });
   if (members.includes(known))
     throw new DfsError("usage", `${server.name} is a member of the cluster already`);
+  const kept = vacantIn(config).find((slot) => isKeptFor(cluster, slot, server));
+  if (kept !== undefined) return giveSeat(cluster, kept, server, sid);
   if (members.some((slot) => cluster.labelOf(slot) === server.name))
     throw new DfsError(
       "usage",
@@ -50,10 +74,32 @@ export async function addServer(cluster: Cluster, server: ServerAddress): Promis
   await finishChange(cluster);
 }
 
+/** Is this the server that a seat is kept for? */
+const isKeptFor = (cluster: Cluster, slot: number, server: ServerAddress): boolean => {
+  const kept = cluster.view.config.seats[slot];
+  return (
+    kept !== undefined &&
+    (cluster.labelOf(slot) === server.name || addressText(kept) === addressText(server))
+  );
+};
+
+/** Gives a server a seat that was kept for one that was never seen. */
+async function giveSeat(
+  cluster: Cluster,
+  slot: number,
+  { host, port }: ServerAddress,
+  sid: string,
+): Promise<void> {
+  await change(cluster, seated(cluster.view.config, new Map([[slot, { sid, host, port }]])));
+  await finishChange(cluster);
+}
+
 /** From now on no piece comes to this server, and repair takes away those that are there. Throws DfsError("usage", "failed", "tooFew"). */
 export async function drainServer(cluster: Cluster, slot: number): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
+  // Nothing lies where no server was ever seen.
+  if (vacantIn(config).includes(slot)) return;
   checkMember(cluster, slot);
   if (config.leaving.includes(slot)) return;
   const leaving = [...config.leaving, slot];
@@ -74,6 +120,7 @@ export async function removeServer(
 ): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
+  if (config.awaited.includes(slot)) return awaitNoMore(cluster, slot, say);
   // The change that was just finished may have been this one.
   if (!config.voters.includes(slot)) return;
   const next = config.voters.filter((one) => one !== slot);
@@ -92,6 +139,19 @@ export async function removeServer(
   );
   await change(cluster, { ...config, next });
   await finishChange(cluster);
+}
+
+/** No seat is kept any more for a server that was never seen: what would be at home there has its home elsewhere from now on. */
+async function awaitNoMore(
+  cluster: Cluster,
+  slot: number,
+  say: (line: string) => unknown,
+): Promise<void> {
+  const { config } = cluster.view;
+  const awaited = config.awaited.filter((one) => one !== slot);
+  checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, awaited });
+  await say(`${cluster.labelOf(slot)} is safe to remove: it was never seen`);
+  await change(cluster, { ...config, awaited });
 }
 
 /**
@@ -113,8 +173,10 @@ export async function replaceServer(
   const { config } = cluster.view;
   const known = slotOf(config, sid);
   // The change that was just finished may have been this one.
+  if (known === slot) return;
   if (known >= 0 && config.seats[slot]?.heir === known) return;
   if (known >= 0) throw new DfsError("usage", `${server.name} is a member of the cluster already`);
+  if (vacantIn(config).includes(slot)) return giveSeat(cluster, slot, server, sid);
   checkMember(cluster, slot);
   checkNeed(cluster, slot, await needOf(cluster, slot));
   const heir = config.seats.length;
@@ -135,8 +197,9 @@ async function checkListed(cluster: Cluster): Promise<void> {
         );
 }
 
-/** Has this come next; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
-async function change(cluster: Cluster, config: Config): Promise<void> {
+/** Has this come next, in the format of today; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
+export async function change(cluster: Cluster, wanted: Config): Promise<void> {
+  const config = renewed(wanted);
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );
@@ -208,7 +271,7 @@ function checkNeed(cluster: Cluster, slot: number, need: Need): void {
 
 /** Throws where fewer servers would be left for pieces than files have, or than can lose one. */
 function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): void {
-  const left = placesOf(after).length;
+  const left = placesOf(after).filter((one) => after.seats[one]?.sid !== null).length;
   const wanted = Math.max(need.width, Math.min(2, placesOf(cluster.view.config).length));
   const widest = need.widest && wanted === need.width ? ` (as ${filesText([need.widest], 1)})` : "";
   if (left < wanted)

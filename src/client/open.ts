@@ -3,11 +3,12 @@
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../errors.ts";
-import { slotOf } from "../membership.ts";
-import { Again, changeConfig } from "./change.ts";
+import { Again } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
-import { addressText, Connections, type Greeted, type OpenOptions } from "./connections.ts";
-import { initialise, initServer } from "./initialise.ts";
+import { Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { initialise } from "./initialise.ts";
+import { seatLate } from "./join.ts";
+import { knownCluster, noteCluster } from "./memory.ts";
 import type { ServerAddress } from "./peer.ts";
 import { vouched } from "./view.ts";
 
@@ -57,8 +58,20 @@ async function join(
   });
   await cluster.reach(config, greeted);
   await cluster.meet();
-  await bindNew(cluster, greeted);
+  await seatLate(cluster);
+  noteOrWarn(cluster, options);
   return cluster;
+}
+
+/** Remembers the cluster; and says so where it is another one than this computer has used. */
+function noteOrWarn(cluster: Cluster, { memory }: OpenOptions): void {
+  const { config } = cluster.view;
+  const known = knownCluster(memory);
+  if (known && known.birth !== config.birth)
+    cluster.warn(
+      "these servers are another cluster than the one that this computer has used: what was stored in that one is not here",
+    );
+  noteCluster(memory, config);
 }
 
 function checkDistinct(greeted: readonly Greeted[]): void {
@@ -72,68 +85,30 @@ function checkDistinct(greeted: readonly Greeted[]): void {
   }
 }
 
+/** What a server says it belongs to: a cluster, and the founding of it once it was told. */
+const belongingOf = ({ greeting: { cluster, config } }: Greeted): string | null =>
+  cluster && `${cluster}${config ? ` ${config.birth}` : ""}`;
+
 /** The id of the cluster that these servers belong to, null when all are blank. Throws when there are two. */
 function theOneCluster(greeted: readonly Greeted[]): string | null {
-  const members = greeted.filter(({ greeting }) => greeting.cluster !== null);
   const counts = new Map<string, number>();
-  for (const { greeting } of members)
-    counts.set(greeting.cluster ?? "", (counts.get(greeting.cluster ?? "") ?? 0) + 1);
-  const [main, other] = [...counts].toSorted((a, b) => b[1] - a[1]).map(([id]) => id);
-  if (other !== undefined) {
-    const strangers = members
-      .filter(({ greeting }) => greeting.cluster !== main)
-      .map(({ peer }) => peer.label);
-    throw new DfsError(
-      "config",
-      `${strangers.join(", ")}: of another cluster than the rest; take it out of dfc.conf`,
-    );
+  for (const one of greeted) {
+    const belonging = belongingOf(one);
+    if (belonging !== null) counts.set(belonging, (counts.get(belonging) ?? 0) + 1);
   }
-  return main ?? null;
-}
-
-/** Gives a slot that no server was seen for to a server that has none; what is left over does not count. */
-async function bindNew(cluster: Cluster, greeted: readonly Greeted[]): Promise<void> {
-  const { config, members } = cluster.view;
-  if (!cluster.connections.isOperator) return;
-  const strangers = greeted.filter(({ greeting }) => slotOf(config, greeting.sid) < 0);
-  const vacant = members.filter((slot) => config.seats[slot]?.sid === null);
-  const [fresh] = strangers;
-  if (!fresh || vacant.length === 0) {
-    for (const { peer, greeting } of greeted) warnOf(cluster, peer.address, greeting.sid);
-    return;
-  }
-  await initServer(fresh, cluster.id);
-  const isThere = (slot: number): boolean => {
-    const seat = config.seats[slot];
-    return seat !== undefined && addressText(seat) === addressText(fresh.peer.address);
-  };
-  const slot = vacant.find(isThere) ?? vacant[0];
-  const seats = config.seats.map((seat, i) =>
-    i === slot ? { ...seat, ...fresh.peer.address, sid: fresh.greeting.sid } : seat,
+  const [main] = [...counts].toSorted((a, b) => b[1] - a[1]).map(([belonging]) => belonging);
+  if (main === undefined) return null;
+  // Who was not told of any founding yet may be of either.
+  const isAlike = (one: string): boolean => one.startsWith(main) || main.startsWith(one);
+  const strangers = greeted.filter((one) => !isAlike(belongingOf(one) ?? main));
+  const id = main.slice(0, 32);
+  const [first] = strangers;
+  if (!first) return id;
+  const names = strangers.map(({ peer }) => peer.label).join(", ");
+  throw new DfsError(
+    "config",
+    first.greeting.cluster === id
+      ? `two clusters: ${names} of another cluster than the rest, which was founded anew from the same list; take those of one of the two out of dfc.conf`
+      : `${names}: of another cluster than the rest; take it out of dfc.conf`,
   );
-  const outcome = await changeConfig(cluster, { ...config, epoch: config.epoch + 1, seats });
-  if (outcome === "taken") throw new Again("another client is adding a server");
-  if (outcome === "done") await bindNew(cluster, greeted);
-}
-
-/** Says what keeps a server that dfc.conf names from counting. */
-function warnOf(cluster: Cluster, server: ServerAddress, sid: string): void {
-  const { config, members } = cluster.view;
-  const slot = slotOf(config, sid);
-  if (members.includes(slot)) return;
-  const label = `${server.name} (${server.host}:${server.port})`;
-  const lost = members.find(
-    (one) =>
-      !cluster.peer(one) && [cluster.labelOf(one), config.seats[one]?.name].includes(server.name),
-  );
-  if (slot >= 0)
-    cluster.warn(`${label} is no member of the cluster any more: take it out of dfc.conf`);
-  else if (lost !== undefined)
-    cluster.warn(
-      `${label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced, as by dfs-tool server replace ${server.name}`,
-    );
-  else
-    cluster.warn(
-      `${label} is no member of the cluster: it does not count until dfs-tool server add ${server.name}`,
-    );
 }

@@ -20,6 +20,8 @@ export interface Proposal {
   readonly content: Content;
   readonly condition: Condition | null;
   readonly supply: Supply | null;
+  /** The only epoch at which it may be accepted; any where nothing is said. */
+  readonly epoch?: number;
   /** What its user adds to the version, once it has its place in the chain; nothing where it is not sealed. */
   readonly sign?: (version: Version, ballot: Ballot) => Version;
 }
@@ -86,6 +88,9 @@ export async function propose(
     // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
     const wanted = { ballot, vid: content.vid, enough: canAccept, supply, until };
     const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
+    // Another configuration stands already, whose register may be another one.
+    if (view.config.epoch !== (proposal.epoch ?? view.config.epoch))
+      return { is: "refused", current: null };
     if (!canAccept(view.quorum, granted.keys())) {
       // Those that refused have promised more to somebody else, and will go along with a higher ballot.
       if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));

@@ -15,6 +15,7 @@ import { carryFloors, levelFor } from "./floors.ts";
 import { claimsIn } from "./ballots.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
+import { joinAll } from "./join.ts";
 import { namesIn } from "./list.ts";
 import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
@@ -97,12 +98,13 @@ async function* repairSpace(
   yield* await flush();
 }
 
-/** Brings a change of the members to its end, if that can be done. */
+/** Brings a change of the members to its end, and has those join that are late, if that can be done. */
 async function finishes(cluster: Cluster): Promise<boolean> {
   try {
     await goByChosen(cluster);
     if (goersIn(cluster).length > 0) return false;
     await finishChange(cluster);
+    await joinAll(cluster);
     return true;
   } catch (error) {
     if (!isDfsError(error)) throw error;
@@ -150,10 +152,11 @@ export async function repairName(
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
       if (is !== "current") return tell("too few servers answer");
-      if (name === "" && current === null) return tell(null);
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
       const found = diagnose(current, replies, view.config, options.orphanAge);
+      // The configuration has no name: where there was only ever the first one nothing stands for it.
+      if (name === "" && current === null && !found.isStray) return tell(null);
       lost = [...found.lost, ...beyond].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;

@@ -9,6 +9,7 @@ import { conclude, hereOf, type NameSaid, namesIn } from "./list.ts";
 import { tolerance } from "./plan.ts";
 import { readName } from "./register.ts";
 import type { FileOf } from "./safety.ts";
+import { linesOf, strangersIn } from "./seats.ts";
 import { spacesIn } from "./spaces.ts";
 
 /** So many files of others are looked at closely, for that takes time; more count as missing. */
@@ -41,8 +42,10 @@ export interface ToDo {
 export interface ServerStatus {
   readonly name: string;
   readonly release: string | null;
-  /** null: it does not answer. */
+  /** null: it does not answer, or is not one that counts. */
   readonly health: ReplyOf<"status"> | null;
+  /** "awaited": a seat is kept for it, and it has not joined. "lost": another one is at its address, for it has lost its data. */
+  readonly state: "up" | "down" | "awaited" | "lost";
 }
 
 export interface Status {
@@ -57,6 +60,8 @@ export interface Status {
   readonly hollow: number;
   readonly firstHollow: FileOf | null;
   readonly servers: readonly ServerStatus[];
+  /** Of servers that do not count, or were never seen: why, and what to do. */
+  readonly notes: readonly string[];
   readonly toDo: ToDo;
 }
 
@@ -71,11 +76,16 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   const { replies, view } = await asked;
   // Who does not tell in time what it holds does not answer.
   for (const slot of names.late) replies.delete(slot);
-  const servers = view.members.map((slot) => ({
-    name: cluster.labelOf(slot),
-    release: cluster.releaseOf(slot),
-    health: replies.get(slot) ?? null,
-  }));
+  const servers = view.listed.map((slot) => {
+    const health = replies.get(slot) ?? null;
+    const name = cluster.labelOf(slot);
+    return {
+      name,
+      release: cluster.releaseOf(slot),
+      health,
+      state: stateOf(cluster, slot, health),
+    };
+  });
   for (const { bad, unread } of replies.values()) {
     names.toDo.damaged += bad;
     names.toDo.unread += unread;
@@ -87,8 +97,10 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   const canLose = Math.max(0, Math.min(spare, names.canLose));
   // What nobody needs takes room and does no harm.
   const { deletions: _, orphans: __, ...harm } = names.toDo;
-  const isAll = replies.size === view.members.length;
-  const isWhole = isAll && names.hollow === 0 && Object.values(harm).every((n) => n === 0);
+  const isWhole =
+    servers.every(({ state }) => state === "up") &&
+    names.hollow === 0 &&
+    Object.values(harm).every((n) => n === 0);
   const isMissing = names.unreadable > 0 || spare < 0;
   const word = isMissing
     ? "DATA MISSING"
@@ -98,7 +110,18 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
         ? "HEALTHY"
         : "DEGRADED";
   const { late: ___, looks: ____, ...sums } = names;
-  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers };
+  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers, notes: linesOf(cluster) };
+}
+
+function stateOf(
+  cluster: Cluster,
+  slot: number,
+  health: ServerStatus["health"],
+): ServerStatus["state"] {
+  if (health) return "up";
+  if (cluster.view.config.seats[slot]?.sid === null) return "awaited";
+  const isLost = strangersIn(cluster).some((one) => one.is === "lost" && one.slot === slot);
+  return isLost ? "lost" : "down";
 }
 
 /** What all names come to. */

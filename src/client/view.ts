@@ -1,6 +1,6 @@
 /** The cluster at one epoch: who decides, who is asked, who holds pieces. */
 import { encode } from "../bytes.ts";
-import { type Config, configCodec, membersOf, placesOf } from "../membership.ts";
+import { type Config, configCodec, listedIn, membersOf, placesOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import { type Quorum, quorumOf } from "./decide.ts";
 
@@ -10,6 +10,8 @@ export interface View {
   /** The slots of all servers that are asked, and of those that hold pieces. */
   readonly members: readonly number[];
   readonly places: readonly number[];
+  /** Those that are asked, and those that are kept for servers which were never seen. */
+  readonly listed: readonly number[];
 }
 
 /** What follows from a configuration. */
@@ -18,6 +20,7 @@ export const viewOf = (config: Config): View => ({
   quorum: quorumOf(config),
   members: membersOf(config),
   places: placesOf(config),
+  listed: listedIn(config),
 });
 
 /** What a server says of the configuration: the one that it goes by, and the one that it accepted last. */

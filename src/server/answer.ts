@@ -264,11 +264,14 @@ export function checkServer(store: Store, sid: string): void {
     throw new DfsError("identity", "the request is for another server than this one");
 }
 
-/** Throws DfsError("identity") unless this is the server that was meant, of the cluster that was meant. */
-export function checkMember(store: Store, to: Pick<Address, "cluster" | "sid">): void {
+/** Throws DfsError("identity") unless this is the server that was meant, of the cluster that was meant; ("epoch") where it cannot tell yet. */
+function checkMember(store: Store, to: Pick<Address, "cluster" | "sid" | "epoch">): void {
   checkServer(store, to.sid);
-  if (store.membership.cluster === null)
-    throw new DfsError("identity", "this server belongs to no cluster yet");
-  if (to.cluster !== store.membership.cluster)
-    throw new DfsError("identity", "this server belongs to another cluster");
+  checkCluster(store.membership.idAt(to.epoch), to.cluster);
+}
+
+/** Throws DfsError("identity") unless a request that calls the cluster `meant` is for that one. */
+export function checkCluster(own: string | null, meant: string): void {
+  if (own === null) throw new DfsError("identity", "this server belongs to no cluster yet");
+  if (own !== meant) throw new DfsError("identity", "this server belongs to another cluster");
 }

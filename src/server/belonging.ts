@@ -4,7 +4,7 @@ import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
 import {
   checkBallot,
-  checkMember,
+  checkCluster,
   checkRightToInstall,
   checkServer,
   spaceOfUser,
@@ -51,7 +51,8 @@ export async function meet(
   request: RequestOf<"lives">,
   note: (line: string) => void,
 ): Promise<ReplyOf<"lives">> {
-  checkMember(store, request);
+  checkServer(store, request.sid);
+  checkCluster(store.membership.cluster, request.cluster);
   const { lives, membership } = store;
   const areYours = request.areYours.map((life) => lives.isOwn(life));
   if (areYours.includes(false))
@@ -71,7 +72,8 @@ export async function install(
   who: Who,
   request: RequestOf<"install">,
 ): Promise<ReplyOf<"install">> {
-  checkMember(store, request);
+  checkServer(store, request.sid);
+  checkCluster(store.membership.cluster, request.cluster);
   checkRightToInstall(store, who);
   for (const floor of [request.floor, ...request.floors.map((one) => one.floor)])
     checkBallot(floor);

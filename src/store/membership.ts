@@ -1,7 +1,7 @@
 /** Which cluster a server belongs to, for ever, and the configuration of it that it goes by. */
 import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
-import { type Config, configCodec, idCodec, slotOf } from "../membership.ts";
+import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Floor } from "./floors.ts";
@@ -11,7 +11,7 @@ const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec)
 export class Membership {
   readonly #catalog: Catalog;
   readonly #sid: string;
-  /** null: it is blank. */
+  /** What the first client made of its list; null: it is blank. */
   #cluster: string | null = null;
   #config: Config | null = null;
   #slot = -1;
@@ -63,8 +63,19 @@ export class Membership {
   }
 
   /**
+   * What requests of an epoch call its cluster. Before it was told a configuration it knows only what is asked at the founding. Throws
+   * DfsError("epoch").
+   */
+  idAt(epoch: number): string | null {
+    if (epoch === 0 || this.#cluster === null) return this.#cluster;
+    if (this.#config) return requestIdOf(this.#config, this.#cluster);
+    throw new DfsError("epoch", `this server knows no epoch yet, and the request is of ${epoch}`);
+  }
+
+  /**
    * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `everywhere` for a name that has
-   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it.
+   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it. Throws DfsError("identity")
+   * where it is of another founding.
    */
   install(config: Config, everywhere: Ballot, floors: readonly Floor[] = []): Promise<void> {
     const install = (): Promise<void> => this.#install(config, everywhere, floors);
@@ -75,6 +86,12 @@ export class Membership {
   async #install(config: Config, everywhere: Ballot, floors: readonly Floor[]): Promise<void> {
     const cluster = this.#cluster;
     if (cluster === null) throw new DfsError("identity", "this server belongs to no cluster yet");
+    const isFirst = this.#config === null;
+    if (!isFirst && this.#config?.birth !== config.birth)
+      throw new DfsError(
+        "identity",
+        "this server belongs to a cluster that was founded another time",
+      );
     this.#epoch = Math.max(this.#epoch, config.epoch);
     const isNews = config.epoch > (this.#config?.epoch ?? 0);
     if (isNews) await this.#allDone();
@@ -82,8 +99,10 @@ export class Membership {
       await this.#catalog.write(true, () => {
         this.#catalog.floors.raiseEverywhere(everywhere);
         for (const { space, floor } of floors) this.#catalog.floors.raise(space, floor);
-        if (isNews)
-          this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
+        if (!isNews) return;
+        this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
+        // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own.
+        if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", "");
       });
     } finally {
       this.#recall();

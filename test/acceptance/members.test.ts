@@ -135,11 +135,11 @@ test("a server whose removal was begun and not finished is removed, whatever is 
 const whisper = (stage: Stage, config: (now: Config) => Config, to: number): Promise<void> =>
   without(stage, [], async (cluster) => {
     const { current } = await readName(cluster, CONFIG_NAME);
-    const ballot = ballotAbove([current!.ballot], randomBytes(8));
+    const ballot = ballotAbove([current?.ballot ?? 0n], randomBytes(8));
     const vid = randomBytes(16).toString("hex");
     const body = encode(configCodec, config(cluster.view.config));
     const content = { ...tombstone(vid), deleted: false, body };
-    const version = childOf(current!.version, 0n, content);
+    const version = childOf(current?.version ?? null, 0n, content);
     await cluster.call(to, "prepare", { name: CONFIG_NAME, ballot, vid, inline: [] });
     const reply = await cluster.call(to, "accept", { name: CONFIG_NAME, ballot, version });
     expect(reply).toMatchObject({ ok: true });

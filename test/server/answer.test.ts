@@ -119,6 +119,25 @@ test("what is for another server is not looked at", () =>
     await rejectionOf("protocol", ask("prepare", wrong));
   }));
 
+test("what is for a cluster that was founded another time is not looked at, and who sets it up late is told", () =>
+  inFolder(async (folder) => {
+    const store = await folder.open();
+    await store.membership.join(CLUSTER);
+    const context: Context = { store, uploads: new Uploads(store) };
+    const ask = async (cluster: string, epoch: number): Promise<unknown> =>
+      answer(context, ANYBODY, "status", {
+        to: { cluster, epoch, sid: store.sid, user: "" },
+      });
+    const [birth, other] = [vidOf(7), vidOf(8)];
+    // Before it was told it cannot know whose birth that is.
+    for (const one of [birth, other]) await rejectionOf("epoch", ask(one, 1));
+    await store.membership.install(configOf(4, { birth }), 0n);
+    await ask(birth, 1);
+    for (const one of [other, CLUSTER]) await rejectionOf("identity", ask(one, 1));
+    const read = { to: { cluster: CLUSTER, epoch: 0, sid: store.sid, user: "" }, name, asked: [] };
+    await rejectionOf("epoch", (async () => answer(context, ANYBODY, "read", read))());
+  }));
+
 describe("the epoch of a request", () => {
   const version = soundOf({ vid });
   const data = pattern(10);

@@ -1,6 +1,5 @@
 /** What goes wrong in a history: kinds of faults, how often each, all drawn from the seed. */
 import type { SimCluster, SimServer } from "./cluster.ts";
-import { membersOf } from "../../src/membership.ts";
 import { configOf } from "./installed.ts";
 import type { Rng } from "./random.ts";
 import { CALM as FAIR } from "./weather.ts";
@@ -239,10 +238,7 @@ export class Faults {
     const { first } = this.#cluster;
     const known = first.map(configOf);
     return (this.#wasWhole ||=
-      first.length > 2 &&
-      known.every(
-        (config) => config && membersOf(config).every((slot) => config.seats[slot]?.sid !== null),
-      ));
+      first.length > 2 && known.every((config) => config?.awaited.length === 0));
   }
 
   /** May this disk be lost, or rot? If so it is the one of this history that is. */

@@ -6,7 +6,7 @@ import { Ignorance, watch } from "./ignorance.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
-import { type Plot, PLOTS } from "./plots.ts";
+import { type Plot, PLOTS, sizeOf } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
@@ -59,6 +59,9 @@ const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
 /** How often the cluster was there before anything goes wrong. */
 const PREPARED_CHANCE = 0.6;
+/** How often some servers are not there yet when it is founded, and how often clients remember it. */
+const LATE_CHANCE = 0.3;
+const MEMORY_CHANCE = 0.5;
 
 export class Run {
   readonly world: World;
@@ -79,7 +82,9 @@ export class Run {
   constructor(seed: number, options: HistoryOptions) {
     this.world = new World(seed, { trace: options.trace ?? false });
     this.rng = this.world.rng.fork("workload");
-    const size = options.plot ? 3 : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
+    const size = options.plot
+      ? sizeOf(options.plot)
+      : this.rng.pick([1, 2, 3, 3, 3, 4, 4, 4, 4, 5]);
     this.#workload = drawWorkload(this.rng, size);
     const spares = options.plot ? 2 : sparesFor(this.#workload);
     this.cluster = new SimCluster(this.world, size, spares, (server) => this.#toCheck.add(server));
@@ -92,7 +97,9 @@ export class Run {
     watch(this.ignorance);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
-    this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);
+    const remembers = this.world.rng.fork("memory").chance(MEMORY_CHANCE);
+    const note = (line: string): void => this.world.note(line);
+    this.recorder = new Recorder(now, note, sealing, remembers ? new Map() : null);
   }
 
   /** Runs the world until it is so, checking after each event. */
@@ -133,8 +140,9 @@ export class Run {
   /** The stormy part. */
   storm(operations: number): void {
     const isPrepared = mustBePrepared(this.#workload) || this.rng.chance(PREPARED_CHANCE);
+    const late = isPrepared ? this.#drawLate() : [];
     for (const server of this.cluster.servers)
-      if (isPrepared || this.rng.chance(0.95)) server.start();
+      if (isPrepared ? !late.includes(server) : this.rng.chance(0.95)) server.start();
     if (isPrepared) {
       this.pass(1000);
       this.calmly({ do: "list" });
@@ -158,6 +166,17 @@ export class Run {
       if (left === 0 && this.rng.chance(0.01)) this.faults.heal();
     }
     for (const client of this.running) this.world.kill(client);
+  }
+
+  /** Those that are not there when the cluster is founded: no more than it can be founded without. */
+  #drawLate(): SimServer[] {
+    const rng = this.world.rng.fork("late");
+    const { first } = this.cluster;
+    const most = Math.ceil(first.length / 2) - 1;
+    if (most <= 0 || !rng.chance(LATE_CHANCE)) return [];
+    const from = rng.int(first.length);
+    const count = rng.between(1, most);
+    return Array.from({ length: count }, (_, i) => first[(from + i) % first.length] as SimServer);
   }
 
   /** Whoever may lose what a server holds is the one of this history that does. */

@@ -7,16 +7,14 @@ import { decode } from "../../src/bytes.ts";
 import { canAccept, quorumOf } from "../../src/client/decide.ts";
 import { matched } from "../../src/client/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
-import { type Config, membersOf, slotOf } from "../../src/membership.ts";
-import {
-  type Accepted,
-  type Ballot,
-  type Register,
-  registerCodec,
-  type Version,
-} from "../../src/version.ts";
+import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";
+import { type Accepted, type Ballot, type Register, type Version } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
+import { keysIn, piecesIn, rowsIn } from "./held.ts";
 import { configIn, factIn, floorFor, floorsIn, hasTables } from "./installed.ts";
+
+/** The register of configurations, and before there is any the one of the founding. */
+const CONFIGS = "/";
 
 export class Violation extends Error {}
 
@@ -86,13 +84,16 @@ export class Invariants {
   /** What each server holds, "vid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
+  /** The one founding that there is. */
+  #birth: string | null = null;
   /** How many copies of a piece may be missing: those of disks that were lost or rot. */
   excused = 0;
 
   /** Before servers know of a configuration it is the first client's: these. */
   constructor(servers: readonly SimServer[]) {
     const voters = [...servers.keys()];
-    const config = { format: 0, epoch: 0, seats: [], voters, next: null, leaving: [] };
+    const empty = { seats: [], next: null, leaving: [], awaited: [] };
+    const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
 
@@ -127,7 +128,7 @@ export class Invariants {
   }
 
   /** A server goes by another configuration from now on: what it has accepted may be chosen by that. */
-  #learn(server: SimServer, database: Database, rows: ReadonlyMap<string, Register>): void {
+  #learn(server: SimServer, database: Database, rows: Map<string, Register>): void {
     server.hasLearned = false;
     const config = configIn(database);
     const sid = factIn(database, "sid")?.toHex() ?? "";
@@ -135,16 +136,27 @@ export class Invariants {
       if (server.disks > 0) this.#views.delete(server.name);
       return;
     }
+    this.#checkBirth(server.name, config);
+    // Who learns that the cluster is founded has no part in that any more.
+    if ((this.#views.get(server.name)?.config.epoch ?? 0) === 0) rows.delete(CONFIGS);
     this.#views.set(server.name, { config, slot: slotOf(config, sid) });
     if (config.epoch > (this.#newest?.epoch ?? 0)) this.#newest = config;
     for (const [key, row] of rows) this.#countVote(server.name, key, row);
   }
 
+  #checkBirth(server: string, { birth }: Config): void {
+    this.#birth ??= birth;
+    if (birth !== this.#birth) throw new Violation(`${server}: there are two clusters`);
+  }
+
   #countVote(server: string, key: string, { acc, com }: Register): void {
     const view = this.#views.get(server);
     // What came by COMMIT was chosen elsewhere; only an ACCEPT is a vote.
-    if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot)
-      this.#chainOf(key).vote(view.slot, acc, view.config, key);
+    if (view && view.slot >= 0 && acc && acc.ballot !== com?.ballot) {
+      if (key === CONFIGS && view.config.epoch > 0 && !acc.version.deleted)
+        this.#checkBirth(server, decode(configCodec, acc.version.body));
+      this.#chainOf(server, key).vote(view.slot, acc, view.config, key);
+    }
   }
 
   /** What the members hold. */
@@ -230,21 +242,29 @@ export class Invariants {
     if ((com?.ballot ?? 0n) > (acc?.ballot ?? 0n))
       throw new Violation(`${server}: ${key} com above acc`);
     if ((acc?.ballot ?? 0n) > prom) throw new Violation(`${server}: ${key} acc above prom`);
-    const chain = this.#chainOf(key);
+    const chain = this.#chainOf(server, key);
     this.#countVote(server, key, row);
     if (com && old?.com?.ballot !== com.ballot && !chain.isChosen(com.ballot))
       throw new Violation(`${server}: ${key} committed a value that was not chosen`);
   }
 
-  #chainOf(key: string): Chain {
-    const chain = this.#chains.get(key) ?? new Chain();
-    this.#chains.set(key, chain);
+  /** The founding is agreed on in a register of its own, which has the name of the one that follows it. */
+  #chainOf(server: string, key: string): Chain {
+    const isFounding = key === CONFIGS && !this.#views.get(server)?.config.epoch;
+    const of = isFounding ? `${key} before there is a cluster` : key;
+    const chain = this.#chains.get(of) ?? new Chain();
+    this.#chains.set(of, chain);
     return chain;
   }
 
   /** A name's row on a server, as it was last written in this life; undefined where there is none. */
   rowOf({ name: server, lives }: SimServer, name: string): Register | undefined {
     return this.#rows.get(`${server} ${lives}`)?.get(`u:/${name}`);
+  }
+
+  /** What a server has promised and accepted of who makes the cluster. */
+  configAt({ name: server, lives }: SimServer): Register | undefined {
+    return this.#rows.get(`${server} ${lives}`)?.get(CONFIGS);
   }
 
   /** How many pieces a server holds. */
@@ -263,30 +283,4 @@ export class Invariants {
       .filter((key) => key.startsWith("u:/"))
       .map((key) => key.slice(3));
   }
-}
-
-interface Line {
-  readonly key: string;
-  readonly row: Uint8Array;
-}
-
-const rowsIn = (database: Database): [string, Register][] =>
-  database
-    .query<Line, []>("SELECT space || '/' || name AS key, row FROM register")
-    .all()
-    .map(({ key, row }) => [key, decode(registerCodec, row)]);
-
-const keysIn = (database: Database): string[] =>
-  database
-    .query<Pick<Line, "key">, []>("SELECT space || '/' || name AS key FROM register")
-    .all()
-    .map(({ key }) => key);
-
-function piecesIn(database: Database): Set<string> {
-  const rows = database
-    .query<{ id: string }, []>(
-      "SELECT vid || '.' || piece AS id FROM piece WHERE bad = 0 AND trashed IS NULL",
-    )
-    .all();
-  return new Set(rows.map(({ id }) => id));
 }

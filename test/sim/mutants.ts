@@ -5,6 +5,7 @@
 import { LIFE_MUTANTS } from "./life_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import { edit, type Mutant } from "./mutant.ts";
+import { SEAT_MUTANTS } from "./seat_mutants.ts";
 
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
@@ -292,6 +293,7 @@ function checkLive(`,
   },
   ...MEMBER_MUTANTS,
   ...LIFE_MUTANTS,
+  ...SEAT_MUTANTS,
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",

@@ -2,7 +2,6 @@
 import { isDfsError } from "../../src/errors.ts";
 import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
 import { get } from "../../src/client/get.ts";
-import type { ClusterMemory } from "../../src/client/memory.ts";
 import { list } from "../../src/client/list.ts";
 import {
   addServer,
@@ -12,6 +11,7 @@ import {
   slotNamed,
 } from "../../src/client/members.ts";
 import { finishChange } from "../../src/client/migrate.ts";
+import type { ClusterMemory } from "../../src/client/memory.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
 import { put } from "../../src/client/put.ts";
@@ -78,6 +78,15 @@ function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
   throw new Violation(`a get returned ${data.length} bytes that nobody put: a mixture, or damaged`);
 }
 
+/** What a computer remembers at this moment, in these facts. What others of its clients note meanwhile is for those after them. */
+function memoryOf(facts: Map<string, Uint8Array>): ClusterMemory {
+  const known = new Map(facts);
+  const noteFact = (key: string, value: Uint8Array): void => {
+    for (const one of [known, facts]) one.set(key, value);
+  };
+  return { place: "dfc.conf.seen", factOf: (key) => known.get(key) ?? null, noteFact };
+}
+
 async function repairAllOf(cluster: Cluster): Promise<void> {
   for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
 }
@@ -97,9 +106,16 @@ export class Recorder {
   readonly #now: () => number;
   readonly #warn: (line: string) => void;
   readonly #sealing: Sealing | null;
-  readonly #facts = new Map<string, Uint8Array>();
+  readonly #facts: Map<string, Uint8Array> | null;
 
-  constructor(now: () => number, warn: (line: string) => void, sealing: Sealing | null) {
+  /** `facts`: what all clients remember, being on one computer; null: nothing. */
+  constructor(
+    now: () => number,
+    warn: (line: string) => void,
+    sealing: Sealing | null,
+    facts: Map<string, Uint8Array> | null = null,
+  ) {
+    this.#facts = facts;
     this.#now = now;
     this.#warn = warn;
     this.#sealing = sealing;
@@ -124,10 +140,9 @@ export class Recorder {
     let cluster: Cluster | null = null;
     let begun = false;
     try {
-      // Every other client is of a computer that remembers.
-      const memory = record.id % 2 === 0 ? this.#memoryOfNow() : undefined;
-      const warn = this.#warnOf;
-      cluster = await openCluster(ports, servers, { user: "", login: null, warn, memory });
+      const memory = this.#facts ? memoryOf(this.#facts) : undefined;
+      const options = { user: "", login: null, warn: this.#warnOf, memory };
+      cluster = await openCluster(ports, servers, options);
       const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
       if ("value" in order) this.#spying(opened, order.value);
       begun = true;
@@ -189,15 +204,6 @@ export class Recorder {
         await (order.bare ? finishChange(cluster) : repairAllOf(cluster));
         return null;
     }
-  }
-
-  /** What the one computer that remembers knows at this moment. What others of its clients note meanwhile is for those after them. */
-  #memoryOfNow(): ClusterMemory {
-    const known = new Map(this.#facts);
-    const note = (key: string, value: Uint8Array): void => {
-      for (const facts of [known, this.#facts]) facts.set(key, value);
-    };
-    return { place: "memory", factOf: (key) => known.get(key) ?? null, noteFact: note };
   }
 
   readonly #warnOf = (line: string): void => {

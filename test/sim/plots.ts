@@ -17,6 +17,7 @@ import {
   acceptedByOne,
   readWithoutOne,
 } from "./plotting.ts";
+import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
 
 export const PLOTS = {
   stray,
@@ -33,8 +34,16 @@ export const PLOTS = {
   restless,
   beheaded,
   forked,
+  halves,
+  lateFounder,
+  joined,
+  emptied,
 } as const;
 export type Plot = keyof typeof PLOTS;
+
+/** With how many servers each is played; three where nothing is said. */
+const SIZES: Partial<Record<Plot, number>> = { halves: 4, joined: 4, emptied: 4 };
+export const sizeOf = (plot: Plot): number => SIZES[plot] ?? 3;
 
 /**
  * A conditional put builds on a version that only one server ever accepted, and is itself accepted by that one alone; then it

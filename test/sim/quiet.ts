@@ -22,6 +22,8 @@ export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void 
   if (!config) return;
   if (config.next) throw new Violation("a change of the members is not finished");
   const members = membersOf(config);
+  const names = members.map((slot) => config.seats[slot]?.name);
+  if (new Set(names).size < names.length) throw new Violation("two members have one name");
   const isLost = ({ isPutBack, refused }: SimServer): boolean => isPutBack || refused !== null;
   const sids = new Set(cluster.servers.filter((server) => !isLost(server)).map(sidOf));
   const isThere = (slot: number): boolean => sids.has(config.seats[slot]?.sid ?? null);
@@ -31,10 +33,17 @@ export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void 
     const slot = slotOf(config, sidOf(server) ?? "");
     if (members.includes(slot))
       checkServer(server, slot, config, server === spoilt, !members.every(isThere));
-    else if (slot < 0 && server !== spoilt && !cluster.spares.includes(server))
+    else if (slot < 0 && server !== spoilt && !isSpare(cluster, config, server))
       throw new Violation(`${server.name} is in no slot of the cluster`);
   }
 }
+
+/** Is it one that need not be a member? So it is too where nobody waits any more for one that was never seen. */
+const isSpare = ({ spares }: SimCluster, { seats, awaited }: Config, server: SimServer): boolean =>
+  spares.includes(server) ||
+  seats.some(
+    ({ sid, name }, slot) => sid === null && name === server.name && !awaited.includes(slot),
+  );
 
 function checkServer(
   server: SimServer,

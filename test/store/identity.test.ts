@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import type { Config } from "../../src/membership.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Folder, idOf, inFolder, pattern, upload } from "./folder.ts";
+import { configOf } from "../arbitraries.ts";
 import { rejectionOf } from "../thrown.ts";
 
 const VID = "0".repeat(32);
@@ -38,14 +39,8 @@ async function killed(folder: Folder): Promise<void> {
   rmSync(`${path}-killed`, { recursive: true });
 }
 
-const seated = (sid: string): Config => ({
-  format: 2,
-  epoch: 1,
-  seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null }],
-  voters: [0],
-  next: null,
-  leaving: [],
-});
+const seated = (sid: string): Config =>
+  configOf(1, { seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null }] });
 
 const knownTo = (store: Store) => store.lives.known.map(({ sid, mark }) => [sid, mark]);
 

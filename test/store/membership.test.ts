@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { configOf, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { errorOf, rejectionOf } from "../thrown.ts";
 import { inFolder, SPACE, toldOf } from "./folder.ts";
 
 const [one, other] = ["1".repeat(32), "2".repeat(32)];
@@ -132,6 +132,57 @@ describe("a configuration", () => {
       await store.membership.install(joint, 7n);
       for (const space of ["", "u:a", "u:b"]) expect(store.floors.of(space)).toBe(7n);
       expect(store.read("u:b", "x").register.prom).toBe(7n);
+    }));
+
+  const born = configOf(4, { birth: vidOf(70) });
+
+  test("of another founding is refused, whatever its epoch", () =>
+    inFolder(async (folder) => {
+      const store = await joined(await folder.open());
+      await store.membership.install(born, 0n);
+      const other = { ...born, epoch: 9, birth: vidOf(71) };
+      await rejectionOf("identity", store.membership.install(other, 9n));
+      expect(toldOf(store)).toEqual({ cluster: one, config: born });
+      expect(store.floors.everywhere).toBe(0n);
+      const again = await folder.reopen();
+      await rejectionOf("identity", again.membership.install(other, 9n));
+      await again.membership.install({ ...other, birth: born.birth }, 9n);
+      expect(again.membership.config?.epoch).toBe(9);
+    }));
+
+  test("is what requests are called by from now on; before it only those of the founding are told apart", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      expect(store.membership.idAt(0)).toBeNull();
+      await store.membership.join(one);
+      expect(store.membership.idAt(0)).toBe(one);
+      errorOf("epoch", () => store.membership.idAt(1));
+      await store.membership.install(born, 0n);
+      expect([0, 1, 2].map((epoch) => store.membership.idAt(epoch))).toEqual([
+        one,
+        born.birth,
+        born.birth,
+      ]);
+    }));
+
+  test("ends the founding: what was promised and accepted for that counts no more, and a later one ends nothing", () =>
+    inFolder(async (folder) => {
+      const value = { ballot: 5n, version: versionOf({ vid: vidOf(1) }) };
+      const store = await joined(await folder.open());
+      const empty = store.read("", "").register;
+      await store.commit("", "", value, true);
+      await store.commit(SPACE, "a", value, true);
+      await store.membership.install(born, 0n);
+      expect(store.read("", "").register).toEqual(empty);
+      await store.commit("", "", value, true);
+      await store.membership.install({ ...born, epoch: 2 }, 0n);
+      const again = await folder.reopen();
+      for (const space of ["", SPACE])
+        expect(again.read(space, space && "a").register).toEqual({
+          prom: 5n,
+          acc: value,
+          com: value,
+        });
     }));
 
   test("with a floor: no ballot up to it counts for a name that has no row, and rows stay as they are", () =>

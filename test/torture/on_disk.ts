@@ -27,8 +27,8 @@ export interface Holdings {
   readonly server: string;
   readonly sid: string;
   readonly config: Register | null;
-  /** Of the configuration that it goes by. */
-  readonly epoch: number;
+  /** What it goes by. */
+  readonly goesBy: Config | null;
   readonly registers: ReadonlyMap<string, Register>;
   /** Pieces that are not in the trash. */
   readonly pieces: readonly PieceLine[];
@@ -44,12 +44,10 @@ const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec)
 
 const FACT_SUM_BYTES = 8;
 
-function epochIn(database: Database): number {
+function configOf(database: Database): Config | null {
   const membership = "SELECT value FROM fact WHERE key = 'membership'";
   const fact = database.query<{ value: Uint8Array }, []>(membership).get();
-  return fact
-    ? (decode(membershipCodec, fact.value.subarray(FACT_SUM_BYTES)).config?.epoch ?? 0)
-    : 0;
+  return fact && decode(membershipCodec, fact.value.subarray(FACT_SUM_BYTES)).config;
 }
 
 function holdingsOf(server: string, folder: string): Holdings {
@@ -73,7 +71,7 @@ function holdingsOf(server: string, folder: string): Holdings {
       server,
       sid: (JSON.parse(readFileSync(join(folder, "format.json"), "utf8")) as { sid: string }).sid,
       config: config ? decode(registerCodec, config.row) : null,
-      epoch: epochIn(database),
+      goesBy: configOf(database),
       registers: new Map(registers),
       pieces: lines.filter(({ trashed }) => trashed === null),
       trash: lines.filter(({ trashed }) => trashed !== null),
@@ -122,12 +120,9 @@ export function countOnDisk(
 /** A file that a server was about to remove when it ended; its next start makes it an orphan. */
 export const isHalfRemoved = (wrong: string): boolean => /: the file \S+ is left over$/.test(wrong);
 
-/** The newest configuration that any server knows as chosen. */
-function configIn(all: readonly Holdings[]): Config | null {
-  const configs = all.flatMap(({ config }) => (config?.com ? [config.com] : []));
-  const [newest] = configs.toSorted((a, b) => (a.ballot > b.ballot ? -1 : 1));
-  return newest ? decode(configCodec, newest.version.body) : null;
-}
+/** The newest configuration that any server goes by. */
+const configIn = (all: readonly Holdings[]): Config | null =>
+  all.flatMap(({ goesBy }) => goesBy ?? []).toSorted((a, b) => b.epoch - a.epoch)[0] ?? null;
 
 /** The newest version of a name, as servers call it, that any of them knows as chosen. */
 function chosenIn(all: readonly Holdings[], stored: string): Version | null {
@@ -145,7 +140,8 @@ function* wrongsOfMembers(
   if (next) yield "a change of the servers is not finished";
   if (leaving.length > 0) yield `slots ${leaving.join(", ")} hold no new pieces`;
   for (const one of all)
-    if (one.epoch !== epoch) yield `${one.server} goes by epoch ${one.epoch}, not ${epoch}`;
+    if (one.goesBy?.epoch !== epoch)
+      yield `${one.server} goes by epoch ${one.goesBy?.epoch ?? 0}, not ${epoch}`;
 }
 
 function* wrongsIn(

@@ -1,0 +1,123 @@
+/** Servers that dfc.conf, or the cluster, led to and that do not count: whose seat each is at, and what to do about it. */
+import { slotOf, vacantIn } from "../membership.ts";
+import type { Cluster } from "./cluster.ts";
+import { addressText, type Greeted } from "./connections.ts";
+import { type Group, groupOf, canAccept } from "./decide.ts";
+
+/** A server that answers and does not count. */
+export interface Stranger extends Greeted {
+  /**
+   * "late": it is empty, and a seat is kept for it. "lost": that seat's server is silent, and this one at its address, or of its name, is
+   * another one. "former": it was a member once. "unknown": no seat is its.
+   */
+  readonly is: "late" | "lost" | "former" | "unknown";
+  /** That seat; -1 where it is unknown. */
+  readonly slot: number;
+}
+
+/** All of them, in the order in which they were met. */
+export function strangersIn(cluster: Cluster): Stranger[] {
+  const { config, members } = cluster.view;
+  const met = cluster.connections.greeted.filter(
+    ({ greeting }) => !members.includes(slotOf(config, greeting.sid)),
+  );
+  // Whose address it is goes before whose name it has: clients may call servers what they like.
+  const byAddress = new Map(met.map((one) => [one, seatAt(cluster, one, isAtAddress)] as const));
+  const taken = new Set(byAddress.values());
+  return met.map((one) => {
+    const former = slotOf(config, one.greeting.sid);
+    if (former >= 0) return { ...one, is: "former", slot: former };
+    const named = seatAt(cluster, one, isNamed);
+    const slot = byAddress.get(one) ?? (named !== null && !taken.has(named) ? named : null);
+    if (slot === null) return { ...one, is: "unknown", slot: -1 };
+    taken.add(slot);
+    const isVacant = config.seats[slot]?.sid === null;
+    if (isVacant && one.greeting.config !== null) return { ...one, is: "unknown", slot: -1 };
+    return { ...one, is: isVacant ? "late" : "lost", slot };
+  });
+}
+
+type Fits = (cluster: Cluster, slot: number, one: Greeted) => boolean;
+
+const isAtAddress: Fits = (cluster, slot, { peer }) => {
+  const seat = cluster.view.config.seats[slot];
+  return seat !== undefined && addressText(seat) === addressText(peer.address);
+};
+
+const isNamed: Fits = (cluster, slot, { peer: { address } }) =>
+  [cluster.labelOf(slot), cluster.view.config.seats[slot]?.name].includes(address.name);
+
+/** The seat that a server fits, of those that have none or whose server is silent; null where there is none. */
+function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
+  const { config } = cluster.view;
+  const open = cluster.silent.filter((slot) => config.seats[slot]?.sid !== null);
+  return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, one)) ?? null;
+}
+
+/** What to tell people of seats without a server, where there is nobody for them either; null where there is nothing to tell. */
+export function absenceIn(cluster: Cluster): string | null {
+  const { config } = cluster.view;
+  const strangers = strangersIn(cluster).filter(({ peer }) => !peer.isDown);
+  const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
+  if (absent.length === 0) return null;
+  const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
+  const until =
+    absent.length > 1 ? "were never seen: until they have" : "was never seen: until it has";
+  return `${names} ${until} joined, the guarantees are those of a cluster of ${config.voters.length}`;
+}
+
+/** The same, and of servers that do not count: a line each. */
+export const linesOf = (cluster: Cluster): string[] => [
+  ...strangersIn(cluster)
+    .filter(({ peer }) => !peer.isDown)
+    .map((stranger) => lineOf(cluster, stranger)),
+  ...[absenceIn(cluster)].filter((line) => line !== null),
+];
+
+/** What to tell people of it, in a line. */
+export function lineOf(cluster: Cluster, { is, slot, peer }: Stranger): string {
+  const { name, host, port } = peer.address;
+  const label = `${name} (${host}:${port})`;
+  switch (is) {
+    case "late":
+      return `${label} is there, but ${whyNotYet(cluster, slot)}`;
+    case "lost":
+      return `${label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced, as by dfs-tool server replace ${cluster.labelOf(slot)}`;
+    case "former":
+      return `${label} is no member of the cluster any more: take it out of dfc.conf`;
+    case "unknown":
+      return `${label} is no member of the cluster: it does not count until dfs-tool server add ${name}${insteadOf(cluster)}`;
+  }
+}
+
+/** A server that was awaited may have come at another address, and under another name. */
+function insteadOf(cluster: Cluster): string {
+  const [slot] = vacantIn(cluster.view.config);
+  if (slot === undefined) return "";
+  const awaited = cluster.labelOf(slot);
+  return `; or if it is the ${awaited} that was never seen, dfs-tool server replace ${awaited} with its address`;
+}
+
+/** What keeps a server that is there from joining. */
+function whyNotYet(cluster: Cluster, slot: number): string {
+  const { config } = cluster.view;
+  if (config.next)
+    return "joins only once the change of the servers that has begun is finished: dfs-tool repair goes on with it";
+  const short = shortFor(cluster, [slot]);
+  if (short) {
+    const names = short.slots.map((one) => cluster.labelOf(one)).join(", ");
+    return `joins only once ${short.accept} of ${names} answer`;
+  }
+  return cluster.connections.isOperator
+    ? "joins only with dfs-tool repair"
+    : "joins only once an operator of the cluster uses it";
+}
+
+/** The servers before, or those after these slots have joined, where too few of them answer for that; else null. */
+export function shortFor(cluster: Cluster, joining: readonly number[]): Group | null {
+  const { voters } = cluster.view.config;
+  const answering = voters.filter((slot) => cluster.peer(slot));
+  const [before, after] = [groupOf(voters), groupOf([...new Set([...voters, ...joining])])];
+  if (!canAccept([before], answering)) return before;
+  return canAccept([after], [...answering, ...joining]) ? null : after;
+}

@@ -1,0 +1,33 @@
+/** What a server holds, read from its catalog: registers and pieces. */
+import type { Database } from "bun:sqlite";
+import { decode } from "../../src/bytes.ts";
+import { type Register, registerCodec } from "../../src/version.ts";
+
+interface Line {
+  readonly key: string;
+  readonly row: Uint8Array;
+}
+
+/** Its registers, by "space/name". */
+export const rowsIn = (database: Database): [string, Register][] =>
+  database
+    .query<Line, []>("SELECT space || '/' || name AS key, row FROM register")
+    .all()
+    .map(({ key, row }) => [key, decode(registerCodec, row)]);
+
+/** The names of its registers. */
+export const keysIn = (database: Database): string[] =>
+  database
+    .query<Pick<Line, "key">, []>("SELECT space || '/' || name AS key FROM register")
+    .all()
+    .map(({ key }) => key);
+
+/** The good pieces that it holds, "vid.piece". */
+export function piecesIn(database: Database): Set<string> {
+  const rows = database
+    .query<{ id: string }, []>(
+      "SELECT vid || '.' || piece AS id FROM piece WHERE bad = 0 AND trashed IS NULL",
+    )
+    .all();
+  return new Set(rows.map(({ id }) => id));
+}
