@@ -21,6 +21,7 @@ import { canAccept, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
+import { makingWay } from "./seats.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn } from "./spaces.ts";
 
@@ -167,7 +168,7 @@ export async function replaceServer(
   if (cluster.view.config.seats[slot]?.sid === sid)
     throw new DfsError(
       "usage",
-      `${server.name} has not lost its data: to replace it start it with an empty folder, or name another address`,
+      `${server.name} is there with its folder. To have another server in its place name that one's address; to give it a new folder, ${makingWay(cluster, slot)}`,
     );
   await finishChange(cluster);
   const { config } = cluster.view;
@@ -236,7 +237,7 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
   if (isFormer || config !== null || (id !== null && id !== cluster.id))
     throw new DfsError(
       "usage",
-      `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster: start it with an empty folder`,
+      `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster, or a copy of it; to make it a member, ${makingWay(cluster, slotOf(cluster.view.config, sid))}`,
     );
   await greeted.peer.init(cluster.id);
   return sid;

@@ -75,20 +75,45 @@ export const linesOf = (cluster: Cluster): string[] => [
 ];
 
 /** What to tell people of it, in a line. */
-export function lineOf(cluster: Cluster, { is, slot, peer }: Stranger): string {
+export function lineOf(cluster: Cluster, { is, slot, peer, greeting }: Stranger): string {
   const { name, host, port } = peer.address;
   const label = `${name} (${host}:${port})`;
   switch (is) {
     case "late":
       return `${label} is there, but ${whyNotYet(cluster, slot)}`;
     case "lost":
-      return `${label} has lost its data (its folder is new, restored or another one's): it does not count until it is replaced, as by dfs-tool server replace ${cluster.labelOf(slot)}`;
+      return `${label} ${lossOf(cluster, slot, greeting.was)}`;
     case "former":
       return `${label} is no member of the cluster any more: take it out of dfc.conf`;
     case "unknown":
       return `${label} is no member of the cluster: it does not count until dfs-tool server add ${name}${insteadOf(cluster)}`;
   }
 }
+
+/** What became of a member in whose place another server answers; `was` is the id that the folder of that one had before. */
+function lossOf(cluster: Cluster, slot: number, was: string | null): string {
+  const isTorn = was !== null && cluster.view.config.seats[slot]?.sid === was;
+  const why = isTorn
+    ? "runs on a copy of its folder that was made before it was stopped in order, and does not count: start it on the original, if that is still there"
+    : "has lost its data (its folder is new, or another one's), and does not count: if the disk of its folder is only not there, bring that back";
+  const isNeeded = !canDoWithout(cluster, slot);
+  return isNeeded
+    ? `${why}; the other servers that answer are too few to do without it`
+    : `${why}; else it is replaced, as by dfs-tool server replace ${cluster.labelOf(slot)}`;
+}
+
+/** Are the other servers that answer enough to change anything? Only then may people be told to give up what one has. */
+const canDoWithout = (cluster: Cluster, slot: number): boolean =>
+  canAccept(
+    cluster.view.quorum,
+    cluster.live.filter((one) => one !== slot),
+  );
+
+/** How the server in a slot, or one that has none (-1), makes way for an empty one. */
+export const makingWay = (cluster: Cluster, slot: number): string =>
+  canDoWithout(cluster, slot)
+    ? "stop it, move its folder away (and keep it), and start it with an empty one"
+    : "the other servers that answer are too few to do without what it has: have them run first";
 
 /** A server that was awaited may have come at another address, and under another name. */
 function insteadOf(cluster: Cluster): string {

@@ -236,7 +236,7 @@ test("what would lose files, or quorums, is refused with one line, and changes n
   await refused(2, /DFS1 is a member of the cluster already/, "add", "DFS1");
   await refused(2, /data of another cluster/, "add", "DFS5", stranger);
   await refused(5, /does not answer/, "add", "DFS5", "127.0.0.1:1");
-  await refused(2, /has not lost its data/, "replace", "DFS2");
+  await refused(2, /is there with its folder/, "replace", "DFS2");
   await refused(
     1,
     /there are 3 servers for pieces, and the files there are take 4/,

@@ -37,7 +37,7 @@ const EXCUSES = [
   /is a member of the cluster already/,
   /the cluster has no server/,
   /is no member of the cluster any more/,
-  /has not lost its data/,
+  /is there with its folder/,
   /cannot be removed yet/,
   /files cannot be had without/,
   /does not answer in time/,
