@@ -1,6 +1,8 @@
 /** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
 import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
 import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
+import { Hostile } from "./hostile.ts";
+import { expectWritten } from "./hostile_plots.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
@@ -65,6 +67,8 @@ export class Run {
   readonly rates: Rates;
   readonly invariants: Invariants;
   readonly recorder: Recorder;
+  /** Does somebody mean harm? */
+  hostile: Hostile | null;
   readonly #workload: Workload;
   readonly #skip: ReadonlySet<number>;
   readonly #running = new Map<object, Machine>();
@@ -83,6 +87,7 @@ export class Run {
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
     this.invariants = new Invariants(this.cluster.first);
+    this.hostile = options.plot ? null : Hostile.ofSeed(seed, this.cluster.first);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
     this.recorder = new Recorder(now, (line) => this.world.note(line), sealing);
@@ -99,7 +104,8 @@ export class Run {
   }
 
   begin(order: Order): Machine {
-    const { machine, ports } = this.cluster.client();
+    const { machine, ports: real } = this.cluster.client();
+    const ports = this.hostile ? { ...real, net: this.hostile.netOf(real.net) } : real;
     const token = {};
     this.#running.set(token, machine);
     this.world.note(`${machine.name} ${JSON.stringify(order)}`);
@@ -154,6 +160,8 @@ export class Run {
   /** Whoever may lose what a server holds is the one of this history that does. */
   #drawOrder(value: number): Order {
     const usual = drawOrder(this.rng, this.#workload, value, this.recorder.knownValues);
+    if (this.hostile?.jumps)
+      return { do: "jump", name: this.rng.pick(NAMES), steps: this.hostile.steps };
     if (!this.rng.chance(this.#workload.changes)) return usual;
     const order = drawChange(this.rng, this.cluster);
     const loser = order.do === "shrink" ? order.by : order.do === "replace" ? order.old : null;
@@ -237,9 +245,11 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
 
 /** With all up again, everything must be there; after repair nothing else may be. */
 function checkCalm(run: Run): void {
+  if (run.hostile) run.hostile.lies = false;
   for (const name of NAMES) expectRead(run, name);
   run.calmly({ do: "repair" });
   run.calmly({ do: "repair" });
+  if (run.hostile) for (const name of NAMES) expectWritten(run, name);
   const repaired = run.calmly({ do: "repair" });
   if (repaired.outcome !== "done") throw new Violation(`repair ended with ${repaired.outcome}`);
   for (const name of NAMES) expectRead(run, name);

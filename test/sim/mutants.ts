@@ -2,6 +2,7 @@
  * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
+import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import { edit, type Mutant } from "./mutant.ts";
 
@@ -256,8 +257,8 @@ function checkLive(`,
     edits: [
       edit(
         FORGET,
-        "const how = { sync: true, epoch, claims };",
-        "const how = { sync: false, epoch, claims };",
+        "sendCommit(cluster, name, tombstone, true, epoch)",
+        "sendCommit(cluster, name, tombstone, false, epoch)",
       ),
     ],
   },
@@ -290,6 +291,7 @@ function checkLive(`,
     ],
   },
   ...MEMBER_MUTANTS,
+  ...HOSTILE_MUTANTS,
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",

@@ -5,6 +5,7 @@
 import type { Ballot } from "../../src/version.ts";
 import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
+import { elsewhere, jumped, named } from "./hostile_plots.ts";
 import type { Machine } from "./machine.ts";
 import type { Order } from "./operations.ts";
 
@@ -18,6 +19,9 @@ export const PLOTS = {
   grown,
   forgotten,
   lateDrop,
+  jumped,
+  named,
+  elsewhere,
 } as const;
 export type Plot = keyof typeof PLOTS;
 
