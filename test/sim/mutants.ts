@@ -5,6 +5,7 @@
 import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import { edit, type Mutant } from "./mutant.ts";
+import { PIECE_MUTANTS } from "./piece_mutants.ts";
 
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
@@ -188,30 +189,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "early-accept",
-    rule: "ACCEPT before the pieces are known to be durable",
-    within: 2000,
-    edits: [
-      edit(
-        "src/client/pieces.ts",
-        "this.#copiesIn(held, piece) >= this.#version.copies);",
-        "this.#copiesIn(held, piece) >= 0);",
-      ),
-    ],
-  },
-  {
-    name: "thin-parity",
-    rule: "ACCEPT before K + 1 pieces lie on servers of their own",
-    within: 2000,
-    edits: [
-      edit(
-        "src/client/pieces.ts",
-        "return matched(holders) > this.#cut.needed;",
-        "return matched(holders) >= 0;",
-      ),
-    ],
-  },
-  {
     name: "check-then-write",
     rule: "conditional put as read, check, write",
     within: 4000,
@@ -234,18 +211,6 @@ export const MUTANTS: readonly Mutant[] = [
 }
 
 function checkLive(`,
-      ),
-    ],
-  },
-  {
-    name: "eager-trash",
-    rule: "old pieces deleted at ACCEPT",
-    within: 2000,
-    edits: [
-      edit(
-        STORE,
-        "if (row !== old) this.#catalog.putRegister(space, name, row);",
-        "if (row !== old) this.#catalog.putRegister(space, name, row);\n      if (old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
       ),
     ],
   },
@@ -290,6 +255,7 @@ function checkLive(`,
       ),
     ],
   },
+  ...PIECE_MUTANTS,
   ...MEMBER_MUTANTS,
   ...HOSTILE_MUTANTS,
   {
