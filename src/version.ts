@@ -72,7 +72,7 @@ export const fixedFields = {
   seq: u53,
   /** The vids of its last ancestors, newest first: history[0] is the parent. */
   history: list(vidCodec, HISTORY_LENGTH),
-  /** Of a version born on "absent", the largest floor among the promises it was built on; else inherited. */
+  /** Of a version born on "absent", the floor that the promises it was built on vouch for; else inherited. */
   birthFloor: ballotCodec,
   deleted: bool,
   /** How many pieces there are, and how many different ones it takes to rebuild the file. */
@@ -214,7 +214,7 @@ export const tombstone = (vid: Vid): Content => ({
   body: new Uint8Array(),
 });
 
-/** `content` as the child of `parent`; of nothing, with the largest floor among the promises. */
+/** `content` as the child of `parent`; of nothing, born on this floor. */
 export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
   return {
     ...content,

@@ -53,12 +53,11 @@ export class Ballots {
 
   /** The next one to try. */
   next(): Ballot {
-    const vouched = vouchedFor(this.#claims.values());
+    const vouched = vouchedFor(this.#numbers);
     // Where nobody has a higher one since, those that two vouch for are too few.
-    const base = vouched > this.#short ? vouched : reachOf(this.#claims.values());
+    const base = vouched > this.#short ? vouched : this.#reach;
     const wanted = highest([base, this.#above, this.#floor]);
-    const most = this.#claims.size > 0 ? this.#reach : wanted;
-    const above = wanted < most ? wanted : most;
+    const above = wanted < this.#reach ? wanted : this.#reach;
     this.#tried = ballotAbove([above], this.#random());
     return this.#tried;
   }
@@ -84,6 +83,12 @@ export class Ballots {
   }
 
   get #reach(): Ballot {
-    return highest([reachOf(this.#claims.values()), this.#floor]);
+    return highest([reachOf(this.#numbers), this.#floor]);
+  }
+
+  /** What was heard; and what shall be gone above is what some server said before, who may not have been heard yet. */
+  get #numbers(): Ballot[] {
+    const claims = [...this.#claims.values()];
+    return highest(claims) < this.#above ? [...claims, this.#above] : claims;
   }
 }

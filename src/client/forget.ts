@@ -1,10 +1,12 @@
 /** Forgetting a deletion: when all servers hold it, none needs to (CONSISTENCY.md section 4, tombstones). */
-import type { Accepted, Ballot } from "../version.ts";
+import type { Accepted } from "../version.ts";
 import type { Cluster, Round } from "./cluster.ts";
-import { commitToAll } from "./rounds.ts";
+import { sendCommit } from "./rounds.ts";
 
-const isByAll = ({ replies, view }: Round<"commit" | "read">): boolean =>
-  replies.size === view.members.length;
+/** A server that is too far behind answers, and does not hold what it is told to. */
+const isByAll = ({ replies, view }: Round<"commit"> | Round<"read">): boolean =>
+  replies.size === view.members.length &&
+  [...replies.values()].every((reply) => !("refused" in reply) || reply.refused === null);
 
 /**
  * A tombstone goes once all servers hold exactly it, durably; then each keeps only a floor. A row that holds nothing
@@ -16,10 +18,9 @@ export async function forget(
   current: Accepted | null,
   isWorth: boolean,
   epoch: number,
-  claims: readonly Ballot[],
 ): Promise<boolean> {
   if (!isWorth) return false;
-  if (current && !(await isHeldByAll(cluster, name, current, epoch, claims))) return false;
+  if (current && !(await isHeldByAll(cluster, name, current, epoch))) return false;
   const { replies, view } = await cluster.ask(
     "forget",
     () => ({ name, ballot: current?.ballot ?? 0n }),
@@ -34,11 +35,9 @@ async function isHeldByAll(
   name: string,
   tombstone: Accepted,
   epoch: number,
-  claims: readonly Ballot[],
 ): Promise<boolean> {
   const { ballot } = tombstone;
-  const how = { sync: true, epoch, claims };
-  const acknowledged = await commitToAll(cluster, name, tombstone, how);
+  const acknowledged = await sendCommit(cluster, name, tombstone, true, epoch);
   if (!isByAll(acknowledged)) return false;
   const told = await cluster.ask(
     "read",

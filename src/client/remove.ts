@@ -10,8 +10,9 @@ import { propose } from "./propose.ts";
  * Deletes a name. Throws DfsError("usage") for what is none, ("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open")
  * when that cannot be told.
  */
-export const remove = (cluster: Cluster, name: string, condition?: Condition): Promise<void> =>
-  removeStored(cluster, cluster.stored(checkEither(name)), condition, name);
+export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
+  await removeStored(cluster, cluster.stored(checkEither(name)), condition, name);
+}
 
 /** The same of a name as servers know it, which may be one that is sealed with keys that are not here. */
 export async function removeStored(

@@ -12,7 +12,7 @@ import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { forget } from "./forget.ts";
 import { carryFloors, levelFor } from "./floors.ts";
-import { claimsIn } from "./ballots.ts";
+import { bringUp } from "./climb.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { joinAll } from "./join.ts";
@@ -20,7 +20,7 @@ import { namesIn } from "./list.ts";
 import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
-import { commitToAll } from "./rounds.ts";
+import { sendCommit } from "./rounds.ts";
 import { spacesIn } from "./spaces.ts";
 import { inParallel } from "./window.ts";
 
@@ -205,6 +205,8 @@ async function carryOut(
 ): Promise<Done & Pick<Moved, "failed" | "lost">> {
   const { epoch } = view.config;
   let current = read;
+  await levelFor(cluster, name, replies);
+  await bringUp(cluster, name, replies);
   if (found.isStray || found.orphans.length > 0) {
     // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
     const top = highest(
@@ -214,8 +216,7 @@ async function carryOut(
     if (settled === "failed") throw new DfsError("tooFew", "too few servers answer");
     current = settled;
   } else if (found.isLagging && current) {
-    await levelFor(cluster, name, replies);
-    await commitToAll(cluster, name, current, { sync: false, epoch, claims: claimsIn(replies) });
+    await sendCommit(cluster, name, current, false, epoch);
   }
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
@@ -234,14 +235,7 @@ async function carryOut(
     : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
   const forgotten =
     version === null &&
-    (await forget(
-      cluster,
-      name,
-      current,
-      mayGo(current, found, replies),
-      epoch,
-      claimsIn(replies),
-    ));
+    (await forget(cluster, name, current, mayGo(current, found, replies), epoch));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
 

@@ -2,7 +2,7 @@
 import { STRAGGLER_MS } from "../limits.ts";
 import type { Accepted, Ballot, Register, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
-import { Ballots, claimOf, reachOf } from "./ballots.ts";
+import { Ballots, claimOf } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
 import { climb, type Refused, tooHighFor } from "./climb.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
@@ -167,28 +167,4 @@ export async function sendCommit(
     (so, { quorum }) => (!sync && canAccept(quorum, so.keys()) ? STRAGGLER_MS : null),
     epoch,
   );
-}
-
-/** Passes of climbing for one COMMIT. What is further behind comes nearer each time. */
-const COMMIT_CLIMBS = 16;
-
-/**
- * The same, and servers that are too far behind for it are brought up first. `claims`: what servers say they have promised, for no single
- * one is followed. Who refused is not among those that acknowledged it.
- */
-export async function commitToAll(
-  cluster: Cluster,
-  name: string,
-  accepted: Accepted,
-  { sync, epoch, claims }: { sync: boolean; epoch: number; claims: readonly Ballot[] },
-): Promise<Round<"commit">> {
-  const { ballot } = accepted;
-  for (let climbs = 0; ; climbs++) {
-    const { replies, view } = await sendCommit(cluster, name, accepted, sync, epoch);
-    const high = tooHighFor(replies);
-    const isWorth = climbs < COMMIT_CLIMBS && ballot <= reachOf(claims);
-    if (isWorth && (await climb(cluster, name, ballot, high))) continue;
-    for (const slot of high.keys()) replies.delete(slot);
-    return { replies, view };
-  }
 }

@@ -2,7 +2,8 @@
 import { decode, encode } from "../bytes.ts";
 import { homesOf } from "../file/placement.ts";
 import type { Membership } from "../store/membership.ts";
-import type { PageEntry, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { PageEntry } from "../store/told.ts";
 import { cutOutlines, outlinesCodec, registerCodec, type Version, type Vid } from "../version.ts";
 import type { Here, ListEntry } from "../wire/messages.ts";
 

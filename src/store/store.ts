@@ -23,6 +23,7 @@ import { type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
 import { type Layout, layoutOf, openFolder, orFolderError, recoverPieces } from "./recover.ts";
+import type { Held, PageEntry, Promised } from "./told.ts";
 import { PieceStore, type SmallPiece } from "./pieces.ts";
 import { Scrub } from "./scrub.ts";
 
@@ -34,30 +35,6 @@ export interface StoreOptions {
   readonly inlineBytes: number;
   /** How long pieces that nobody needs any more stay for readers that have begun. */
   readonly trashGraceMs: number;
-}
-
-/** The pieces held of one version, those found damaged apart, and the seconds since the last of them came. */
-export interface Held {
-  readonly vid: Vid;
-  readonly pieces: number[];
-  readonly bad: number[];
-  readonly age: number;
-}
-
-/** What there is of one name of a page. */
-export interface PageEntry {
-  readonly name: string;
-  /** Its bytes; null: there is none, only pieces of it. */
-  readonly register: Uint8Array | "damaged" | null;
-  readonly held: readonly Omit<Held, "age">[];
-}
-
-/** What a PREPARE is answered. */
-export interface Promised extends Pick<Refused, "refused" | "floor"> {
-  readonly ok: boolean;
-  readonly register: Register;
-  /** The pieces held of the version that was asked about. */
-  readonly held: number[];
 }
 
 interface StorePorts {

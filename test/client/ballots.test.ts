@@ -87,6 +87,15 @@ describe("the tries of an operation", () => {
     expect(ballots.mayClimbTo(second)).toBe(true);
   });
 
+  test("that begin above a ballot do not forget it while whoever said so is not heard", () => {
+    const ballots = new Ballots(random, round(3n + 20n * STEP));
+    ballots.next();
+    for (const slot of [0, 1, 2]) ballots.saw(slot, round(3n));
+    expect(next(ballots)).toBe(4n + REACH);
+    for (const slot of [0, 1, 2]) ballots.saw(slot, round(4n + REACH));
+    expect(next(ballots)).toBe(4n + 20n * STEP);
+  });
+
   test("are above the floor that a new life is born on", () => {
     const ballots = new Ballots(random);
     ballots.saw(0, round(2n));

@@ -1,6 +1,8 @@
 /** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
-import { type SimServer, SimCluster, TRASH_GRACE_MS } from "./cluster.ts";
+import { checkCalm } from "./calm.ts";
+import { type SimServer, SimCluster } from "./cluster.ts";
 import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
+import { Hostile } from "./hostile.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { Ignorance, watch } from "./ignorance.ts";
 import { isLinearizable } from "./linearizable.ts";
@@ -8,7 +10,6 @@ import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
 import { type Plot, PLOTS, sizeOf } from "./plots.ts";
 import { portrait } from "./portrait.ts";
-import { checkQuiet } from "./quiet.ts";
 import type { Rng } from "./random.ts";
 import { Sealing } from "./sealing.ts";
 import {
@@ -64,6 +65,7 @@ const LATE_CHANCE = 0.3;
 const MEMORY_CHANCE = 0.5;
 
 export class Run {
+  readonly names = NAMES;
   readonly world: World;
   readonly rng: Rng;
   readonly cluster: SimCluster;
@@ -72,6 +74,8 @@ export class Run {
   readonly invariants: Invariants;
   readonly recorder: Recorder;
   readonly ignorance: Ignorance;
+  /** Does somebody mean harm? */
+  hostile: Hostile | null;
   readonly #workload: Workload;
   readonly #skip: ReadonlySet<number>;
   readonly #running = new Map<object, Machine>();
@@ -95,6 +99,7 @@ export class Run {
     this.invariants = new Invariants(this.cluster.first);
     this.ignorance = new Ignorance(this.cluster.servers);
     watch(this.ignorance);
+    this.hostile = options.plot ? null : Hostile.ofSeed(seed, this.cluster.first);
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
     const remembers = this.world.rng.fork("memory").chance(MEMORY_CHANCE);
@@ -115,7 +120,8 @@ export class Run {
   }
 
   begin(order: Order): Machine {
-    const { machine, ports } = this.cluster.client();
+    const { machine, ports: real } = this.cluster.client();
+    const ports = this.hostile ? { ...real, net: this.hostile.netOf(real.net) } : real;
     const token = {};
     this.#running.set(token, machine);
     this.world.note(`${machine.name} ${JSON.stringify(order)}`);
@@ -182,6 +188,8 @@ export class Run {
   /** Whoever may lose what a server holds is the one of this history that does. */
   #drawOrder(value: number): Order {
     const usual = drawOrder(this.rng, this.#workload, value, this.recorder.knownValues);
+    if (this.hostile?.jumps)
+      return { do: "jump", name: this.rng.pick(NAMES), steps: this.hostile.steps };
     if (!this.rng.chance(this.#workload.changes)) return usual;
     const order = drawChange(this.rng, this.cluster);
     const loser = order.do === "shrink" ? order.by : order.do === "replace" ? order.old : null;
@@ -276,23 +284,4 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
     events,
     portrait: wrong === null ? [] : portrait(cluster),
   };
-}
-
-/** With all up again, everything must be there; after repair nothing else may be. */
-function checkCalm(run: Run): void {
-  for (const name of NAMES) expectRead(run, name);
-  run.calmly({ do: "repair" });
-  run.calmly({ do: "repair" });
-  const repaired = run.calmly({ do: "repair" });
-  if (repaired.outcome !== "done") throw new Violation(`repair ended with ${repaired.outcome}`);
-  for (const name of NAMES) expectRead(run, name);
-  run.pass(TRASH_GRACE_MS + 130_000);
-  checkQuiet(run.cluster, run.faults.spoilt);
-  for (const name of NAMES) expectRead(run, name);
-}
-
-function expectRead(run: Run, name: string): void {
-  const { outcome } = run.calmly({ do: "get", name });
-  if (outcome !== "done" && outcome !== "noSuchName")
-    throw new Violation(`with all servers up, a get of ${name} ended with ${outcome}`);
 }

@@ -93,15 +93,22 @@ export class Liar {
           pieces: told.pieces.map((one) => this.#piece(one)),
         });
       case "prepare":
-        return (told: ReplyOf<"prepare">) => ({ ...this.#told(told), ok: this.#rng.chance(0.5) });
+        return (told: ReplyOf<"prepare">) => ({ ...this.#told(told), ...this.#consent() });
       case "accept":
-        return () => ({ ok: this.#rng.chance(0.5), prom: this.#ballot() });
+        return () => ({ ...this.#consent(), prom: this.#ballot(), floor: this.#ballot() });
+      case "commit":
+        return (told: ReplyOf<"commit">) => ({ ...told, refused: this.#consent().refused });
       case "fetch":
       case "sums":
         return (told: ReplyOf<"fetch">) => ({ data: this.#bytes(told.data) });
       default:
         return null;
     }
+  }
+
+  #consent(): Pick<ReplyOf<"accept">, "ok" | "refused"> {
+    const refused = this.#rng.pick([null, null, "low", "high"] as const);
+    return { ok: refused === null, refused };
   }
 
   /** It would have itself decide alone, or others be elsewhere. */

@@ -85,6 +85,9 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     rule: "new members do not know what was forgotten",
     within: 100,
     plot: "forgotten",
-    edits: [edit(MIGRATE, "if (!(await carryFloors(cluster))) throw tooFew();", "")],
+    edits: [
+      edit(MIGRATE, "if (!(await carryFloors(cluster))) throw tooFew();", ""),
+      edit("src/client/repair.ts", "if (!options.dryRun) await carryFloors(cluster);", ""),
+    ],
   },
 ];

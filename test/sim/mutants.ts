@@ -2,9 +2,11 @@
  * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
+import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
 import { LIFE_MUTANTS } from "./life_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import { edit, type Mutant } from "./mutant.ts";
+import { PIECE_MUTANTS } from "./piece_mutants.ts";
 import { SEAT_MUTANTS } from "./seat_mutants.ts";
 
 const DECIDE = "src/client/decide.ts";
@@ -189,30 +191,6 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "early-accept",
-    rule: "ACCEPT before the pieces are known to be durable",
-    within: 2000,
-    edits: [
-      edit(
-        "src/client/pieces.ts",
-        "this.#copiesIn(held, piece) >= this.#version.copies);",
-        "this.#copiesIn(held, piece) >= 0);",
-      ),
-    ],
-  },
-  {
-    name: "thin-parity",
-    rule: "ACCEPT before K + 1 pieces lie on servers of their own",
-    within: 2000,
-    edits: [
-      edit(
-        "src/client/pieces.ts",
-        "return matched(holders) > this.#cut.needed;",
-        "return matched(holders) >= 0;",
-      ),
-    ],
-  },
-  {
     name: "check-then-write",
     rule: "conditional put as read, check, write",
     within: 4000,
@@ -239,18 +217,6 @@ function checkLive(`,
     ],
   },
   {
-    name: "eager-trash",
-    rule: "old pieces deleted at ACCEPT",
-    within: 2000,
-    edits: [
-      edit(
-        STORE,
-        "if (row !== old) this.#catalog.putRegister(space, name, row);",
-        "if (row !== old) this.#catalog.putRegister(space, name, row);\n      if (old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
-      ),
-    ],
-  },
-  {
     name: "lazy-forget",
     rule: "COMMIT before FORGET not durable",
     within: 100,
@@ -258,8 +224,8 @@ function checkLive(`,
     edits: [
       edit(
         FORGET,
-        "const how = { sync: true, epoch, claims };",
-        "const how = { sync: false, epoch, claims };",
+        "sendCommit(cluster, name, tombstone, true, epoch)",
+        "sendCommit(cluster, name, tombstone, false, epoch)",
       ),
     ],
   },
@@ -291,9 +257,11 @@ function checkLive(`,
       ),
     ],
   },
+  ...PIECE_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LIFE_MUTANTS,
   ...SEAT_MUTANTS,
+  ...HOSTILE_MUTANTS,
   {
     name: "control",
     rule: "nothing is broken: a short history alone is safe",

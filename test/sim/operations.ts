@@ -21,6 +21,7 @@ import { repairAll } from "../../src/client/repair.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
 import type { Operation } from "./linearizable.ts";
 import type { Sealing } from "./sealing.ts";
@@ -46,6 +47,8 @@ export type Order =
   | { readonly do: "get"; readonly name: string }
   | { readonly do: "rm"; readonly name: string }
   | { readonly do: "list" }
+  /** By somebody who means harm, of some servers. */
+  | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
   | { readonly do: "repair" }
   /** A server more, one less, or one in another's place. */
   | { readonly do: "grow"; readonly by: ServerAddress }
@@ -181,6 +184,13 @@ export class Recorder {
         return null;
       case "list":
         for await (const _ of list(cluster, "")) void _;
+        return null;
+      case "jump":
+        await jump(
+          order.user === undefined ? cluster : cluster.as(order.user, null),
+          order.name,
+          order.steps,
+        );
         return null;
       case "repair":
         await repairAllOf(cluster);

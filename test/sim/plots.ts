@@ -18,6 +18,7 @@ import {
   readWithoutOne,
 } from "./plotting.ts";
 import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
+import { elsewhere, jumped, named } from "./hostile_plots.ts";
 
 export const PLOTS = {
   stray,
@@ -38,6 +39,9 @@ export const PLOTS = {
   lateFounder,
   joined,
   emptied,
+  jumped,
+  named,
+  elsewhere,
 } as const;
 export type Plot = keyof typeof PLOTS;
 

@@ -1,0 +1,43 @@
+/** The rules by which pieces come before their version, and go after it, each broken on purpose; see mutants.ts. */
+import { edit, type Mutant } from "./mutant.ts";
+
+const STORE = "src/store/store.ts";
+
+export const PIECE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "early-accept",
+    rule: "ACCEPT before the pieces are known to be durable",
+    within: 2000,
+    edits: [
+      edit(
+        "src/client/pieces.ts",
+        "this.#copiesIn(held, piece) >= this.#version.copies);",
+        "this.#copiesIn(held, piece) >= 0);",
+      ),
+    ],
+  },
+  {
+    name: "thin-parity",
+    rule: "ACCEPT before K + 1 pieces lie on servers of their own",
+    within: 2000,
+    edits: [
+      edit(
+        "src/client/pieces.ts",
+        "return matched(holders) > this.#cut.needed;",
+        "return matched(holders) >= 0;",
+      ),
+    ],
+  },
+  {
+    name: "eager-trash",
+    rule: "old pieces deleted at ACCEPT",
+    within: 2000,
+    edits: [
+      edit(
+        STORE,
+        "if (row !== old) this.#catalog.putRegister(space, name, row);",
+        "if (row !== old) this.#catalog.putRegister(space, name, row);\n      if (old.acc && old.acc.version.vid !== version.vid) this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0);",
+      ),
+    ],
+  },
+];
