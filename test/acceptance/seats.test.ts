@@ -205,6 +205,10 @@ test("servers go by their ids too, as the list shows them", async () => {
   expect(drained.out).toEndWith("it is safe to remove, with dfs-tool server remove DFS2\n");
   expectDone(await stage.dfs("server", "remove", two!.id!.toUpperCase()));
   expect((await rows(stage)).map(({ name }) => name)).toEqual(["DFS1", "DFS3", "DFS4", "DFS5"]);
+  // What lies where is told by their names, whichever are left.
+  const { servers, pieces } = await stage.stat("file");
+  for (const { piece, servers: on } of pieces)
+    expect(servers.flatMap((one) => (one.pieces.includes(piece) ? [one.name] : []))).toEqual(on);
   await wipe(stage, 2);
   await stage.server(2).start();
   expectDone(await stage.dfs("server", "replace", three!.id!));
