@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ran } from "../cli/program.ts";
-import { empty, expectDone, folderOf, Stage } from "./stage.ts";
+import { isSealed } from "./password.ts";
+import { empty, expectDone, folderOf, ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
 
@@ -177,6 +178,24 @@ test("where there are many names who comes late joins with repair", async () => 
   expect(ran.err).toMatch(/DFS4 \(\S+\) is there, but joins only with dfs-tool repair/);
   expectDone(await stage.dfs("repair"));
   expect(await stage.dfs("list", "file")).toMatchObject({ status: 0, out: "file\n", err: "" });
+  expect((await statesOf(stage)).at(3)).toBe("DFS4 up");
+});
+
+test.if(isSealed)("who comes late and lets everybody in does not join", async () => {
+  const { stage } = await found(4, 3);
+  const { folder, port } = stage.server(3);
+  const open = new ServerProcess(folder, { users: null, port });
+  await open.start();
+  try {
+    expect((await stage.dfs("list")).err).toMatch(
+      /DFS4 \(\S+\) is there, but joins only with the file of users that the others have/,
+    );
+    expect((await statesOf(stage)).at(3)).toBe("DFS4 there, not joined yet");
+  } finally {
+    await open.kill();
+  }
+  await stage.server(3).start();
+  expect(await stage.dfs("list")).toMatchObject({ status: 0, err: "" });
   expect((await statesOf(stage)).at(3)).toBe("DFS4 up");
 });
 
