@@ -184,15 +184,15 @@ test("where there are many names who comes late joins with repair", async () => 
 test.if(isSealed)("who comes late and lets everybody in does not join", async () => {
   const { stage } = await found(4, 3);
   const { folder, port } = stage.server(3);
-  const open = new ServerProcess(folder, { users: null, port });
-  await open.start();
+  const openToAll = new ServerProcess(folder, { users: null, port });
+  await openToAll.start();
   try {
     expect((await stage.dfs("list")).err).toMatch(
       /DFS4 \(\S+\) is there, but joins only with the file of users that the others have/,
     );
     expect((await statesOf(stage)).at(3)).toBe("DFS4 there, not joined yet");
   } finally {
-    await open.kill();
+    await openToAll.kill();
   }
   await stage.server(3).start();
   expect(await stage.dfs("list")).toMatchObject({ status: 0, err: "" });
