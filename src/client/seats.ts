@@ -62,9 +62,12 @@ export function absenceIn(cluster: Cluster): string | null {
   const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
   if (absent.length === 0) return null;
   const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
-  const until =
-    absent.length > 1 ? "were never seen: until they have" : "was never seen: until it has";
-  return `${names} ${until} joined, the guarantees are those of a cluster of ${config.voters.length}`;
+  const [were, they] = absent.length > 1 ? ["were", "they have"] : ["was", "it has"];
+  // Of a cluster of before a seat without a server counts as a server that is down.
+  const what = absent.some((slot) => config.voters.includes(slot))
+    ? `dfs-tool server remove ${cluster.labelOf(absent[0] ?? 0)} ends that it counts as down`
+    : `the guarantees are those of a cluster of ${config.voters.length}`;
+  return `${names} ${were} never seen: until ${they} joined, ${what}`;
 }
 
 /** The same, and of servers that do not count: a line each. */
