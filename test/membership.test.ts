@@ -52,7 +52,7 @@ describe("a configuration", () => {
       expect(through(value)).toEqual(value);
   });
 
-  const seats = [
+  const two = [
     { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1 },
     { sid: null, name: "", host: "", port: 0, heir: null },
   ];
@@ -62,7 +62,7 @@ describe("a configuration", () => {
   ].flat();
 
   test("of the format before, in which seats without a server decide, reads and lies in its bytes as it always did", () => {
-    const value = configOf(0, { format: 2, epoch: 3, seats, voters: [1], next: [0, 1] });
+    const value = configOf(0, { format: 2, epoch: 3, seats: two, voters: [1], next: [0, 1] });
     const words = [
       ["02", "00000003", "00000002"],
       seatWords,
@@ -75,7 +75,7 @@ describe("a configuration", () => {
 
   test("lies in its bytes like that, and after it come its birth and the seats that are kept", () => {
     const more = { birth: vidOf(7), awaited: [1] };
-    const value = configOf(0, { epoch: 3, seats, voters: [0], next: null, ...more });
+    const value = configOf(0, { epoch: 3, seats: two, voters: [0], next: null, ...more });
     const words = [
       ["03", "00000003", "00000002"],
       seatWords,

@@ -5,7 +5,7 @@ import { checkName } from "../file/names.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { print, printJson } from "./stdout.ts";
-import { sizeText, tableLines } from "./units.ts";
+import { SERVER_STATES, sizeText, tableLines } from "./units.ts";
 
 export const statCommand = defineCommand({
   meta: { description: "Show a file's version, size and placement" },
@@ -23,7 +23,7 @@ export const statCommand = defineCommand({
 
 /** The names of servers by their slots, in the order of the cluster. */
 const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>
-  servers.flatMap(({ name }, slot) => (slots.includes(slot) ? [name] : []));
+  servers.flatMap(({ slot, name }) => (slots.includes(slot) ? [name] : []));
 
 const asJson = (found: Stat) => ({
   name: found.name,
@@ -35,7 +35,7 @@ const asJson = (found: Stat) => ({
   x: found.x,
   folder: found.isFolder,
   incomplete: found.isIncomplete,
-  servers: found.servers.map(({ name, isUp, pieces }) => ({ name, up: isUp, pieces })),
+  servers: found.servers.map(({ name, state, pieces }) => ({ name, up: state === "up", pieces })),
   pieces: found.pieces.map(({ piece, bytes, servers }) => ({
     piece,
     bytes,
@@ -59,9 +59,9 @@ function asLines(found: Stat): string[] {
     ["x", String(found.x)],
     ["complete", isComplete],
   );
-  const servers = found.servers.map(({ name, isUp, pieces }) => [
+  const servers = found.servers.map(({ name, state, pieces }) => [
     name,
-    isUp ? "up" : "down",
+    SERVER_STATES[state],
     pieces.join(",") || "-",
   ]);
   const pieces = found.pieces.map(({ piece, bytes, servers: slots }) => [

@@ -11,7 +11,7 @@ import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { flush, print, printJson } from "./stdout.ts";
-import { ageText, sizeText, tableLines } from "./units.ts";
+import { ageText, SERVER_STATES, sizeText, tableLines } from "./units.ts";
 
 /** The exit status follows the word. */
 const EXIT: Readonly<Record<Word, number>> = {
@@ -108,14 +108,11 @@ function hollowLines({ hollow, firstHollow }: Status): string[] {
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
-/** What people call the states that are not plain words. */
-const STATES = { up: "up", down: "down", awaited: "not joined", lost: "lost its data" } as const;
-
 const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
   health
     ? [
         name,
-        STATES[state],
+        SERVER_STATES[state],
         `${sizeText(health.free)} of ${sizeText(health.total)}`,
         String(health.pieces),
         String(health.bad),
@@ -123,7 +120,7 @@ const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
         health.oldest === null ? "-" : `${ageText(health.oldest)} ago`,
         release ?? "-",
       ]
-    : [name, STATES[state], "-", "-", "-", "-", "-", "-"];
+    : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-"];
 
 /** What is left to do, a line for each kind. */
 function toDoTexts(toDo: ToDo): string[] {

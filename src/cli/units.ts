@@ -1,4 +1,12 @@
-/** Quantities as people read them. */
+/** Quantities, and the states of servers, as people read them. */
+
+/** A server that is awaited has a seat kept for it, and has not joined. */
+export const SERVER_STATES = {
+  up: "up",
+  down: "down",
+  awaited: "not joined",
+  lost: "lost its data",
+} as const;
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 

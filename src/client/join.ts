@@ -11,7 +11,7 @@ import { canAccept } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { change } from "./members.ts";
 import { finishChange } from "./migrate.ts";
-import { lineOf, shortFor, type Stranger, strangersIn } from "./seats.ts";
+import { isOpen, lineOf, shortFor, type Stranger, strangersIn } from "./seats.ts";
 import { allSpacesIn } from "./spaces.ts";
 
 /**
@@ -69,7 +69,9 @@ export async function joinAll(cluster: Cluster): Promise<void> {
 }
 
 const lateIn = (cluster: Cluster): Stranger[] =>
-  strangersIn(cluster).filter(({ is, peer }) => is === "late" && !peer.isDown);
+  strangersIn(cluster).filter(
+    ({ is, peer }) => is === "late" && !peer.isDown && !isOpen(cluster, peer),
+  );
 
 /** Has them join the cluster; those that did. */
 async function initAll(cluster: Cluster, late: readonly Stranger[]): Promise<Stranger[]> {

@@ -2,7 +2,8 @@
 import { slotOf, vacantIn } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { addressText, type Greeted } from "./connections.ts";
-import { type Group, groupOf, canAccept } from "./decide.ts";
+import { canAccept, type Group, groupOf } from "./decide.ts";
+import type { Peer } from "./peer.ts";
 
 /** A server that answers and does not count. */
 export interface Stranger extends Greeted {
@@ -61,9 +62,12 @@ export function absenceIn(cluster: Cluster): string | null {
   const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
   if (absent.length === 0) return null;
   const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
-  const until =
-    absent.length > 1 ? "were never seen: until they have" : "was never seen: until it has";
-  return `${names} ${until} joined, the guarantees are those of a cluster of ${config.voters.length}`;
+  const [were, they] = absent.length > 1 ? ["were", "they have"] : ["was", "it has"];
+  // Of a cluster of before a seat without a server counts as a server that is down.
+  const what = absent.some((slot) => config.voters.includes(slot))
+    ? `dfs-tool server remove ${cluster.labelOf(absent[0] ?? 0)} ends that it counts as down`
+    : `the guarantees are those of a cluster of ${config.voters.length}`;
+  return `${names} ${were} never seen: until ${they} joined, ${what}`;
 }
 
 /** The same, and of servers that do not count: a line each. */
@@ -80,7 +84,7 @@ export function lineOf(cluster: Cluster, { is, slot, peer, greeting }: Stranger)
   const label = `${name} (${host}:${port})`;
   switch (is) {
     case "late":
-      return `${label} is there, but ${whyNotYet(cluster, slot)}`;
+      return `${label} is there, but joins only ${whyNotYet(cluster, slot, peer)}`;
     case "lost":
       return `${label} ${lossOf(cluster, slot, greeting.was)}`;
     case "former":
@@ -123,19 +127,25 @@ function insteadOf(cluster: Cluster): string {
   return `; or if it is the ${awaited} that was never seen, dfs-tool server replace ${awaited} with its address`;
 }
 
+/** Is it one that lets everybody in, where the others know users? */
+export const isOpen = (cluster: Cluster, peer: Peer): boolean =>
+  cluster.connections.isLoggedIn && !peer.loggedIn;
+
 /** What keeps a server that is there from joining. */
-function whyNotYet(cluster: Cluster, slot: number): string {
+function whyNotYet(cluster: Cluster, slot: number, peer: Peer): string {
   const { config } = cluster.view;
+  if (isOpen(cluster, peer))
+    return "with the file of users that the others have: start it with that";
   if (config.next)
-    return "joins only once the change of the servers that has begun is finished: dfs-tool repair goes on with it";
+    return "once the change of the servers that has begun is finished: dfs-tool repair goes on with it";
   const short = shortFor(cluster, [slot]);
   if (short) {
     const names = short.slots.map((one) => cluster.labelOf(one)).join(", ");
-    return `joins only once ${short.accept} of ${names} answer`;
+    return `once ${short.accept} of ${names} answer`;
   }
   return cluster.connections.isOperator
-    ? "joins only with dfs-tool repair"
-    : "joins only once an operator of the cluster uses it";
+    ? "with dfs-tool repair"
+    : "once an operator of the cluster uses it";
 }
 
 /** The servers before, or those after these slots have joined, where too few of them answer for that; else null. */

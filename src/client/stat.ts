@@ -6,7 +6,7 @@ import type { Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
 import { holdersOf } from "./holders.ts";
-import { readName } from "./register.ts";
+import { type Reading, readName } from "./register.ts";
 
 export interface Stat {
   readonly name: string;
@@ -20,8 +20,13 @@ export interface Stat {
   readonly x: number;
   readonly isFolder: boolean;
   readonly isIncomplete: boolean;
-  /** The servers of the cluster; their pieces count from 1. */
-  readonly servers: { readonly name: string; readonly isUp: boolean; readonly pieces: number[] }[];
+  /** The servers of the cluster, those too that are awaited; their pieces count from 1. */
+  readonly servers: {
+    readonly slot: number;
+    readonly name: string;
+    readonly state: "up" | "down" | "awaited";
+    readonly pieces: number[];
+  }[];
   /** Pieces from 1: their lengths, and the slots (from 0) of the servers that hold them. */
   readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
 }
@@ -45,9 +50,10 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
     x: ring[0] ?? 0,
     isFolder,
     isIncomplete: holders.filter((slots) => slots.length > 0).length < version.needed,
-    servers: reading.view.members.map((slot) => ({
+    servers: reading.view.listed.map((slot) => ({
+      slot,
       name: cluster.labelOf(slot),
-      isUp: reading.replies.has(slot),
+      state: stateOf(reading, slot),
       pieces: holders.flatMap((slots, piece) => (slots.includes(slot) ? [piece + 1] : [])),
     })),
     pieces: pieceLengths(version).map((length, piece) => ({
@@ -56,4 +62,9 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
       servers: holders[piece] ?? [],
     })),
   };
+}
+
+function stateOf({ replies, view }: Reading, slot: number): "up" | "down" | "awaited" {
+  if (replies.has(slot)) return "up";
+  return view.config.seats[slot]?.sid === null ? "awaited" : "down";
 }

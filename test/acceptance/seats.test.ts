@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Ran } from "../cli/program.ts";
-import { empty, expectDone, folderOf, Stage } from "./stage.ts";
+import { isSealed } from "./password.ts";
+import { empty, expectDone, folderOf, ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
 
@@ -180,6 +181,24 @@ test("where there are many names who comes late joins with repair", async () => 
   expect((await statesOf(stage)).at(3)).toBe("DFS4 up");
 });
 
+test.if(isSealed)("who comes late and lets everybody in does not join", async () => {
+  const { stage } = await found(4, 3);
+  const { folder, port } = stage.server(3);
+  const openToAll = new ServerProcess(folder, { users: null, port });
+  await openToAll.start();
+  try {
+    expect((await stage.dfs("list")).err).toMatch(
+      /DFS4 \(\S+\) is there, but joins only with the file of users that the others have/,
+    );
+    expect((await statesOf(stage)).at(3)).toBe("DFS4 there, not joined yet");
+  } finally {
+    await openToAll.kill();
+  }
+  await stage.server(3).start();
+  expect(await stage.dfs("list")).toMatchObject({ status: 0, err: "" });
+  expect((await statesOf(stage)).at(3)).toBe("DFS4 up");
+});
+
 test("a server that was never seen is removed, or another one takes its seat", async () => {
   const { stage } = await found(5, 3, 4);
   const removed = await stage.dfs("server", "remove", "DFS4");
@@ -205,6 +224,10 @@ test("servers go by their ids too, as the list shows them", async () => {
   expect(drained.out).toEndWith("it is safe to remove, with dfs-tool server remove DFS2\n");
   expectDone(await stage.dfs("server", "remove", two!.id!.toUpperCase()));
   expect((await rows(stage)).map(({ name }) => name)).toEqual(["DFS1", "DFS3", "DFS4", "DFS5"]);
+  // What lies where is told by their names, whichever are left.
+  const { servers, pieces } = await stage.stat("file");
+  for (const { piece, servers: on } of pieces)
+    expect(servers.flatMap((one) => (one.pieces.includes(piece) ? [one.name] : []))).toEqual(on);
   await wipe(stage, 2);
   await stage.server(2).start();
   expectDone(await stage.dfs("server", "replace", three!.id!));

@@ -244,6 +244,7 @@ export interface StatJson {
   readonly layout: string;
   readonly incomplete: boolean;
   readonly servers: readonly { name: string; up: boolean; pieces: number[] }[];
+  readonly pieces: readonly { piece: number; servers: string[] }[];
 }
 
 /** The lines of a dfc.conf, which is written with `writeOwned`; `who` are those of its user. */

@@ -140,13 +140,13 @@ describe("a configuration", () => {
     inFolder(async (folder) => {
       const store = await joined(await folder.open());
       await store.membership.install(born, 0n);
-      const other = { ...born, epoch: 9, birth: vidOf(71) };
-      await rejectionOf("identity", store.membership.install(other, 9n));
+      const twin = { ...born, epoch: 9, birth: vidOf(71) };
+      await rejectionOf("identity", store.membership.install(twin, 9n));
       expect(toldOf(store)).toEqual({ cluster: one, config: born });
       expect(store.floors.everywhere).toBe(0n);
       const again = await folder.reopen();
-      await rejectionOf("identity", again.membership.install(other, 9n));
-      await again.membership.install({ ...other, birth: born.birth }, 9n);
+      await rejectionOf("identity", again.membership.install(twin, 9n));
+      await again.membership.install({ ...twin, birth: born.birth }, 9n);
       expect(again.membership.config?.epoch).toBe(9);
     }));
 
