@@ -3,13 +3,13 @@ import { DfsError } from "../errors.ts";
 import { writeError } from "./log.ts";
 import { canAsk } from "./password.ts";
 
-/** Asks at the terminal; throws DfsError("usage") unless the answer is yes, or where there is nobody to ask. */
+/** Asks at the terminal; throws DfsError("failed") unless the answer is yes, and ("usage") where there is nobody to ask. */
 export async function confirm(question: string): Promise<void> {
   if (!canAsk())
     throw new DfsError("usage", `${question} There is no terminal to ask at: say it with --yes`);
   writeError(`${question} [y/N] `);
   const answer = await firstLine();
-  if (!/^y(es)?$/i.test(answer.trim())) throw new DfsError("usage", "nothing was deleted");
+  if (!/^y(es)?$/i.test(answer.trim())) throw new DfsError("failed", "nothing was deleted");
 }
 
 async function firstLine(): Promise<string> {

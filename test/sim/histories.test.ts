@@ -47,6 +47,7 @@ test(
       "grow done",
       "shrink done",
       "replace done",
+      "jump done",
     ];
     expect([...FAULT_KINDS, ...ends].filter((mark) => !marks.get(mark))).toEqual([]);
   },
