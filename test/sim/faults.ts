@@ -163,11 +163,11 @@ export class Faults {
     }
   }
 
-  /** Only a cluster whose servers have all joined promises to survive the loss of one. */
+  /** Only a cluster whose servers have all joined, and of which more than two decide, promises to survive the loss of one. */
   #isWhole(): boolean {
     const { first } = this.#cluster;
     const known = first.map(configOf);
-    return first.length > 2 && known.every((config) => config?.awaited.length === 0);
+    return known.every((config) => config && !config.awaited.length && config.voters.length > 2);
   }
 
   /** May this disk be lost, or rot? If so it is the one of this history that is. */
