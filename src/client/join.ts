@@ -10,7 +10,7 @@ import type { Cluster } from "./cluster.ts";
 import { canAccept } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { change } from "./members.ts";
-import { finishChange } from "./migrate.ts";
+import { finishChange, goersIn } from "./migrate.ts";
 import { isOpen, lineOf, shortFor, type Stranger, strangersIn } from "./seats.ts";
 import { allSpacesIn } from "./spaces.ts";
 
@@ -53,7 +53,7 @@ async function joinFew(cluster: Cluster, warn: (error: DfsError) => void): Promi
 }
 
 /** Has all that are late join, and brings a joining that was begun to its end. Throws DfsError("tooFew", "failed"). */
-export async function joinAll(cluster: Cluster): Promise<void> {
+async function joinAll(cluster: Cluster): Promise<void> {
   if (isJoining(cluster)) await finishChange(cluster);
   if (lateIn(cluster).length === 0) return;
   await goByChosen(cluster);
@@ -66,6 +66,20 @@ export async function joinAll(cluster: Cluster): Promise<void> {
   );
   await change(cluster, seated(cluster.view.config, new Map(servers)));
   await finishChange(cluster);
+}
+
+/** Brings a change of the members to its end, and has those join that are late, if that can be done. */
+export async function finishAndJoin(cluster: Cluster): Promise<boolean> {
+  try {
+    await goByChosen(cluster);
+    if (goersIn(cluster).length > 0) return false;
+    await finishChange(cluster);
+    await joinAll(cluster);
+    return true;
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return false;
+  }
 }
 
 const lateIn = (cluster: Cluster): Stranger[] =>

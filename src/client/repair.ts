@@ -7,17 +7,16 @@ import { KEY_NAME } from "../file/names.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../version.ts";
-import { goByChosen } from "./change.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { forget } from "./forget.ts";
 import { carryFloors, levelFor } from "./floors.ts";
 import { bringUp } from "./climb.ts";
-import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
+import { diagnose, type Diagnosis, hasEmptyRow, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
-import { joinAll } from "./join.ts";
-import { namesIn } from "./list.ts";
-import { finishChange, goersIn } from "./migrate.ts";
+import { finishAndJoin } from "./join.ts";
+import { type NameSaid, namesIn } from "./list.ts";
+import { finishChange } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
@@ -70,7 +69,7 @@ export async function* repairAll(
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
   // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
-  const isFinished = options.dryRun || (await finishes(cluster));
+  const isFinished = options.dryRun || (await finishAndJoin(cluster));
   for (const space of await spacesIn(cluster, prefix)) yield* repairSpace(space, prefix, options);
   if (!isFinished) await finishChange(cluster);
 }
@@ -80,36 +79,22 @@ async function* repairSpace(
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
-  let names: string[] = [];
+  let names: NameSaid[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
     await inParallel(
       names,
       NAMES_IN_REPAIR,
-      async (name) => void done.push(await repairName(cluster, name, options)),
+      async (one) => void done.push(await repairName(cluster, one.name, options, hasEmptyRow(one))),
     );
     names = [];
     return done.filter(isNews);
   };
-  for await (const { name } of namesIn(cluster, prefix, true)) {
-    names.push(name);
+  for await (const one of namesIn(cluster, prefix, true)) {
+    names.push(one);
     if (names.length >= NAMES_IN_REPAIR) yield* await flush();
   }
   yield* await flush();
-}
-
-/** Brings a change of the members to its end, and has those join that are late, if that can be done. */
-async function finishes(cluster: Cluster): Promise<boolean> {
-  try {
-    await goByChosen(cluster);
-    if (goersIn(cluster).length > 0) return false;
-    await finishChange(cluster);
-    await joinAll(cluster);
-    return true;
-  } catch (error) {
-    if (!isDfsError(error)) throw error;
-    return false;
-  }
 }
 
 const REPAIR_ROUNDS = 4;
@@ -117,8 +102,8 @@ const REPAIR_ROUNDS = 4;
 /** What a round comes to. */
 type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
-const NONE = { restored: 0, bytes: 0, dropped: 0, collected: 0 };
-const NOTHING: Done = { agreed: false, forgotten: false, ...NONE };
+const MOVED = { restored: 0, bytes: 0, dropped: 0 };
+const NOTHING: Done = { agreed: false, forgotten: false, collected: 0, ...MOVED };
 
 const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
   !agreed && !forgotten && restored + dropped + collected === 0;
@@ -135,11 +120,12 @@ const sumOf = (a: Done, b: Done): Done => ({
   forgotten: a.forgotten || b.forgotten,
 });
 
-/** Repairs one name; never throws for what servers do. */
+/** Repairs one name; never throws for what servers do. `isEmpty`: some server is known to have a row of it that holds nothing. */
 export async function repairName(
   cluster: Cluster,
   name: string,
   options: RepairOptions,
+  isEmpty = false,
 ): Promise<Repaired> {
   let done = NOTHING;
   let lost: number[] = [];
@@ -154,7 +140,8 @@ export async function repairName(
       if (is !== "current") return tell("too few servers answer");
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
-      const found = diagnose(current, replies, view.config, options.orphanAge);
+      const told = diagnose(current, replies, view.config, options.orphanAge);
+      const found = { ...told, isEmpty: isEmpty && round === 0 };
       // The configuration has no name: where there was only ever the first one nothing stands for it.
       if (name === "" && current === null && !found.isStray) return tell(null);
       lost = [...found.lost, ...beyond].map((piece) => piece + 1);
@@ -175,9 +162,12 @@ export async function repairName(
   }
 }
 
+/** What was found, and whether some server is known to have a row that holds nothing. */
+type Found = Diagnosis & { readonly isEmpty: boolean };
+
 /** What `carryOut` would come to. */
 const forecast = (
-  found: Diagnosis,
+  found: Found,
   current: Accepted | null,
   replies: Replies<"read">,
   { members }: View,
@@ -193,14 +183,14 @@ const forecast = (
 const copiedBytes = (version: Version, { piece, to }: Diagnosis["missing"][number]): number =>
   to.length * pieceBytes(version, piece);
 
-const mayGo = (current: Accepted | null, found: Diagnosis, replies: Replies<"read">): boolean =>
-  found.isGone && (current !== null || [...replies.values()].some(isEmptyRow));
+const mayGo = (current: Accepted | null, found: Found, replies: Replies<"read">): boolean =>
+  found.isGone && (found.isEmpty || current !== null || [...replies.values()].some(isEmptyRow));
 
 async function carryOut(
   cluster: Cluster,
   name: string,
   { current: read, replies, view }: Omit<Reading, "is">,
-  found: Diagnosis,
+  found: Found,
   options: RepairOptions,
 ): Promise<Done & Pick<Moved, "failed" | "lost">> {
   const { epoch } = view.config;
@@ -232,7 +222,7 @@ async function carryOut(
         epoch,
         options.progress,
       )
-    : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
+    : { ...MOVED, failed: 0, lost: [] };
   const forgotten =
     version === null &&
     (await forget(cluster, name, current, mayGo(current, found, replies), epoch));

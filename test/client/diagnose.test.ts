@@ -1,9 +1,9 @@
 /** What repair finds to do with one name (CONSISTENCY.md section 4), from what servers tell. Four servers, x = 0: piece j lives on j and j - 1. */
 import { describe, expect, test } from "bun:test";
-import { diagnose, isEmptyRow, type Told } from "../../src/client/diagnose.ts";
+import { diagnose, hasEmptyRow, isEmptyRow, type Told } from "../../src/client/diagnose.ts";
 import { homes } from "../../src/file/placement.ts";
 import type { Config } from "../../src/membership.ts";
-import type { Accepted, Ballot } from "../../src/version.ts";
+import type { Accepted, Ballot, Outline } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
 
 const Y = 4;
@@ -96,6 +96,18 @@ describe("registers", () => {
     expect(isEmptyRow(told(0, null, { prom: 3n, floor: 9n }))).toBe(true);
     expect(isEmptyRow(told(0, current, {}))).toBe(false);
     expect(isEmptyRow(told(0, null, { acc: older }))).toBe(false);
+  });
+
+  test("a name that a server lists with nothing has such a row, though its promise is the floor", () => {
+    const row = { acc: null, com: null, others: false, damaged: false, here: [] };
+    const outline = { vid: vidOf(1) } as Outline;
+    const said = (...all: object[]) => ({
+      said: new Map(all.map((one, slot) => [slot, { ...row, ...one }])),
+    });
+    expect(hasEmptyRow(said({ com: outline }, {}))).toBe(true);
+    expect(hasEmptyRow(said({ com: outline }, { acc: outline }))).toBe(false);
+    // There may be pieces without a row, and of a damaged one nothing is known.
+    expect(hasEmptyRow(said({ others: true }, { damaged: true }))).toBe(false);
   });
 });
 

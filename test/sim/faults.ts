@@ -233,12 +233,13 @@ export class Faults {
     return !this.#cluster.servers.some(({ isPutBack }) => isPutBack) && this.maySpoil(server);
   }
 
-  /** Only a cluster whose servers have all joined promises to survive the loss of one. */
+  /** Only a cluster whose servers have all joined, and of which more than two decide, promises to survive the loss of one. */
   #isWhole(): boolean {
     const { first } = this.#cluster;
     const known = first.map(configOf);
-    return (this.#wasWhole ||=
-      first.length > 2 && known.every((config) => config?.awaited.length === 0));
+    return (this.#wasWhole ||= known.every(
+      (config) => config && !config.awaited.length && config.voters.length > 2,
+    ));
   }
 
   /** May this disk be lost, or rot? If so it is the one of this history that is. */
