@@ -42,11 +42,28 @@ export const MANIFEST_BYTES = 16 * KIB;
 export const HISTORY_LENGTH = 16;
 export const LIST_PAGE = 1000;
 export const LIST_PAGE_BYTES = 192 * KIB;
+/** Names that one server alone tells of, beyond as many as others know too, and pages that end too early, until it is not believed. */
+export const LONE_NAMES = 10_000;
+/** So many times as many where one cannot do without it. */
+export const LONE_FACTOR = 100;
+export const SHORT_PAGES = 100;
 export const VIDS_PER_NAME_MAX = 256;
 
 // Time
 export const FIRST_REPLY_MS = 1000;
+/** What dfc.conf may say instead. */
+export const PATIENCE_MS_MIN = 1000;
+export const PATIENCE_MS_MAX = 60_000;
+/** From the connection to the end of the greeting: a login that failed before waits 5 s of it. */
+export const GREETING_MS = 12_000;
+/** Servers that were silent at first are asked again for so long, where nothing can be done without them. */
+export const REACH_MS = 3000;
+/** A server that is asked must answer, or move so many bytes, in so long; and an answer comes at last. */
 export const PROGRESS_MS = 10_000;
+export const PROGRESS_BYTES = 16 * KIB;
+export const ANSWER_MS = 10 * 60_000;
+/** Configurations that one client goes by in its life: servers that lie may name ever newer ones. */
+export const EPOCHS_FOLLOWED = 1000;
 export const STRAGGLER_MS = 1000;
 /** How long status waits for a server; it must not take longer than a second. */
 export const STATUS_REPLY_MS = 600;

@@ -2,12 +2,15 @@
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
+import { EPOCHS_FOLLOWED } from "../limits.ts";
 import { type Config, membersOf } from "../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
 import type { Connections, Greeted } from "./connections.ts";
 import { type Judge, takeAll } from "./believe.ts";
+import { gather } from "./gather.ts";
 import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
+import { canRead } from "./decide.ts";
 import { type View, viewOf, vouched } from "./view.ts";
 import { Window } from "./window.ts";
 
@@ -41,6 +44,8 @@ const CATCH_UPS = 3;
 /** What all that look at one cluster share: the newest epoch that they know of, and whether few servers were asked in vain. */
 interface Shared {
   view: View;
+  /** How many configurations it went by. */
+  followed: number;
   asksAll: boolean;
   readonly window: Window;
 }
@@ -84,11 +89,13 @@ export class Cluster {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
-    return new Cluster(
-      { view: viewOf(config), asksAll: false, window: new Window() },
+    const cluster = new Cluster(
+      { view: viewOf(config), followed: 0, asksAll: false, window: new Window() },
       { ...facts, warn: once },
       null,
     );
+    facts.connections.welcome = (greeted) => cluster.#joinBlank(cluster.view.config, [greeted]);
+    return cluster;
   }
 
   /** The same cluster, for the names and files of this user. */
@@ -137,6 +144,26 @@ export class Cluster {
     return this.view.members.filter((slot) => !this.peer(slot));
   }
 
+  /** The members that cannot be asked, for people: ": DFS2, DFS3 do not answer"; nothing where all can. */
+  get silentText(): string {
+    const names = this.silent.map((slot) => this.labelOf(slot));
+    if (names.length === 0) return "";
+    return `: ${names.join(", ")} ${names.length > 1 ? "do" : "does"} not answer`;
+  }
+
+  /** How many servers that were silent at first have answered since. */
+  get arrivals(): number {
+    return this.connections.arrivals;
+  }
+
+  /**
+   * Before giving up for want of servers: those that were silent at first are tried again, until it is `isEnough` or some seconds are
+   * over. It costs nothing where it is enough, or where all that do not answer are known to be down.
+   */
+  reachSilent(isEnough: () => boolean): Promise<void> {
+    return this.connections.reachSilent(isEnough);
+  }
+
   /** The release of the server in a slot, as it says; null where it does not answer. */
   releaseOf(slot: number): string | null {
     return this.peer(slot)?.release ?? null;
@@ -179,45 +206,14 @@ export class Cluster {
     bodyFor: (slot: number) => BodyOf<K> | null,
     patience: (replies: Replies<K>, view: View) => number | null,
   ): Promise<Replies<K>> {
-    const { clock } = this.ports;
-    const replies: Replies<K> = new Map();
-    return new Promise((resolve, reject) => {
-      let open = 1;
-      let until = Infinity;
-      let cancel = (): void => {};
-      const end = (): void => {
-        cancel();
-        open = 0;
-        resolve(new Map(replies));
-      };
-      const settle = (): void => {
-        if (open === 0) return;
-        open--;
-        if (open === 0 || this.view !== view) return end();
-        const more = patience(replies, view);
-        if (more === 0) return end();
-        if (more === null || clock.now() + more >= until) return;
-        cancel();
-        until = clock.now() + more;
-        cancel = clock.after(more, () => open > 0 && end());
-      };
-      for (const slot of this.live) {
-        const body = bodyFor(slot);
-        if (!body) continue;
-        open++;
-        this.#callAt(view, slot, kind, body).then(
-          (reply) => {
-            replies.set(slot, reply);
-            settle();
-          },
-          (error: unknown) => {
-            if (!isDfsError(error)) return reject(error);
-            this.mention(slot, error);
-            settle();
-          },
-        );
-      }
-      settle();
+    const calls = this.live.flatMap((slot) => {
+      const body = bodyFor(slot);
+      return body ? [[slot, this.#callAt(view, slot, kind, body)] as const] : [];
+    });
+    return gather(this.ports.clock, calls, {
+      patience: (replies) => patience(replies, view),
+      isMoot: () => this.view !== view,
+      onError: (slot, error) => this.mention(slot, error),
     });
   }
 
@@ -256,17 +252,30 @@ export class Cluster {
 
   /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch) return;
+    if (config.epoch <= this.view.config.epoch || this.#shared.followed >= EPOCHS_FOLLOWED) return;
+    this.#shared.followed++;
     await this.reach(config, []);
     if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
   }
 
-  /** Connects to the members of a configuration. One that is still blank, there and among `greeted`, is one that INIT did not reach. */
+  /** Connects to the members of a configuration; has those that are still blank join, there and among `greeted`. */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    const members = membersOf(config).flatMap((slot) => config.seats[slot] ?? []);
-    const all = [...greeted, ...(await this.connections.reach(members))];
-    const isMember = (sid: string): boolean => members.some((seat) => seat.sid === sid);
-    for (const { peer, greeting } of all)
+    const { members, quorum } = viewOf(config);
+    const seats = members.flatMap((slot) => config.seats[slot] ?? []);
+    const isThere = (slot: number): boolean => {
+      const sid = config.seats[slot]?.sid ?? null;
+      return sid !== null && this.connections.ofSid(sid) !== null;
+    };
+    const isEnough = (): boolean => canRead(quorum, members.filter(isThere));
+    const reached = await this.connections.reach(seats, isEnough);
+    await this.#joinBlank(config, [...greeted, ...reached]);
+  }
+
+  /** Members that are still blank are those that INIT did not reach. */
+  async #joinBlank(config: Config, greeted: readonly Greeted[]): Promise<void> {
+    const isMember = (sid: string): boolean =>
+      membersOf(config).some((slot) => config.seats[slot]?.sid === sid);
+    for (const { peer, greeting } of greeted)
       if (greeting.cluster === null && isMember(greeting.sid))
         await peer.init(this.id).catch((error: unknown) => {
           if (!isDfsError(error)) throw error;

@@ -1,10 +1,15 @@
 /** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
-import type { Seat } from "../membership.ts";
+import { type Config, type Seat, slotOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
+import { canRead, groupOf, quorumOf } from "./decide.ts";
+import { addressText, type Attempt, Greeter, type Greeted } from "./greeter.ts";
 import type { ClusterMemory } from "./memory.ts";
-import { Peer, type PeerOptions, type ServerAddress } from "./peer.ts";
+import type { Peer, PeerOptions, ServerAddress } from "./peer.ts";
+import { vouched } from "./view.ts";
+
+export { addressText, type Greeted } from "./greeter.ts";
 
 export interface OpenOptions extends PeerOptions {
   /** Whose names and files; the empty one is nobody's. */
@@ -15,52 +20,83 @@ export interface OpenOptions extends PeerOptions {
   readonly memory?: ClusterMemory | undefined;
 }
 
-/** A server that answered, and what it said of itself. */
-export interface Greeted {
-  readonly peer: Peer;
-  readonly greeting: ReplyOf<"hello">;
-}
-
 export class Connections {
-  readonly #ports: ClientPorts;
   readonly #options: OpenOptions;
   readonly #servers: readonly ServerAddress[];
+  readonly #greeter: Greeter;
   readonly #bySid = new Map<string, Peer>();
-  /** Addresses where nobody answered, "host:port". */
-  readonly #silent = new Set<string>();
+  /** Those that were silent at first, and have answered since. */
+  readonly #late: Greeted[] = [];
+  /** Refusals of the password that nothing was made of yet. */
+  readonly #refused: string[] = [];
+  #reaching: Promise<void> | null = null;
+  readonly #lookouts = new Set<() => void>();
+  /** What a server is told that comes late, before it is asked anything. */
+  welcome: (greeted: Greeted) => Promise<void> = async () => {};
 
   /** `servers` are those of dfc.conf. */
   constructor(ports: ClientPorts, servers: readonly ServerAddress[], options: OpenOptions) {
-    this.#ports = ports;
     this.#servers = servers;
     this.#options = options;
+    this.#greeter = new Greeter(ports, options);
   }
 
-  /** Connects to all servers of dfc.conf, in its order; `failures` says of the others why not. Throws DfsError("login") where any refuses the password. */
+  /** How long a server has to answer at first. */
+  get patienceMs(): number {
+    return this.#greeter.patienceMs;
+  }
+
+  /** How many servers have answered that were silent at first. */
+  get arrivals(): number {
+    return this.#late.length;
+  }
+
+  /**
+   * Connects to all servers of dfc.conf; goes on with as many as it takes to read where others are slow, and waits for silent ones where
+   * those that answer cannot tell who the servers are. `failures` says of the others why not. Throws DfsError("login") where any refuses
+   * the password.
+   */
   async greetAll(): Promise<{ greeted: Greeted[]; failures: string[] }> {
     const failures: string[] = [];
-    const refused: string[] = [];
-    const all = await Promise.all(
-      this.#servers.map((server) =>
-        this.greet(server, failures).catch((error: unknown) => {
-          if (!isDfsError(error, "login")) throw error;
-          refused.push(
-            error.message === INVALID_LOGIN ? `${server.name}: ${INVALID_LOGIN}` : error.message,
-          );
-          return null;
-        }),
-      ),
+    const greeted: Greeted[] = [];
+    const all = (): Greeted[] => [...greeted, ...this.#late];
+    await this.#greeter.trySeveral(
+      this.#servers,
+      () => this.#canRead(greeted),
+      (server, attempt) => {
+        if (isRefusal(attempt)) return this.#noteRefusal(server, attempt.error);
+        const one = this.#take(server, attempt, failures);
+        if (one) greeted.push(one);
+      },
     );
-    const greeted = all.filter((one) => one !== null);
-    const [first] = refused;
-    if (first === undefined) {
-      this.#warnOfOpen(greeted);
-      return { greeted, failures };
-    }
+    const isTold = (): boolean => configIn(all()) !== null || this.#canRead(all());
+    if (this.#refused.length === 0) await this.reachSilent(isTold);
+    this.#checkRefusals(all());
+    this.#warnOfOpen(all());
+    const places = new Map(this.#servers.map((server, i) => [server, i]));
+    const placeOf = ({ peer }: Greeted): number => places.get(peer.address) ?? 0;
+    return { greeted: all().toSorted((a, b) => placeOf(a) - placeOf(b)), failures };
+  }
+
+  #noteRefusal({ name }: ServerAddress, { message }: DfsError): void {
+    this.#refused.push(message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message);
+  }
+
+  #checkRefusals(greeted: readonly Greeted[]): void {
+    const [first] = this.#refused;
+    if (first === undefined) return;
     // Where all say the same it is the password; one that stands alone may be somebody in between.
-    const isAlike = refused.every((line) => line.endsWith(INVALID_LOGIN));
+    const isAlike = this.#refused.every((line) => line.endsWith(INVALID_LOGIN));
     if (isAlike && greeted.length === 0) throw new DfsError("login", INVALID_LOGIN);
     throw new DfsError("login", first.endsWith(INVALID_LOGIN) ? `${first} ${ALONE}` : first);
+  }
+
+  /** Are these enough to read, or, where there is no cluster yet, to make one? */
+  #canRead(greeted: readonly Greeted[]): boolean {
+    const config = configIn(greeted);
+    if (!config) return greeted.length >= groupOf([...this.#servers.keys()]).accept;
+    const slots = greeted.map(({ greeting }) => slotOf(config, greeting.sid));
+    return canRead(quorumOf(config), slots);
   }
 
   /** One that was started without its file of users lets everybody in. */
@@ -75,26 +111,54 @@ export class Connections {
 
   /** Connects to one server; null when it does not answer, and `failures` then says why. Throws DfsError("login"). */
   async greet(server: ServerAddress, failures: string[] = []): Promise<Greeted | null> {
-    const { warn } = this.#options;
-    const address = addressText(server);
-    try {
-      const { peer, greeting } = await Peer.connect(this.#ports, server, this.#options);
-      this.#silent.delete(address);
-      const known = this.ofSid(greeting.sid);
-      if (known && addressText(known.address) === address) {
-        peer.close();
-        return { peer: known, greeting };
-      }
-      if (!known) this.#bySid.set(greeting.sid, peer);
-      return { peer, greeting };
-    } catch (error) {
+    const attempt = await this.#greeter.tryOnce(server);
+    if (isRefusal(attempt)) throw attempt.error;
+    return this.#take(server, attempt, failures);
+  }
+
+  /** The server that answered, which can be asked from now on. */
+  #take(server: ServerAddress, attempt: Attempt, failures: string[]): Greeted | null {
+    if (!attempt.greeted) {
       // One server that cannot answer for itself must not keep people from the others.
-      if (!isDfsError(error) || error.code === "login") throw error;
-      this.#silent.add(address);
-      if (error.code !== "down") warn(`${server.name}: ${error.message}; it does not count`);
-      failures.push(error.message);
+      const { code, message } = attempt.error;
+      if (code !== "down") this.#options.warn(`${server.name}: ${message}; it does not count`);
+      failures.push(message);
       return null;
     }
+    const { peer, greeting } = attempt.greeted;
+    const known = this.ofSid(greeting.sid);
+    if (known && addressText(known.address) === addressText(server)) {
+      peer.close();
+      return { peer: known, greeting };
+    }
+    if (!known) this.#bySid.set(greeting.sid, peer);
+    return attempt.greeted;
+  }
+
+  /**
+   * Has servers that were silent at first tried again, until it is `isEnough` or some seconds are over; those that are silent then are
+   * down. Never those that refuse. It returns at once where it is enough already, or nobody is silent.
+   */
+  async reachSilent(isEnough: () => boolean): Promise<void> {
+    if (isEnough() || !(this.#reaching ?? this.#greeter.isSomebodySilent)) return;
+    this.#reaching ??= this.#greeter
+      .pursue((server, attempt) => this.#takeLate(server, attempt))
+      .finally(() => (this.#reaching = null));
+    const enough = Promise.withResolvers<void>();
+    const look = (): void => void (isEnough() && enough.resolve());
+    this.#lookouts.add(look);
+    await Promise.race([this.#reaching, enough.promise]);
+    this.#lookouts.delete(look);
+  }
+
+  async #takeLate(server: ServerAddress, attempt: Attempt): Promise<void> {
+    if (isRefusal(attempt)) return this.#noteRefusal(server, attempt.error);
+    if (!attempt.greeted) return;
+    await this.welcome(attempt.greeted);
+    const one = this.#take(server, attempt, []);
+    if (!one) return;
+    this.#late.push(one);
+    for (const look of this.#lookouts) look();
   }
 
   /** Does any server let this user keep the cluster? Then the others will too, once they know. */
@@ -122,23 +186,26 @@ export class Connections {
     return all.flat();
   }
 
-  /** A server that dfc.conf does not name is named where it refuses. */
-  async #greetNamed(seat: Seat): Promise<Greeted | null> {
-    try {
-      return await this.greet(seat);
-    } catch (error) {
-      if (!isDfsError(error, "login") || error.message !== INVALID_LOGIN) throw error;
-      throw new DfsError("login", `${seat.name} (${addressText(seat)}): ${INVALID_LOGIN}`);
-    }
-  }
-
-  /** Connects to those of these servers that dfc.conf did not lead to; tells of those that answer. */
-  async reach(seats: readonly Seat[]): Promise<Greeted[]> {
+  /**
+   * Connects to those of these servers that dfc.conf did not lead to; tells of those that answer, and goes on without slow ones where it
+   * is `isEnough`. One that refuses is named.
+   */
+  async reach(seats: readonly Seat[], isEnough: () => boolean): Promise<Greeted[]> {
     const missing = seats.filter(
-      (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#silent.has(addressText(seat)),
+      (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#greeter.hasTried(seat),
     );
-    const all = await Promise.all(missing.map((seat) => this.#greetNamed(seat)));
-    return all.filter((one) => one !== null);
+    const greeted: Greeted[] = [];
+    await this.#greeter.trySeveral(missing, isEnough, (seat, attempt) => {
+      if (isRefusal(attempt)) {
+        const { message } = attempt.error;
+        const isPlain = message === INVALID_LOGIN;
+        const line = isPlain ? `${seat.name} (${addressText(seat)}): ${message}` : message;
+        throw new DfsError("login", line);
+      }
+      const one = this.#take(seat, attempt, []);
+      if (one) greeted.push(one);
+    });
+    return greeted;
   }
 
   /** The connection to the server with this id, if there is one. */
@@ -165,6 +232,7 @@ export class Connections {
   }
 
   close(): void {
+    this.#greeter.close();
     for (const peer of this.#bySid.values()) peer.close();
   }
 }
@@ -173,6 +241,9 @@ export class Connections {
 const ALONE =
   "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two, or this is not the right server.)";
 
-/** An address as text; "localhost" is what it mostly is. */
-export const addressText = ({ host, port }: Pick<ServerAddress, "host" | "port">): string =>
-  `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`;
+const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
+  !attempt.greeted && attempt.error.code === "login";
+
+/** The configuration that these servers tell of; null: none. */
+const configIn = (greeted: readonly Greeted[]): Config | null =>
+  vouched(greeted.map(({ greeting }) => greeting));

@@ -7,6 +7,7 @@ import { slotOf } from "../membership.ts";
 import { Again, changeConfig } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
 import { addressText, Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { canRead } from "./decide.ts";
 import { initialise, initServer } from "./initialise.ts";
 import type { ServerAddress } from "./peer.ts";
 import { vouched } from "./view.ts";
@@ -56,6 +57,7 @@ async function join(
     warn: options.warn,
   });
   await cluster.reach(config, greeted);
+  await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
   await bindNew(cluster, greeted);
   return cluster;
 }
