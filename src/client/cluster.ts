@@ -144,13 +144,6 @@ export class Cluster {
     return this.view.members.filter((slot) => !this.peer(slot));
   }
 
-  /** The members that cannot be asked, for people: ": DFS2, DFS3 do not answer"; nothing where all can. */
-  get silentText(): string {
-    const names = this.silent.map((slot) => this.labelOf(slot));
-    if (names.length === 0) return "";
-    return `: ${names.join(", ")} ${names.length > 1 ? "do" : "does"} not answer`;
-  }
-
   /** How many servers that were silent at first have answered since. */
   get arrivals(): number {
     return this.connections.arrivals;

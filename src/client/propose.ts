@@ -23,6 +23,7 @@ import {
   registersOf,
   type Supply,
 } from "./rounds.ts";
+import { reachToChange } from "./silent.ts";
 
 export interface Proposal {
   readonly content: Content;
@@ -88,6 +89,7 @@ export async function propose(
       const fate = await backOffWatching(cluster, name, content.vid, attempts, tries - covers);
       if (fate) return { is: "done", current: fate };
     }
+    await reachToChange(cluster);
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
     const seen = cluster.guard?.seenOf(name) ?? null;

@@ -4,17 +4,19 @@ import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
 import { propose } from "./propose.ts";
+import { reachToChange, silentText } from "./silent.ts";
 
 /**
  * Deletes a name. Throws DfsError("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open") when that
  * cannot be told.
  */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
+  await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
     throw new DfsError(
       "tooFew",
-      `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}`,
+      `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}${silentText(cluster)}`,
     );
   const content = tombstone(cluster.ports.random.bytes(16).toHex());
   const { guard } = cluster;

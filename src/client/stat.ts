@@ -29,7 +29,7 @@ export interface Stat {
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const stored = cluster.stored(name);
   const reading = await readName(cluster, stored);
-  const version = currentOf(name, reading);
+  const version = currentOf(cluster, name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
   const holders = holdersOf(version, reading.replies);
   const { vid, seq, ring } = version;

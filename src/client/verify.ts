@@ -89,7 +89,7 @@ async function verifyName(
     const reading = await readName(cluster, name, { patienceMs: null });
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
-    const version = currentOf(cluster.shown(name), reading);
+    const version = currentOf(cluster, cluster.shown(name), reading);
     return await verifyVersion(cluster, name, version, reading, options);
   } catch (error) {
     if (!isDfsError(error)) throw error;
