@@ -60,6 +60,8 @@ export async function* repairAll(
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
+  // It is about every server: who was silent gets another chance.
+  await cluster.reachSilent(() => cluster.silent.length === 0);
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;

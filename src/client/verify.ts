@@ -49,6 +49,8 @@ export async function* verifyAll(
   names: readonly string[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
+  // It is about every server: who was silent gets another chance.
+  await cluster.reachSilent(() => cluster.silent.length === 0);
   const spaces = names ? [cluster] : await spacesIn(cluster);
   for (const space of spaces) yield* verifySpace(space, names, options);
 }
