@@ -42,10 +42,14 @@ export const MANIFEST_BYTES = 16 * KIB;
 export const HISTORY_LENGTH = 16;
 export const LIST_PAGE = 1000;
 export const LIST_PAGE_BYTES = 192 * KIB;
-/** Names that one server alone tells of, beyond as many as others know too, and pages that end too early, until it is not believed. */
+/**
+ * Names, and users, that one server alone tells of, beyond as many as others know too, until it is not believed; more where one cannot do
+ * without it; and pages that it ends too early.
+ */
 export const LONE_NAMES = 10_000;
-/** So many times as many where one cannot do without it. */
-export const LONE_FACTOR = 100;
+export const LONE_NAMES_MAX = 1_000_000;
+export const LONE_USERS = 1000;
+export const LONE_USERS_MAX = 10_000;
 export const SHORT_PAGES = 100;
 export const VIDS_PER_NAME_MAX = 256;
 

@@ -3,14 +3,14 @@ import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { EPOCHS_FOLLOWED } from "../limits.ts";
-import { type Config, membersOf } from "../membership.ts";
+import type { Config } from "../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
-import type { Connections, Greeted } from "./connections.ts";
+import { type Connections, type Greeted, joinBlank } from "./connections.ts";
 import { type Judge, takeAll } from "./believe.ts";
+import { Endless } from "./endless.ts";
 import { gather } from "./gather.ts";
 import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
-import { canRead } from "./decide.ts";
 import { type View, viewOf, vouched } from "./view.ts";
 import { Window } from "./window.ts";
 
@@ -48,6 +48,7 @@ interface Shared {
   followed: number;
   asksAll: boolean;
   readonly window: Window;
+  readonly endless: Endless;
 }
 
 export class Cluster {
@@ -55,6 +56,8 @@ export class Cluster {
   readonly id: string;
   readonly connections: Connections;
   readonly window: Window;
+  /** Whose lists to believe no longer. */
+  readonly endless: Endless;
   /** Says a line to the user, once each. */
   readonly warn: (line: string) => void;
   /** Whose names and files. */
@@ -74,6 +77,7 @@ export class Cluster {
     this.judge = judge;
     this.#shared = shared;
     this.window = shared.window;
+    this.endless = shared.endless;
     this.ports = ports;
     this.connections = connections;
     this.id = id;
@@ -90,11 +94,17 @@ export class Cluster {
       said.add(line);
     };
     const cluster = new Cluster(
-      { view: viewOf(config), followed: 0, asksAll: false, window: new Window() },
+      {
+        view: viewOf(config),
+        followed: 0,
+        asksAll: false,
+        window: new Window(),
+        endless: new Endless(),
+      },
       { ...facts, warn: once },
       null,
     );
-    facts.connections.welcome = (greeted) => cluster.#joinBlank(cluster.view.config, [greeted]);
+    facts.connections.welcome = (greeted) => joinBlank(cluster.id, cluster.view.config, [greeted]);
     return cluster;
   }
 
@@ -253,26 +263,8 @@ export class Cluster {
 
   /** Connects to the members of a configuration; has those that are still blank join, there and among `greeted`. */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    const { members, quorum } = viewOf(config);
-    const seats = members.flatMap((slot) => config.seats[slot] ?? []);
-    const isThere = (slot: number): boolean => {
-      const sid = config.seats[slot]?.sid ?? null;
-      return sid !== null && this.connections.ofSid(sid) !== null;
-    };
-    const isEnough = (): boolean => canRead(quorum, members.filter(isThere));
-    const reached = await this.connections.reach(seats, isEnough);
-    await this.#joinBlank(config, [...greeted, ...reached]);
-  }
-
-  /** Members that are still blank are those that INIT did not reach. */
-  async #joinBlank(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    const isMember = (sid: string): boolean =>
-      membersOf(config).some((slot) => config.seats[slot]?.sid === sid);
-    for (const { peer, greeting } of greeted)
-      if (greeting.cluster === null && isMember(greeting.sid))
-        await peer.init(this.id).catch((error: unknown) => {
-          if (!isDfsError(error)) throw error;
-        });
+    const reached = await this.connections.reach(config);
+    await joinBlank(this.id, config, [...greeted, ...reached]);
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */

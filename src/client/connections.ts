@@ -1,6 +1,6 @@
 /** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
-import { type Config, type Seat, slotOf } from "../membership.ts";
+import { type Config, membersOf, type Seat, slotOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
 import { canRead, groupOf, quorumOf } from "./decide.ts";
@@ -187,13 +187,20 @@ export class Connections {
   }
 
   /**
-   * Connects to those of these servers that dfc.conf did not lead to; tells of those that answer, and goes on without slow ones where it
-   * is `isEnough`. One that refuses is named.
+   * Connects to the members of a configuration that dfc.conf did not lead to; tells of those that answer, and goes on without slow ones
+   * where there are enough to read. One that refuses is named.
    */
-  async reach(seats: readonly Seat[], isEnough: () => boolean): Promise<Greeted[]> {
-    const missing = seats.filter(
-      (seat) => seat.sid !== null && !this.ofSid(seat.sid) && !this.#greeter.hasTried(seat),
-    );
+  async reach(config: Config): Promise<Greeted[]> {
+    const members = membersOf(config);
+    const isThere = (slot: number): boolean => {
+      const sid = config.seats[slot]?.sid ?? null;
+      return sid !== null && this.ofSid(sid) !== null;
+    };
+    const isEnough = (): boolean => canRead(quorumOf(config), members.filter(isThere));
+    const missing = members
+      .filter((slot) => !isThere(slot))
+      .flatMap((slot) => config.seats[slot] ?? [])
+      .filter((seat) => seat.sid !== null && !this.#greeter.hasTried(seat));
     const greeted: Greeted[] = [];
     await this.#greeter.trySeveral(missing, isEnough, (seat, attempt) => {
       if (isRefusal(attempt)) {
@@ -240,6 +247,20 @@ export class Connections {
 /** What may be wrong with one server that refuses what others take. */
 const ALONE =
   "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two, or this is not the right server.)";
+
+/** Has members of a configuration join the cluster with this id that are still blank, for INIT did not reach them. */
+export async function joinBlank(
+  id: string,
+  config: Config,
+  greeted: readonly Greeted[],
+): Promise<void> {
+  const members = membersOf(config).map((slot) => config.seats[slot]?.sid);
+  for (const { peer, greeting } of greeted)
+    if (greeting.cluster === null && members.includes(greeting.sid))
+      await peer.init(id).catch((error: unknown) => {
+        if (!isDfsError(error)) throw error;
+      });
+}
 
 const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
   !attempt.greeted && attempt.error.code === "login";

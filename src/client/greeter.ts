@@ -103,15 +103,35 @@ export class Greeter {
       );
   }
 
+  /** What comes of a silent server in the end: of its first try, if it has only been slow; else of whichever of several comes through. */
   async #insist(address: string, server: ServerAddress, until: number): Promise<Attempt> {
+    const slow = await this.#underWay.get(address);
+    this.#underWay.delete(address);
+    if (slow && !slow.greeted?.peer.isDown) return slow;
     const { clock } = this.#ports;
-    for (let patience = this.patienceMs; ; patience *= 2) {
-      const most = Math.max(1, Math.min(patience, until - clock.now()));
-      const attempt = await (this.#underWay.get(address) ?? this.#try(server, most));
-      this.#underWay.delete(address);
-      if (attempt.greeted ? !attempt.greeted.peer.isDown : !attempt.isSilent) return attempt;
-      if (clock.now() >= until || this.#isClosed) return attempt;
-    }
+    return new Promise((resolve, reject) => {
+      let open = 0;
+      let isOver = false;
+      let cancel = (): void => {};
+      const end = (attempt: Attempt): void => {
+        isOver = true;
+        cancel();
+        resolve(attempt);
+      };
+      // What is lost on the way to one may come through to the next; each has all the time that there is.
+      const start = (): void => {
+        const left = until - clock.now();
+        const isLast = left <= this.patienceMs || this.#isClosed;
+        if (!isLast) cancel = clock.after(this.patienceMs, start);
+        open++;
+        this.#greet(server, Math.max(1, left)).then((attempt) => {
+          open--;
+          if (isOver) attempt.greeted?.peer.close();
+          else if (attempt.greeted || !attempt.isSilent || open === 0) end(attempt);
+        }, reject);
+      };
+      start();
+    });
   }
 
   #note(server: ServerAddress, attempt: Attempt): void {
@@ -141,6 +161,7 @@ export class Greeter {
       await Promise.all(this.#options.login?.credentials ?? []);
       begun = clock.now();
       const greeted = await Peer.connect(this.#ports, server, { ...this.#options, patienceMs });
+      if (this.#isClosed) greeted.peer.close();
       return { greeted };
     } catch (error) {
       if (!isDfsError(error)) throw error;

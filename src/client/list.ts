@@ -9,7 +9,6 @@ import { few } from "./brief.ts";
 import type { Cluster } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
-import { Endless } from "./endless.ts";
 import { holdersOf } from "./holders.ts";
 import { horizonOf, namesUpTo, NOTHING, type Said, soundPages, type Told } from "./merge_pages.ts";
 import { readName } from "./register.ts";
@@ -164,7 +163,7 @@ export async function* pagesIn(
   everything: boolean,
   { after: begin = "", slots = null }: { after?: string; slots?: readonly number[] | null } = {},
 ): AsyncGenerator<Page> {
-  const endless = new Endless();
+  const { endless } = cluster;
   const ask = async (after: string) => {
     const page = { after, prefix, limit: LIST_PAGE, everything };
     const isAsked = (slot: number): boolean =>
@@ -189,7 +188,7 @@ export async function* pagesIn(
     const answering = [...pages.keys()];
     const vouching = answering.filter((slot) => pages.get(slot)?.complete);
     const names = namesUpTo(pages, horizon);
-    const isOneOut = horizon !== null && endless.judge(cluster, view.quorum, pages, names);
+    const isOneOut = horizon !== null && endless.judge(cluster, "list", view.quorum, pages, names);
     // Few cannot do without one of them.
     if (isOneOut && slots) return;
     yield { names, answering, vouching, quorum: view.quorum, upTo: horizon };

@@ -5,7 +5,6 @@ import type { Cluster, Replies, Round } from "./cluster.ts";
 import { STRAGGLER_MS } from "../limits.ts";
 import { compareNames } from "../file/names.ts";
 import { canRead } from "./decide.ts";
-import { Endless } from "./endless.ts";
 import { hearsMore } from "./silent.ts";
 
 /**
@@ -42,8 +41,9 @@ export function checkOperator(cluster: Cluster): void {
 }
 
 async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: boolean }> {
-  const users = new Set<string>();
-  const endless = new Endless();
+  const { endless } = cluster;
+  /** By which slot each is told, where it is one alone. */
+  const users = new Map<string, number | null>();
   let isAll = true;
   for (let after: string | null = null; ;) {
     const from: string | null = after;
@@ -64,12 +64,19 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: bool
       for (const user of page)
         if (horizon === null || compareNames(user, horizon) <= 0)
           told.set(user, (told.get(user) ?? new Map()).set(slot, true));
-    for (const user of told.keys()) users.add(user);
-    if (horizon !== null) endless.judge(cluster, view.quorum, pages, told);
-    if (horizon === null) return { users: [...users].toSorted(compareNames), isAll };
+    for (const [user, by] of told)
+      users.set(user, by.size > 1 ? null : ([...by.keys()][0] ?? null));
+    if (horizon !== null) endless.judge(cluster, "spaces", view.quorum, pages, told);
+    else return { users: believedOf(cluster, users), isAll };
     after = horizon;
   }
 }
+
+/** Less those that only somebody tells of who is not believed. */
+const believedOf = ({ endless }: Cluster, users: ReadonlyMap<string, number | null>): string[] =>
+  [...users]
+    .flatMap(([user, slot]) => (slot !== null && endless.isOut(slot) ? [] : [user]))
+    .toSorted(compareNames);
 
 /** Do its users come after that one, in order? */
 const isPage = ({ users, done }: ReplyOf<"spaces">, after: string | null): boolean =>
