@@ -33,6 +33,17 @@ class Stage {
     this.world.pass(1000);
   }
 
+  /** As it is for a client of which one server drips from a question of this kind on. */
+  drippingNet({ net }: ClientPorts, kind: Kind): ClientPorts["net"] {
+    const sleep = (ms: number): Promise<void> => this.world.sleep(ms);
+    return drippingNet(
+      net,
+      sleep,
+      (asked) => asked === kind,
+      (host) => host === DRIPPER,
+    );
+  }
+
   /** Virtual milliseconds that a client of its own needs for this. */
   run(
     work: (cluster: Cluster) => Promise<unknown>,
@@ -106,8 +117,7 @@ describe("a server that drips hangs nobody", () => {
   test.each(KINDS)("from %s on", (kind) => {
     const stage = new Stage();
     stage.run(putBoth);
-    const net = (ports: ClientPorts) =>
-      drippingNet(ports.net, stage.world, kind, (host) => host === DRIPPER);
+    const net = (ports: ClientPorts) => stage.drippingNet(ports, kind);
     for (const work of [putBoth, getBoth, listAll, tellStatus, verify, repair])
       expect(`${work.name}: ${soon(stage.run(work, net))}`).toBe(`${work.name}: in time`);
   });
@@ -115,8 +125,7 @@ describe("a server that drips hangs nobody", () => {
   test("nor does it where it takes both of two, as its greeting is given up", () => {
     const stage = new Stage(2);
     stage.run(putBoth);
-    const net = (ports: ClientPorts) =>
-      drippingNet(ports.net, stage.world, "hello", (host) => host === DRIPPER);
+    const net = (ports: ClientPorts) => stage.drippingNet(ports, "hello");
     expect(stage.run(getBoth, net)).toBeLessThan(MOST_MS);
   });
 });

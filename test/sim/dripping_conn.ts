@@ -1,25 +1,28 @@
-/** A connection to a server that, from its first question of some kind on, answers a byte now and then. */
+/** A connection to a server that, from some question on, answers a byte now and then; the real one and the simulated one. */
 import { concat } from "../../src/bytes.ts";
 import type { Conn, Net } from "../../src/io/ports.ts";
 import { FrameParser } from "../../src/wire/frames.ts";
 import { type Kind, kindOfNumber } from "../../src/wire/messages.ts";
-import type { World } from "./world.ts";
 
 const DRIP_MS = 4000;
 
-class DrippingConn implements Conn {
+/** Is it from this question on, of the kinds that were asked so far? */
+export type Begins = (kind: Kind | null, count: number) => boolean;
+
+export class DrippingConn implements Conn {
   readonly #conn: Conn;
-  readonly #world: World;
-  readonly #kind: Kind;
+  readonly #sleep: (ms: number) => Promise<void>;
+  readonly #begins: Begins;
+  #count = 0;
   readonly #asked = new FrameParser();
   #isDripping = false;
   #left: Uint8Array = new Uint8Array();
   received = 0;
 
-  constructor(conn: Conn, world: World, kind: Kind) {
+  constructor(conn: Conn, sleep: (ms: number) => Promise<void>, begins: Begins) {
     this.#conn = conn;
-    this.#world = world;
-    this.#kind = kind;
+    this.#sleep = sleep;
+    this.#begins = begins;
     this.#asked.trust();
   }
 
@@ -35,7 +38,7 @@ class DrippingConn implements Conn {
 
   write(...parts: Uint8Array[]): Promise<void> {
     for (const { kind } of this.#asked.push(new Uint8Array(concat(parts))))
-      if (kindOfNumber(kind) === this.#kind) this.#isDripping = true;
+      if (this.#begins(kindOfNumber(kind) ?? null, ++this.#count)) this.#isDripping = true;
     return this.#conn.write(...parts);
   }
 
@@ -47,7 +50,7 @@ class DrippingConn implements Conn {
     }
     const bytes = this.#isDripping ? this.#left.subarray(0, 1) : this.#left;
     this.#left = this.#left.subarray(bytes.length);
-    if (this.#isDripping) await this.#world.sleep(DRIP_MS);
+    if (this.#isDripping) await this.#sleep(DRIP_MS);
     this.received += bytes.length;
     return bytes;
   }
@@ -60,13 +63,13 @@ class DrippingConn implements Conn {
 /** The network of a client that meets such a server where `isDripper` says. */
 export const drippingNet = (
   net: Net,
-  world: World,
-  kind: Kind,
+  sleep: (ms: number) => Promise<void>,
+  begins: Begins,
   isDripper: (host: string) => boolean,
 ): Net => ({
   ...net,
   connect: async (host, port, ms, secure) => {
     const conn = await net.connect(host, port, ms, secure);
-    return isDripper(host) ? new DrippingConn(conn, world, kind) : conn;
+    return isDripper(host) ? new DrippingConn(conn, sleep, begins) : conn;
   },
 });
