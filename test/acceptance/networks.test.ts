@@ -85,6 +85,7 @@ describe("the first packets to two of four servers are lost", () => {
 
   test("for good: what cannot be had is said, and who does not answer", async () => {
     // All of it where it belongs: what was put without some lies elsewhere.
+    lose(0);
     await client.putAll();
     lose(Infinity);
     const get = await client.do(newFolder(), "get", "large");
