@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Conn, Listener } from "../../src/io/ports.ts";
 import { newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
+import { LIST_PAGE } from "../../src/limits.ts";
 import { type Begins, DrippingConn } from "../sim/dripping_conn.ts";
+import { EndlessLiar } from "../sim/endless_liar.ts";
+import { LyingConn } from "../sim/lying_conn.ts";
 import { Relay } from "../torture/relay.ts";
 import { lineOf, usersFile } from "./computer.ts";
 import { loginLines, writeOwned } from "./password.ts";
@@ -104,11 +107,12 @@ describe("the first packets to two of four servers are lost", () => {
   });
 });
 
-/** Stands before a server, and has its answers drip from some question of a connection on. */
-class Dripping {
+/** Stands before a server, and makes something else of its answers. */
+class Between {
   readonly #port: number;
   #listener: Listener | null = null;
-  begins: Begins = () => false;
+  /** The connection to the server, as it is for clients. */
+  changed: (server: Conn) => Conn = (server) => server;
 
   constructor(port: number) {
     this.#port = port;
@@ -121,8 +125,8 @@ class Dripping {
 
   async #join(client: Conn): Promise<void> {
     const server = await bunNet.connect("127.0.0.1", this.#port, CONNECT_MS, false);
-    const dripping = new DrippingConn(server, Bun.sleep, (...asked) => this.begins(...asked));
-    await Promise.all([pass(client, dripping), pass(dripping, client)]);
+    const changed = this.changed(server);
+    await Promise.all([pass(client, changed), pass(changed, client)]);
   }
 
   close(): void {
@@ -139,15 +143,15 @@ async function pass(from: Conn, to: Conn): Promise<void> {
   to.close();
 }
 
-describe("a server that drips hangs nobody", () => {
+describe("hangs nobody", () => {
   let stage: Stage;
-  let dripping: Dripping;
+  let between: Between;
   let client: Client;
   beforeAll(async () => {
     const users = await usersFile({ Alice: "SimplePassword" });
     stage = await Stage.open(4, { users });
-    dripping = new Dripping(stage.server(2).port);
-    const port = await dripping.open();
+    between = new Between(stage.server(2).port);
+    const port = await between.open();
     const servers = stage.servers.map((one, i) => ({
       name: one.name,
       port: i === 2 ? port : one.port,
@@ -156,7 +160,7 @@ describe("a server that drips hangs nobody", () => {
     await client.putAll();
   });
   afterAll(async () => {
-    dripping.close();
+    between.close();
     await stage.close();
   });
 
@@ -169,11 +173,18 @@ describe("a server that drips hangs nobody", () => {
     ["the first block", (kind) => kind === "fetch"],
   ];
   // The program is ended after 20 s, and then it has no exit status 0.
-  test.each(BEGINS)("from %s on", async (_, begins) => {
-    dripping.begins = begins;
+  test.each(BEGINS)("a server that drips from %s on", async (_, begins) => {
+    between.changed = (server) => new DrippingConn(server, Bun.sleep, begins);
     await client.getAll();
     await client.list();
     expect(await client.status()).toMatchObject({ unreadable: 0 });
     await client.putAll();
+  });
+
+  test.each([LIST_PAGE, 1])("a server whose names have no end, %i on a page", async (page) => {
+    const liar = new EndlessLiar({ page, isWhole: true });
+    between.changed = (server) => new LyingConn(server, liar);
+    await client.list();
+    expect(await client.status()).toMatchObject({ unreadable: 0, files: NAMES.length });
   });
 });

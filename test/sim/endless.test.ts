@@ -1,6 +1,5 @@
 /** A server whose names, or users, have no end: what the others say is told, and comes to its end. */
 import { describe, expect, test } from "bun:test";
-import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { list } from "../../src/client/list.ts";
 import { openCluster } from "../../src/client/open.ts";
@@ -9,12 +8,10 @@ import { spacesIn } from "../../src/client/spaces.ts";
 import { statusOf } from "../../src/client/status.ts";
 import { unlock } from "../../src/client/unlock.ts";
 import { layoutOf } from "../../src/file/layout.ts";
-import { LIST_PAGE, USERS_PAGE } from "../../src/limits.ts";
-import { outlinesCodec } from "../../src/version.ts";
-import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
-import { vidOf } from "../arbitraries.ts";
+import { LIST_PAGE } from "../../src/limits.ts";
 import { SimCluster } from "./cluster.ts";
 import { contentOf, sourceOf } from "./contents.ts";
+import { EndlessLiar, type Lies } from "./endless_liar.ts";
 import { LyingConn } from "./lying_conn.ts";
 import { memory } from "./sealing.ts";
 import { CALM } from "./weather.ts";
@@ -25,64 +22,16 @@ const LIAR = "dfs3";
 const SECRET = new Uint8Array(32).fill(7);
 const MINUTE = 60_000;
 
-interface Lies {
-  /** Names on each page. */
-  readonly page: number;
-  /** Does it say that it knows them to have been chosen, and has all their pieces? */
-  readonly isWhole: boolean;
-}
-
-/** Answers with pages of names after all that it has said before, and between those that there are. */
-class Liar {
-  readonly #lies: Lies;
-  #said = 0;
-  pages = 0;
-
-  constructor(lies: Lies) {
-    this.#lies = lies;
-  }
-
-  answer<K extends Kind>(kind: K, told: ReplyOf<K>): ReplyOf<K> {
-    if (kind === "list") return this.#list() as ReplyOf<K>;
-    if (kind === "spaces") return this.#spaces() as ReplyOf<K>;
-    return told;
-  }
-
-  #next(begin: string): string {
-    return begin + String(++this.#said).padStart(12, "0");
-  }
-
-  #list(): ReplyOf<"list"> {
-    this.pages++;
-    const value = { ballot: 5n, vid: vidOf(1), deleted: false, pieces: 4, needed: 4, size: 9 };
-    const outlines = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
-    const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
-    const here = [{ held, lacking: 0, astray: 0 }];
-    const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next("m"),
-      damaged: false,
-      others: false,
-      outlines,
-      here,
-    }));
-    return { complete: true, entries, done: false };
-  }
-
-  #spaces(): ReplyOf<"spaces"> {
-    return { users: Array.from({ length: USERS_PAGE }, () => this.#next("u")), done: false };
-  }
-}
-
 class Stage {
   readonly world = new World(1);
   readonly cluster: SimCluster;
-  readonly liar: Liar;
+  readonly liar: EndlessLiar;
   readonly said: string[] = [];
   readonly #memory = memory();
   readonly #isSealed: boolean;
 
   constructor(lies: Lies, isSealed: boolean) {
-    this.liar = new Liar(lies);
+    this.liar = new EndlessLiar(lies);
     this.#isSealed = isSealed;
     this.cluster = new SimCluster(this.world, 4, 0, () => {});
     this.cluster.net.weather = CALM;
