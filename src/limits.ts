@@ -58,8 +58,8 @@ export const FIRST_REPLY_MS = 1000;
 /** What dfc.conf may say instead. */
 export const PATIENCE_MS_MIN = 1000;
 export const PATIENCE_MS_MAX = 60_000;
-/** From the connection to the end of the greeting: a login that failed before waits 5 s of it. */
-export const GREETING_MS = 12_000;
+/** From when the first answer is due to the end of the greeting: a login after one that failed waits 5 s of it. */
+export const GREETING_MS = 11_000;
 /** Servers that were silent at first are asked again for so long, where nothing can be done without them. */
 export const REACH_MS = 3000;
 /** A server that is asked must answer, or move so many bytes, in so long; and an answer comes at last. */

@@ -83,7 +83,7 @@ export class Peer {
 
   /**
    * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second for its first
-   * answer, and twelve for all of it; ("login") where it does not take the password, or does not know it itself.
+   * answer, and eleven more for all of it; ("login") where it does not take the password, or does not know it itself.
    */
   static async connect(
     ports: PeerPorts,
@@ -126,8 +126,8 @@ export class Peer {
     const stopWaiting = clock.after(until - clock.now(), () =>
       peer.#fail(`it did not answer within ${Math.ceil(left / 100) / 10} s`),
     );
-    const stopGreeting = clock.after(GREETING_MS, () =>
-      peer.#fail(`its greeting took longer than ${GREETING_MS / 1000} s`),
+    const stopGreeting = clock.after(until - clock.now() + GREETING_MS, () =>
+      peer.#fail("its greeting does not come to an end"),
     );
     try {
       // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
