@@ -54,11 +54,32 @@ export const HISTORY_LENGTH = 16;
 export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
 export const LIST_PAGE_BYTES = 192 * KIB;
+/**
+ * Names, and users, that one server alone tells of, beyond as many as others know too, until it is not believed; more where one cannot do
+ * without it; and pages that it ends too early.
+ */
+export const LONE_NAMES = 10_000;
+export const LONE_NAMES_MAX = 1_000_000;
+export const LONE_USERS = 1000;
+export const LONE_USERS_MAX = 10_000;
+export const SHORT_PAGES = 100;
 export const VIDS_PER_NAME_MAX = 256;
 
 // Time
 export const FIRST_REPLY_MS = 1000;
+/** What dfc.conf may say instead. */
+export const PATIENCE_MS_MIN = 1000;
+export const PATIENCE_MS_MAX = 60_000;
+/** From when the first answer is due to the end of the greeting: a login after one that failed waits 5 s of it. */
+export const GREETING_MS = 11_000;
+/** Servers that were silent at first are asked again for so long, where nothing can be done without them. */
+export const REACH_MS = 3000;
+/** A server that is asked must answer, or move so many bytes, in so long; and an answer comes at last. */
 export const PROGRESS_MS = 10_000;
+export const PROGRESS_BYTES = 16 * KIB;
+export const ANSWER_MS = 10 * 60_000;
+/** Configurations that one client goes by in its life: servers that lie may name ever newer ones. */
+export const EPOCHS_FOLLOWED = 1000;
 export const STRAGGLER_MS = 1000;
 /** How long status waits for a server; it must not take longer than a second. */
 export const STATUS_REPLY_MS = 600;

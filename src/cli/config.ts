@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ServerAddress } from "../client/peer.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
-import { HOST_BYTES, SERVERS_MAX } from "../limits.ts";
+import { HOST_BYTES, PATIENCE_MS_MAX, PATIENCE_MS_MIN, SERVERS_MAX } from "../limits.ts";
 import { faultOfUser, whyUnreadable } from "./users.ts";
 
 /** Where a password is to be had: here, in a file, or from a command. */
@@ -24,6 +24,8 @@ export interface Configuration {
   readonly password: PasswordSource | null;
   /** Is there no TLS on the way to other machines, for their servers were started with --insecure? */
   readonly isPlain: boolean;
+  /** How long a server has to answer at first; null: as long as usual. */
+  readonly patienceMs: number | null;
   /** What the rotation x of a file is taken from. */
   readonly placement: "name" | "content";
   /** How files become pieces. */
@@ -39,6 +41,7 @@ const FORMS = {
   tls: "TLS: on|off",
   placement: "Placement: name|content",
   layout: "Layout: pairs|rs:K+M",
+  patience: "Patience: 5s",
 } as const;
 type Keyword = keyof typeof FORMS;
 
@@ -91,6 +94,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
     tls?: "on" | "off";
     placement?: "name" | "content";
     layout?: Layout;
+    patience?: number;
   } = {};
   for (const [i, line] of text
     .replace(/^\uFEFF/, "")
@@ -108,6 +112,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
     if (once[keyword] !== undefined) fail(`there is a second "${FORMS[keyword]}" line; leave one`);
     if (keyword === "placement") once.placement = placementOf(value, fail);
     else if (keyword === "layout") once.layout = layoutIn(value, fail);
+    else if (keyword === "patience") once.patience = patienceOf(value, fail);
     else if (keyword === "tls") once.tls = switchOf(value, fail);
     else once[keyword] = value || fail(`nothing follows the keyword; write "${FORMS[keyword]}"`);
   }
@@ -128,7 +133,8 @@ export function parseConfiguration(text: string, path: string): Configuration {
       `${path}: a password is nothing without a user; write a line "${FORMS.username}"`,
     );
   const isPlain = once.tls === "off";
-  return { path, servers, user: username, password, isPlain, placement, layout };
+  const patienceMs = once.patience ?? null;
+  return { path, servers, user: username, password, isPlain, patienceMs, placement, layout };
 }
 
 /** The one place that a password is to be had from; null where none is named. */
@@ -176,6 +182,15 @@ function placementOf(value: string, fail: Fail): "name" | "content" {
     : fail(
         `${JSON.stringify(value)} is no placement; write "Placement: name" or "Placement: content"`,
       );
+}
+
+/** "5s" or "2.5 s" in milliseconds. */
+function patienceOf(value: string, fail: Fail): number {
+  const ms = Math.round(1000 * Number(/^(\d+(?:\.\d+)?) ?s$/i.exec(value)?.[1]));
+  if (ms >= PATIENCE_MS_MIN && ms <= PATIENCE_MS_MAX) return ms;
+  return fail(
+    `${JSON.stringify(value)} is no patience; write seconds from ${PATIENCE_MS_MIN / 1000} to ${PATIENCE_MS_MAX / 1000}, as in "Patience: 5s"`,
+  );
 }
 
 function layoutIn(value: string, fail: Fail): Layout {

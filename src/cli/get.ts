@@ -7,7 +7,7 @@ import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import type { Log } from "./log.ts";
-import { outcomeOf, type Summary, tell } from "./outcomes.ts";
+import { failed, outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
 import { checkLocalName, keeping, stdoutTarget, type Target, targetAt } from "./sink.ts";
@@ -71,9 +71,9 @@ function wantedOf(names: readonly string[], output: string | undefined): Wanted[
   return wanted;
 }
 
-/** The line for a file that is there and cannot be rebuilt; other failures have their reason only. */
+/** The line for a file that cannot be had from the servers that answer; other failures have their reason only. */
 const incompleteLine = (name: string, error: DfsError): string | null =>
-  isDfsError(error, "incomplete", "integrity") ? `${name} is incomplete` : null;
+  isDfsError(error, "incomplete", "integrity", "tooFew") ? `${name} is incomplete` : null;
 
 /** The same on stderr: a file that goes to stdout has it to itself. */
 const saidAside =
@@ -84,7 +84,24 @@ const saidAside =
     return null;
   };
 
-function getAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Promise<Summary> {
+async function getAll(
+  setup: Setup,
+  wanted: readonly Wanted[],
+  progress: Progress,
+): Promise<Summary> {
+  const started = performance.now();
+  try {
+    return await bringAll(setup, wanted, progress);
+  } catch (error) {
+    // Too few servers to begin with: that fails each of the files.
+    if (!isDfsError(error, "tooFew")) throw error;
+    const outcomes = wanted.map(({ name }) => failed(name, error));
+    const seconds = (performance.now() - started) / 1000;
+    return { outcomes, traffic: { sent: 0, received: 0 }, seconds };
+  }
+}
+
+function bringAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Promise<Summary> {
   const started = performance.now();
   const options = { progress: (bytes: number) => progress.add(bytes) };
   return withCluster(setup, async (cluster) => {

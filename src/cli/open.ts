@@ -3,6 +3,7 @@ import type { Cluster } from "../client/cluster.ts";
 import { openCluster } from "../client/open.ts";
 import { unlock } from "../client/unlock.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
+import { FIRST_REPLY_MS } from "../limits.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { type Stretched, stretch } from "../io/stretch.ts";
 import { isLoopback } from "../wire/handshake.ts";
@@ -36,7 +37,7 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
 const NO_PASSWORD: Stretched = { login: "", wrap: new Uint8Array() };
 
 export interface OpenHow {
-  /** How long a server has to answer at first; a second where nothing is said. */
+  /** How long a server has to answer at first; what dfc.conf says, or a second, where nothing is said. */
   readonly patienceMs?: number;
   /** Is it about names and contents? Else the keys that seal them are not needed, and only used where there are some. */
   readonly keys?: "needed" | "handy" | "none";
@@ -105,11 +106,12 @@ function open(
 ): Promise<Cluster> {
   const ports = { clock: bunClock, random: bunRandom, net: bunNet };
   const { servers, user, isPlain } = configuration;
+  const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
   const credentials = [stretched, also].flatMap((one) =>
     one ? [one.then(({ login }) => credentialsOf(user, login))] : [],
   );
   for (const one of credentials) one.catch(() => {});
   const login = stretched ? { credentials } : null;
   const warn = (line: string): void => log.warn(line);
-  return openCluster(ports, servers, { user, login, isPlain, warn, memory, patienceMs });
+  return openCluster(ports, servers, { user, login, isPlain, warn, memory, patienceMs: patience });
 }

@@ -19,6 +19,7 @@ const EXIT: Readonly<Record<Word, number>> = {
   DEGRADED: 3,
   "AT RISK": 14,
   "DATA MISSING": 6,
+  "TOO FEW SERVERS": 5,
 };
 
 export const statusCommand = defineCommand({
@@ -43,7 +44,11 @@ export const statusCommand = defineCommand({
 });
 
 const look = (setup: Setup): Promise<Status> =>
-  withCluster(setup, statusOf, { patienceMs: STATUS_REPLY_MS, keys: "none" });
+  withCluster(setup, statusOf, {
+    // It says soon how things are, unless that takes longer here.
+    patienceMs: setup.configuration.patienceMs ?? STATUS_REPLY_MS,
+    keys: "none",
+  });
 
 const asJson = ({
   word,
@@ -81,13 +86,14 @@ function linesOf(status: Status): string[] {
     ...(silent.length > 0
       ? [`${silent.join(", ")} ${silent.length > 1 ? "do" : "does"} not answer`]
       : []),
+    ...(word === "TOO FEW SERVERS" ? ["so few servers answer that nobody can tell"] : []),
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
     ...hollowLines(status),
     ...status.notes,
     ...toDoTexts(status.toDo),
   ];
-  const lose =
-    word === "DATA MISSING" ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
+  const isBad = word === "DATA MISSING" || word === "TOO FEW SERVERS";
+  const lose = isBad ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
   return [
     `${word}${lose ? `, ${lose}` : ""}`,
     `${files} files, ${sizeText(bytes)}`,

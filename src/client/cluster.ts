@@ -2,11 +2,14 @@
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
-import { type Config, membersOf, requestIdOf } from "../membership.ts";
+import { EPOCHS_FOLLOWED } from "../limits.ts";
+import { type Config, requestIdOf } from "../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../wire/messages.ts";
 import { catchUp } from "./catch_up.ts";
-import type { Connections, Greeted } from "./connections.ts";
+import { type Connections, type Greeted, joinBlank } from "./connections.ts";
 import { type Judge, takeAll } from "./believe.ts";
+import { Endless } from "./endless.ts";
+import { gather } from "./gather.ts";
 import { decidingIn, meetServers, warnOfOuts } from "./meet.ts";
 import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
@@ -43,10 +46,13 @@ const CATCH_UPS = 3;
 /** What all that look at one cluster share: the newest epoch that they know of, and whether few servers were asked in vain. */
 interface Shared {
   view: View;
+  /** How many configurations it went by. */
+  followed: number;
   asksAll: boolean;
   /** Settles when the servers have been met so far as that was asked for. */
   met: Promise<void>;
   readonly window: Window;
+  readonly endless: Endless;
 }
 
 export class Cluster {
@@ -55,6 +61,8 @@ export class Cluster {
   readonly id: string;
   readonly connections: Connections;
   readonly window: Window;
+  /** Whose lists to believe no longer. */
+  readonly endless: Endless;
   /** Says a line to the user, once each. */
   readonly warn: (line: string) => void;
   /** Whose names and files. */
@@ -74,6 +82,7 @@ export class Cluster {
     this.judge = judge;
     this.#shared = shared;
     this.window = shared.window;
+    this.endless = shared.endless;
     this.ports = ports;
     this.connections = connections;
     this.id = id;
@@ -89,11 +98,23 @@ export class Cluster {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
-    return new Cluster(
-      { view: viewOf(config), asksAll: false, met: Promise.resolve(), window: new Window() },
+    const cluster = new Cluster(
+      {
+        view: viewOf(config),
+        followed: 0,
+        asksAll: false,
+        met: Promise.resolve(),
+        window: new Window(),
+        endless: new Endless(),
+      },
       { ...facts, warn: once },
       null,
     );
+    facts.connections.welcome = async (greeted) => {
+      await joinBlank(cluster.id, cluster.view.config, [greeted]);
+      await cluster.meet();
+    };
+    return cluster;
   }
 
   /** The same cluster, for the names and files of this user. */
@@ -142,6 +163,19 @@ export class Cluster {
     return this.view.members.filter((slot) => !this.peer(slot));
   }
 
+  /** How many servers that were silent at first have answered since. */
+  get arrivals(): number {
+    return this.connections.arrivals;
+  }
+
+  /**
+   * Before giving up for want of servers: those that were silent at first are tried again, until it is `isEnough` or some seconds are
+   * over. It costs nothing where it is enough, or where all that do not answer are known to be down.
+   */
+  reachSilent(isEnough: () => boolean): Promise<void> {
+    return this.connections.reachSilent(isEnough);
+  }
+
   /** The release of the server in a slot, as it says; null where it does not answer. */
   releaseOf(slot: number): string | null {
     return this.peer(slot)?.release ?? null;
@@ -184,45 +218,14 @@ export class Cluster {
     bodyFor: (slot: number) => BodyOf<K> | null,
     patience: (replies: Replies<K>, view: View) => number | null,
   ): Promise<Replies<K>> {
-    const { clock } = this.ports;
-    const replies: Replies<K> = new Map();
-    return new Promise((resolve, reject) => {
-      let open = 1;
-      let until = Infinity;
-      let cancel = (): void => {};
-      const end = (): void => {
-        cancel();
-        open = 0;
-        resolve(new Map(replies));
-      };
-      const settle = (): void => {
-        if (open === 0) return;
-        open--;
-        if (open === 0 || this.view !== view) return end();
-        const more = patience(replies, view);
-        if (more === 0) return end();
-        if (more === null || clock.now() + more >= until) return;
-        cancel();
-        until = clock.now() + more;
-        cancel = clock.after(more, () => open > 0 && end());
-      };
-      for (const slot of this.live) {
-        const body = bodyFor(slot);
-        if (!body) continue;
-        open++;
-        this.#callAt(view, slot, kind, body).then(
-          (reply) => {
-            replies.set(slot, reply);
-            settle();
-          },
-          (error: unknown) => {
-            if (!isDfsError(error)) return reject(error);
-            this.mention(slot, error);
-            settle();
-          },
-        );
-      }
-      settle();
+    const calls = this.live.flatMap((slot) => {
+      const body = bodyFor(slot);
+      return body ? [[slot, this.#callAt(view, slot, kind, body)] as const] : [];
+    });
+    return gather(this.ports.clock, calls, {
+      patience: (replies) => patience(replies, view),
+      isMoot: () => this.view !== view,
+      onError: (slot, error) => this.mention(slot, error),
     });
   }
 
@@ -251,9 +254,9 @@ export class Cluster {
   /** Meets the members that can be asked (meet.ts): whoever was put back, or runs on a copy, does not count from then on. */
   meet(): Promise<void> {
     this.#shared.met = this.#shared.met.then(async () => {
-      const before = this.connections.outs;
+      const before = this.connections.verdicts;
       await meetServers(this.connections, this.id, decidingIn(this.view));
-      if (this.connections.outs === before) return;
+      if (this.connections.verdicts === before) return;
       warnOfOuts(this);
       // What such a server said before does not count either.
       this.#shared.view = { ...this.view };
@@ -263,22 +266,17 @@ export class Cluster {
 
   /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch) return;
+    if (config.epoch <= this.view.config.epoch || this.#shared.followed >= EPOCHS_FOLLOWED) return;
+    this.#shared.followed++;
     await this.reach(config, []);
     if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
     await this.meet();
   }
 
-  /** Connects to the members of a configuration. One that is still blank, there and among `greeted`, is one that INIT did not reach. */
+  /** Connects to the members of a configuration; has those that are still blank join, there and among `greeted`. */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    const members = membersOf(config).flatMap((slot) => config.seats[slot] ?? []);
-    const all = [...greeted, ...(await this.connections.reach(members))];
-    const isMember = (sid: string): boolean => members.some((seat) => seat.sid === sid);
-    for (const { peer, greeting } of all)
-      if (greeting.cluster === null && isMember(greeting.sid))
-        await peer.init(this.id).catch((error: unknown) => {
-          if (!isDfsError(error)) throw error;
-        });
+    const reached = await this.connections.reach(config);
+    await joinBlank(this.id, config, [...greeted, ...reached]);
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */

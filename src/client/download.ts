@@ -15,8 +15,9 @@ export class Download {
   readonly #range: Range;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
-  readonly #done = new Set<Portion>();
-  readonly #portions: Portion[];
+  /** Portions that are written: so many from the first on, and those with these numbers. */
+  #begun = 0;
+  readonly #done = new Set<number>();
   #written: Promise<void> = Promise.resolve();
 
   /** `range` is within the file. */
@@ -32,7 +33,6 @@ export class Download {
     this.#range = range;
     this.#sink = sink;
     this.#progress = progress;
-    this.#portions = portionsOf(reader.version, range, sink.inOrder);
   }
 
   get vid(): Vid {
@@ -45,17 +45,21 @@ export class Download {
     small: readonly SentPiece[],
   ): Promise<DfsError | null> {
     this.#reader.aim(holders, small);
+    // What failed before keeps nothing waiting.
+    this.#written = Promise.resolve();
     const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
     const held = [...holders.keys()].filter(isHeld).length;
     try {
-      const left = this.#portions.filter((portion) => !this.#done.has(portion));
       // What nobody says to hold is asked for first: a file that cannot be had should not be half fetched.
-      const doubtful =
-        held < this.#reader.version.needed
-          ? left.find(({ pieces }) => !pieces.every(isHeld))
-          : undefined;
-      if (doubtful) await this.#reader.read(doubtful);
-      await inParallel(left, CHUNKS_IN_FLIGHT, (portion) => this.#bring(portion));
+      if (held < this.#reader.version.needed)
+        for (const { portion } of this.#left())
+          if (!portion.pieces.every(isHeld)) {
+            await this.#reader.read(portion);
+            break;
+          }
+      await inParallel(this.#left(), CHUNKS_IN_FLIGHT, ({ portion, number }) =>
+        this.#bring(portion, number),
+      );
       return null;
     } catch (error) {
       if (isDfsError(error, "noPiece")) return this.#reader.lost();
@@ -63,7 +67,21 @@ export class Download {
     }
   }
 
-  async #bring(portion: Portion): Promise<void> {
+  /** What is not written yet, with its number. */
+  *#left(): Generator<{ portion: Portion; number: number }> {
+    let number = 0;
+    for (const portion of portionsOf(this.#reader.version, this.#range, this.#sink.inOrder)) {
+      if (number >= this.#begun && !this.#done.has(number)) yield { portion, number };
+      number++;
+    }
+  }
+
+  #isWritten(number: number): void {
+    this.#done.add(number);
+    while (this.#done.delete(this.#begun)) this.#begun++;
+  }
+
+  async #bring(portion: Portion, number: number): Promise<void> {
     const before = this.#written;
     const written = Promise.withResolvers<void>();
     if (this.#sink.inOrder) this.#written = written.promise;
@@ -77,7 +95,7 @@ export class Download {
         await this.#sink.write(data, at);
         this.#progress(data.length);
       }
-      this.#done.add(portion);
+      this.#isWritten(number);
       written.resolve();
     } catch (error) {
       written.promise.catch(() => {});

@@ -8,6 +8,10 @@ import type { Cluster } from "./cluster.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
 
+/** How long a piece is waited for before another copy is asked for too: from far away it takes longer. */
+export const hedgeMs = ({ connections }: Cluster): number =>
+  Math.max(HEDGE_MS, connections.patienceMs);
+
 export class Fetcher {
   readonly #cluster: Cluster;
   readonly #name: string;
@@ -55,7 +59,7 @@ export class Fetcher {
         return;
       }
       open++;
-      const stopWaiting = clock.after(HEDGE_MS, () => {
+      const stopWaiting = clock.after(hedgeMs(this.#cluster), () => {
         if (isOver || sources.length === 0) return;
         this.#demote(piece, slot);
         tryNext();

@@ -13,6 +13,7 @@ import { holdersOf } from "./holders.ts";
 import { openingSink, sealedRange } from "./opening_sink.ts";
 import { checkRange, cutTo, type Range, WHOLE } from "./portions.ts";
 import { type Reading, readName } from "./register.ts";
+import { hearsMore, silentText } from "./silent.ts";
 import { VersionReader } from "./version_reader.ts";
 
 /** What a get learned before its bytes come. */
@@ -58,6 +59,7 @@ export async function get(
   checkRange(range);
   let download: Download | null = null;
   for (let last: number | null = null, briefly = true; ; briefly = false) {
+    const { arrivals } = cluster;
     const located = await lookUp(cluster, name, briefly);
     const { found, stored, version, holders, small, epoch, stream } = located;
     if (download?.vid !== version.vid) {
@@ -76,7 +78,7 @@ export async function get(
     const problem = await download.run(holders, small);
     if (!problem) return found;
     // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
-    if (epoch !== null && epoch === last) throw problem;
+    if (epoch !== null && epoch === last && !(await hearsMore(cluster, arrivals))) throw problem;
     last = epoch;
   }
 }
@@ -102,7 +104,7 @@ export async function lookUp(cluster: Cluster, name: string, briefly = false): P
   const stored = cluster.stored(checkEither(name));
   const brief = briefly ? await readBriefly(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
-  const version = currentOf(name, reading);
+  const version = currentOf(cluster, name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);
   const { vid, ring } = version;
@@ -125,22 +127,23 @@ export function factsOf(
 }
 
 /** The version that a reading found; throws DfsError when there is none, or it cannot be told. */
-export function currentOf(name: string, { is, current, replies, view }: Reading): Version {
+export function currentOf(
+  cluster: Cluster,
+  name: string,
+  { is, current, replies, view }: Reading,
+): Version {
   const version = current?.version ?? null;
-  if (version && !isGone(version)) {
-    if (is === "current") return version;
-    const why =
-      is === "doubt"
-        ? "which version is current is in doubt"
-        : "too few to tell its current version";
+  const isThere = version !== null && !isGone(version);
+  if (is === "current") {
+    if (isThere) return version;
+    throw new DfsError("noSuchName", `there is no ${name}`);
+  }
+  const answer = `${replies.size} of ${view.members.length} servers answer`;
+  if (is === "doubt" && isThere)
     throw new DfsError(
       "incomplete",
-      `${replies.size} of ${view.members.length} servers answer: ${why}`,
+      `${answer}: which version is current is in doubt${silentText(cluster)}`,
     );
-  }
-  if (is === "current") throw new DfsError("noSuchName", `there is no ${name}`);
-  throw new DfsError(
-    "tooFew",
-    `${replies.size} of ${view.members.length} servers answer: too few to tell whether there is a ${name}`,
-  );
+  const what = isThere ? "tell its current version" : `tell whether there is a ${name}`;
+  throw new DfsError("tooFew", `${answer}: too few to ${what}${silentText(cluster)}`);
 }

@@ -94,7 +94,7 @@ async function knownHere(
   const known = knownCluster(memory);
   const listed = new Set(servers.map(addressText));
   if (!known || !known.seats.some((seat) => listed.has(addressText(seat)))) return null;
-  await connections.reach(membersOf(known).flatMap((slot) => known.seats[slot] ?? []));
+  await connections.reach(known);
   return known;
 }
 

@@ -1,17 +1,18 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
-import { decode } from "../bytes.ts";
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError } from "../errors.ts";
 import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../limits.ts";
-import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
-import type { Here, ListEntry } from "../wire/messages.ts";
+import { isGone, type Outline, type Pair, type Vid } from "../version.ts";
+import type { Here } from "../wire/messages.ts";
 import { few } from "./brief.ts";
-import type { Cluster, Replies } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";
 import type { Guard } from "./guard.ts";
 import { holdersOf } from "./holders.ts";
+import { horizonOf, namesUpTo, NOTHING, type Said, soundPages, type Told } from "./merge_pages.ts";
 import { readName } from "./register.ts";
+import { hearsMore } from "./silent.ts";
 
 export interface Listed {
   readonly name: string;
@@ -34,14 +35,24 @@ async function* listSealed(cluster: Cluster, prefix: string): AsyncGenerator<Lis
 
 async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
   const after = yield* listBriefly(cluster, prefix);
-  if (after === null) return;
-  for await (const names of wantedIn(cluster, prefix, false, after))
+  if (after !== null) yield* listFully(cluster, prefix, after);
+}
+
+/** The names after that one, as all servers tell them. */
+async function* listFully(cluster: Cluster, prefix: string, begin: string): AsyncGenerator<Listed> {
+  const { arrivals } = cluster;
+  let after = begin;
+  for await (const names of wantedIn(cluster, prefix, false, begin))
     for (const one of names) {
       if (one.name === KEY_NAME) continue;
       const { is, state } = conclude(one);
       // Only what has to be asked for is waited for: there may be a million names.
       const listed =
         is === "doubt" ? await inDoubt(cluster, one.name) : judge(cluster, one, is, state);
+      // Who was silent until now may have what is missing.
+      if (listed?.isIncomplete && (await hearsMore(cluster, arrivals)))
+        return yield* listFully(cluster, prefix, after);
+      after = one.name;
       if (listed) yield listed;
     }
 }
@@ -87,16 +98,6 @@ export interface NameSaid {
   readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
-}
-
-type Said = ReadonlyMap<number, Told>;
-
-/** What one server says of a name. */
-export interface Told extends Pair<Outline> {
-  /** It cannot tell, and counts as down for this name. */
-  readonly damaged: boolean;
-  readonly others: boolean;
-  readonly here: readonly Here[];
 }
 
 /** What a server has of a version itself; null where it does not know it. */
@@ -162,11 +163,14 @@ export async function* pagesIn(
   everything: boolean,
   { after: begin = "", slots = null }: { after?: string; slots?: readonly number[] | null } = {},
 ): AsyncGenerator<Page> {
+  const { endless } = cluster;
   const ask = async (after: string) => {
     const page = { after, prefix, limit: LIST_PAGE, everything };
+    const isAsked = (slot: number): boolean =>
+      !endless.isOut(slot) && (!slots || slots.includes(slot));
     const round = await cluster.ask(
       "list",
-      (slot) => (!slots || slots.includes(slot) ? page : null),
+      (slot) => (isAsked(slot) ? page : null),
       (so, { quorum }) => (slots || canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
     return { ...round, after };
@@ -174,87 +178,20 @@ export async function* pagesIn(
   for (let asked: ReturnType<typeof ask> | null = ask(begin); asked !== null;) {
     const { replies, view, after } = await asked;
     const pages = soundPages(replies, after);
+    for (const slot of pages.keys()) if (endless.isOut(slot)) pages.delete(slot);
     if (pages.size === 0 && slots) return;
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     asked = horizon === null ? null : ask(horizon);
     // Nobody waits for it where the caller has seen enough.
     asked?.catch(() => {});
-    const vouching = [...pages].flatMap(([slot, { complete }]) => (complete ? [slot] : []));
+    const answering = [...pages.keys()];
+    const vouching = answering.filter((slot) => pages.get(slot)?.complete);
     const names = namesUpTo(pages, horizon);
-    yield { names, answering: [...pages.keys()], vouching, quorum: view.quorum, upTo: horizon };
-  }
-}
-
-/** Those whose names come after that one, in order: else a server could keep a client busy for ever. */
-function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
-  const sound: Replies<"list"> = new Map();
-  let like: readonly ListEntry[] = [];
-  for (const [slot, reply] of replies) {
-    const { entries, done } = reply;
-    // Mostly all begin with the same names, and to see that takes less than to compare each with the one before.
-    let isLike = true;
-    const isSound = entries.every(({ name }, i) => {
-      isLike &&= name === like[i]?.name;
-      return isLike || compareNames(entries[i - 1]?.name ?? after, name) < 0;
-    });
-    if (!isSound || (!done && entries.length === 0)) continue;
-    sound.set(slot, reply);
-    like = entries;
-  }
-  return sound;
-}
-
-/** Beyond the smallest last name of an unfinished page nothing can be told yet; null when all pages are finished. */
-function horizonOf(pages: Replies<"list">): string | null {
-  let horizon: string | null = null;
-  for (const { entries, done } of pages.values()) {
-    const last = entries.at(-1)?.name;
-    if (done || last === undefined) continue;
-    if (horizon === null || compareNames(last, horizon) < 0) horizon = last;
-  }
-  return horizon;
-}
-
-const NOTHING: Pair<Outline> = { acc: null, com: null };
-
-/** null: they are no such bytes, and their server may as well have said nothing. */
-function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
-  try {
-    return decode(outlinesCodec, bytes);
-  } catch (error) {
-    if (isDfsError(error, "protocol")) return null;
-    throw error;
-  }
-}
-
-/** The pages, each in order, merged. Mostly all say the same of a name, which then is read once. */
-function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
-  const names: [string, Said][] = [];
-  const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
-  for (;;) {
-    let name: string | null = null;
-    for (const { entries, at } of heads) {
-      const next = entries[at]?.name ?? null;
-      if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;
-    }
-    if (name === null || (horizon !== null && compareNames(name, horizon) > 0)) return names;
-    const said = new Map<number, Told>();
-    let known: Uint8Array | null = null;
-    let outlines: Pair<Outline> | null = null;
-    for (const head of heads) {
-      const entry = head.entries[head.at];
-      if (entry?.name !== name) continue;
-      head.at++;
-      if (known === null || Buffer.compare(known, entry.outlines) !== 0) {
-        known = entry.outlines;
-        outlines = outlinesIn(known);
-      }
-      const { others, here } = entry;
-      const { acc, com } = outlines ?? NOTHING;
-      said.set(head.slot, { damaged: entry.damaged || outlines === null, others, acc, com, here });
-    }
-    names.push([name, said]);
+    const isOneOut = horizon !== null && endless.judge(cluster, "list", view.quorum, pages, names);
+    // Few cannot do without one of them.
+    if (isOneOut && slots) return;
+    yield { names, answering, vouching, quorum: view.quorum, upTo: horizon };
   }
 }
 

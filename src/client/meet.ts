@@ -39,7 +39,7 @@ export async function meetServers(
   const { memory } = connections;
   const sids = [...new Set(groups.flatMap((group) => group.sids))];
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const peers = sids.flatMap((sid) => connections.ofSid(sid) ?? []);
+    const peers = sids.flatMap((sid) => toMeet(connections, sid));
     const all = peers.flatMap(({ standing }) => standing ?? []);
     const orders = peers.map((peer) => orderFor(connections, peer, all, groups));
     const said = await Promise.all(
@@ -48,11 +48,17 @@ export async function meetServers(
     if (!said.includes(true)) break;
   }
   for (const sid of sids) {
-    const standing = connections.ofSid(sid)?.standing;
+    const standing = toMeet(connections, sid)[0]?.standing;
     if (!standing) continue;
-    if (standing.isUnsettled) connections.leaveOut(sid, { is: "copy" });
-    else remember(memory, standing);
+    connections.judge(sid, standing.isUnsettled ? { is: "copy" } : null);
+    if (!standing.isUnsettled) remember(memory, standing);
   }
+}
+
+/** The server with this id, if it answers and was not put back. */
+function toMeet(connections: Connections, sid: string): Peer[] {
+  const peer = connections.whyOut(sid)?.is === "putBack" ? null : connections.connectedTo(sid);
+  return peer ? [peer] : [];
 }
 
 /** What is to be said to one server now. */
@@ -97,7 +103,7 @@ async function carryOut(
     const areYours = claims.map(({ life, mark }) => ({ life, mark }));
     const { areYours: said } = await peer.meet(cluster, { areYours, tell: news, isSettled });
     const denied = claims.find((_, i) => !said[i]);
-    if (denied) connections.leaveOut(peer.sid, { is: "putBack", claim: denied });
+    if (denied) connections.judge(peer.sid, { is: "putBack", claim: denied });
     return true;
   } catch (error) {
     if (!isDfsError(error)) throw error;

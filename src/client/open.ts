@@ -6,6 +6,7 @@ import { DfsError } from "../errors.ts";
 import { Again } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
 import { Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { canRead } from "./decide.ts";
 import { initialise } from "./initialise.ts";
 import { seatLate } from "./join.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
@@ -58,6 +59,7 @@ async function join(
   });
   await cluster.reach(config, greeted);
   await cluster.meet();
+  await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
   await seatLate(cluster);
   noteOrWarn(cluster, options);
   return cluster;

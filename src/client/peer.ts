@@ -2,10 +2,11 @@
 import { decode, type Codec } from "../bytes.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Net, Random } from "../io/ports.ts";
-import { FIRST_REPLY_MS, PROGRESS_MS, SCRAM_NONCE_BYTES } from "../limits.ts";
+import { FIRST_REPLY_MS, GREETING_MS, SCRAM_NONCE_BYTES } from "../limits.ts";
 import type { Config } from "../membership.ts";
 import type { Standing } from "./lives.ts";
 import { type LoggedIn, type Login, logIn } from "./login.ts";
+import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames.ts";
 import { checkGreeting, HELLO, isLoopback } from "../wire/handshake.ts";
@@ -47,6 +48,9 @@ export interface PeerOptions {
 const isTls = ([type, version]: Uint8Array): boolean =>
   (type === 0x15 || type === 0x16) && version === 3;
 
+/** Questions have numbers from 1 to this one. */
+const IDS = 2 ** 32 - 1;
+
 interface Waiting {
   readonly kind: Kind;
   readonly resolve: (reply: never) => void;
@@ -56,12 +60,10 @@ interface Waiting {
 export class Peer {
   readonly address: ServerAddress;
   readonly #conn: Conn;
-  readonly #clock: Clock;
+  readonly #pulse: Pulse;
   readonly #waiting = new Map<number, Waiting>();
   readonly #parser = new FrameParser();
-  #nextId = 1;
-  #lastSign: number;
-  #stopWatching: (() => void) | null = null;
+  #lastId = 0;
   #down: DfsError | null = null;
   /** Whom the last request was for. */
   #to: Address | null = null;
@@ -78,15 +80,14 @@ export class Peer {
   private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
     this.address = address;
     this.#conn = conn;
-    this.#clock = clock;
-    this.#lastSign = clock.now();
+    this.#pulse = new Pulse(clock, conn, (why) => this.#fail(why));
     this.#parser.trust();
     void this.#receive();
   }
 
   /**
-   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second;
-   * ("login") where it does not take the password, or does not know it itself.
+   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second for its first
+   * answer, and eleven more for all of it; ("login") where it does not take the password, or does not know it itself.
    */
   static async connect(
     ports: PeerPorts,
@@ -129,6 +130,9 @@ export class Peer {
     const stopWaiting = clock.after(until - clock.now(), () =>
       peer.#fail(`it did not answer within ${Math.ceil(left / 100) / 10} s`),
     );
+    const stopGreeting = clock.after(until - clock.now() + GREETING_MS, () =>
+      peer.#fail("its greeting does not come to an end"),
+    );
     try {
       // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
       if (login) {
@@ -145,6 +149,7 @@ export class Peer {
       throw peer.#speaksTls && !login ? new DfsError("login", INVALID_LOGIN) : error;
     } finally {
       stopWaiting();
+      stopGreeting();
     }
   }
 
@@ -232,28 +237,36 @@ export class Peer {
     this.#fail("the connection was closed");
   }
 
-  #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
-    if (this.#down) return Promise.reject(this.#down);
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      if (this.#waiting.size === 0) this.#lastSign = this.#clock.now();
-      this.#waiting.set(id, { kind, resolve, reject });
-      this.#watch();
-      this.#conn.write(...requestFrame(kind, id, request)).then(
-        () => {
-          this.#lastSign = this.#clock.now();
-        },
-        () => this.#fail("the connection broke"),
-      );
-    });
+  async #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    if (this.#down) throw this.#down;
+    const id = this.#newId();
+    // Nobody waits for what cannot be said.
+    const frame = requestFrame(kind, id, request);
+    const { promise, resolve, reject } = Promise.withResolvers<ReplyOf<K>>();
+    this.#waiting.set(id, { kind, resolve, reject });
+    this.#pulse.asked(id);
+    const bytes = frame.reduce((sum, { length }) => sum + length, 0);
+    this.#pulse.writing(bytes, this.#conn.write(...frame));
+    return promise;
+  }
+
+  /** One that no question has which waits for its answer. */
+  #newId(): number {
+    do this.#lastId = (this.#lastId % IDS) + 1;
+    while (this.#waiting.has(this.#lastId));
+    return this.#lastId;
   }
 
   async #receive(): Promise<void> {
     try {
       for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
-        this.#lastSign = this.#clock.now();
         if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
-        for (const { kind, id, body } of this.#parser.push(bytes)) this.#reply(kind, id, body);
+        let ended = 0;
+        for (const { kind, id, body } of this.#parser.push(bytes)) {
+          ended++;
+          this.#reply(kind, id, body);
+        }
+        this.#pulse.received(ended, this.#parser.isMidFrame);
       }
       this.#fail("the connection broke");
     } catch (error) {
@@ -268,6 +281,7 @@ export class Peer {
     const waiting = this.#waiting.get(id);
     if (!waiting) throw new DfsError("protocol", "it answered what was not asked");
     this.#waiting.delete(id);
+    this.#pulse.answered(id);
     if (kind === ERROR) return waiting.reject(errorOf(body));
     if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
     try {
@@ -278,23 +292,10 @@ export class Peer {
     }
   }
 
-  /** One timer for all requests: the server must show a sign of life while any of them waits. */
-  #watch(): void {
-    if (this.#stopWatching) return;
-    const left = this.#lastSign + PROGRESS_MS - this.#clock.now();
-    this.#stopWatching = this.#clock.after(Math.max(1, left), () => {
-      this.#stopWatching = null;
-      if (this.#waiting.size === 0) return;
-      if (this.#clock.now() >= this.#lastSign + PROGRESS_MS)
-        return this.#fail("it stopped answering");
-      this.#watch();
-    });
-  }
-
   #fail(why: string): void {
     if (this.#down) return;
     this.#down = new DfsError("down", `${this.label}: ${why}`);
-    this.#stopWatching?.();
+    this.#pulse.stop();
     for (const { reject } of this.#waiting.values()) reject(this.#down);
     this.#waiting.clear();
     this.#conn.close();

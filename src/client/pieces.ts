@@ -3,24 +3,20 @@
  * to the next live server (handoff), so that it has its copies all the same.
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
-import { rootOf, sealOf, sumsOf } from "../file/checksum.ts";
+import { rootOf, sumsOf } from "../file/checksum.ts";
 import { candidates, homesOf } from "../file/placement.ts";
 import type { Shape } from "../file/layout.ts";
 import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import { concat } from "../bytes.ts";
-import {
-  BLOCK_BYTES,
-  CHUNK_BYTES,
-  CHUNKS_PER_PIECE,
-  CHUNKS_PER_PLACE,
-  INLINE_BYTES,
-} from "../limits.ts";
+import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../limits.ts";
 import type { Version, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
 import { matched } from "./plan.ts";
-import { parityPieces, readStripe } from "./stripes.ts";
+import { hearsMore } from "./silent.ts";
+import { smallPieces } from "./small_pieces.ts";
+import { parityPieces, stripeInRoom } from "./stripes.ts";
 import { inParallel } from "./window.ts";
 
 /** What is put: bytes that can be read at any offset, more than once. */
@@ -131,6 +127,7 @@ export class Pieces implements Supply {
     );
     let sent = 0;
     for (;;) {
+      const { arrivals } = this.#cluster;
       const homes = homesOf(this.#version, this.#cluster.view.config);
       const targets = new Map<number, number[]>();
       let isShort = false;
@@ -141,7 +138,15 @@ export class Pieces implements Supply {
         for (const slot of slots) this.#sent[piece]?.add(slot);
       }
       // With parity not every piece must find a server: the promises tell whether enough have.
-      if (isShort && !hasParity(this.#cut)) return false;
+      if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
+        // Who was silent until now may take what the others do not.
+        if (await hearsMore(this.#cluster, arrivals)) {
+          for (const [piece, slots] of targets)
+            for (const slot of slots) this.#sent[piece]?.delete(slot);
+          continue;
+        }
+        if (!hasParity(this.#cut)) return false;
+      }
       if (targets.size === 0) return !isShort || sent > 0;
       sent += targets.size;
       if (this.#small.length > 0) return true;
@@ -186,25 +191,24 @@ export class Pieces implements Supply {
     try {
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
         if (ways.every(({ alive }) => alive.size === 0)) break;
-        const leave = await this.#cluster.window.enter(Math.ceil(cut.pieces / CHUNKS_PER_PLACE));
-        const stripe = await readStripe(this.#source, cut, offset, parity).catch(
-          (error: unknown) => {
-            leave();
-            throw error;
-          },
-        );
-        const sending = ways.map(({ piece, sums, alive }) => {
-          const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
-          if (!data || data.length === 0) return Promise.resolve();
-          const last = this.#summed(piece, offset, data, sums);
-          return this.#sendChunk(piece, offset, last, data, alive).acknowledged;
-        });
-        onTheWay.push(
-          Promise.all(sending).finally(() => {
-            stripe.release();
-            leave();
-          }),
-        );
+        const { window } = this.#cluster;
+        const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
+        try {
+          // All are summed, which finds out whether the file changed, before any is on the way out of the stripe's memory.
+          const chunks = ways.flatMap(({ piece, sums, alive }) => {
+            const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
+            if (!data || data.length === 0) return [];
+            return [{ piece, data, alive, root: this.#summed(piece, offset, data, sums) }];
+          });
+          const sending = chunks.map(
+            ({ piece, data, alive, root }) =>
+              this.#sendChunk(piece, offset, root, data, alive).acknowledged,
+          );
+          onTheWay.push(Promise.all(sending).finally(release));
+        } catch (error) {
+          release();
+          throw error;
+        }
       }
     } finally {
       await Promise.allSettled(onTheWay);
@@ -270,23 +274,11 @@ export class Pieces implements Supply {
 
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
-    const cut = this.#cut;
-    const stripe = hasParity(cut)
-      ? await readStripe(this.#source, cut, 0, parityPieces(cut))
-      : null;
-    const whole = new Uint8Array(stripe ? 0 : cut.size);
-    if (whole.length > 0) await this.#source.read(whole, 0);
-    for (const piece of this.#sent.keys()) {
-      const bytes = pieceBytes(cut, piece);
-      const at = chunkOffset(cut, piece, 0);
-      const made = stripe?.pieces[piece]?.slice(0, bytes);
-      const data = made ?? whole.subarray(at, at + bytes);
-      const { root } = sealOf(this.#version.vid, piece, data);
-      this.#roots[piece] = root;
-      this.#small.push({ piece, root, data });
-      if (piece < cut.needed) this.#progress(data.length);
+    for (const one of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
+      this.#roots[one.piece] = one.root;
+      this.#small.push(one);
+      if (one.piece < this.#cut.needed) this.#progress(one.data.length);
     }
-    stripe?.release();
   }
 
   #settleRoot(piece: number, size: number, table: Uint8Array): Uint8Array {

@@ -37,16 +37,20 @@ export function cutTo(bytes: number, range: Range): Range {
 
 /**
  * The portions of a range: in the order of the file, or one of each piece in turn so that all servers work at once. With
- * parity they are stripes, as far as the range goes, in the order of the file.
+ * parity they are stripes, as far as the range goes, in the order of the file. They are made as they are wanted: a large file has many.
  */
-export function portionsOf(cut: Cut, range: Range, inOrder: boolean): Portion[] {
-  if (hasParity(cut)) return stripesIn(cut, range);
-  const ofPiece = dataPieces(cut).map((piece) => chunksIn(cut, piece, range));
-  if (inOrder) return ofPiece.flat();
-  const turns = ofPiece.reduce((most, { length }) => Math.max(most, length), 0);
-  return Array.from({ length: turns }, (_, i) =>
-    ofPiece.flatMap((chunks) => chunks[i] ?? []),
-  ).flat();
+export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator<Portion> {
+  if (hasParity(cut)) return yield* stripesIn(cut, range);
+  let ofPiece = dataPieces(cut).map((piece) => chunksIn(cut, piece, range));
+  if (inOrder) {
+    for (const chunks of ofPiece) yield* chunks;
+    return;
+  }
+  while (ofPiece.length > 0) {
+    const turn = ofPiece.map((chunks) => ({ chunks, next: chunks.next() }));
+    for (const { next } of turn) if (!next.done) yield next.value;
+    ofPiece = turn.flatMap(({ chunks, next }) => (next.done ? [] : [chunks]));
+  }
 }
 
 /** The bytes of the range in what came of a portion, and where in the file each lie, in the order of the file. */
@@ -65,25 +69,23 @@ export function bytesIn(
 }
 
 /** The portions of one piece, a chunk each. */
-function chunksIn(cut: Cut, piece: number, range: Range): Portion[] {
+function* chunksIn(cut: Cut, piece: number, range: Range): Generator<Portion> {
   const begin = chunkOffset(cut, piece, 0);
   const end = Math.min(pieceBytes(cut, piece), range.offset + range.length - begin);
-  const portions: Portion[] = [];
   let chunk = floorTo(CHUNK_BYTES, Math.max(0, range.offset - begin));
   for (; chunk < end; chunk += CHUNK_BYTES) {
     const blocks = blocksIn(cut, piece, chunk, range);
-    if (blocks) portions.push({ pieces: [piece], ...blocks });
+    if (blocks) yield { pieces: [piece], ...blocks };
   }
-  return portions;
 }
 
 /** Whole stripes are one portion each; where the range begins or ends within one, chunks that it takes parts of stand alone. */
-function stripesIn(cut: Cut, range: Range): Portion[] {
+function* stripesIn(cut: Cut, range: Range): Generator<Portion> {
   const all = dataPieces(cut);
   const stripeBytes = all.length * CHUNK_BYTES;
-  const portions: (Portion & { pieces: number[] })[] = [];
   let at = floorTo(stripeBytes, range.offset);
   for (; at < range.offset + range.length; at += stripeBytes) {
+    const portions: (Portion & { pieces: number[] })[] = [];
     for (const piece of all) {
       const blocks = blocksIn(cut, piece, at / all.length, range);
       const last = portions.at(-1);
@@ -91,8 +93,8 @@ function stripesIn(cut: Cut, range: Range): Portion[] {
       if (last?.offset === blocks.offset && last.length === blocks.length) last.pieces.push(piece);
       else portions.push({ pieces: [piece], ...blocks });
     }
+    yield* portions;
   }
-  return portions;
 }
 
 /** The blocks of the range in the chunk that begins at `chunk` of a piece; null where there are none. */

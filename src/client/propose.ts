@@ -15,6 +15,7 @@ import {
 import { bornOn, fenceOf, glance } from "./register.ts";
 import { backOffMs, pause } from "./pause.ts";
 import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";
+import { reachToChange } from "./silent.ts";
 
 export interface Proposal {
   readonly content: Content;
@@ -82,6 +83,7 @@ export async function propose(
       const fate = await backOffWatching(cluster, name, content.vid, attempts, tries - covers);
       if (fate) return { is: "done", current: fate };
     }
+    await reachToChange(cluster);
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
     const seen = cluster.guard?.seenOf(name) ?? null;

@@ -12,6 +12,7 @@ import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
 import { Pieces, type Source } from "./pieces.ts";
 import { type Outcome, type Proposal, propose } from "./propose.ts";
+import { reachToChange, silentText } from "./silent.ts";
 import { sealedSource } from "./sealed_source.ts";
 
 export interface PutOptions {
@@ -43,7 +44,7 @@ export async function put(
   checkName(name);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
-  checkLive(cluster);
+  await checkLive(cluster);
   const { config, places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const shape = shapeOf(options.layout, places.length);
@@ -98,7 +99,7 @@ type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?:
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
   const name = checkFolder(folder);
-  checkLive(cluster);
+  await checkLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();
   const stored = cluster.stored(name);
@@ -113,12 +114,13 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   storedAs(name, outcome, vid);
 }
 
-function checkLive(cluster: Cluster): void {
+async function checkLive(cluster: Cluster): Promise<void> {
+  await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
     throw new DfsError(
       "putFailed",
-      `${short.count} of ${short.of} servers answer, and a put takes ${short.takes}; nothing was changed`,
+      `${short.count} of ${short.of} servers answer, and a put takes ${short.takes}${silentText(cluster)}; nothing was changed`,
     );
 }
 

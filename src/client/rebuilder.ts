@@ -1,9 +1,10 @@
 /** Pieces of a version with parity, from any K of them: stripe by stripe, each piece read once. */
 import { DfsError } from "../errors.ts";
 import { chunkBytes } from "../file/split.ts";
-import { CHUNK_BYTES, HEDGE_MS } from "../limits.ts";
+import { CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
+import { hedgeMs } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
 import type { Fetch } from "./remembering.ts";
 import { codeOfCut } from "./stripes.ts";
@@ -63,7 +64,7 @@ export class Rebuilder {
     const start = (piece: number): void => {
       open++;
       expected.add(piece);
-      const stopWaiting = this.#cluster.ports.clock.after(HEDGE_MS, () => {
+      const stopWaiting = this.#cluster.ports.clock.after(hedgeMs(this.#cluster), () => {
         if (!isOver() && queue.length > 0) giveUp(piece);
       });
       this.#fetch(piece, offset, length).then(

@@ -12,6 +12,7 @@ import {
 import { vouchedFor } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
 import type { Cluster, Replies } from "./cluster.ts";
+import { hearsMore } from "./silent.ts";
 import type { View } from "./view.ts";
 import { canAccept, canRead, decide, select } from "./decide.ts";
 import { backOffMs, pause } from "./pause.ts";
@@ -40,6 +41,7 @@ export async function readName(
   { patienceMs = READ_PATIENCE_MS, pieces = false }: ReadHow = {},
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
+    const { arrivals } = cluster;
     const seen = cluster.guard?.seenOf(name) ?? null;
     const { replies: all, view } = await cluster.ask(
       "read",
@@ -61,6 +63,7 @@ export async function readName(
     }
     const { current } = select(registersOf(replies));
     if (decision.is === "tooFew") {
+      if (await hearsMore(cluster, arrivals)) continue;
       if (canRead(view.quorum, all.keys()) && cluster.guard) throw notBelieved(cluster, name);
       return { is: "tooFew", current, replies, view };
     }
@@ -69,6 +72,7 @@ export async function readName(
       continue;
     }
     const settled = await settle(cluster, name);
+    if (settled === "failed" && (await hearsMore(cluster, arrivals))) continue;
     if (settled === "failed") return { is: "doubt", current, replies, view };
     cluster.guard?.check(name, seen, settled?.version ?? null, view.quorum, replies);
     return { is: "current", current: settled, replies, view };

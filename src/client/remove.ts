@@ -5,6 +5,7 @@ import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
 import { propose } from "./propose.ts";
+import { reachToChange, silentText } from "./silent.ts";
 
 /**
  * Deletes a name. Throws DfsError("usage") for what is none, ("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open")
@@ -21,11 +22,12 @@ export async function removeStored(
   condition?: Condition,
   name = stored,
 ): Promise<void> {
+  await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
     throw new DfsError(
       "tooFew",
-      `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}`,
+      `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}${silentText(cluster)}`,
     );
   const content = tombstone(cluster.ports.random.bytes(16).toHex());
   const { guard } = cluster;

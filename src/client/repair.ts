@@ -63,6 +63,8 @@ export async function* repairAll(
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
+  // It is about every server: who was silent gets another chance.
+  await cluster.reachSilent(() => cluster.silent.length === 0);
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options);
   // Where floors are far apart, some servers would go along with nothing that others do.
   if (!options.dryRun) await carryFloors(cluster);

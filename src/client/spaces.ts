@@ -5,6 +5,7 @@ import type { Cluster, Replies, Round } from "./cluster.ts";
 import { STRAGGLER_MS } from "../limits.ts";
 import { compareNames } from "../file/names.ts";
 import { canAccept, canRead } from "./decide.ts";
+import { hearsMore } from "./silent.ts";
 
 /**
  * The cluster once for each user of whom a server that answers has anything, this client's own first; for a user who is no operator, or
@@ -23,7 +24,9 @@ const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
 /** The same where none may be missed, of which there are only promises either; throws DfsError("tooFew") where so few servers answer that one could be. */
 export async function allSpacesIn(cluster: Cluster): Promise<Cluster[]> {
   checkOperator(cluster);
+  const { arrivals } = cluster;
   const { users, isAll } = await usersIn(cluster);
+  if (!isAll && (await hearsMore(cluster, arrivals))) return allSpacesIn(cluster);
   if (!isAll) throw new DfsError("tooFew", "too few servers answer to tell whose files there are");
   return spacesOf(cluster, users);
 }
@@ -38,13 +41,15 @@ export function checkOperator(cluster: Cluster): void {
 }
 
 async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: boolean }> {
-  const users = new Set<string>();
+  const { endless } = cluster;
+  /** By which slot each is told, where it is one alone. */
+  const users = new Map<string, number | null>();
   let isAll = true;
   for (let after: string | null = null; ;) {
     const from: string | null = after;
     const { replies, view }: Round<"spaces"> = await cluster.ask(
       "spaces",
-      () => ({ after: from }),
+      (slot) => (endless.isOut(slot) ? null : { after: from }),
       (so, { quorum }) => (canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
     );
     const pages: Replies<"spaces"> = new Map([...replies].filter(([, told]) => isPage(told, from)));
@@ -54,13 +59,24 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: bool
       done ? [] : page.slice(-1),
     );
     const horizon = ends.toSorted(compareNames)[0] ?? null;
-    for (const { users: page } of pages.values())
+    const told = new Map<string, Map<number, true>>();
+    for (const [slot, { users: page }] of pages)
       for (const user of page)
-        if (horizon === null || compareNames(user, horizon) <= 0) users.add(user);
-    if (horizon === null) return { users: [...users].toSorted(compareNames), isAll };
+        if (horizon === null || compareNames(user, horizon) <= 0)
+          told.set(user, (told.get(user) ?? new Map()).set(slot, true));
+    for (const [user, by] of told)
+      users.set(user, by.size > 1 ? null : ([...by.keys()][0] ?? null));
+    if (horizon !== null) endless.judge(cluster, "spaces", view.quorum, pages, told);
+    else return { users: believedOf(cluster, users), isAll };
     after = horizon;
   }
 }
+
+/** Less those that only somebody tells of who is not believed. */
+const believedOf = ({ endless }: Cluster, users: ReadonlyMap<string, number | null>): string[] =>
+  [...users]
+    .flatMap(([user, slot]) => (slot !== null && endless.isOut(slot) ? [] : [user]))
+    .toSorted(compareNames);
 
 /** Do its users come after that one, in order? */
 const isPage = ({ users, done }: ReplyOf<"spaces">, after: string | null): boolean =>

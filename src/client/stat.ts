@@ -7,6 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
 import { holdersOf } from "./holders.ts";
 import { type Reading, readName } from "./register.ts";
+import { hearsMore } from "./silent.ts";
 
 export interface Stat {
   readonly name: string;
@@ -33,11 +34,15 @@ export interface Stat {
 
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
+  const { arrivals } = cluster;
   const stored = cluster.stored(checkEither(name));
   const reading = await readName(cluster, stored);
-  const version = currentOf(name, reading);
+  const version = currentOf(cluster, name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
   const holders = holdersOf(version, reading.replies);
+  const isIncomplete = holders.filter((slots) => slots.length > 0).length < version.needed;
+  // Who was silent until now may have what is missing.
+  if (isIncomplete && (await hearsMore(cluster, arrivals))) return stat(cluster, name);
   const { vid, seq, ring } = version;
   return {
     name,
@@ -49,7 +54,7 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
     layout: layoutName(version),
     x: ring[0] ?? 0,
     isFolder,
-    isIncomplete: holders.filter((slots) => slots.length > 0).length < version.needed,
+    isIncomplete,
     servers: reading.view.listed.map((slot) => ({
       slot,
       name: cluster.labelOf(slot),

@@ -1,6 +1,6 @@
 /** status: is everything that is stored safe, and what would it take to make it so. */
 import { KEY_NAME } from "../file/names.ts";
-import { STATUS_REPLY_MS } from "../limits.ts";
+import { FIRST_REPLY_MS, REACH_MS, STATUS_REPLY_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Group } from "./decide.ts";
@@ -10,12 +10,13 @@ import { tolerance } from "./plan.ts";
 import { readName } from "./register.ts";
 import type { FileOf } from "./safety.ts";
 import { linesOf, strangersIn } from "./seats.ts";
+import { hearsMore } from "./silent.ts";
 import { spacesIn } from "./spaces.ts";
 
 /** So many files of others are looked at closely, for that takes time; more count as missing. */
 const HOLLOW_LOOKS = 1000;
 
-export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING";
+export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING" | "TOO FEW SERVERS";
 
 /** What repair, or reading back, has left to do. */
 export interface ToDo {
@@ -65,12 +66,31 @@ export interface Status {
   readonly toDo: ToDo;
 }
 
-/** Looks at all servers and all names. Throws DfsError("tooFew") when none answers. */
+/**
+ * Looks at all servers and all names; where too little can be told in the time that a server has for it, once more with the patience
+ * that others have. Throws DfsError("tooFew") when no server answers.
+ */
 export async function statusOf(cluster: Cluster): Promise<Status> {
+  const patience = FIRST_REPLY_MS + REACH_MS;
+  for (let replyMs = Math.max(STATUS_REPLY_MS, cluster.connections.patienceMs); ;) {
+    const { arrivals } = cluster;
+    const status = await look(cluster, replyMs);
+    if (status.word !== "DATA MISSING" && status.word !== "TOO FEW SERVERS") return status;
+    const isMore = await hearsMore(cluster, arrivals);
+    if (!isMore && (replyMs >= patience || !isOneLate(cluster, status))) return status;
+    replyMs = Math.max(replyMs, patience);
+  }
+}
+
+/** Is a server connected that did not answer this? */
+const isOneLate = ({ view, live }: Cluster, { servers }: Status): boolean =>
+  view.listed.some((slot, i) => live.includes(slot) && servers[i]?.health === null);
+
+async function look(cluster: Cluster, replyMs: number): Promise<Status> {
   const asked = cluster.ask(
     "status",
     () => ({}),
-    () => STATUS_REPLY_MS,
+    () => replyMs,
   );
   const names = await lookAtNames(cluster);
   const { replies, view } = await asked;
@@ -101,16 +121,22 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
     servers.every(({ state }) => state === "up") &&
     names.hollow === 0 &&
     Object.values(harm).every((n) => n === 0);
-  const isMissing = names.unreadable > 0 || spare < 0;
-  const word = isMissing
-    ? "DATA MISSING"
-    : canLose === 0
-      ? "AT RISK"
-      : isWhole
-        ? "HEALTHY"
-        : "DEGRADED";
   const { late: ___, looks: ____, ...sums } = names;
-  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers, notes: linesOf(cluster) };
+  const word = wordOf(spare, names.unreadable, canLose, isWhole);
+  return {
+    ...sums,
+    word,
+    canLose: names.unreadable > 0 ? 0 : canLose,
+    servers,
+    notes: linesOf(cluster),
+  };
+}
+
+function wordOf(spare: number, unreadable: number, canLose: number, isWhole: boolean): Word {
+  if (spare < 0) return "TOO FEW SERVERS";
+  if (unreadable > 0) return "DATA MISSING";
+  if (canLose === 0) return "AT RISK";
+  return isWhole ? "HEALTHY" : "DEGRADED";
 }
 
 function stateOf(

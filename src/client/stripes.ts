@@ -1,8 +1,9 @@
 /** Stripes of a file that is put with parity: a chunk of each data piece, and what follows from them. */
-import { CHUNK_BYTES } from "../limits.ts";
+import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../limits.ts";
 import { codeOf, type Stripe } from "../file/parity.ts";
 import { chunkBytes, chunkOffset, type Cut } from "../file/split.ts";
 import type { Source } from "./pieces.ts";
+import type { Window } from "./window.ts";
 
 /** The numbers of the data pieces, and of the parity pieces. */
 export const dataPieces = ({ needed }: Cut): number[] =>
@@ -39,6 +40,28 @@ export async function readStripe(
     return stripe;
   } catch (error) {
     stripe.release();
+    throw error;
+  }
+}
+
+/** The same, once there is room for it in the window; `release` gives back both. */
+export async function stripeInRoom(
+  window: Window,
+  source: Source,
+  cut: Cut,
+  offset: number,
+  parity: readonly number[],
+): Promise<{ stripe: Stripe; release: () => void }> {
+  const leave = await window.enter(Math.ceil(cut.pieces / CHUNKS_PER_PLACE));
+  try {
+    const stripe = await readStripe(source, cut, offset, parity);
+    const release = (): void => {
+      stripe.release();
+      leave();
+    };
+    return { stripe, release };
+  } catch (error) {
+    leave();
     throw error;
   }
 }

@@ -49,6 +49,8 @@ export async function* verifyAll(
   names: readonly string[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
+  // It is about every server: who was silent gets another chance.
+  await cluster.reachSilent(() => cluster.silent.length === 0);
   const spaces = names ? [cluster] : await spacesIn(cluster);
   for (const space of spaces) yield* verifySpace(space, names, options);
 }
@@ -89,7 +91,7 @@ async function verifyName(
     const reading = await readName(cluster, name, { patienceMs: null });
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
-    const version = currentOf(cluster.shown(name), reading);
+    const version = currentOf(cluster, cluster.shown(name), reading);
     return await verifyVersion(cluster, name, version, reading, options);
   } catch (error) {
     if (!isDfsError(error)) throw error;

@@ -8,6 +8,7 @@ import { Fetcher } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
 import { Rebuilder } from "./rebuilder.ts";
 import { type Fetch, remembering } from "./remembering.ts";
+import { silentText } from "./silent.ts";
 
 export class VersionReader {
   readonly version: Version;
@@ -53,7 +54,7 @@ export class VersionReader {
         )
       : new DfsError(
           "incomplete",
-          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.view.members.length}) lack a piece`,
+          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.view.members.length}) lack a piece${silentText(this.#cluster)}`,
         );
   }
 }

@@ -21,6 +21,7 @@ describe("a dfc.conf", () => {
       user: "",
       password: null,
       isPlain: false,
+      patienceMs: null,
       placement: "name",
       layout: { is: "pairs" },
     });
@@ -37,6 +38,7 @@ describe("a dfc.conf", () => {
       "* password Simple#Password of Alice",
       "Placement: Content",
       "- layout RS:4+2",
+      "Patience: 2.5s",
     ].join("\n");
     expect(parse(text)).toEqual({
       path: "dfc.conf",
@@ -48,6 +50,7 @@ describe("a dfc.conf", () => {
       user: "Alice",
       password: { is: "word", text: "Simple#Password of Alice" },
       isPlain: false,
+      patienceMs: 2500,
       placement: "content",
       layout: { is: "rs", data: 4, parity: 2 },
     });
@@ -90,6 +93,9 @@ describe("a dfc.conf", () => {
       "Placement name\nPLACEMENT name",
       '2: there is a second "Placement: name|content" line; leave one',
     ],
+    ["Patience: 5", '1: "5" is no patience; write seconds from 1 to 60, as in "Patience: 5s"'],
+    ["Patience: 0.9s", '1: "0.9s" is no patience'],
+    ["Patience: 61 s", '1: "61 s" is no patience'],
     ["Username:", '1: nothing follows the keyword; write "Username: NAME"'],
     ["Username: A\nUsername: B", '2: there is a second "Username: NAME" line'],
   ])("%j is refused with its line and what to write", (text, message) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { quorumOf } from "../../src/client/decide.ts";
+import { Endless } from "../../src/client/endless.ts";
 import { conclude, type Page, pagesIn } from "../../src/client/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ListEntry, ReplyOf } from "../../src/wire/messages.ts";
@@ -42,8 +43,9 @@ async function pagesOf(servers: Servers, log: string[] = []) {
     });
     return { replies: new Map(replies), view };
   };
+  const cluster = { ask, endless: new Endless() } as unknown as Cluster;
   const pages: Page[] = [];
-  for await (const page of pagesIn({ ask } as unknown as Cluster, "", false)) {
+  for await (const page of pagesIn(cluster, "", false)) {
     log.push("look");
     pages.push(page);
   }

@@ -80,7 +80,7 @@ describe("the portions of any range", () => {
   test("have the blocks that it touches, each once", () => {
     forAll([cuts, ranges, fc.boolean()], (cut, wanted, inOrder) => {
       const range = cutTo(cut.size, wanted);
-      const portions = portionsOf(cut, range, inOrder);
+      const portions = [...portionsOf(cut, range, inOrder)];
       expect(blocksFetched(cut, portions)).toEqual(blocksTouched(cut, range));
     });
   });
@@ -99,7 +99,7 @@ describe("the portions of any range", () => {
   test("bring its bytes, in the order of the file where that is asked for", () => {
     forAll([cuts, ranges, fc.boolean()], (cut, wanted, inOrder) => {
       const range = cutTo(cut.size, wanted);
-      const spans = portionsOf(cut, range, inOrder).flatMap((portion) => {
+      const spans = [...portionsOf(cut, range, inOrder)].flatMap((portion) => {
         const chunks = portion.pieces.map((piece) => {
           const most = Math.min(portion.length, pieceBytes(cut, piece) - portion.offset);
           return new Uint8Array(most);
@@ -141,7 +141,7 @@ describe("the portions of any range", () => {
 
 test("a whole file goes chunk by chunk, one of each piece in turn; with parity stripe by stripe", () => {
   const cut = { size: 4 * CHUNK_BYTES + 2, needed: 2, pieces: 2 };
-  const turns = portionsOf(cut, cutTo(cut.size, WHOLE), false);
+  const turns = [...portionsOf(cut, cutTo(cut.size, WHOLE), false)];
   expect(turns.map(({ pieces, offset }) => [...pieces, offset / KIB])).toEqual([
     [0, 0],
     [1, 0],
@@ -150,7 +150,7 @@ test("a whole file goes chunk by chunk, one of each piece in turn; with parity s
     [0, 512],
     [1, 512],
   ]);
-  const stripes = portionsOf({ ...cut, pieces: 3 }, cutTo(cut.size, WHOLE), false);
+  const stripes = [...portionsOf({ ...cut, pieces: 3 }, cutTo(cut.size, WHOLE), false)];
   expect(stripes.map(({ pieces, offset }) => [pieces, offset / KIB])).toEqual([
     [[0, 1], 0],
     [[0, 1], 256],
@@ -161,10 +161,9 @@ test("a whole file goes chunk by chunk, one of each piece in turn; with parity s
 test("a few bytes of the largest file are found without a look at all of it", () => {
   const range = { offset: FILE_BYTES_MAX - 3000, length: 2000 };
   for (const pieces of [10, 14])
-    expect(portionsOf({ size: FILE_BYTES_MAX, needed: 10, pieces }, range, true).length).toBeWithin(
-      1,
-      3,
-    );
+    expect(
+      [...portionsOf({ size: FILE_BYTES_MAX, needed: 10, pieces }, range, true)].length,
+    ).toBeWithin(1, 3);
 });
 
 test("a range ends with the file", () => {
@@ -177,4 +176,10 @@ test("a range ends with the file", () => {
 test.each([-1, 0.5, NaN, Infinity, 2 ** 53])("%p is no place in a file, and no length", (value) => {
   errorOf("usage", () => checkRange({ offset: value, length: 1 }));
   errorOf("usage", () => checkRange({ offset: 1, length: value }));
+});
+
+test("of the largest file there are no more at once than are wanted", () => {
+  const cut = { size: FILE_BYTES_MAX, needed: 4, pieces: 4 };
+  const first = portionsOf(cut, cutTo(cut.size, WHOLE), false).take(6).toArray();
+  expect(first.map(({ pieces }) => pieces[0])).toEqual([0, 1, 2, 3, 0, 1]);
 });

@@ -47,7 +47,12 @@ function servers(lie: (ballot: Ballot) => Register | null) {
     call: async (kind: string, body: Asked) => answer(slot, kind, body),
   });
   const slotOf = (sid: string): number => config.seats.findIndex((seat) => seat.sid === sid);
-  const connections = { ofSid: (sid: string) => peerOf(slotOf(sid)), labelOf: () => "a server" };
+  const connections = {
+    ofSid: (sid: string) => peerOf(slotOf(sid)),
+    labelOf: () => "a server",
+    arrivals: 0,
+    reachSilent: async () => {},
+  };
   const cluster = Cluster.of({
     ports: { clock: bunClock, random: bunRandom },
     connections,

@@ -20,7 +20,15 @@ export interface PortsUnderTest {
   /** Where the client reaches the server. */
   readonly host: string;
   /** An address that neither opens nor refuses a connection; `end` when done with it. */
-  silent(): Promise<{ readonly host: string; readonly port: number; end(): void }>;
+  silent(): Promise<Silent>;
+}
+
+export interface Silent {
+  readonly host: string;
+  readonly port: number;
+  /** From now on it opens connections, without TLS; first packets that came before are lost. */
+  wake(): void;
+  end(): void;
 }
 
 export interface Harness {

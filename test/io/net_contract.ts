@@ -183,6 +183,16 @@ export function netContract(harness: Harness): void {
         silent.end();
       }));
 
+    test("a connection whose first packets are lost opens once they come through", () =>
+      harness.run(async (ports) => {
+        const silent = await ports.silent();
+        const opening = ports.clientNet.connect(silent.host, silent.port, 20_000, false);
+        await wait(ports.clock, 250);
+        silent.wake();
+        (await opening).close();
+        silent.end();
+      }));
+
     test("port 0 is any free port, and one in use cannot be had until it is free", () =>
       harness.run(async (ports) => {
         const take = (port: number): Promise<Listener> =>

@@ -2,6 +2,7 @@
  * A real address that neither opens nor refuses a connection: a stopped process whose backlog is
  * full.
  */
+import type { Silent } from "./harness.ts";
 
 const LISTEN = `
   const server = require("node:net").createServer(() => {});
@@ -10,14 +11,8 @@ const LISTEN = `
 const BACKLOG_MAX = 5000;
 const STUCK_MS = 300;
 
-export interface SilentServer {
-  readonly host: string;
-  readonly port: number;
-  end(): void;
-}
-
 /** Starts one; `end` takes it away again. */
-export async function silentServer(): Promise<SilentServer> {
+export async function silentServer(): Promise<Silent> {
   const child = Bun.spawn([process.execPath, "-e", LISTEN], { stdout: "pipe" });
   const sockets: Bun.Socket[] = [];
   const end = (): void => {
@@ -40,5 +35,5 @@ export async function silentServer(): Promise<SilentServer> {
     end();
     throw new Error("this machine's backlogs never fill");
   }
-  return { host: hostname, port, end };
+  return { host: hostname, port, wake: () => child.kill("SIGCONT"), end };
 }

@@ -21,6 +21,8 @@ class Stage {
   client = "";
 
   constructor() {
+    const { net } = this.cluster;
+    net.weather = { ...net.weather, lostChance: 0 };
     for (const server of this.cluster.servers) this.start(server);
   }
 

@@ -202,7 +202,7 @@ export const MUTANTS: readonly Mutant[] = [
       ),
       edit(
         "src/client/put.ts",
-        "function checkLive(",
+        "async function checkLive(",
         `async function checked(cluster: Cluster, name: string, condition?: Condition): Promise<null> {
   if (!condition) return null;
   const { readName } = await import("./register.ts");
@@ -212,7 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   return null;
 }
 
-function checkLive(`,
+async function checkLive(`,
       ),
     ],
   },

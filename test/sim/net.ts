@@ -14,7 +14,8 @@ import type { World } from "./world.ts";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 const FIRST_EPHEMERAL_PORT = 32768;
-const RESEND_MS = 200;
+/** What was to open a connection and got no answer is sent again after so long, and then after twice as long each time. */
+const RESEND_MS = 1000;
 /** Ways of the link from the knock to the end of the client's handshake. */
 const TLS_TURNS = 3;
 const SNAP_MS = 300;
@@ -36,6 +37,9 @@ export class SimNet {
   backlogFullChance = 0.1;
   readonly #world: World;
   readonly #rng: Rng;
+  readonly #losses: Rng;
+  /** Machines that no first packet reaches, until then. */
+  readonly #deafUntil = new Map<string, number>();
   readonly #listening = new Map<string, Listening>();
   readonly #latencies = new Map<string, number>();
   readonly #cuts = new Set<string>();
@@ -52,6 +56,7 @@ export class SimNet {
     this.#world = world;
     this.#rng = world.rng.fork("net");
     this.weather = weather ?? drawWeather(this.#rng);
+    this.#losses = this.#rng.fork("losses");
   }
 
   /** The Net port of one machine. */
@@ -92,6 +97,24 @@ export class SimNet {
     if (!this.#cuts.delete(link)) return;
     this.#world.note("heal", link);
     for (const { link: other, ends } of this.#open.values()) if (other === link) ends[0].resume();
+  }
+
+  /** For so long whatever is to open a connection to this machine is lost on its way. */
+  loseFirst(name: string, ms: number): void {
+    this.#world.note("lose", name);
+    this.#deafUntil.set(name, this.#world.now + ms);
+  }
+
+  /** Links that were used before get the latencies of the weather that it is now. */
+  forgetLatencies(): void {
+    this.#latencies.clear();
+  }
+
+  #isLost(server: string): boolean {
+    return (
+      this.#world.now < (this.#deafUntil.get(server) ?? 0) ||
+      this.#losses.chance(this.weather.lostChance)
+    );
   }
 
   /** Heals all links. */
@@ -183,13 +206,15 @@ export class SimNet {
         fail(`no connection within ${ms} ms`),
       );
 
+      let resendMs = RESEND_MS;
       const knock = (): void => {
         if (settled || !client.alive) return;
         const listening = this.#listening.get(portKey(server, port));
         const backlogFull = listening?.machine.frozen && this.#rng.chance(this.backlogFullChance);
         const boxFrozen = !listening && this.#world.machines.get(server)?.frozen;
-        if (this.#cuts.has(link) || backlogFull || boxFrozen) {
-          world.after(RESEND_MS, null, "knock again", knock);
+        if (this.#cuts.has(link) || backlogFull || boxFrozen || this.#isLost(server)) {
+          world.after(resendMs, null, "knock again", knock);
+          resendMs *= 2;
         } else if (!listening) {
           world.after(latencyMs, client, "refused", () => settled || fail("connection refused"));
         } else {

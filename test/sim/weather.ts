@@ -22,6 +22,8 @@ export interface Weather {
   readonly trickleChance: number;
   /** How often several writes arrive in one read, if they wait together. */
   readonly mergeChance: number;
+  /** How often a first packet, which is to open a connection, is lost. */
+  readonly lostChance: number;
   /** What a connection takes, each way, from a writer whose reader does not read. */
   readonly bufferBytes: number;
 }
@@ -35,11 +37,14 @@ export const CALM: Weather = {
   splitChance: 0,
   trickleChance: 0,
   mergeChance: 0,
+  lostChance: 0,
   bufferBytes: 256 * KIB,
 };
 
 /** The weather of one history. */
 export const drawWeather = (rng: Rng): Weather => ({
+  // Of a stream of its own, as all that came later.
+  lostChance: rng.fork("lost").pick([0, 0, 0.05, 0.3]),
   nearMs: rng.pick([0.02, 0.1, 1]),
   farMs: rng.pick([0.1, 1, 10, 60]),
   jitterMs: rng.pick([0, 0.1, 2, 20]),

@@ -78,7 +78,7 @@ export async function isCopyGood(
   let isGood = true;
   await withCluster(servers, servers.slots, async (cluster) => {
     const stored = cluster.stored(name);
-    const version = currentOf(name, await readName(cluster, stored));
+    const version = currentOf(cluster, name, await readName(cluster, stored));
     const reader = new PieceReader(cluster, stored, version);
     const size = pieceBytes(version, piece);
     try {

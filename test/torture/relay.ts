@@ -45,6 +45,7 @@ export class Relay {
   ]);
   readonly #sockets = new Set<Socket>();
   readonly #held = new Set<Way>();
+  #swallowsUntil = 0;
 
   private constructor(host: string, port: number) {
     this.#server = createServer({ allowHalfOpen: true }, (client) =>
@@ -66,6 +67,7 @@ export class Relay {
   }
 
   #join(client: Socket, host: string, port: number): void {
+    if (performance.now() < this.#swallowsUntil) return this.#swallow(client);
     const server = connect({ host, port, allowHalfOpen: true });
     const flows = [
       ["out", new Flow(client, server, this.#held.has("out"))],
@@ -83,6 +85,19 @@ export class Relay {
     }
     // A server that cannot be reached refuses the client too.
     server.on("error", () => client.destroy());
+  }
+
+  /** What is said over it never arrives. */
+  #swallow(client: Socket): void {
+    this.#sockets.add(client);
+    client.on("error", () => client.destroy());
+    client.on("close", () => this.#sockets.delete(client));
+    client.resume();
+  }
+
+  /** For so long no new connection comes through: it opens, and that is all. */
+  swallow(ms: number): void {
+    this.#swallowsUntil = performance.now() + ms;
   }
 
   hold(way: Way): void {
