@@ -3,6 +3,7 @@ import { Peer } from "../../src/client/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Conn, Listener } from "../../src/io/ports.ts";
 import { stretch } from "../../src/io/stretch.ts";
+import { requestIdOf } from "../../src/membership.ts";
 import type { AddressedKind, BodyOf, Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { credentialsOf } from "../../src/wire/scram.ts";
 import { LyingConn } from "../sim/lying_conn.ts";
@@ -35,7 +36,8 @@ export class Attacker {
     for (const { name, port } of servers) {
       const { peer, greeting } = await Peer.connect(ports, { name, host: HOST, port }, { login });
       const { cluster, config } = greeting;
-      const of = { cluster: cluster ?? "", epoch: config?.epoch ?? 0, user: this.#user };
+      const id = config && cluster ? requestIdOf(config, cluster) : "";
+      const of = { cluster: id, epoch: config?.epoch ?? 0, user: this.#user };
       try {
         for (let i = 0; i < times; i++) replies.push(await peer.call(kind, bodyFor(i), of));
       } finally {

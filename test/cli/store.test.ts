@@ -167,7 +167,9 @@ describe("a server", () => {
     const child = Bun.spawn([executable, "serve", newFolder(), "0"], { stderr: "pipe" });
     const reader = child.stderr.getReader();
     const line = new TextDecoder().decode((await reader.read()).value);
-    expect(line).toMatch(/^dfs-tool serve: \S+ on 127\.0\.0\.1:\d+ \(server id [0-9a-f]+\)\n$/);
+    expect(line).toMatch(
+      /^dfs-tool serve: \S+ on 127\.0\.0\.1:\d+ \(server id [0-9a-f]+, new\)\n$/,
+    );
     const asked = performance.now();
     child.kill(signal);
     expect(await child.exited).toBe(0);
