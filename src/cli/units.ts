@@ -1,4 +1,5 @@
 /** Quantities as people read them. */
+import { printable } from "../printable.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -32,7 +33,9 @@ export function ageText(seconds: number): string {
 }
 
 /** Lines of columns, each as wide as its widest cell. */
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
+export function tableLines(cells: readonly (readonly string[])[]): string[] {
+  // As wide as they will look.
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries())

@@ -1,7 +1,7 @@
 /** list: pages of all live servers merged, each name decided as a get would decide it. */
 import { decode } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { compareNames, KEY_NAME } from "../file/names.ts";
+import { compareNames, KEY_NAME, mayBeStored } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../limits.ts";
 import { isGone, type Outline, outlinesCodec, type Pair, type Vid } from "../version.ts";
@@ -186,7 +186,7 @@ export async function* pagesIn(
   }
 }
 
-/** Those whose names come after that one, in order: else a server could keep a client busy for ever. */
+/** Those of names that there can be, in order, after that one: else a server could keep a client busy for ever, or write anything on a terminal. */
 function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
   let like: readonly ListEntry[] = [];
@@ -196,7 +196,7 @@ function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
     let isLike = true;
     const isSound = entries.every(({ name }, i) => {
       isLike &&= name === like[i]?.name;
-      return isLike || compareNames(entries[i - 1]?.name ?? after, name) < 0;
+      return isLike || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0);
     });
     if (!isSound || (!done && entries.length === 0)) continue;
     sound.set(slot, reply);

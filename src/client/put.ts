@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";
 import { encodeManifest } from "../file/manifest.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkFolder, checkNewName } from "../file/names.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
@@ -40,7 +40,7 @@ export async function put(
   source: Source,
   options: PutOptions,
 ): Promise<Stored> {
-  checkName(name);
+  checkNewName(name);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   checkLive(cluster);
@@ -98,6 +98,7 @@ type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?:
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
   const name = checkFolder(folder);
+  checkNewName(name.slice(0, -1));
   checkLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();
