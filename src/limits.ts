@@ -92,6 +92,10 @@ export const RESERVE_BYTES_MAX = 256 * MIB;
 export const SPARE_BYTES = 256 * MIB;
 export const SPARE_MS = 100;
 export const BALLAST_BYTES = 256 * KIB;
+/** Rows of the catalog that are looked at in one turn; how long that may take at the start; and how often it begins anew. */
+export const CHECK_ROWS = 500;
+export const START_CHECK_MS = 1000;
+export const CHECK_INTERVAL_MS = 24 * 3600 * 1000;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
 /** What is written, or was not read back for so long, is read back, so many bytes at a time. */

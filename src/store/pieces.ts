@@ -174,11 +174,19 @@ export class PieceStore {
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
     const end = offset + length;
-    if (end > row.bytes)
-      throw new DfsError("protocol", `piece ${id.piece + 1} has only ${row.bytes} bytes`);
     // A part of a block cannot be verified.
-    if (offset % BLOCK_BYTES !== 0 || (end % BLOCK_BYTES !== 0 && end !== row.bytes))
-      throw new DfsError("protocol", "a fetch begins and ends where a block does");
+    if (
+      offset % BLOCK_BYTES !== 0 ||
+      (end % BLOCK_BYTES !== 0 && end !== row.bytes) ||
+      end > row.bytes
+    ) {
+      // Unless it is the row that is wrong: then the piece is damaged.
+      await this.sums(id, 0, 0);
+      throw new DfsError(
+        "protocol",
+        `a fetch begins and ends where a block does, within the ${row.bytes} bytes of its piece`,
+      );
+    }
     return this.#orBad(row, async () => {
       if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
       if (!isWhole(row)) throw damaged(row);

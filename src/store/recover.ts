@@ -102,10 +102,15 @@ export async function openIdentity(
 function openDatabase(disk: Disk, layout: Layout): Database {
   return orFolderError(layout, () => {
     const database = disk.database(layout.catalog);
-    database.run("PRAGMA locking_mode=EXCLUSIVE");
-    database.run("BEGIN IMMEDIATE");
-    database.run("COMMIT");
-    return database;
+    try {
+      database.run("PRAGMA locking_mode=EXCLUSIVE");
+      database.run("BEGIN IMMEDIATE");
+      database.run("COMMIT");
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
   });
 }
 
@@ -219,6 +224,10 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so good for nothing.
   if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
   if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
+  // One index knows it, and another does not: it would be there twice.
+  if (catalog.pieces.isHeld(footer.space, footer.name, footer.vid, footer.piece))
+    catalog.check.mend();
+  if (catalog.pieces.get(footer.vid, footer.piece)) return;
   await catalog.write(false, () =>
     catalog.pieces.put({ ...footer, data: null, created: info.modified }),
   );

@@ -1,7 +1,7 @@
-/** Reads back what is held, a little at a time: first what never was, then what was read longest ago. */
+/** Reads back what is held, a little at a time: first what never was, then what was read longest ago; and the catalog, row by row. */
 import { isDfsError } from "../errors.ts";
 import type { Clock, Disk } from "../io/ports.ts";
-import { CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
+import { CHECK_INTERVAL_MS, CHECK_ROWS, CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Due } from "./piece_table.ts";
 import type { PieceId, PieceStore } from "./pieces.ts";
@@ -30,6 +30,8 @@ export class Scrub {
   #queue: Due[] = [];
   /** Read back, which the catalog does not know yet. */
   #good: Due[] = [];
+  /** When the catalog is looked at again. */
+  #checkAt = 0;
   /** How far pieces were verified on demand. */
   readonly #verified = new Map<string, number>();
 
@@ -58,11 +60,12 @@ export class Scrub {
    * Pieces that do not verify are bad from then on.
    */
   async run(bytes: number, intervalMs: number): Promise<boolean> {
+    const isMore = this.#checkCatalog();
     let left = bytes;
     while (left > 0) {
       this.#at ??= await this.#next(intervalMs);
       const at = this.#at;
-      if (!at) return false;
+      if (!at) return isMore;
       const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
       const isGood = await this.#read(at.due, at.offset, length);
       // A small piece takes its time too: to begin one costs as much as a chunk.
@@ -74,6 +77,15 @@ export class Scrub {
     }
     await this.#note();
     return true;
+  }
+
+  /** A few rows of the catalog, unless all were looked at a while ago. Returns whether there are more. Throws DfsError("folder"). */
+  #checkCatalog(): boolean {
+    const { check } = this.#catalog;
+    if (!check.isUrgent && this.#clock.now() < this.#checkAt) return false;
+    const isMore = check.step(CHECK_ROWS);
+    if (!isMore) this.#checkAt = this.#clock.now() + CHECK_INTERVAL_MS;
+    return isMore;
   }
 
   /**

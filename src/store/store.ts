@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly inlineBytes: number;
   /** How long pieces that nobody needs any more stay for readers that have begun. */
   readonly trashGraceMs: number;
+  /** Told of what the operator should know. */
+  readonly warn?: (line: string) => void;
 }
 
 /** The pieces held of one version, those found damaged apart, and the seconds since the last of them came. */
@@ -101,7 +103,8 @@ export class Store {
     const layout = layoutOf(options);
     const { database, format } = await openFolder(ports.disk, layout);
     try {
-      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
+      const { warn = () => {} } = options;
+      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die, warn));
       const sid = await openIdentity(ports, layout, catalog, format);
       await recoverPieces(ports.disk, layout, catalog);
       const store = new Store(ports, options, layout, sid, catalog, die);
