@@ -88,6 +88,8 @@ export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
+/** Inodes that stay free. */
+export const RESERVE_FILES = 16;
 /** With so much to spare a look at the free space is good for so long, for small pieces. */
 export const SPARE_BYTES = 256 * MIB;
 export const SPARE_MS = 100;

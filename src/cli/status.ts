@@ -90,7 +90,9 @@ const rowOf = ({ name, release, health }: ServerStatus): string[] =>
     ? [
         name,
         "up",
-        `${sizeText(health.free)} of ${sizeText(health.total)}`,
+        health.free === null || health.total === null
+          ? "unknown"
+          : `${sizeText(health.free)} of ${sizeText(health.total)}`,
         String(health.pieces),
         String(health.bad),
         String(health.unread),

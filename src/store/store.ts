@@ -87,7 +87,7 @@ export class Store {
     this.#options = options;
     this.#catalog = catalog;
     this.pieces = new PieceStore(ports, layout, catalog, die);
-    this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
+    this.scrub = new Scrub(ports, catalog, this.pieces);
     this.membership = new Membership(catalog, sid);
   }
 
