@@ -1,12 +1,6 @@
 /** dfs-tool status: one word on whether the data is safe, then why. */
 import { defineCommand } from "citty";
-import {
-  type ServerStatus,
-  type Status,
-  statusOf,
-  type ToDo,
-  type Word,
-} from "../client/status.ts";
+import { type ServerStatus, type Status, statusOf, type Word } from "../client/status.ts";
 import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -45,7 +39,7 @@ export const statusCommand = defineCommand({
 const look = (setup: Setup): Promise<Status> =>
   withCluster(setup, statusOf, { patienceMs: STATUS_REPLY_MS, keys: "none" });
 
-const asJson = ({ word, canLose, files, bytes, unreadable, servers, toDo }: Status) => ({
+const asJson = ({ word, canLose, files, bytes, unreadable, servers, damaged, toDo }: Status) => ({
   status: word,
   canLose,
   files,
@@ -57,6 +51,7 @@ const asJson = ({ word, canLose, files, bytes, unreadable, servers, toDo }: Stat
     version: release,
     ...health,
   })),
+  damagedRecords: damaged,
   toDo,
 });
 
@@ -69,7 +64,8 @@ function linesOf(status: Status): string[] {
       ? [`${silent.join(", ")} ${silent.length > 1 ? "do" : "does"} not answer`]
       : []),
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
-    ...toDoTexts(status.toDo),
+    ...servers.flatMap(({ name, health }) => (health?.short ? [fullText(name, health.short)] : [])),
+    ...toDoTexts(status),
   ];
   const lose =
     word === "DATA MISSING" ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
@@ -101,14 +97,28 @@ const rowOf = ({ name, release, health }: ServerStatus): string[] =>
       ]
     : [name, "down", "-", "-", "-", "-", "-", "-"];
 
+/** Who takes no more pieces, and why. */
+const fullText = (name: string, short: string): string =>
+  short === "inodes"
+    ? `${name} takes no more pieces: its disk can hold no more files (its inodes are used up)`
+    : `${name} takes no more pieces: its disk is full`;
+
+/** Of one server the way out; of several each would take what only the others have. */
+function recordsText(damaged: readonly string[]): string {
+  const [name] = damaged;
+  if (damaged.length !== 1) return ` on ${damaged.join(", ")}`;
+  return ` on ${name}: keep its folder, start it with a new one, and run dfs-tool server replace ${name}`;
+}
+
 /** What is left to do, a line for each kind. */
-function toDoTexts(toDo: ToDo): string[] {
+function toDoTexts({ toDo, servers, damaged }: Status): string[] {
+  const room = servers.some(({ health }) => health?.short) ? ", once there is room for them" : "";
   const kinds: [count: number, text: string][] = [
     [toDo.damaged, "pieces are damaged: repair makes them anew"],
-    [toDo.lacking, "pieces are missing at home: repair makes them anew"],
+    [toDo.lacking, `pieces are missing at home: repair makes them anew${room}`],
     [toDo.astray, "pieces lie away from home: repair brings them back"],
     [toDo.unsettled, "names whose servers do not agree yet: repair settles them"],
-    [toDo.records, "records of names are damaged on a server"],
+    [toDo.records, `records of names are damaged${recordsText(damaged)}`],
     [toDo.changes, "change of the servers is not finished: repair finishes it"],
     [toDo.deletions, "deletions are not forgotten yet: repair does it"],
     [toDo.orphans, "names have pieces that nobody needs: repair removes them"],

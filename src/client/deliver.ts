@@ -1,5 +1,5 @@
 /** Pieces on their way to the homes that lack them, copied or made anew: chunk after chunk, a few of them at once. */
-import { isDfsError } from "../errors.ts";
+import { type DfsError, isDfsError } from "../errors.ts";
 import { rootsOf } from "../file/manifest.ts";
 import { hasParity, pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
@@ -28,6 +28,8 @@ export class Delivery {
   readonly #roots: readonly Uint8Array[];
   readonly #reader: VersionReader;
   readonly #progress: (bytes: number) => void;
+  /** Why servers did not take a piece, by slot. */
+  readonly refused = new Map<number, DfsError>();
 
   /** `holders`: for each piece the slots that have it. */
   constructor(
@@ -114,6 +116,7 @@ export class Delivery {
         this.#cluster.warn(
           `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
         );
+      this.refused.set(to, error);
       way.to = null;
     }
   }

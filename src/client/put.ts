@@ -10,9 +10,10 @@ import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
-import { Pieces, type Source } from "./pieces.ts";
+import { Pieces } from "./pieces.ts";
 import { type Outcome, type Proposal, propose } from "./propose.ts";
 import { sealedSource } from "./sealed_source.ts";
+import type { Source } from "./source.ts";
 
 export interface PutOptions {
   readonly layout: Layout;
@@ -56,7 +57,9 @@ export async function put(
   const what = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {
-    throw isDfsError(error) ? new DfsError("putFailed", error.message) : error;
+    throw isDfsError(error)
+      ? new DfsError("putFailed", `${error.message}; nothing was changed`)
+      : error;
   });
   const outcome = await propose(cluster, stored, {
     ...authored(cluster, stored, source, pieces.roots, key, {

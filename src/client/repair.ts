@@ -2,14 +2,15 @@
  * repair: brings one name, or all, to what it should be: registers agree, every piece is at home, what nobody needs is gone.
  * It is an ordinary client of the messages and may be killed at any point.
  */
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError, type ErrorCode, isDfsError } from "../errors.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../version.ts";
 import { goByChosen } from "./change.ts";
-import type { Cluster, Replies, Round } from "./cluster.ts";
+import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
+import { forget } from "./forget.ts";
 import { diagnose, type Diagnosis, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
@@ -17,7 +18,9 @@ import { finishChange, goersIn } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
+import { causeOf, failedText } from "./shortage.ts";
 import { spacesIn } from "./spaces.ts";
+import { untoldText } from "./untold.ts";
 import { inParallel } from "./window.ts";
 
 /** What was done for a name, or with `dryRun` would be. */
@@ -37,8 +40,9 @@ export interface Repaired {
   readonly forgotten: boolean;
   /** Pieces (from 1) that no server that answers holds. */
   readonly lost: readonly number[];
-  /** Why it could not be repaired, or not wholly. */
+  /** Why it could not be repaired, or not wholly; and what kind of reason that is. */
   readonly problem: string | null;
+  readonly cause: ErrorCode | null;
 }
 
 export interface RepairOptions {
@@ -111,6 +115,14 @@ const REPAIR_ROUNDS = 4;
 type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
 const NONE = { restored: 0, bytes: 0, dropped: 0, collected: 0 };
+const UNMOVED: Moved = {
+  restored: 0,
+  bytes: 0,
+  dropped: 0,
+  failed: 0,
+  refused: new Map(),
+  lost: [],
+};
 const NOTHING: Done = { agreed: false, forgotten: false, ...NONE };
 
 const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
@@ -136,34 +148,40 @@ export async function repairName(
 ): Promise<Repaired> {
   let done = NOTHING;
   let lost: number[] = [];
-  let failed = 0;
-  let beyond: number[] = [];
+  let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
   const shown = cluster.shown(name);
-  const tell = (problem: string | null): Repaired => ({ name: shown, ...done, lost, problem });
+  const tell = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
+    name: shown,
+    ...done,
+    lost,
+    problem,
+    cause: problem === null ? null : cause,
+  });
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
-      if (is !== "current") return tell("too few servers answer");
+      if (is !== "current") return tell("too few servers answer", "tooFew");
       if (name === "" && current === null) return tell(null);
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
       const found = diagnose(current, replies, view.config, options.orphanAge);
-      lost = [...found.lost, ...beyond].map((piece) => piece + 1);
+      lost = [...found.lost, ...moved.lost].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
-      if (options.dryRun || isNothing(planned)) return tell(null);
-      if (failed > 0) return tell(`${failed} copies could not be made`);
-      if (beyond.length > 0) return tell(null);
+      const untold = untoldText(cluster, { replies, view });
+      if (options.dryRun || isNothing(planned)) return tell(untold, "damaged");
+      if (moved.failed > 0) return tell(await failedText(cluster, moved), causeOf(moved));
+      if (moved.lost.length > 0) return tell(null);
       if (round === REPAIR_ROUNDS) return tell("not all could be done");
       options.expect?.(planned.bytes);
       const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
-      ({ failed, lost: beyond } = result);
+      moved = result;
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    return tell(error.message);
+    return tell(error.message, error.code);
   }
 }
 
@@ -194,7 +212,7 @@ async function carryOut(
   { current: read, replies, view }: Omit<Reading, "is">,
   found: Diagnosis,
   options: RepairOptions,
-): Promise<Done & Pick<Moved, "failed" | "lost">> {
+): Promise<Done & Pick<Moved, "failed" | "refused" | "lost">> {
   const { epoch } = view.config;
   let current = read;
   if (found.isStray || found.orphans.length > 0) {
@@ -222,15 +240,12 @@ async function carryOut(
         epoch,
         options.progress,
       )
-    : { restored: 0, bytes: 0, dropped: 0, failed: 0, lost: [] };
+    : UNMOVED;
   const forgotten =
     version === null &&
     (await forget(cluster, name, current, mayGo(current, found, replies), epoch));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
-
-const isByAll = ({ replies, view }: Round<"commit" | "read">): boolean =>
-  replies.size === view.members.length;
 
 /** Orphans were listed before the fence; behind it no older ballot can make them current any more. */
 async function collect(
@@ -249,48 +264,4 @@ async function collect(
       epoch,
     );
   return doomed.length;
-}
-
-/**
- * A tombstone goes once all servers hold exactly it, durably; then each keeps only a floor. A row that holds nothing
- * may go at any time. True when the name is gone from every server.
- */
-async function forget(
-  cluster: Cluster,
-  name: string,
-  current: Accepted | null,
-  isWorth: boolean,
-  epoch: number,
-): Promise<boolean> {
-  if (!isWorth) return false;
-  if (current && !(await isHeldByAll(cluster, name, current, epoch))) return false;
-  const { replies, view } = await cluster.ask(
-    "forget",
-    () => ({ name, ballot: current?.ballot ?? 0n }),
-    () => null,
-    epoch,
-  );
-  return replies.size === view.members.length && [...replies.values()].every(({ ok }) => ok);
-}
-
-async function isHeldByAll(
-  cluster: Cluster,
-  name: string,
-  tombstone: Accepted,
-  epoch: number,
-): Promise<boolean> {
-  const { ballot } = tombstone;
-  const acknowledged = await sendCommit(cluster, name, tombstone, true, epoch);
-  if (!isByAll(acknowledged)) return false;
-  const told = await cluster.ask(
-    "read",
-    () => ({ name, asked: [] }),
-    () => null,
-    epoch,
-  );
-  if (!isByAll(told)) return false;
-  const { replies } = told;
-  return [...replies.values()].every(({ floor, register: { acc, com } }) =>
-    acc || com ? acc?.ballot === ballot && com?.ballot === ballot : floor >= ballot,
-  );
 }

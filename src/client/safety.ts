@@ -11,6 +11,8 @@ export interface Need {
   readonly names: readonly string[];
   /** Pieces of current versions that lie on it. */
   readonly pieces: number;
+  /** Does it tell of all names? Not where its records are damaged. */
+  readonly isTold: boolean;
   /** How many servers the files with the most parity take. */
   readonly width: number;
 }
@@ -25,12 +27,14 @@ async function* namesInAll(cluster: Cluster): AsyncGenerator<NameSaid> {
 export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
   let [files, pieces, width] = [0, 0, 0];
   const names: string[] = [];
+  let isTold = true;
   for await (const one of namesInAll(cluster)) {
     if (cluster.peer(slot) && !one.answering.includes(slot))
       throw new DfsError(
         "down",
         `${cluster.labelOf(slot)} does not answer in time what lies on it: try again`,
       );
+    isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
     const { is, state } = conclude(one);
     if (is === "tooFew")
       throw new DfsError(
@@ -49,5 +53,5 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
     files++;
     if (names.length < NAMES_SHOWN) names.push(one.name);
   }
-  return { files, names, pieces, width };
+  return { files, names, pieces, isTold, width };
 }

@@ -48,6 +48,8 @@ export interface Status {
   /** Files that cannot be had from the servers that answer. */
   readonly unreadable: number;
   readonly servers: readonly ServerStatus[];
+  /** Servers with records that do not verify. */
+  readonly damaged: readonly string[];
   readonly toDo: ToDo;
 }
 
@@ -78,7 +80,9 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
   const canLose = Math.max(0, Math.min(spare, names.canLose));
   // What nobody needs takes room and does no harm.
   const { deletions: _, orphans: __, ...harm } = names.toDo;
-  const isWhole = replies.size === view.members.length && Object.values(harm).every((n) => n === 0);
+  const isRoom = [...replies.values()].every(({ short }) => short === "");
+  const isAll = replies.size === view.members.length;
+  const isWhole = isAll && isRoom && Object.values(harm).every((n) => n === 0);
   const isMissing = names.unreadable > 0 || spare < 0;
   const word = isMissing
     ? "DATA MISSING"
@@ -87,8 +91,9 @@ export async function statusOf(cluster: Cluster): Promise<Status> {
       : isWhole
         ? "HEALTHY"
         : "DEGRADED";
-  const { late: ___, ...sums } = names;
-  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers };
+  const { late: ___, damaged, ...sums } = names;
+  const labels = [...damaged].map((slot) => cluster.labelOf(slot));
+  return { ...sums, word, canLose: isMissing ? 0 : canLose, servers, damaged: labels };
 }
 
 /** What all names come to. */
@@ -99,6 +104,8 @@ interface Sums {
   unreadable: number;
   /** Servers that were asked for names, and did not answer in time. */
   readonly late: Set<number>;
+  /** Servers with records that do not verify. */
+  readonly damaged: Set<number>;
   readonly toDo: ToDo;
 }
 
@@ -120,13 +127,17 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     bytes: 0,
     unreadable: 0,
     late: new Set<number>(),
+    damaged: new Set<number>(),
     toDo,
   };
   for (const space of await spacesIn(cluster))
     for await (const said of namesIn(space, "", true)) {
       for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
+      for (const slot of said.answering) if (!said.vouching.includes(slot)) all.damaged.add(slot);
       lookAt(said, all);
     }
+  // One may be of a name that nobody knows any more.
+  toDo.records = Math.max(toDo.records, all.damaged.size);
   return all;
 }
 

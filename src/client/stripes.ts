@@ -2,7 +2,7 @@
 import { CHUNK_BYTES } from "../limits.ts";
 import { codeOf, type Stripe } from "../file/parity.ts";
 import { chunkBytes, chunkOffset, type Cut } from "../file/split.ts";
-import type { Source } from "./pieces.ts";
+import type { Source } from "./source.ts";
 
 /** The numbers of the data pieces, and of the parity pieces. */
 export const dataPieces = ({ needed }: Cut): number[] =>

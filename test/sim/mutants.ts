@@ -8,6 +8,7 @@ import { edit, type Mutant } from "./mutant.ts";
 const DECIDE = "src/client/decide.ts";
 const REGISTER = "src/client/register.ts";
 const REPAIR = "src/client/repair.ts";
+const FORGET = "src/client/forget.ts";
 const PROPOSE = "src/client/propose.ts";
 /** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
 const NO_WATCH = edit(PROPOSE, "if (attempts.length > 0) {", "if (attempts.length < 0) {");
@@ -142,12 +143,12 @@ export const MUTANTS: readonly Mutant[] = [
     plot: "missed",
     edits: [
       edit(
-        REPAIR,
+        FORGET,
         "if (!isByAll(acknowledged)) return false;",
         "if (acknowledged.replies.size < acknowledged.view.quorum[0].accept) return false;",
       ),
       edit(
-        REPAIR,
+        FORGET,
         "if (!isByAll(told)) return false;",
         "if (told.replies.size < told.view.quorum[0].accept) return false;",
       ),
@@ -254,7 +255,7 @@ function checkLive(`,
     plot: "lazyForget",
     edits: [
       edit(
-        REPAIR,
+        FORGET,
         "sendCommit(cluster, name, tombstone, true, epoch)",
         "sendCommit(cluster, name, tombstone, false, epoch)",
       ),
