@@ -100,8 +100,8 @@ const rowOf = ({ name, release, health }: ServerStatus): string[] =>
 /** Who takes no more pieces, and why. */
 const fullText = (name: string, short: string): string =>
   short === "inodes"
-    ? `${name} takes no more pieces: its disk can hold no more files (its inodes are used up)`
-    : `${name} takes no more pieces: its disk is full`;
+    ? `${name} has next to no room for more pieces: its disk can hold no more files (the inodes are used up)`
+    : `${name} has next to no room for more pieces: its disk is full`;
 
 /** Of one server the way out; of several each would take what only the others have. */
 function recordsText(damaged: readonly string[]): string {

@@ -112,12 +112,13 @@ export class Delivery {
       this.#progress(data.length);
     } catch (error) {
       if (!isDfsError(error)) throw error;
-      if (way.to !== null)
-        this.#cluster.warn(
-          `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
-        );
-      this.refused.set(to, error);
+      // What was on its way behind it fails for that alone.
+      if (way.to === null) return;
       way.to = null;
+      this.refused.set(to, error);
+      this.#cluster.warn(
+        `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
+      );
     }
   }
 }

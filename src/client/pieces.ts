@@ -258,7 +258,8 @@ export class Pieces implements Supply {
         await this.#cluster.call(slot, "upload", to);
       } catch (error) {
         if (!isDfsError(error)) throw error;
-        if (alive.delete(slot)) this.#cluster.mention(slot, error);
+        if (!alive.delete(slot)) return;
+        this.#cluster.mention(slot, error);
         this.#refused.set(slot, error);
       }
     });

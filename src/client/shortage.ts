@@ -6,11 +6,13 @@ import type { Cluster } from "./cluster.ts";
 /** What servers said that did not take a piece, by slot. */
 type Refused = ReadonlyMap<number, DfsError>;
 
-/** What is short, as a server says it. */
-function roomText(label: string, short: string): string {
+/** What is short, as servers say it, of which so many say the same. */
+function roomText(labels: readonly string[], short: string): string {
+  const [disks, verb] = labels.length > 1 ? ["disks", "are"] : ["disk", "is"];
+  const of = `the ${disks} of ${labels.join(", ")}`;
   return short === "inodes"
-    ? `the disk of ${label} can hold no more files (its inodes are used up)`
-    : `the disk of ${label} is full`;
+    ? `${of} can hold no more files (the inodes are used up)`
+    : `${of} ${verb} full`;
 }
 
 /** `refused`: what servers said to pieces, by slot; `full`: those that kept none of the small ones that came with a promise. */
@@ -53,12 +55,24 @@ export async function failedText(
 export const causeOf = ({ refused }: { readonly refused: Refused }): ErrorCode =>
   [...refused.values()].some(({ code }) => code === "noRoom") ? "noRoom" : "failed";
 
-/** What these servers are short of, each in a few words. */
+/** What these servers are short of, a few words for those that are short of the same. */
 async function roomsOf(cluster: Cluster, slots: readonly number[]): Promise<string[]> {
   const { replies } = await cluster.ask(
     "status",
     (slot) => (slots.includes(slot) ? {} : null),
     () => null,
   );
-  return slots.map((slot) => roomText(cluster.labelOf(slot), replies.get(slot)?.short ?? "bytes"));
+  const isShortOf = (slot: number, what: string): boolean =>
+    (replies.get(slot)?.short || "bytes") === what;
+  return ["bytes", "inodes"].flatMap((what) => {
+    const labels = slots.toSorted((a, b) => a - b).filter((slot) => isShortOf(slot, what));
+    return labels.length > 0
+      ? [
+          roomText(
+            labels.map((slot) => cluster.labelOf(slot)),
+            what,
+          ),
+        ]
+      : [];
+  });
 }

@@ -58,7 +58,7 @@ export async function openFolder(
 ): Promise<{ database: Database; format: Format | null }> {
   for (const path of [layout.folder, layout.catalogFolder, layout.temporary])
     await disk.makeFolder(path);
-  const database = openDatabase(disk, layout);
+  const database = await openDatabase(disk, layout);
   try {
     return { database, format: await readFormat(disk, layout.format) };
   } catch (error) {
@@ -99,19 +99,37 @@ export async function openIdentity(
 }
 
 /** Opens the database and takes the lock that lasts as long as the process. */
-function openDatabase(disk: Disk, layout: Layout): Database {
-  return orFolderError(layout, () => {
-    const database = disk.database(layout.catalog);
-    try {
-      database.run("PRAGMA locking_mode=EXCLUSIVE");
-      database.run("BEGIN IMMEDIATE");
-      database.run("COMMIT");
-      return database;
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  });
+async function openDatabase(disk: Disk, layout: Layout): Promise<Database> {
+  try {
+    return orFolderError(layout, () => {
+      const database = disk.database(layout.catalog);
+      try {
+        database.run("PRAGMA locking_mode=EXCLUSIVE");
+        database.run("BEGIN IMMEDIATE");
+        database.run("COMMIT");
+        return database;
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    });
+  } catch (error) {
+    await checkWritable(disk, layout);
+    throw error;
+  }
+}
+
+/** SQLite says no more of a disk that is read-only than that there was an error: the disk itself says what it is. */
+async function checkWritable(disk: Disk, { catalogFolder }: Layout): Promise<void> {
+  const probe = `${catalogFolder}/probe`;
+  try {
+    await disk.remove(probe);
+    await (await disk.open(probe, "create")).close();
+    await disk.remove(probe);
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    throw new DfsError("folder", `this server cannot write to its folder: ${error.message}`);
+  }
 }
 
 /** What SQLite throws becomes a line for the user. */
@@ -119,7 +137,7 @@ export function orFolderError<T>(layout: Layout, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (isDfsError(error)) throw error;
+    if (isDfsError(error)) throw new DfsError(error.code, `${layout.folder}: ${error.message}`);
     const { message } = asDfsError(error);
     if (message.includes("locked"))
       throw new DfsError("folder", `${layout.folder} is in use by another dfs-tool server`);

@@ -112,7 +112,7 @@ export class Room {
       "noRoom",
       short === "bytes"
         ? `${this.#folder}: the disk is full`
-        : `${this.#folder}: the disk can hold no more files (its inodes are used up)`,
+        : `${this.#folder}: the disk can hold no more files (the inodes are used up)`,
     );
   }
 }

@@ -1,7 +1,13 @@
 /** Reads back what is held, a little at a time: first what never was, then what was read longest ago; and the catalog, row by row. */
 import { isDfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
-import { CHECK_INTERVAL_MS, CHECK_ROWS, CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
+import {
+  CHECK_INTERVAL_MS,
+  CHECK_ROWS,
+  CHUNK_BYTES,
+  SCARCE_BYTES,
+  SCRUB_DUE_MAX,
+} from "../limits.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Due } from "./piece_table.ts";
 import type { PieceId, PieceStore } from "./pieces.ts";
@@ -12,7 +18,7 @@ export interface Health {
   /** Bytes of its disk that pieces may still take, and of all of it; null where its file system does not tell. */
   readonly free: number | null;
   readonly total: number | null;
-  /** What it has too few of to take any more pieces; "" where it takes them. */
+  /** What it has too few of for more pieces; "" nothing. */
   readonly short: Short | "";
   readonly pieces: number;
   readonly bad: number;
@@ -50,7 +56,7 @@ export class Scrub {
     return {
       free,
       total: spare.total,
-      short: shortOf(spare) ?? "",
+      short: shortOf(spare, SCARCE_BYTES) ?? "",
       ...counts,
       oldest: ageMs === null ? null : Math.floor(ageMs / 1000),
     };

@@ -209,7 +209,7 @@ export const MESSAGES = {
     nothing,
   ),
   /**
-   * How the server itself does: `free` is what pieces may still take, `short` says what it has too few of for any more ("bytes",
+   * How the server itself does: `free` is what pieces may still take, `short` says what it has too few of for more ("bytes",
    * "inodes"; "" nothing), `oldest` is the age in seconds of the read-back of longest ago.
    */
   status: message(

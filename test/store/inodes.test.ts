@@ -1,4 +1,4 @@
-/** A disk that runs out of inodes before it runs out of bytes; and one that tells no sizes. */
+/** A disk that runs out of inodes before it runs out of bytes; one that tells no sizes; one that cannot be written. */
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -132,4 +132,23 @@ test("a disk that tells no sizes is not full", () =>
     expect(await store.prepare(SPACE, "a", 5n, VID, small)).toMatchObject({ held: [0, 1] });
     expect(await store.scrub.health()).toMatchObject({ free: null, total: null, short: "" });
     expect(existsSync(join(folder.path, "ballast"))).toBe(true);
+  }));
+
+test("a disk that is read-only is said to be so, whatever SQLite makes of it", () =>
+  inFolder(async (folder) => {
+    const opened = folder.open(
+      {},
+      {
+        database: () => {
+          throw new Error("disk I/O error");
+        },
+        open: async (path, mode) => {
+          if (mode === "create") throw new DfsError("failed", `${path}: the disk is read-only`);
+          return bunDisk.open(path, mode);
+        },
+      },
+    );
+    const { message } = await rejectionOf("folder", opened);
+    expect(message).toContain(folder.path);
+    expect(message).toEndWith(": the disk is read-only");
   }));
