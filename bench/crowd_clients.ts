@@ -6,7 +6,7 @@
 import type { Cluster } from "../src/client/cluster.ts";
 import { get, type Sink } from "../src/client/get.ts";
 import { openCluster } from "../src/client/open.ts";
-import type { Source } from "../src/client/pieces.ts";
+import type { Source } from "../src/client/source.ts";
 import { put } from "../src/client/put.ts";
 import { loadConfiguration } from "../src/cli/config.ts";
 import { PAIRS } from "../src/file/layout.ts";

@@ -1,7 +1,7 @@
 /** Many small files, put from within this process: a command each would take all day. */
 import { openCluster } from "../src/client/open.ts";
 import type { Cluster } from "../src/client/cluster.ts";
-import type { Source } from "../src/client/pieces.ts";
+import type { Source } from "../src/client/source.ts";
 import { put } from "../src/client/put.ts";
 import { inParallel } from "../src/client/window.ts";
 import { PAIRS } from "../src/file/layout.ts";

@@ -63,7 +63,11 @@ export const fixed = (n: number): Codec<Uint8Array> => ({
 export function hex(n: number): Codec<string> {
   const raw = fixed(n);
   return {
-    write: (w, v) => raw.write(w, Uint8Array.fromHex(v)),
+    write(w, v) {
+      // It may come from a disk.
+      if (!/^(?:[0-9a-f]{2})*$/.test(v)) throw malformed("an id is not of hexadecimal digits");
+      raw.write(w, Uint8Array.fromHex(v));
+    },
     read: (r) => raw.read(r).toHex(),
   };
 }

@@ -121,10 +121,18 @@ export const UPLOADS_PER_CONNECTION = 256;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
+/** With less than that for pieces a disk is told to be full. */
+export const SCARCE_BYTES = MIB;
+/** Inodes that stay free. */
+export const RESERVE_FILES = 16;
 /** With so much to spare a look at the free space is good for so long, for small pieces. */
 export const SPARE_BYTES = 256 * MIB;
 export const SPARE_MS = 100;
 export const BALLAST_BYTES = 256 * KIB;
+/** Rows of the catalog that are looked at in one turn; how long that may take at the start; and how often it begins anew. */
+export const CHECK_ROWS = 500;
+export const START_CHECK_MS = 1000;
+export const CHECK_INTERVAL_MS = 24 * 3600 * 1000;
 export const SYNC_EVERY_BYTES = 32 * MIB;
 
 /** What is written, or was not read back for so long, is read back, so many bytes at a time. */

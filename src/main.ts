@@ -47,11 +47,11 @@ function callOf(args: string[], isCommand: (word: string) => boolean): Call {
 async function withoutCommand({ command, called }: Call): Promise<number> {
   const { COMMANDS, overview } = await import("./cli/commands.ts");
   const { helpOf, report } = await import("./cli/invoke.ts");
-  const { flush, print } = await import("./cli/stdout.ts");
+  const { flush, printOwn } = await import("./cli/stdout.ts");
   const { DfsError } = await import("./errors.ts");
   const program = called.split(" ", 1)[0] ?? called;
   if (command !== undefined && ["--help", "-h", "help"].includes(command)) {
-    await print(await helpOf(overview, program));
+    await printOwn(await helpOf(overview, program));
     await flush();
     return 0;
   }

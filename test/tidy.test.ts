@@ -5,7 +5,16 @@ import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-const ROOT_FILES = ["errors", "limits", "cursor", "bytes", "membership", "life", "version"];
+const ROOT_FILES = [
+  "errors",
+  "limits",
+  "cursor",
+  "bytes",
+  "printable",
+  "membership",
+  "life",
+  "version",
+];
 const HASHES = ["node:crypto"];
 
 interface Part {
@@ -21,6 +30,7 @@ const PARTS: Record<string, Part | "everything"> = {
   limits: { parts: [], modules: HASHES },
   cursor: { parts: ["errors"], modules: [] },
   bytes: { parts: ["errors", "limits", "cursor"], modules: HASHES },
+  printable: { parts: [], modules: [] },
   membership: { parts: ["errors", "limits", "bytes"], modules: [] },
   life: { parts: ["limits", "bytes", "membership"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
@@ -74,6 +84,25 @@ const MACHINE = new RegExp(
   "g",
 );
 
+/** Who may write to a terminal or a log: all others do it through these, which let nothing pass that is more than text. */
+const SPEAKERS = new Set(["src/cli/stdout.ts", "src/cli/log.ts", "src/main.ts"]);
+/** Help texts and scripts, which have lines and colours of their own. */
+const OWN_WORDS = new Set(
+  ["stdout", "invoke", "shell", "completion"]
+    .map((name) => `src/cli/${name}.ts`)
+    .concat("src/main.ts"),
+);
+const SPEAKING = new RegExp(
+  [
+    String.raw`\bconsole\s*\.\s*\w+`,
+    String.raw`\b(?:process|Bun)\s*\.\s*(?:stdout|stderr)\b(?!\s*\.\s*(?:isTTY|columns)\b)`,
+    String.raw`\bwriteSync\s*\((?!\s*fd\b)`,
+    String.raw`\bwrite(?:File|v)?Sync\s*\(\s*[12]\s*,`,
+    String.raw`\bcreateWriteStream\b|/dev/(?:stdout|stderr|tty)\b`,
+  ].join("|"),
+  "g",
+);
+
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(?\s*)(["'])([^"'\n]+)\1/g;
 const CRYPTO_IMPORT = /\bimport\s+(?:type\s+)?\{([^}]*)\}\s*from\s*["']node:crypto["']/g;
 
@@ -121,9 +150,14 @@ function* wrongsInSource(path: string, code: string): Generator<string> {
       yield `${path}:${line} calls process.exit; only src/main.ts may`;
     }
   }
-  if (!path.startsWith("src/cli/")) {
-    for (const { line } of matches(bare, /\bconsole\s*\.\s*log\b/g)) {
-      yield `${path}:${line} calls console.log; only src/cli may`;
+  if (!SPEAKERS.has(path)) {
+    for (const { line, match } of matches(bare, SPEAKING)) {
+      yield `${path}:${line} writes past src/cli/stdout.ts and src/cli/log.ts: ${match[0]}`;
+    }
+  }
+  if (!OWN_WORDS.has(path)) {
+    for (const { line } of matches(bare, /\bprintOwn\s*\(/g)) {
+      yield `${path}:${line} calls printOwn; it is for what has nothing of anybody else's in it`;
     }
   }
   const part = partOf(path);
@@ -215,6 +249,11 @@ test.each([
   ["src/client/peer.ts", `/* the\nclock */ const a = \`\${Date.now()}\`;`],
   ["src/cli/put.ts", `process.exit(1);`],
   ["src/io/bun.ts", `console.log(1);`],
+  ["src/cli/put.ts", `console.error(1);`],
+  ["src/cli/put.ts", `process.stdout.write("a");`],
+  ["src/cli/put.ts", `await Bun.write(Bun.stderr, "a");`],
+  ["src/cli/put.ts", `await printOwn(name);`],
+  ["src/cli/serve.ts", `writeSync(STDERR, "a");`],
   ["src/helpers/a.ts", ``],
 ])("the rules catch a breach in %s: %s", (path, code) => {
   expect([...wrongsInSource(path, code)]).toEqual([expect.stringContaining(`${path}:`)]);
@@ -227,6 +266,7 @@ test.each([
   ["src/file/seal.ts", `import { createHash } from "node:crypto";\nBun.hash.xxHash64("a");`],
   ["src/file/seal.ts", `// Date.now() and import("node:fs")\nconst a = "process.env";`],
   ["src/io/bun.ts", `import { open } from "node:fs/promises";\nsetTimeout(open, Date.now());`],
+  ["src/cli/put.ts", `const wide = process.stderr.isTTY && process.stderr.columns;`],
 ])("the rules let pass %s: %s", (path, code) => {
   expect([...wrongsInSource(path, code)]).toEqual([]);
 });

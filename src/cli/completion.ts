@@ -2,7 +2,7 @@
 import { type ArgsDef, defineCommand } from "citty";
 import { DfsError } from "../errors.ts";
 import { COMMANDS } from "./commands.ts";
-import { print } from "./stdout.ts";
+import { printOwn } from "./stdout.ts";
 
 /** A command as the shells need it. */
 interface Completed {
@@ -38,7 +38,7 @@ export const completionCommand = defineCommand({
       );
     }
     const script = SCRIPTS[args.shell as keyof typeof SCRIPTS];
-    await print(script(await completedCommands()));
+    await printOwn(script(await completedCommands()));
   },
 });
 

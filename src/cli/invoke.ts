@@ -3,7 +3,7 @@ import { renderUsage, runCommand, type SubCommandsDef } from "citty";
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { sayLine, writeError } from "./log.ts";
-import { flush, print } from "./stdout.ts";
+import { flush, printOwn } from "./stdout.ts";
 
 /** A command, whatever its arguments are. */
 type Command = Awaited<Extract<SubCommandsDef[string], Promise<unknown>>>;
@@ -24,7 +24,7 @@ export async function invoke(
   try {
     const isHelp = flags.some((arg) => HELP.has(arg));
     const status = isHelp
-      ? await print(await helpOf(command, called ?? "dfs-tool"))
+      ? await printOwn(await helpOf(command, called ?? "dfs-tool"))
       : await run(command, args);
     await flush();
     return typeof status === "number" ? status : 0;

@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { list, type Listed } from "../client/list.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
-import { print } from "./stdout.ts";
+import { print, printStored } from "./stdout.ts";
 
 export const listCommand = defineCommand({
   meta: { description: "List the names in the store, sorted", alias: "ls" },
@@ -25,7 +25,7 @@ export const listCommand = defineCommand({
 
 async function printAsLines(names: AsyncIterable<Listed>): Promise<void> {
   for await (const { name, isIncomplete } of names) {
-    await print(isIncomplete ? `${name} [incomplete]` : name);
+    await printStored(isIncomplete ? `${name} [incomplete]` : name);
   }
 }
 

@@ -1,12 +1,12 @@
 /** The progress bar of put and get: one line on stderr over all their files, on a terminal only. */
+import { printable } from "../printable.ts";
 import type { CommonFlags } from "./flags.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
-import { isTerminal, writeError } from "./log.ts";
+import { isTerminal, redrawLine } from "./log.ts";
 import { durationText, sizeText } from "./units.ts";
 
 const REDRAW_MS = 100;
 const BAR_WIDTH = 24;
-const CLEAR_LINE = "\r\u001b[K";
 
 export interface Progress {
   /** So many bytes more are to come. */
@@ -27,13 +27,13 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
   const started = performance.now();
   const draw = (): void => {
     const seconds = (performance.now() - started) / 1000;
-    writeError(CLEAR_LINE + barLine({ label, done, total, seconds }, process.stderr.columns || 80));
+    redrawLine(barLine({ label, done, total, seconds }, process.stderr.columns || 80));
   };
   const timer = setInterval(draw, REDRAW_MS);
   const stop = (): void => {
     forget();
     clearInterval(timer);
-    writeError(CLEAR_LINE);
+    redrawLine("");
   };
   const forget = undoAtInterrupt(stop);
   return { expect, add, stop };
@@ -50,7 +50,7 @@ export function barLine(
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
   const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? `  ${durationText((total - done) / rate)} left` : "";
-  const line = `${label} ${bar} ${percent}  ${sizeText(done)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
+  const line = `${printable(label)} ${bar} ${percent}  ${sizeText(done)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
   return cut(line, columns - 1);
 }
 

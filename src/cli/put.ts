@@ -5,7 +5,7 @@ import type { Condition } from "../client/decide.ts";
 import { put } from "../client/put.ts";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import { type Layout, layoutOf } from "../file/layout.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkFolder, checkNewName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -101,7 +101,7 @@ function wantedOf(
   const folder = to === undefined ? "" : checkFolder(to);
   const wanted = paths.map((path) => ({
     path,
-    name: checkName(asText(folder + (name ?? basename(path)))),
+    name: checkNewName(asText(folder + (name ?? basename(path)))),
   }));
   refuseTwins(
     wanted,

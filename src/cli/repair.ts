@@ -1,7 +1,7 @@
 /** dfs-tool repair: brings everything to where it belongs, and says what that took. */
 import { defineCommand } from "citty";
 import { type Repaired, repairAll } from "../client/repair.ts";
-import { type ErrorCode, exitStatus } from "../errors.ts";
+import { exitStatus } from "../errors.ts";
 import type { Cluster } from "../client/cluster.ts";
 import { type CommonFlags, commonFlags, namesFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -109,11 +109,13 @@ class Total {
     return `${dryRun ? "to do: " : "done: "}${parts.join(", ")}`;
   }
 
-  /** What could not be repaired decides: lost pieces, then servers that were missing. */
+  /** What could not be repaired decides: lost pieces, then whether all that was missing were servers. */
   get status(): number {
-    const { lost, unrepaired } = this.sums;
-    const code: ErrorCode | null = lost > 0 ? "incomplete" : unrepaired > 0 ? "tooFew" : null;
-    return code ? exitStatus(code) : 0;
+    if (this.sums.lost > 0) return exitStatus("incomplete");
+    const causes = new Set(this.names.flatMap(({ cause }) => cause ?? []));
+    if (causes.size === 0) return 0;
+    const isTooFew = [...causes].every((cause) => ["tooFew", "down", "epoch"].includes(cause));
+    return exitStatus(isTooFew ? "tooFew" : "partly");
   }
 }
 

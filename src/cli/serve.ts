@@ -86,7 +86,7 @@ export const serveCommand = defineCommand({
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
-      note: (line) => sayLine(`serve: ${args.dir}: ${line}`),
+      warn: (line) => sayLine(`serve: ${args.dir}: warning: ${line}`),
     };
     const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
     const repairs = args.config !== undefined && interval > 0;

@@ -98,13 +98,15 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const name = cluster.labelOf(slot);
     await drainServer(cluster, slot);
     await repairAndTell(cluster, setup, flags);
-    const { pieces } = await needOf(cluster, slot);
-    const isDone = pieces === 0;
+    const { pieces, isTold } = await needOf(cluster, slot);
+    const isDone = pieces === 0 && isTold;
     await tell(
       task,
       isDone
         ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
-        : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
+        : !isTold
+          ? `${name} cannot read all its records, and so not tell what lies on it: dfs-tool server replace ${name} does without it`
+          : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
     );
     return isDone ? 0 : exitStatus("partly");
   },

@@ -10,7 +10,7 @@ import { listCommand } from "./list.ts";
 import { mkdirCommand } from "./mkdir.ts";
 import { putCommand } from "./put.ts";
 import { shellLines, wordsOf } from "./shell_lines.ts";
-import { flush, print } from "./stdout.ts";
+import { flush, printOwn } from "./stdout.ts";
 
 const HELP = `LIST [dir]            the names in the store, or those below a folder
 GET name [name...]    bring files back, into the current folder
@@ -53,7 +53,7 @@ async function runLine(line: string, flags: readonly string[]): Promise<number |
       case "QUIT":
         return "end";
       case "HELP":
-        await print(HELP);
+        await printOwn(HELP);
         await flush();
         return null;
       default:

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Source } from "../client/pieces.ts";
+import type { Source } from "../client/source.ts";
 import { assert, DfsError } from "../errors.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import type { FileInfo, OpenFile } from "../io/ports.ts";

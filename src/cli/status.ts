@@ -1,12 +1,6 @@
 /** dfs-tool status: one word on whether the data is safe, then why. */
 import { defineCommand } from "citty";
-import {
-  type ServerStatus,
-  type Status,
-  statusOf,
-  type ToDo,
-  type Word,
-} from "../client/status.ts";
+import { type ServerStatus, type Status, statusOf, type Word } from "../client/status.ts";
 import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -59,6 +53,7 @@ const asJson = ({
   hollow,
   servers,
   notes,
+  damaged,
   toDo,
 }: Status) => ({
   status: word,
@@ -75,6 +70,7 @@ const asJson = ({
     ...health,
   })),
   notes,
+  damagedRecords: damaged,
   toDo,
 });
 
@@ -90,7 +86,8 @@ function linesOf(status: Status): string[] {
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
     ...hollowLines(status),
     ...status.notes,
-    ...toDoTexts(status.toDo),
+    ...servers.flatMap(({ name, health }) => (health?.short ? [fullText(name, health.short)] : [])),
+    ...toDoTexts(status),
   ];
   const isBad = word === "DATA MISSING" || word === "TOO FEW SERVERS";
   const lose = isBad ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
@@ -119,7 +116,9 @@ const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
     ? [
         name,
         SERVER_STATES[state],
-        `${sizeText(health.free)} of ${sizeText(health.total)}`,
+        health.free === null || health.total === null
+          ? "unknown"
+          : `${sizeText(health.free)} of ${sizeText(health.total)}`,
         String(health.pieces),
         String(health.bad),
         String(health.unread),
@@ -128,14 +127,28 @@ const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
       ]
     : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-"];
 
+/** Who takes no more pieces, and why. */
+const fullText = (name: string, short: string): string =>
+  short === "inodes"
+    ? `${name} has next to no room for more pieces: its disk can hold no more files (the inodes are used up)`
+    : `${name} has next to no room for more pieces: its disk is full`;
+
+/** Of one server the way out; of several each would take what only the others have. */
+function recordsText(damaged: readonly string[]): string {
+  const [name] = damaged;
+  if (damaged.length !== 1) return ` on ${damaged.join(", ")}`;
+  return ` on ${name}: keep its folder, start it with a new one, and run dfs-tool server replace ${name}`;
+}
+
 /** What is left to do, a line for each kind. */
-function toDoTexts(toDo: ToDo): string[] {
+function toDoTexts({ toDo, servers, damaged }: Status): string[] {
+  const room = servers.some(({ health }) => health?.short) ? ", once there is room for them" : "";
   const kinds: [count: number, text: string][] = [
     [toDo.damaged, "pieces are damaged: repair makes them anew"],
-    [toDo.lacking, "pieces are missing at home: repair makes them anew"],
+    [toDo.lacking, `pieces are missing at home: repair makes them anew${room}`],
     [toDo.astray, "pieces lie away from home: repair brings them back"],
     [toDo.unsettled, "names whose servers do not agree yet: repair settles them"],
-    [toDo.records, "records of names are damaged on a server"],
+    [toDo.records, `records of names are damaged${recordsText(damaged)}`],
     [toDo.changes, "change of the servers is not finished: repair finishes it"],
     [toDo.deletions, "deletions are not forgotten yet: repair does it"],
     [toDo.orphans, "names have pieces that nobody needs: repair removes them"],

@@ -4,6 +4,7 @@
  */
 import { write } from "node:fs";
 import { DfsError } from "../errors.ts";
+import { printable } from "../printable.ts";
 import { leave } from "./interrupt.ts";
 
 const STDOUT = 1;
@@ -16,14 +17,23 @@ let heldLength = 0;
 let writing: Promise<void> = Promise.resolve();
 
 /** One line. It is written with others, at the latest by `flush`; awaiting this is the back-pressure. */
-export function print(line: string): Promise<void> {
-  held.push(line, "\n");
-  heldLength += line.length + 1;
+export const print = (line: string): Promise<void> => hold(printable(line));
+
+/** One JSON value, on one line: what is not printable in it is escaped as JSON has it, and so is the same value. */
+export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value));
+
+/** One line that is a stored name: for a program that reads it as it is stored, for people as `print` has it. */
+export const printStored = (line: string): Promise<void> =>
+  process.stdout.isTTY ? print(line) : hold(line);
+
+/** This program's own words, of several lines and perhaps in colours: nothing of anybody else's may be in them. */
+export const printOwn = (text: string): Promise<void> => hold(text);
+
+function hold(text: string): Promise<void> {
+  held.push(text, "\n");
+  heldLength += text.length + 1;
   return heldLength < FLUSH_AT ? Promise.resolve() : flush();
 }
-
-/** One JSON value, on one line. */
-export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value));
 
 /** Resolves when the kernel has taken all that was printed. */
 export function flush(): Promise<void> {

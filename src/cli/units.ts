@@ -1,4 +1,5 @@
 /** Quantities, and the states of servers, as people read them. */
+import { printable } from "../printable.ts";
 
 /** A server that is awaited has a seat kept for it, and has not joined. */
 export const SERVER_STATES = {
@@ -40,7 +41,9 @@ export function ageText(seconds: number): string {
 }
 
 /** Lines of columns, each as wide as its widest cell. */
-export function tableLines(rows: readonly (readonly string[])[]): string[] {
+export function tableLines(cells: readonly (readonly string[])[]): string[] {
+  // As wide as they will look.
+  const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
     for (const [i, cell] of row.entries())

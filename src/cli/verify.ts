@@ -130,7 +130,8 @@ function linesOf(cluster: Cluster, one: Verified): string[] {
       ({ piece, slot }) => `${name}: piece ${piece + 1} on ${cluster.labelOf(slot)} is ${what}`,
     );
   const lines = [...each(bad, "damaged"), ...each(missing, "missing")];
-  for (const slot of silent) lines.push(`${name}: ${cluster.labelOf(slot)} did not answer`);
+  for (const slot of silent)
+    lines.push(`${name}: ${cluster.labelOf(slot)} cannot tell of it, or did not answer`);
   if (problem !== null) lines.push(`${name}: ${problem}`);
   else if (!isReadable) lines.push(`${name}: too few good pieces are left`);
   return lines;

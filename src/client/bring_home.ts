@@ -1,5 +1,5 @@
 /** Pieces on their way between servers: to the homes that lack them, and away from where they were handed off. */
-import { isDfsError } from "../errors.ts";
+import { type DfsError, isDfsError } from "../errors.ts";
 import { pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
@@ -16,6 +16,8 @@ export interface Moved {
   readonly dropped: number;
   /** Copies that were to be made and were not. */
   readonly failed: number;
+  /** Why servers did not take copies, by slot. */
+  readonly refused: ReadonlyMap<number, DfsError>;
   /** Pieces that could not be made of what there is. */
   readonly lost: number[];
 }
@@ -66,7 +68,8 @@ export async function bringHome(
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }
   const bytes = made.reduce((n, piece) => n + pieceBytes(version, piece), 0);
-  return { restored: made.length, bytes, dropped, failed: failures, lost };
+  const { refused } = delivery;
+  return { restored: made.length, bytes, dropped, failed: failures, refused, lost };
 }
 
 /** Reads a piece back from each of its homes: only then may another copy go. */

@@ -1,5 +1,5 @@
 /** Pieces on their way to the homes that lack them, copied or made anew: chunk after chunk, a few of them at once. */
-import { isDfsError } from "../errors.ts";
+import { type DfsError, isDfsError } from "../errors.ts";
 import { rootsOf } from "../file/manifest.ts";
 import { hasParity, pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE } from "../limits.ts";
@@ -28,6 +28,8 @@ export class Delivery {
   readonly #roots: readonly Uint8Array[];
   readonly #reader: VersionReader;
   readonly #progress: (bytes: number) => void;
+  /** Why servers did not take a piece, by slot. */
+  readonly refused = new Map<number, DfsError>();
 
   /** `holders`: for each piece the slots that have it. */
   constructor(
@@ -110,11 +112,13 @@ export class Delivery {
       this.#progress(data.length);
     } catch (error) {
       if (!isDfsError(error)) throw error;
-      if (way.to !== null)
-        this.#cluster.warn(
-          `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
-        );
+      // What was on its way behind it fails for that alone.
+      if (way.to === null) return;
       way.to = null;
+      this.refused.set(to, error);
+      this.#cluster.warn(
+        `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
+      );
     }
   }
 }

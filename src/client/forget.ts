@@ -1,4 +1,4 @@
-/** Forgetting a deletion: when all servers hold it, none needs to (CONSISTENCY.md section 4, tombstones). */
+/** Forgetting a name: its tombstone, or a row that holds nothing, goes from every server. */
 import type { Accepted } from "../version.ts";
 import type { Cluster, Round } from "./cluster.ts";
 import { sendCommit } from "./rounds.ts";

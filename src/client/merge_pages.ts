@@ -1,7 +1,7 @@
 /** Pages of names from several servers, as one: pure. Used by list.ts. */
 import { decode } from "../bytes.ts";
 import { isDfsError } from "../errors.ts";
-import { compareNames } from "../file/names.ts";
+import { compareNames, mayBeStored } from "../file/names.ts";
 import { type Outline, outlinesCodec, type Pair } from "../version.ts";
 import type { Here, ListEntry } from "../wire/messages.ts";
 import type { Replies } from "./cluster.ts";
@@ -17,7 +17,7 @@ export interface Told extends Pair<Outline> {
   readonly here: readonly Here[];
 }
 
-/** Those whose names come after that one, in order: else a server could keep a client busy for ever. */
+/** Those of names that there can be, in order, after that one: else a server could keep a client busy for ever, or write anything on a terminal. */
 export function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
   let like: readonly ListEntry[] = [];
@@ -27,7 +27,7 @@ export function soundPages(replies: Replies<"list">, after: string): Replies<"li
     let isLike = true;
     const isSound = entries.every(({ name }, i) => {
       isLike &&= name === like[i]?.name;
-      return isLike || compareNames(entries[i - 1]?.name ?? after, name) < 0;
+      return isLike || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0);
     });
     if (!isSound || (!done && entries.length === 0)) continue;
     sound.set(slot, reply);

@@ -14,21 +14,12 @@ import type { InlinePiece } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
 import { matched } from "./plan.ts";
+import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "./silent.ts";
 import { smallPieces } from "./small_pieces.ts";
+import type { Source } from "./source.ts";
 import { parityPieces, stripeInRoom } from "./stripes.ts";
 import { inParallel } from "./window.ts";
-
-/** What is put: bytes that can be read at any offset, more than once. */
-export interface Source {
-  readonly bytes: number;
-  /** Milliseconds since 1970. */
-  readonly modified: number;
-  /** Permission bits. */
-  readonly mode: number;
-  /** Fills `into` from `offset` on; throws when there are fewer bytes than were promised. */
-  read(into: Uint8Array, offset: number): Promise<void>;
-}
 
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
@@ -41,6 +32,8 @@ export class Pieces implements Supply {
   /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
   readonly #sent: Set<number>[];
   readonly #small: InlinePiece[] = [];
+  /** Why servers did not take a piece, by slot. */
+  readonly #refused = new Map<number, DfsError>();
 
   constructor(
     cluster: Cluster,
@@ -72,10 +65,15 @@ export class Pieces implements Supply {
   async send(): Promise<void> {
     if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
     if (!(await this.#supply([...this.#sent.keys()], new Map())))
-      throw new DfsError(
-        "putFailed",
-        `not enough servers take its pieces: ${this.#cluster.live.length} answer`,
-      );
+      throw new DfsError("putFailed", await this.shortage(new Map()));
+  }
+
+  shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string> {
+    // Of a promise it is only seen that the pieces did not stay.
+    const full = [...held].flatMap(([slot, pieces]) =>
+      this.inlineFor(slot).some(({ piece }) => !pieces.includes(piece)) ? [slot] : [],
+    );
+    return shortageOf(this.#cluster, { ...this.#cut, ...this.#version }, this.#refused, full);
   }
 
   inlineFor(slot: number): InlinePiece[] {
@@ -264,7 +262,9 @@ export class Pieces implements Supply {
         await this.#cluster.call(slot, "upload", to);
       } catch (error) {
         if (!isDfsError(error)) throw error;
-        if (alive.delete(slot)) this.#cluster.mention(slot, error);
+        if (!alive.delete(slot)) return;
+        this.#cluster.mention(slot, error);
+        this.#refused.set(slot, error);
       }
     });
     const progress = piece < this.#cut.needed ? data.length : 0;

@@ -115,7 +115,7 @@ export async function propose(
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
       const problem = await coverOrWhy(supply, heldIn(granted));
       if (problem !== null || ++covers > cluster.view.members.length)
-        return giveUp(problem ?? NO_TAKERS);
+        return giveUp(problem ?? (await supply.shortage(heldIn(granted))));
       continue;
     }
     const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
@@ -141,14 +141,12 @@ async function coverOrWhy(
   held: ReadonlyMap<number, readonly number[]>,
 ): Promise<string | null> {
   try {
-    return (await supply.cover(held)) ? null : NO_TAKERS;
+    return (await supply.cover(held)) ? null : await supply.shortage(held);
   } catch (error) {
     if (!isDfsError(error)) throw error;
     return error.message;
   }
 }
-
-const NO_TAKERS = "not enough servers have room for its pieces";
 
 /** How many servers go along, of those of which too few do. */
 function tooFewLine(cluster: Cluster, answered: readonly number[] = cluster.live): string {

@@ -3,17 +3,18 @@ import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";
 import { encodeManifest } from "../file/manifest.ts";
-import { checkFolder, checkName } from "../file/names.ts";
+import { checkFolder, checkNewName } from "../file/names.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Condition, shortOf } from "./decide.ts";
-import { Pieces, type Source } from "./pieces.ts";
+import { Pieces } from "./pieces.ts";
 import { type Outcome, type Proposal, propose } from "./propose.ts";
 import { reachToChange, silentText } from "./silent.ts";
 import { sealedSource } from "./sealed_source.ts";
+import type { Source } from "./source.ts";
 
 export interface PutOptions {
   readonly layout: Layout;
@@ -41,7 +42,7 @@ export async function put(
   source: Source,
   options: PutOptions,
 ): Promise<Stored> {
-  checkName(name);
+  checkNewName(name);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   await checkLive(cluster);
@@ -57,7 +58,9 @@ export async function put(
   const what = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
   await pieces.send().catch((error: unknown) => {
-    throw isDfsError(error) ? new DfsError("putFailed", error.message) : error;
+    throw isDfsError(error)
+      ? new DfsError("putFailed", `${error.message}; nothing was changed`)
+      : error;
   });
   const outcome = await propose(cluster, stored, {
     ...authored(cluster, stored, source, pieces.roots, key, {
@@ -99,6 +102,7 @@ type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?:
 /** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
   const name = checkFolder(folder);
+  checkNewName(name.slice(0, -1));
   await checkLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();

@@ -2,7 +2,7 @@
  * repair: brings one name, or all, to what it should be: registers agree, every piece is at home, what nobody needs is gone.
  * It is an ordinary client of the messages and may be killed at any point.
  */
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError, type ErrorCode, isDfsError } from "../errors.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { pieceBytes } from "../file/split.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
@@ -20,7 +20,9 @@ import { finishChange } from "./migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "./register.ts";
 import { sendCommit } from "./rounds.ts";
+import { causeOf, failedText } from "./shortage.ts";
 import { spacesIn } from "./spaces.ts";
+import { untoldText } from "./untold.ts";
 import { inParallel } from "./window.ts";
 
 /** What was done for a name, or with `dryRun` would be. */
@@ -40,8 +42,9 @@ export interface Repaired {
   readonly forgotten: boolean;
   /** Pieces (from 1) that no server that answers holds. */
   readonly lost: readonly number[];
-  /** Why it could not be repaired, or not wholly. */
+  /** Why it could not be repaired, or not wholly; and what kind of reason that is. */
   readonly problem: string | null;
+  readonly cause: ErrorCode | null;
 }
 
 export interface RepairOptions {
@@ -104,8 +107,22 @@ const REPAIR_ROUNDS = 4;
 /** What a round comes to. */
 type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
-const MOVED = { restored: 0, bytes: 0, dropped: 0 };
-const NOTHING: Done = { agreed: false, forgotten: false, collected: 0, ...MOVED };
+const UNMOVED: Moved = {
+  restored: 0,
+  bytes: 0,
+  dropped: 0,
+  failed: 0,
+  refused: new Map(),
+  lost: [],
+};
+const NOTHING: Done = {
+  agreed: false,
+  forgotten: false,
+  restored: 0,
+  bytes: 0,
+  dropped: 0,
+  collected: 0,
+};
 
 const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
   !agreed && !forgotten && restored + dropped + collected === 0;
@@ -131,36 +148,42 @@ export async function repairName(
 ): Promise<Repaired> {
   let done = NOTHING;
   let lost: number[] = [];
-  let failed = 0;
-  let beyond: number[] = [];
+  let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
   const shown = cluster.shown(name);
-  const tell = (problem: string | null): Repaired => ({ name: shown, ...done, lost, problem });
+  const tell = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
+    name: shown,
+    ...done,
+    lost,
+    problem,
+    cause: problem === null ? null : cause,
+  });
   try {
     // What one round brings in line may show the next one more to do.
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
-      if (is !== "current") return tell("too few servers answer");
+      if (is !== "current") return tell("too few servers answer", "tooFew");
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
       const told = diagnose(current, replies, view.config, options.orphanAge);
       const found = { ...told, isEmpty: isEmpty && round === 0 };
       // The configuration has no name: where there was only ever the first one nothing stands for it.
       if (name === "" && current === null && !found.isStray) return tell(null);
-      lost = [...found.lost, ...beyond].map((piece) => piece + 1);
+      lost = [...found.lost, ...moved.lost].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
-      if (options.dryRun || isNothing(planned)) return tell(null);
-      if (failed > 0) return tell(`${failed} copies could not be made`);
-      if (beyond.length > 0) return tell(null);
+      const untold = untoldText(cluster, { replies, view });
+      if (options.dryRun || isNothing(planned)) return tell(untold, "damaged");
+      if (moved.failed > 0) return tell(await failedText(cluster, moved), causeOf(moved));
+      if (moved.lost.length > 0) return tell(null);
       if (round === REPAIR_ROUNDS) return tell("not all could be done");
       options.expect?.(planned.bytes);
       const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
-      ({ failed, lost: beyond } = result);
+      moved = result;
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    return tell(error.message);
+    return tell(error.message, error.code);
   }
 }
 
@@ -194,7 +217,7 @@ async function carryOut(
   { current: read, replies, view }: Omit<Reading, "is">,
   found: Found,
   options: RepairOptions,
-): Promise<Done & Pick<Moved, "failed" | "lost">> {
+): Promise<Done & Pick<Moved, "failed" | "refused" | "lost">> {
   const { epoch } = view.config;
   let current = read;
   await levelFor(cluster, name, replies);
@@ -224,7 +247,7 @@ async function carryOut(
         epoch,
         options.progress,
       )
-    : { ...MOVED, failed: 0, lost: [] };
+    : UNMOVED;
   const forgotten =
     version === null &&
     (await forget(cluster, name, current, mayGo(current, found, replies), epoch));

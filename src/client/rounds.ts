@@ -23,6 +23,8 @@ export interface Supply {
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean;
   /** Sends what lacks copies to further servers; false when there are none. */
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean>;
+  /** Why there are none. */
+  shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string>;
 }
 
 /** Whether these servers are enough. */

@@ -20,6 +20,8 @@ export interface Need {
   readonly first: readonly FileOf[];
   /** Pieces of current versions that lie on it. */
   readonly pieces: number;
+  /** Does it tell of all names? Not where its records are damaged. */
+  readonly isTold: boolean;
   /** How many servers the files with the most parity take, and one of them. */
   readonly width: number;
   readonly widest: FileOf | null;
@@ -33,6 +35,7 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
     files: 0,
     first: [] as FileOf[],
     pieces: 0,
+    isTold: true,
     width: 0,
     widest: null as null | FileOf,
   };
@@ -49,6 +52,7 @@ async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing
       "down",
       `${space.labelOf(slot)} does not answer in time what lies on it: try again`,
     );
+  need.isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
   const { is, state } = conclude(one);
   if (is === "tooFew")
     throw new DfsError(

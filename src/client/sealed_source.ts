@@ -9,7 +9,7 @@ import {
 } from "../file/seal.ts";
 import { PIECES_MAX } from "../limits.ts";
 import { roomFor } from "./buffers.ts";
-import type { Source } from "./pieces.ts";
+import type { Source } from "./source.ts";
 
 /** One for each piece that is read beside the others. */
 const RESTS_KEPT = PIECES_MAX;

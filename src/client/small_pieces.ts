@@ -3,7 +3,7 @@ import { sealOf } from "../file/checksum.ts";
 import { chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import type { Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/messages.ts";
-import type { Source } from "./pieces.ts";
+import type { Source } from "./source.ts";
 import { parityPieces, readStripe } from "./stripes.ts";
 
 /** All pieces of a source of which none is longer than a chunk, with their roots. Throws what the source throws. */

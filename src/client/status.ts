@@ -63,6 +63,8 @@ export interface Status {
   readonly servers: readonly ServerStatus[];
   /** Of servers that do not count, or were never seen: why, and what to do. */
   readonly notes: readonly string[];
+  /** Servers with records that do not verify. */
+  readonly damaged: readonly string[];
   readonly toDo: ToDo;
 }
 
@@ -117,11 +119,13 @@ async function look(cluster: Cluster, replyMs: number): Promise<Status> {
   const canLose = Math.max(0, Math.min(spare, names.canLose));
   // What nobody needs takes room and does no harm.
   const { deletions: _, orphans: __, ...harm } = names.toDo;
+  const isRoom = [...replies.values()].every(({ short }) => short === "");
   const isWhole =
+    isRoom &&
     servers.every(({ state }) => state === "up") &&
     names.hollow === 0 &&
     Object.values(harm).every((n) => n === 0);
-  const { late: ___, looks: ____, ...sums } = names;
+  const { late: ___, looks: ____, damaged, ...sums } = names;
   const word = wordOf(spare, names.unreadable, canLose, isWhole);
   return {
     ...sums,
@@ -129,6 +133,7 @@ async function look(cluster: Cluster, replyMs: number): Promise<Status> {
     canLose: names.unreadable > 0 ? 0 : canLose,
     servers,
     notes: linesOf(cluster),
+    damaged: [...damaged].map((slot) => cluster.labelOf(slot)),
   };
 }
 
@@ -162,6 +167,8 @@ interface Sums {
   looks: number;
   /** Servers that were asked for names, and did not answer in time. */
   readonly late: Set<number>;
+  /** Servers with records that do not verify. */
+  readonly damaged: Set<number>;
   readonly toDo: ToDo;
 }
 
@@ -186,14 +193,18 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     firstHollow: null,
     looks: 0,
     late: new Set<number>(),
+    damaged: new Set<number>(),
     toDo,
   };
   for (const space of await spacesIn(cluster))
     for await (const said of namesIn(space, "", true)) {
       for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
+      for (const slot of said.answering) if (!said.vouching.includes(slot)) all.damaged.add(slot);
       const isMissing = lookAt(said, all);
       if (isMissing && space.user !== cluster.user) await lookAgain(space, said.name, all);
     }
+  // One may be of a name that nobody knows any more.
+  toDo.records = Math.max(toDo.records, all.damaged.size);
   return all;
 }
 

@@ -6,7 +6,7 @@ import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { type Found, lookUp, type Sink } from "./get.ts";
 import { openingSink, sealedRange } from "./opening_sink.ts";
-import type { Source } from "./pieces.ts";
+import type { Source } from "./source.ts";
 import { bytesIn, cutTo, portionsOf } from "./portions.ts";
 import { VersionReader } from "./version_reader.ts";
 import { inParallel } from "./window.ts";

@@ -2,7 +2,7 @@
 import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../limits.ts";
 import { codeOf, type Stripe } from "../file/parity.ts";
 import { chunkBytes, chunkOffset, type Cut } from "../file/split.ts";
-import type { Source } from "./pieces.ts";
+import type { Source } from "./source.ts";
 import type { Window } from "./window.ts";
 
 /** The numbers of the data pieces, and of the parity pieces. */

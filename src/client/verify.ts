@@ -10,6 +10,7 @@ import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { type Reading, readName } from "./register.ts";
 import { spacesIn } from "./spaces.ts";
+import { untoldBy } from "./untold.ts";
 import { inParallel } from "./window.ts";
 
 /** A copy of a piece (from 0), by the slot of its server. */
@@ -28,7 +29,7 @@ export interface Verified {
   readonly bad: readonly Copy[];
   /** Homes of pieces that answer and lack them. */
   readonly missing: readonly Copy[];
-  /** Slots whose servers did not answer all that they were asked. */
+  /** Slots whose servers did not answer all that they were asked, or cannot tell. */
   readonly silent: readonly number[];
   /** Can the file be had from what is good? */
   readonly isReadable: boolean;
@@ -104,13 +105,15 @@ async function verifyVersion(
   cluster: Cluster,
   name: string,
   version: Version,
-  { replies, view }: Reading,
+  reading: Reading,
   { sample, progress = () => {} }: VerifyOptions,
 ): Promise<Verified> {
+  const { replies, view } = reading;
   const holders = holdersOf(version, replies);
   const good = holders.map((slots) => new Set(slots));
   const bad: Copy[] = [];
-  const silent = new Set<number>();
+  const gone: Copy[] = [];
+  const silent = new Set(untoldBy(cluster, reading));
   let bytes = 0;
   const verify = async ({ piece, slot }: Copy): Promise<void> => {
     const size = pieceBytes(version, piece);
@@ -129,12 +132,13 @@ async function verifyVersion(
     } catch (error) {
       if (!isDfsError(error)) throw error;
       good[copy.piece]?.delete(copy.slot);
-      // One that is gone may have been moved just now.
       if (error.code === "badPiece") bad.push(copy);
-      else if (error.code !== "noPiece") silent.add(copy.slot);
+      else if (error.code === "noPiece") gone.push(copy);
+      else silent.add(copy.slot);
     }
   });
   bad.push(...copiesIn(damagedOf(version, replies)));
+  for (const { slot } of await stillClaimed(cluster, name, version, gone)) silent.add(slot);
   const found = good.filter((slots) => slots.size > 0).length;
   return {
     name: cluster.shown(name),
@@ -148,6 +152,19 @@ async function verifyVersion(
     isReadable: found >= version.needed,
     problem: null,
   };
+}
+
+/** Of copies that were gone when they were to be read, those that their servers still say they hold. The others were moved just then. */
+async function stillClaimed(
+  cluster: Cluster,
+  name: string,
+  version: Version,
+  gone: readonly Copy[],
+): Promise<readonly Copy[]> {
+  if (gone.length === 0) return [];
+  const { replies } = await readName(cluster, name, { patienceMs: null });
+  const holders = holdersOf(version, replies);
+  return gone.filter(({ piece, slot }) => holders[piece]?.includes(slot));
 }
 
 const copiesIn = (slotsOf: readonly (readonly number[])[]): Copy[] =>

@@ -17,6 +17,19 @@ export function checkName(name: string): string {
   return name;
 }
 
+/**
+ * The same for a name that is to be stored now. It has none of the further control characters (C1) and line separators either: they were
+ * allowed once, and so what has them can still be had, listed and removed.
+ */
+export function checkNewName(name: string): string {
+  checkName(name);
+  if (!/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)) return name;
+  throw new DfsError(
+    "usage",
+    `${JSON.stringify(name.slice(0, 80))} cannot be a new name: it has a control character, or a line separator`,
+  );
+}
+
 /** Returns the name of a folder, which ends in "/", if it may be one; throws as `checkName`. */
 export function checkFolder(name: string): string {
   const folder = `${checkName(name.replace(/\/$/, ""))}/`;
@@ -36,30 +49,40 @@ export const KEY_NAME = ".";
 
 /** Returns a name as servers know it, sealed or not, of a file, a folder or a reserved one; throws DfsError("usage"). */
 export function checkStored(name: string): string {
-  if (name === "" || name === KEY_NAME) return name;
-  const why = faultOf(name.replace(/\/$/, ""), SEALED_NAME_BYTES, SEALED_COMPONENT_BYTES);
-  if (why === null && utf8.encode(name).length <= SEALED_NAME_BYTES) return name;
-  throw new DfsError(
-    "usage",
-    `${JSON.stringify(name.slice(0, 80))} cannot be a name: ${why ?? "it is too long"}`,
-  );
+  const why = storedFaultOf(name);
+  if (why === null) return name;
+  throw new DfsError("usage", `${JSON.stringify(name.slice(0, 80))} cannot be a name: ${why}`);
+}
+
+/** Is this what `checkStored` lets pass? */
+export const mayBeStored = (name: string): boolean => storedFaultOf(name) === null;
+
+function storedFaultOf(name: string): string | null {
+  if (name === "" || name === KEY_NAME) return null;
+  const bare = name.endsWith("/") ? name.slice(0, -1) : name;
+  const fault = faultOf(bare, SEALED_NAME_BYTES, SEALED_COMPONENT_BYTES);
+  const isLong = fault === null && isLonger(name, SEALED_NAME_BYTES);
+  return isLong ? "it is too long" : fault;
 }
 
 /** What is wrong with this name; null when nothing is. */
 function faultOf(name: string, most = NAME_BYTES, mostOfOne = COMPONENT_BYTES): string | null {
   if (name === "") return "it is empty";
   if (!name.isWellFormed()) return "it is not valid Unicode";
-  if (utf8.encode(name).length > most) return `it is longer than ${most} bytes`;
+  if (isLonger(name, most)) return `it is longer than ${most} bytes`;
   if (hasControl(name)) return "it has a control character";
   if (name.startsWith("/")) return "it is an absolute path";
   for (const component of name.split("/")) {
     if (component === "") return 'it has an empty component ("//", or "/" at its end)';
     if (component === "." || component === "..") return `it has the component "${component}"`;
-    if (utf8.encode(component).length > mostOfOne)
-      return `a component is longer than ${mostOfOne} bytes`;
+    if (isLonger(component, mostOfOne)) return `a component is longer than ${mostOfOne} bytes`;
   }
   return null;
 }
+
+/** A list asks it of every name, and mostly it is clear. */
+const isLonger = (text: string, bytes: number): boolean =>
+  3 * text.length > bytes && utf8.encode(text).length > bytes;
 
 function hasControl(name: string): boolean {
   for (let i = 0; i < name.length; i++) {

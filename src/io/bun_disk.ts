@@ -127,8 +127,12 @@ export const bunDisk: Disk = {
     }),
   space: (path) =>
     io(path, () => {
-      const { bavail, blocks, bsize } = fs.statfsSync(path);
-      return { free: bavail * bsize, total: blocks * bsize };
+      const { bavail, blocks, bsize, ffree, files } = fs.statfsSync(path);
+      // Some network file systems know no sizes, and some others no inodes: that is not the same as to have none.
+      return {
+        bytes: blocks > 0 ? { free: bavail * bsize, total: blocks * bsize } : null,
+        files: files > 0 ? { free: ffree, total: files } : null,
+      };
     }),
   database(path) {
     const database = new Database(path, { create: true, strict: true });

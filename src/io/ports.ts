@@ -97,15 +97,29 @@ export interface FileInfo {
   readonly born: string | null;
 }
 
+/** How much a disk has of something. */
+export interface Extent {
+  /** What a process may still use. */
+  readonly free: number;
+  readonly total: number;
+}
+
+/** The room on a disk; null where its file system does not tell. */
+export interface Space {
+  readonly bytes: Extent | null;
+  /** Files and folders that it can hold (inodes). */
+  readonly files: Extent | null;
+}
+
 /** Paths are the operating system's. Errors that are not named are DfsError("failed") with the system's reason. */
 export interface Disk {
-  /** "read": of an existing file. "create": a new one; throws if it is there already. */
+  /** "read": of an existing file. "create": a new one; throws if it is there already, and DfsError("noRoom") where there is none. */
   open(path: string, mode: "read" | "create"): Promise<OpenFile>;
-  /** Replaces `to` atomically; durable after `syncFolder` of its folder. */
+  /** Replaces `to` atomically; durable after `syncFolder` of its folder. Throws DfsError("noRoom"). */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; one that is not there is no error. */
   remove(path: string): Promise<void>;
-  /** Makes a folder and those above it; one that is there is no error. */
+  /** Makes a folder and those above it; one that is there is no error. Throws DfsError("noRoom"). */
   makeFolder(path: string): Promise<void>;
   /** The names in a folder, sorted; an absent folder is empty. */
   list(path: string): Promise<string[]>;
@@ -113,8 +127,8 @@ export interface Disk {
   syncFolder(path: string): Promise<void>;
   /** null: nothing is there. */
   stat(path: string): Promise<FileInfo | null>;
-  /** Bytes a process may still write on the disk of this path, and its whole size. */
-  space(path: string): Promise<{ free: number; total: number }>;
+  /** The room on the disk of this path. */
+  space(path: string): Promise<Space>;
   /**
    * Opens or makes an SQLite database. Its log, `<path>-wal`, stays when it is closed, as long as it was: it is empty only before the first
    * commit, and after `wal_checkpoint(TRUNCATE)`.

@@ -43,20 +43,20 @@ export async function join(
 
 /**
  * LIVES: which lives it had, and what it is told of others; that is taken from operators only, or any user could name a life that never was,
- * and so put a server out. `note` is told where somebody knows a life that it never had. Throws DfsError("identity").
+ * and so put a server out. `warn` is told where somebody knows a life that it never had. Throws DfsError("identity").
  */
 export async function meet(
   store: Store,
   who: Who,
   request: RequestOf<"lives">,
-  note: (line: string) => void,
+  warn: (line: string) => void,
 ): Promise<ReplyOf<"lives">> {
   checkServer(store, request.sid);
   checkCluster(store.membership.cluster, request.cluster);
   const { lives, membership } = store;
   const areYours = request.areYours.map((life) => lives.isOwn(life));
   if (areYours.includes(false))
-    note(
+    warn(
       "somebody knows a life of this server that it never had: its folder was put back to an earlier state, or they lie; such a server does not count",
     );
   if (who.isOperator) {

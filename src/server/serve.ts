@@ -38,8 +38,6 @@ export interface ServeOptions extends StoreOptions {
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   /** Shown by a server that speaks TLS; null: it does not. */
   readonly certificate: Certificate | null;
-  /** Takes a line for the operator of the server. */
-  readonly note: (line: string) => void;
 }
 
 export interface Server {
@@ -67,13 +65,13 @@ export async function serve(
   const load: Load = { bytes: 0, total: 0 };
   const doorkeeper = new Doorkeeper(ports);
   const noted = new Set<string>();
-  const note = (line: string): void => {
-    if (!noted.has(line)) options.note(line);
+  const warn = (line: string): void => {
+    if (!noted.has(line)) options.warn?.(line);
     noted.add(line);
   };
   const accept = (conn: Conn): void => {
     if (sessions.size >= CONNECTIONS_MAX) return conn.close();
-    const session = new Session(conn, { ...options, store, clock, load, doorkeeper, note });
+    const session = new Session(conn, { ...options, store, clock, load, doorkeeper, warn });
     sessions.set(conn, session);
     void session.run().then(() => sessions.delete(conn));
   };

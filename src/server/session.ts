@@ -50,8 +50,8 @@ export interface SessionOptions {
   readonly users: () => Promise<UserTable | null>;
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   readonly doorkeeper: Doorkeeper;
-  /** As ServeOptions has it. */
-  readonly note: (line: string) => void;
+  /** Takes a line for the operator of the server. */
+  readonly warn: (line: string) => void;
 }
 
 /** Where there are no users. */
@@ -217,8 +217,8 @@ export class Session {
   }
 
   async #meet(who: Who, request: RequestOf<"lives">): Promise<ReplyOf<"lives">> {
-    const { store, note } = this.#options;
-    const reply = await meet(store, who, request, note);
+    const { store, warn } = this.#options;
+    const reply = await meet(store, who, request, warn);
     this.#told = store.lives.revision;
     return reply;
   }

@@ -4,7 +4,7 @@
  */
 import { isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";
-import { BALLAST_BYTES } from "../limits.ts";
+import { BALLAST_BYTES, RESERVE_FILES } from "../limits.ts";
 
 export class Ballast {
   readonly #disk: Disk;
@@ -25,8 +25,9 @@ export class Ballast {
     if (known) this.#isThere = known.bytes === BALLAST_BYTES;
     if (this.#isThere) return;
     await this.#disk.remove(this.#path);
-    const { free } = await this.#disk.space(this.#folder);
-    if (free < 4 * BALLAST_BYTES) return;
+    const { bytes, files } = await this.#disk.space(this.#folder);
+    if (bytes && bytes.free < 4 * BALLAST_BYTES) return;
+    if (files && files.free < RESERVE_FILES) return;
     const file = await this.#disk.open(this.#path, "create");
     try {
       // Not zeros, which some file systems keep without taking room for them.

@@ -6,18 +6,25 @@ import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
+import { CHECK_ROWS, START_CHECK_MS } from "../limits.ts";
 import { type Register, registerCodec } from "../version.ts";
+import { CatalogCheck, checkStructure } from "./catalog_check.ts";
 import { FLOOR_SCHEMA, Floors } from "./floors.ts";
-import { brokenCatalog, GroupCommit } from "./group_commit.ts";
+import {
+  brokenCatalog,
+  GroupCommit,
+  PULSE_SCHEMA,
+  type Reading,
+  readingFrom,
+} from "./group_commit.ts";
 import { PIECE_SCHEMA, PieceTable } from "./piece_table.ts";
+import { isWhole, rowSum, SUM_BYTES } from "./row_sum.ts";
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
   `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT, row BLOB NOT NULL, sum BLOB NOT NULL,
    PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`,
 ];
-
-const SUM_BYTES = 8;
 
 /** A register as it lies in its table. */
 interface StoredRow {
@@ -35,6 +42,7 @@ interface PageRow {
 export class Catalog {
   readonly #db: Database;
   readonly #group: GroupCommit;
+  readonly #reading: Reading;
   readonly #register;
   readonly #putRegister;
   readonly #dropRegister;
@@ -43,11 +51,18 @@ export class Catalog {
   readonly #nextSpace;
   readonly pieces: PieceTable;
   readonly floors: Floors;
+  readonly check: CatalogCheck;
   #damaged = false;
 
   /** Opens the catalog in this database, empty or not; `die` is told of an error after which nothing may be answered. */
-  constructor(db: Database, clock: Clock, die: (error: DfsError) => void) {
+  constructor(
+    db: Database,
+    clock: Clock,
+    die: (error: DfsError) => void,
+    warn: (line: string) => void,
+  ) {
     this.#db = db;
+    this.#reading = readingFrom(db, die);
     this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
     db.run("PRAGMA locking_mode=EXCLUSIVE");
     db.run("PRAGMA journal_mode=WAL");
@@ -78,8 +93,12 @@ export class Catalog {
       `SELECT min(space) AS space FROM (SELECT min(space) AS space FROM register WHERE space > ?1
        UNION ALL SELECT min(space) FROM piece WHERE space > ?1)`,
     );
-    this.pieces = new PieceTable(db);
-    this.#inspect();
+    this.pieces = new PieceTable(db, this.#reading, () => this.check.hurry());
+    this.check = new CatalogCheck(db, {
+      damagedRegister: () => (this.#damaged = true),
+      warn,
+    });
+    this.#inspect(clock);
     this.floors = new Floors(db, this, (space, floor) => rowSum(space, "", floor));
   }
 
@@ -97,7 +116,7 @@ export class Catalog {
     const query = this.#db.query<{ value: Uint8Array }, [string]>(
       "SELECT value FROM fact WHERE key = ?",
     );
-    const found = query.get(key)?.value;
+    const found = this.#reading(() => query.get(key))?.value;
     if (!found) return null;
     const value = found.subarray(SUM_BYTES);
     if (!isWhole("", key, value, found.subarray(0, SUM_BYTES)))
@@ -120,21 +139,24 @@ export class Catalog {
     return this.#damaged;
   }
 
-  /** Reads all that is guarded; throws DfsError("folder") on a database whose structure is broken. */
-  #inspect(): void {
-    const verdict = this.#db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
-    if (verdict?.quick_check !== "ok")
-      throw brokenCatalog(verdict?.quick_check.split("\n", 1)[0] ?? "no answer");
+  /**
+   * Reads all that is guarded, and looks at the pieces for a while: what is left of them `check` has its turn at. Throws DfsError("folder")
+   * on a database that cannot be served.
+   */
+  #inspect(clock: Clock): void {
+    checkStructure(this.#db, [...SCHEMA, ...FLOOR_SCHEMA, ...PIECE_SCHEMA, PULSE_SCHEMA]);
     const rows = this.#db.query<{ space: string; name: string } & StoredRow, []>(
       "SELECT * FROM register",
     );
     for (const { space, name, row, sum } of rows.iterate())
       if (!isWhole(space, name, row, sum)) this.#damaged = true;
+    const until = clock.now() + START_CHECK_MS;
+    this.check.begin(CHECK_ROWS, () => clock.now() >= until);
   }
 
   /** The row of a name, null when there is none; throws DfsError("damaged") where that cannot be told. */
   register(space: string, name: string): Register | null {
-    const found = this.#register.get(space, name);
+    const found = this.#reading(() => this.#register.get(space, name));
     if (this.#isSound(space, name, found?.row ?? null, found?.sum ?? null))
       return found && decode(registerCodec, found.row);
     throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
@@ -167,7 +189,8 @@ export class Catalog {
     limit: number,
     everything: boolean,
   ): { name: string; register: Uint8Array | "damaged" | null }[] {
-    const rows = (everything ? this.#pageOfAll : this.#page).all(space, after, from, limit);
+    const query = everything ? this.#pageOfAll : this.#page;
+    const rows = this.#reading(() => query.all(space, after, from, limit));
     return rows.map(({ name, row, sum }) => ({
       name,
       register: this.#isSound(space, name, row, sum) ? row : "damaged",
@@ -178,7 +201,8 @@ export class Catalog {
   spacesAfter(after: string, limit: number): string[] {
     const spaces: string[] = [];
     while (spaces.length < limit) {
-      const space = this.#nextSpace.get(spaces.at(-1) ?? after)?.space;
+      const last = spaces.at(-1) ?? after;
+      const space = this.#reading(() => this.#nextSpace.get(last))?.space;
       if (space === null || space === undefined) break;
       spaces.push(space);
     }
@@ -202,15 +226,3 @@ export class Catalog {
     this.#db.close();
   }
 }
-
-const sum = new Uint8Array(SUM_BYTES);
-const sumView = new DataView(sum.buffer);
-
-/** Guards a row against bit rot, and against standing under another name. What is returned is good until it is called again. */
-function rowSum(space: string, name: string, row: Uint8Array): Uint8Array {
-  sumView.setBigUint64(0, Bun.hash.xxHash3(row) ^ Bun.hash.xxHash3(`${space}\0${name}`, 1n));
-  return sum;
-}
-
-const isWhole = (space: string, name: string, row: Uint8Array, guard: Uint8Array): boolean =>
-  Buffer.compare(rowSum(space, name, row), guard) === 0;

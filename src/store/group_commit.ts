@@ -10,6 +10,9 @@ interface Job {
   readonly fail: (error: DfsError) => void;
 }
 
+export const PULSE_SCHEMA =
+  "CREATE TABLE IF NOT EXISTS pulse (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL)";
+
 export class GroupCommit {
   readonly #db: Database;
   readonly #pulse;
@@ -30,7 +33,7 @@ export class GroupCommit {
   /** `undone` is called after a transaction was undone; `die` after an error that leaves open what is durable. */
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
-    db.run("CREATE TABLE IF NOT EXISTS pulse (id INTEGER PRIMARY KEY, beats INTEGER NOT NULL)");
+    db.run(PULSE_SCHEMA);
     this.#pulse = db.query(
       "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
     );
@@ -101,9 +104,8 @@ export class GroupCommit {
     }
     this.#isOver = true;
     const { message } = asDfsError(error);
-    const isCorrupt = String((error as { code?: unknown }).code).startsWith("SQLITE_CORRUPT");
     this.#die(
-      isCorrupt
+      isCorrupt(error)
         ? brokenCatalog(message)
         : new DfsError("failed", `the catalog cannot be written: ${message}`),
     );
@@ -134,6 +136,33 @@ export class GroupCommit {
     this.#isOver = true;
   }
 }
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown }).code);
+
+/** Does SQLite say that the database is damaged? */
+const isCorrupt = (error: unknown): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(error));
+
+/** Reads of the catalog, outside of transactions and in them. */
+export type Reading = <T>(work: () => T) => T;
+
+/**
+ * What SQLite says at a read is told as that of this server: damage ends it, and what the disk has fails that one request. A transaction
+ * sees to its own errors.
+ */
+export const readingFrom =
+  (db: Database, die: (error: DfsError) => void): Reading =>
+  (work) => {
+    try {
+      return work();
+    } catch (error) {
+      if (db.inTransaction || !codeOf(error).startsWith("SQLITE_")) throw error;
+      const { message } = asDfsError(error);
+      if (!isCorrupt(error)) throw new DfsError("failed", `the catalog cannot be read: ${message}`);
+      const broken = brokenCatalog(message);
+      die(broken);
+      throw broken;
+    }
+  };
 
 /** A catalog that can be served no more. */
 export const brokenCatalog = (why: string): DfsError =>

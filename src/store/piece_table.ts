@@ -1,6 +1,8 @@
 /** The catalog's table of pieces: which this server holds, the small ones themselves, and when each was read back. */
 import type { Database } from "bun:sqlite";
+import { DfsError } from "../errors.ts";
 import type { Vid } from "../version.ts";
+import type { Reading } from "./group_commit.ts";
 
 export const PIECE_SCHEMA = [
   `CREATE TABLE IF NOT EXISTS piece (vid TEXT, piece INTEGER, space TEXT NOT NULL, name TEXT NOT NULL,
@@ -13,6 +15,42 @@ export const PIECE_SCHEMA = [
   "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
   "CREATE INDEX IF NOT EXISTS piece_by_check ON piece (checked) WHERE trashed IS NULL AND bad = 0",
   "CREATE INDEX IF NOT EXISTS piece_by_damage ON piece (bad) WHERE bad <> 0",
+];
+
+/** Each index of them: which rows are in it, and what of one entry is what of its row, `at`; see catalog_check.ts. */
+export const PIECE_INDEXES: readonly {
+  readonly name: string;
+  readonly isIn: (row: { readonly bad: number; readonly trashed: number | null }) => boolean;
+  readonly match: string;
+}[] = [
+  {
+    name: "sqlite_autoindex_piece_1",
+    isIn: () => true,
+    match: "entry.vid = at.vid AND entry.piece = at.piece",
+  },
+  {
+    name: "piece_by_holding",
+    isIn: () => true,
+    match: `entry.space = at.space AND entry.name = at.name AND entry.vid = at.vid AND entry.piece = at.piece
+      AND entry.bad = at.bad AND entry.created = at.created AND entry.trashed IS at.trashed`,
+  },
+  {
+    name: "piece_by_trash",
+    isIn: ({ trashed }) => trashed !== null,
+    match: "entry.trashed = at.trashed AND entry.trashed IS NOT NULL",
+  },
+  {
+    name: "piece_by_check",
+    isIn: ({ trashed, bad }) => trashed === null && bad === 0,
+    // Both are asked: of an entry nobody looks whether it should be in the index.
+    match: `entry.checked IS at.checked AND entry.trashed IS NULL AND entry.bad = 0
+      AND at.trashed IS NULL AND at.bad = 0`,
+  },
+  {
+    name: "piece_by_damage",
+    isIn: ({ bad }) => bad !== 0,
+    match: "entry.bad = at.bad AND entry.bad <> 0",
+  },
 ];
 
 /** A piece that this server holds; `data` is null where it is a file. */
@@ -46,12 +84,17 @@ export type Due = Pick<PieceRow, "vid" | "piece" | "space" | "name" | "bytes" | 
 
 export class PieceTable {
   readonly #db: Database;
+  readonly #reading: Reading;
+  readonly #onStray: () => void;
   readonly #get;
   readonly #ofVersion;
   readonly #ofNames;
 
-  constructor(db: Database) {
+  /** `onStray` is told of a record that cannot have been written so. */
+  constructor(db: Database, reading: Reading, onStray: () => void) {
     this.#db = db;
+    this.#reading = reading;
+    this.#onStray = onStray;
     this.#get = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
     );
@@ -68,12 +111,12 @@ export class PieceTable {
   }
 
   get(vid: Vid, piece: number): PieceRow | null {
-    return this.#get.get(vid, piece);
+    return this.#reading(() => this.#get.get(vid, piece));
   }
 
   /** The good pieces of a version of a name. */
   ofVersion(space: string, name: string, vid: Vid): number[] {
-    const rows = this.#ofVersion.all(vid, space, name);
+    const rows = this.#reading(() => this.#ofVersion.all(vid, space, name));
     return rows.map((row) => row.piece).sort((a, b) => a - b);
   }
 
@@ -85,7 +128,9 @@ export class PieceTable {
   /** The same for each name from `first` to `last` of which there are any, in byte order. */
   ofNames(space: string, first: string, last: string): { name: string; versions: HeldVersion[] }[] {
     const held: { name: string; versions: HeldVersion[] }[] = [];
-    for (const { name, vid, piece, bad, created } of this.#ofNames.all(space, first, last)) {
+    const rows = this.#reading(() => this.#ofNames.all(space, first, last));
+    for (const { name, vid, piece, bad, created } of rows) {
+      this.#checkVid(name, vid);
       let of = held.at(-1);
       if (of?.name !== name) held.push((of = { name, versions: [] }));
       let one = of.versions.at(-1);
@@ -94,6 +139,21 @@ export class PieceTable {
       one.created = Math.max(one.created, created);
     }
     return held;
+  }
+
+  /** Does the index of all that is held know this piece? */
+  isHeld(space: string, name: string, vid: Vid, piece: number): boolean {
+    const query = this.#db.query<unknown, [string, string, string, number]>(
+      "SELECT 1 FROM piece INDEXED BY piece_by_holding WHERE space = ? AND name = ? AND vid = ? AND piece = ?",
+    );
+    return this.#reading(() => query.get(space, name, vid, piece)) !== null;
+  }
+
+  /** Throws DfsError("damaged") on what is no id: it would be told as one. */
+  #checkVid(name: string, vid: string): void {
+    if (/^[0-9a-f]{32}$/.test(vid)) return;
+    this.#onStray();
+    throw new DfsError("damaged", `${name}: this server's record of its pieces is damaged`);
   }
 
   put(row: Omit<PieceRow, "bad" | "trashed" | "checked">): void {
@@ -135,11 +195,10 @@ export class PieceTable {
 
   /** Pieces that went into the trash at `wall` or before. */
   trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
-    return this.#db
-      .query<{ vid: Vid; piece: number; inline: number }, [number]>(
-        "SELECT vid, piece, data IS NOT NULL AS inline FROM piece WHERE trashed <= ? LIMIT 1000",
-      )
-      .all(wall);
+    const query = this.#db.query<{ vid: Vid; piece: number; inline: number }, [number]>(
+      "SELECT vid, piece, data IS NOT NULL AS inline FROM piece WHERE trashed <= ? LIMIT 1000",
+    );
+    return this.#reading(() => query.all(wall));
   }
 
   /** Every piece that should be a file. */
@@ -153,13 +212,12 @@ export class PieceTable {
   /** Pieces that were never read back, then those that were not since `wall`, the longest ago first. */
   due(wall: number, limit: number): Due[] {
     // Not asked of the database: where none is due it would look at all of them to find that out.
-    return this.#db
-      .query<Due & Pick<PieceRow, "checked">, [number]>(
-        `SELECT vid, piece, space, name, bytes, created, checked FROM piece
-         WHERE trashed IS NULL AND bad = 0 ORDER BY checked LIMIT ?`,
-      )
-      .all(limit)
-      .filter(({ checked }) => checked === null || checked < wall);
+    const query = this.#db.query<Due & Pick<PieceRow, "checked">, [number]>(
+      `SELECT vid, piece, space, name, bytes, created, checked FROM piece
+       WHERE trashed IS NULL AND bad = 0 ORDER BY checked LIMIT ?`,
+    );
+    const first = this.#reading(() => query.all(limit));
+    return first.filter(({ checked }) => checked === null || checked < wall);
   }
 
   /** This very piece was read back and is good. */
@@ -171,7 +229,8 @@ export class PieceTable {
 
   /** How many there are, how many are damaged, how many were never read back, and when that of longest ago was. */
   summary(): { pieces: number; bad: number; unread: number; oldest: number | null } {
-    const one = <T>(sql: string): T => this.#db.query<{ n: T }, []>(`SELECT ${sql}`).get()?.n as T;
+    const one = <T>(sql: string): T =>
+      this.#reading(() => this.#db.query<{ n: T }, []>(`SELECT ${sql}`).get())?.n as T;
     const good = "FROM piece WHERE trashed IS NULL AND bad = 0";
     return {
       pieces: one<number>(`count(*) AS n ${good}`),

@@ -46,7 +46,7 @@ export class PieceStore {
   readonly #arriving = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
   #temporaries = 0;
-  readonly #room: Room;
+  readonly room: Room;
   readonly ballast: Ballast;
 
   /** `die` is called when the disk fails so that nothing may be answered any more. */
@@ -61,16 +61,16 @@ export class PieceStore {
     this.#disk = ports.disk;
     this.#layout = layout;
     this.#catalog = catalog;
-    this.#room = new Room(ports, layout.folder);
+    this.room = new Room(ports, layout.folder, () => this.sweep(0));
     this.ballast = new Ballast(ports.disk, layout.catalogFolder);
     catalog.relieveBy(() => this.ballast.drop());
   }
 
   /** Begins a piece of `bytes` bytes that comes in portions; throws DfsError("noRoom"). */
   async receive(id: PieceId, bytes: number): Promise<Upload> {
-    await this.reserve(bytes);
+    await this.room.reserve(bytes);
     const temporary = `${this.#layout.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
-    return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.#die);
+    return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.room, this.#die);
   }
 
   /** Ends a piece: durable, named, known to the catalog. */
@@ -79,7 +79,7 @@ export class PieceStore {
     this.#checkOwner(id);
     const folder = this.#layout.folderOf(vid);
     if (!this.#layout.folders.has(folder)) {
-      await this.#disk.makeFolder(folder);
+      await this.room.orRelieved(() => this.#disk.makeFolder(folder));
       await orDie(this.#disk.syncFolder(this.#layout.pieces), this.#die);
       this.#layout.folders.add(folder);
     }
@@ -137,7 +137,7 @@ export class PieceStore {
     try {
       for (const item of files) await this.putFile(idOf(item), item);
       const bytes = inline.reduce((n, { data }) => n + data.length, 0);
-      if (bytes > 0 && !(await this.#room.fitsSmall(bytes))) await this.reserve(bytes);
+      if (bytes > 0) await this.room.reserveSmall(bytes);
       return true;
     } catch (error) {
       if (isDfsError(error, "noRoom")) return false;
@@ -174,11 +174,19 @@ export class PieceStore {
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
     const end = offset + length;
-    if (end > row.bytes)
-      throw new DfsError("protocol", `piece ${id.piece + 1} has only ${row.bytes} bytes`);
     // A part of a block cannot be verified.
-    if (offset % BLOCK_BYTES !== 0 || (end % BLOCK_BYTES !== 0 && end !== row.bytes))
-      throw new DfsError("protocol", "a fetch begins and ends where a block does");
+    if (
+      offset % BLOCK_BYTES !== 0 ||
+      (end % BLOCK_BYTES !== 0 && end !== row.bytes) ||
+      end > row.bytes
+    ) {
+      // Unless it is the row that is wrong: then the piece is damaged.
+      await this.sums(id, 0, 0);
+      throw new DfsError(
+        "protocol",
+        `a fetch begins and ends where a block does, within the ${row.bytes} bytes of its piece`,
+      );
+    }
     return this.#orBad(row, async () => {
       if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
       if (!isWhole(row)) throw damaged(row);
@@ -268,14 +276,6 @@ export class PieceStore {
       removals.push({ path, over: removal.resolve });
     }
     return dropped;
-  }
-
-  /** Makes sure that `bytes` more fit, the trash given up for them if need be; see Room. Throws DfsError("noRoom"). */
-  async reserve(bytes: number): Promise<void> {
-    if (await this.#room.fits(bytes)) return;
-    await this.sweep(0);
-    if (await this.#room.fits(bytes)) return;
-    throw new DfsError("noRoom", `${this.#layout.folder}: the disk is full`);
   }
 }
 

@@ -63,18 +63,41 @@ export async function openFolder(
     await disk.makeFolder(path);
   const format = await readFormat(disk, layout.format);
   const logBytes = (await disk.stat(`${layout.catalog}-wal`))?.bytes ?? 0;
-  return { database: openDatabase(disk, layout), format, logBytes };
+  return { database: await openDatabase(disk, layout), format, logBytes };
 }
 
 /** Opens the database and takes the lock that lasts as long as the process. */
-function openDatabase(disk: Disk, layout: Layout): Database {
-  return orFolderError(layout, () => {
-    const database = disk.database(layout.catalog);
-    database.run("PRAGMA locking_mode=EXCLUSIVE");
-    database.run("BEGIN IMMEDIATE");
-    database.run("COMMIT");
-    return database;
-  });
+async function openDatabase(disk: Disk, layout: Layout): Promise<Database> {
+  try {
+    return orFolderError(layout, () => {
+      const database = disk.database(layout.catalog);
+      try {
+        database.run("PRAGMA locking_mode=EXCLUSIVE");
+        database.run("BEGIN IMMEDIATE");
+        database.run("COMMIT");
+        return database;
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    });
+  } catch (error) {
+    await checkWritable(disk, layout);
+    throw error;
+  }
+}
+
+/** SQLite says no more of a disk that is read-only than that there was an error: the disk itself says what it is. */
+async function checkWritable(disk: Disk, { catalogFolder }: Layout): Promise<void> {
+  const probe = `${catalogFolder}/probe`;
+  try {
+    await disk.remove(probe);
+    await (await disk.open(probe, "create")).close();
+    await disk.remove(probe);
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    throw new DfsError("folder", `this server cannot write to its folder: ${error.message}`);
+  }
 }
 
 /** What SQLite throws becomes a line for the user. */
@@ -82,7 +105,7 @@ export function orFolderError<T>(layout: Layout, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (isDfsError(error)) throw error;
+    if (isDfsError(error)) throw new DfsError(error.code, `${layout.folder}: ${error.message}`);
     const { message } = asDfsError(error);
     if (message.includes("locked"))
       throw new DfsError("folder", `${layout.folder} is in use by another dfs-tool server`);
@@ -188,6 +211,10 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so good for nothing.
   if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
   if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
+  // One index knows it, and another does not: it would be there twice.
+  if (catalog.pieces.isHeld(footer.space, footer.name, footer.vid, footer.piece))
+    catalog.check.mend();
+  if (catalog.pieces.get(footer.vid, footer.piece)) return;
   await catalog.write(false, () =>
     catalog.pieces.put({ ...footer, data: null, created: info.modified }),
   );

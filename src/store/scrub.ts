@@ -1,16 +1,25 @@
-/** Reads back what is held, a little at a time: first what never was, then what was read longest ago. */
+/** Reads back what is held, a little at a time: first what never was, then what was read longest ago; and the catalog, row by row. */
 import { isDfsError } from "../errors.ts";
-import type { Clock, Disk } from "../io/ports.ts";
-import { CHUNK_BYTES, SCRUB_DUE_MAX } from "../limits.ts";
+import type { Clock } from "../io/ports.ts";
+import {
+  CHECK_INTERVAL_MS,
+  CHECK_ROWS,
+  CHUNK_BYTES,
+  SCARCE_BYTES,
+  SCRUB_DUE_MAX,
+} from "../limits.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Due } from "./piece_table.ts";
 import type { PieceId, PieceStore } from "./pieces.ts";
+import { type Short, shortOf } from "./room.ts";
 
 /** What a server tells of itself. */
 export interface Health {
-  /** Bytes of its disk. */
-  readonly free: number;
-  readonly total: number;
+  /** Bytes of its disk that pieces may still take, and of all of it; null where its file system does not tell. */
+  readonly free: number | null;
+  readonly total: number | null;
+  /** What it has too few of for more pieces; "" nothing. */
+  readonly short: Short | "";
   readonly pieces: number;
   readonly bad: number;
   /** Pieces that were never read back. */
@@ -23,34 +32,34 @@ export class Scrub {
   readonly #catalog: Catalog;
   readonly #pieces: PieceStore;
   readonly #clock: Clock;
-  readonly #disk: Disk;
-  readonly #folder: string;
   /** The piece at hand, and how far it was read. */
   #at: { readonly due: Due; offset: number } | null = null;
   #queue: Due[] = [];
   /** Read back, which the catalog does not know yet. */
   #good: Due[] = [];
+  /** When the catalog is looked at again. */
+  #checkAt = 0;
   /** How far pieces were verified on demand. */
   readonly #verified = new Map<string, number>();
 
-  constructor(
-    { clock, disk }: { clock: Clock; disk: Disk },
-    folder: string,
-    catalog: Catalog,
-    pieces: PieceStore,
-  ) {
+  constructor({ clock }: { clock: Clock }, catalog: Catalog, pieces: PieceStore) {
     this.#catalog = catalog;
     this.#pieces = pieces;
     this.#clock = clock;
-    this.#disk = disk;
-    this.#folder = folder;
   }
 
   async health(): Promise<Health> {
     const { oldest, ...counts } = this.#catalog.pieces.summary();
-    const { free, total } = await this.#disk.space(this.#folder);
+    const spare = await this.#pieces.room.look();
+    const free = spare.bytes && Math.max(0, spare.bytes);
     const ageMs = oldest === null ? null : Math.max(0, this.#clock.wall() - oldest);
-    return { free, total, ...counts, oldest: ageMs === null ? null : Math.floor(ageMs / 1000) };
+    return {
+      free,
+      total: spare.total,
+      short: shortOf(spare, SCARCE_BYTES) ?? "",
+      ...counts,
+      oldest: ageMs === null ? null : Math.floor(ageMs / 1000),
+    };
   }
 
   /**
@@ -58,11 +67,12 @@ export class Scrub {
    * Pieces that do not verify are bad from then on.
    */
   async run(bytes: number, intervalMs: number): Promise<boolean> {
+    const isMore = this.#checkCatalog();
     let left = bytes;
     while (left > 0) {
       this.#at ??= await this.#next(intervalMs);
       const at = this.#at;
-      if (!at) return false;
+      if (!at) return isMore;
       const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
       const isGood = await this.#read(at.due, at.offset, length);
       // A small piece takes its time too: to begin one costs as much as a chunk.
@@ -74,6 +84,15 @@ export class Scrub {
     }
     await this.#note();
     return true;
+  }
+
+  /** A few rows of the catalog, unless all were looked at a while ago. Returns whether there are more. Throws DfsError("folder"). */
+  #checkCatalog(): boolean {
+    const { check } = this.#catalog;
+    if (!check.isUrgent && this.#clock.now() < this.#checkAt) return false;
+    const isMore = check.step(CHECK_ROWS);
+    if (!isMore) this.#checkAt = this.#clock.now() + CHECK_INTERVAL_MS;
+    return isMore;
   }
 
   /**

@@ -35,6 +35,8 @@ export interface StoreOptions {
   readonly inlineBytes: number;
   /** How long pieces that nobody needs any more stay for readers that have begun. */
   readonly trashGraceMs: number;
+  /** Told of what the operator should know. */
+  readonly warn?: (line: string) => void;
 }
 
 interface StorePorts {
@@ -72,7 +74,7 @@ export class Store {
     this.#options = options;
     this.#catalog = catalog;
     this.pieces = new PieceStore(ports, layout, catalog, die);
-    this.scrub = new Scrub(ports, layout.folder, catalog, this.pieces);
+    this.scrub = new Scrub(ports, catalog, this.pieces);
     this.membership = new Membership(catalog, sid);
     this.lives = new Lives(catalog);
     this.floors = catalog.floors;
@@ -91,7 +93,8 @@ export class Store {
     const { database, format, logBytes } = await openFolder(ports.disk, layout);
     let close = (): void => database.close();
     try {
-      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die));
+      const { warn = () => {} } = options;
+      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die, warn));
       const identity = await openIdentity(ports, layout, catalog, format, logBytes);
       close = () => catalog.close();
       await recoverPieces(ports.disk, layout, catalog);

@@ -5,6 +5,7 @@ import { rootOf, sumsOf } from "../file/checksum.ts";
 import type { Disk, OpenFile } from "../io/ports.ts";
 import { BLOCK_BYTES, SYNC_EVERY_BYTES } from "../limits.ts";
 import { type PieceFooter, tailOf } from "./piece_file.ts";
+import type { Room } from "./room.ts";
 
 export class Upload {
   readonly #disk: Disk;
@@ -12,6 +13,7 @@ export class Upload {
   readonly #what: Omit<PieceFooter, "root">;
   readonly #sums: Uint8Array[] = [];
   readonly #file: OpenFile;
+  readonly #room: Room;
   readonly #die: (error: DfsError) => void;
   #written = 0;
   #synced = 0;
@@ -22,8 +24,10 @@ export class Upload {
     temporary: string,
     what: Omit<PieceFooter, "root">,
     file: OpenFile,
+    room: Room,
     die: (error: DfsError) => void,
   ) {
+    this.#room = room;
     this.#die = die;
     this.#disk = disk;
     this.#temporary = temporary;
@@ -31,14 +35,16 @@ export class Upload {
     this.#file = file;
   }
 
-  /** Begins a piece in a new file at `temporary`; `die` is called when a sync fails. */
+  /** Begins a piece in a new file at `temporary`; `die` is called when a sync fails. Throws DfsError("noRoom"). */
   static async begin(
     disk: Disk,
     temporary: string,
     what: Omit<PieceFooter, "root">,
+    room: Room,
     die: (error: DfsError) => void,
   ): Promise<Upload> {
-    return new Upload(disk, temporary, what, await disk.open(temporary, "create"), die);
+    const file = await room.orRelieved(() => disk.open(temporary, "create"));
+    return new Upload(disk, temporary, what, file, room, die);
   }
 
   /** Takes the bytes at `offset`, which must be where the last ones ended; throws DfsError("protocol", "noRoom"). */
@@ -52,7 +58,7 @@ export class Upload {
       );
     this.#sums.push(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
     this.#written = ends;
-    await this.#file.write(data, offset);
+    await this.#room.orRelieved(() => this.#file.write(data, offset));
     if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
   }
 
@@ -72,11 +78,12 @@ export class Upload {
     const table = concat(this.#sums);
     if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
-    await this.#file.write(tailOf({ ...this.#what, root }, table), bytes);
+    const tail = tailOf({ ...this.#what, root }, table);
+    await this.#room.orRelieved(() => this.#file.write(tail, bytes));
     await this.#syncing;
     await orDie(this.#file.sync(), this.#die);
     await this.#file.close();
-    await this.#disk.rename(this.#temporary, path);
+    await this.#room.orRelieved(() => this.#disk.rename(this.#temporary, path));
   }
 
   /** Forgets the piece and its file. */

@@ -6,6 +6,7 @@ import { type Codec, concat, decode, struct, text, u16 } from "../bytes.ts";
 import { u32At, Writer } from "../cursor.ts";
 import { asDfsError, assert, codeOfWire, DfsError, wireNumber } from "../errors.ts";
 import { ERROR_TEXT_BYTES, FRAME_BYTES, HELLO_FRAME_BYTES } from "../limits.ts";
+import { printable } from "../printable.ts";
 import { type Kind, MESSAGES, type RequestOf } from "./messages.ts";
 
 export const REPLY = 0x80;
@@ -52,7 +53,7 @@ export function errorFrame(id: number, error: unknown): Uint8Array[] {
 /** The error that the body of an ERROR frame says, in one line that no terminal takes for more than text. */
 export function errorOf(body: Uint8Array): DfsError {
   const { code, message } = decode(errorCodec, body);
-  return new DfsError(codeOfWire(code), message.replace(/\p{Cc}/gu, "?"));
+  return new DfsError(codeOfWire(code), printable(message));
 }
 
 /** Bytes in, in any portions; frames out. */

@@ -43,6 +43,8 @@ import {
   vidCodec,
 } from "../version.ts";
 
+const SHORT_BYTES = 16;
+
 /** A user's name; the empty one is nobody's, where servers know no users. */
 const user = text(USER_BYTES);
 /** Whom a request is for, and in whose space it is. */
@@ -229,13 +231,17 @@ export const MESSAGES = {
     struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     nothing,
   ),
-  /** How the server itself does; `oldest` is the age in seconds of the read-back of longest ago. */
+  /**
+   * How the server itself does: `free` is what pieces may still take, `short` says what it has too few of for more ("bytes",
+   * "inodes"; "" nothing), `oldest` is the age in seconds of the read-back of longest ago.
+   */
   status: message(
     15,
     struct({ to: address }),
     struct({
-      free: u53,
-      total: u53,
+      free: optional(u53),
+      total: optional(u53),
+      short: text(SHORT_BYTES),
       pieces: u53,
       bad: u53,
       unread: u53,

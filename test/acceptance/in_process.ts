@@ -1,7 +1,7 @@
 /** The client itself, in the process of the test, where the command line has no word for what it is to do. */
 import type { Cluster } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
-import type { Source } from "../../src/client/pieces.ts";
+import type { Source } from "../../src/client/source.ts";
 import { unlock } from "../../src/client/unlock.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { netTo } from "../reach.ts";

@@ -255,7 +255,7 @@ describe("who says to be a server", () => {
         release: "0.1.0",
         users: async () => null,
         changeVerifier: async () => {},
-        note: () => {},
+        warn: () => {},
         certificate: await newCertificate(),
       },
       () => {},

@@ -4,7 +4,7 @@
  */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { groupOf } from "../../src/client/decide.ts";
@@ -207,4 +207,23 @@ test("repair makes the pieces of lost and damaged files anew, whoever held them"
     );
   expect((await stage.dfs("repair")).out).not.toContain("large");
   await stage.close();
+});
+
+test("a put with too few servers for its layout blames no disk", async () => {
+  const stage = await Stage.open(3);
+  try {
+    await stage.put("first", randomBytes(10));
+    await stage.without([2], async () => {
+      for (const bytes of [100, 300_000]) {
+        writeFileSync(join(stage.home, "local"), randomBytes(bytes));
+        const putting = ["put", join(stage.home, "local"), "--name", "f"];
+        const { status, out, err } = await stage.dfs(...putting, "--layout", "rs:2+1", "-q");
+        expect([status, out]).toEqual([7, "f put failed\n"]);
+        expect(err).toContain("2 of 3 servers answer, and rs:2+1 takes 3; nothing was changed");
+        expect(await stage.dfs(...putting)).toMatchObject({ status: 0 });
+      }
+    });
+  } finally {
+    await stage.close();
+  }
 });

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Cluster } from "../../src/client/cluster.ts";
-import type { Source } from "../../src/client/pieces.ts";
+import type { Source } from "../../src/client/source.ts";
 import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
 import { openStored } from "../../src/client/stored_source.ts";

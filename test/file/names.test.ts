@@ -1,6 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { baseName, checkFolder, checkName, compareNames } from "../../src/file/names.ts";
+import {
+  baseName,
+  checkFolder,
+  checkName,
+  checkNewName,
+  checkStored,
+  compareNames,
+  mayBeStored,
+} from "../../src/file/names.ts";
 import { NAME_BYTES } from "../../src/limits.ts";
 import { textUpTo } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
@@ -58,6 +66,33 @@ describe("names that may not", () => {
     ["surrogates the wrong way round", "\ude00\ud83d", "Unicode"],
   ])("%s", (_, name, why) => {
     expect(errorOf("usage", () => checkName(name)).message).toContain(why);
+  });
+
+  test.each([
+    ["C1, which begins a sequence", "a\u009b31m"],
+    ["a separator of lines", "a\u2028b"],
+    ["a separator of paragraphs", "a\u2029b"],
+  ])("%s: not in a new one, and what has it can be reached", (_, name) => {
+    expect(errorOf("usage", () => checkNewName(name)).message).toContain("control");
+    expect(checkName(name)).toBe(name);
+    expect(checkStored(name)).toBe(name);
+  });
+
+  test.each(["a\u200fb", "می‌خواهم", "\u202ea", "a b/c"])("a new one may be %j", (name) => {
+    expect(checkNewName(name)).toBe(name);
+  });
+
+  test.each([
+    ["", true],
+    [".", true],
+    ["a/", true],
+    ["a\u009b", true],
+    ["a\u001b[2J", false],
+    ["a//", false],
+    ["/", false],
+    ["c".repeat(363), false],
+  ])("a server may say %j: %p", (name, may) => {
+    expect(mayBeStored(name)).toBe(may);
   });
 
   test("any text is a good name, or refused in one line", () => {

@@ -99,7 +99,7 @@ test(
         release: "test",
         users: async () => USERS,
         changeVerifier: () => Promise.reject(new Error("a password was changed")),
-        note: () => {},
+        warn: () => {},
       };
       const until = performance.now() + seconds * 1000;
       let challenges = 0;

@@ -89,7 +89,7 @@ export class SimServer {
       users: async () => null,
       changeVerifier: async () => {},
       certificate: null,
-      note: (line: string) => this.#world.note(`${this.name}: ${line}`),
+      warn: (line: string) => this.#world.note(`${this.name}: ${line}`),
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;

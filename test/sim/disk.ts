@@ -66,7 +66,7 @@ export class SimDisk {
         return this.#io(machine, this.#syncMs, "sync folder", () => volume.syncFolder(path, order));
       },
       stat: (path) => quick("stat", () => volume.stat(path)),
-      space: () => quick("space", () => ({ free: volume.freeBytes, total: volume.capacityBytes })),
+      space: () => quick("space", () => volume.space),
       database: (path) => {
         const database = volume.openDatabase(path);
         life.databases.add(database);
@@ -95,6 +95,19 @@ export class SimDisk {
 
   set capacityBytes(bytes: number) {
     this.#volume.capacityBytes = bytes;
+  }
+
+  /** The files and folders that it can hold; beyond that a new one throws DfsError("noRoom"). */
+  get capacityFiles(): number {
+    return this.#volume.capacityFiles;
+  }
+
+  set capacityFiles(files: number) {
+    this.#volume.capacityFiles = files;
+  }
+
+  get usedFiles(): number {
+    return this.#volume.usedFiles;
   }
 
   get usedBytes(): number {

@@ -3,7 +3,7 @@ import type { SimCluster, SimServer } from "./cluster.ts";
 import { configOf } from "./installed.ts";
 import type { Rng } from "./random.ts";
 import { CALM as FAIR } from "./weather.ts";
-import { ENDLESS_BYTES } from "./volume.ts";
+import { ENDLESS_BYTES, ENDLESS_FILES } from "./volume.ts";
 
 /** Chances of each fault in one step of about `stepMs`. */
 export interface Rates {
@@ -186,8 +186,13 @@ export class Faults {
     }
     if (this.#happens("fill")) {
       this.#mark("fill", server.name);
-      disk.capacityBytes =
-        disk.capacityBytes >= ENDLESS_BYTES ? disk.usedBytes + rng.int(40_000) : ENDLESS_BYTES;
+      const isEndless = disk.capacityBytes >= ENDLESS_BYTES && disk.capacityFiles >= ENDLESS_FILES;
+      const room = rng.int(40_000);
+      disk.capacityBytes = ENDLESS_BYTES;
+      disk.capacityFiles = ENDLESS_FILES;
+      // Of bytes, or of inodes.
+      if (isEndless && room % 2 === 0) disk.capacityBytes = disk.usedBytes + room;
+      else if (isEndless) disk.capacityFiles = disk.usedFiles + (room % 40);
     }
     if (this.#happens("failSync")) {
       this.#mark("failSync", server.name);
@@ -267,6 +272,7 @@ export class Faults {
     this.#cluster.net.healAll();
     for (const server of this.#cluster.servers) {
       server.disk.capacityBytes = ENDLESS_BYTES;
+      server.disk.capacityFiles = ENDLESS_FILES;
       server.disk.failNextSync = false;
       if (server.machine) this.#cluster.world.thaw(server.machine);
       server.start();

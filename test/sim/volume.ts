@@ -3,7 +3,7 @@
  * without time; `disk.ts` gives it to machines as a port. It knows what a loss of power may take.
  */
 import { DfsError } from "../../src/errors.ts";
-import type { FileInfo } from "../../src/io/ports.ts";
+import type { FileInfo, Space } from "../../src/io/ports.ts";
 import { databaseLocked, SimDatabase } from "./database.ts";
 import { SimDatabaseFile } from "./database_file.ts";
 import { Inode } from "./inode.ts";
@@ -12,6 +12,7 @@ import type { Rng } from "./random.ts";
 
 /** A disk this large counts as endless. */
 export const ENDLESS_BYTES = 2 ** 40;
+export const ENDLESS_FILES = 2 ** 32;
 
 export const failed = (path: string, why: string): DfsError =>
   new DfsError("failed", `${path}: ${why}`);
@@ -24,6 +25,8 @@ export type Backup = ReadonlyMap<
 
 export class Volume {
   capacityBytes = ENDLESS_BYTES;
+  /** Inodes: one for each file, folder and database. */
+  capacityFiles = ENDLESS_FILES;
   /**
    * The next sync of a file, a folder or a database fails, as on a dying disk; what it should have
    * synced is lost.
@@ -56,6 +59,27 @@ export class Volume {
     return Math.max(0, this.capacityBytes - this.usedBytes);
   }
 
+  /** Those that somebody still has open after they were removed do not count: nobody here waits for that. */
+  get usedFiles(): number {
+    return [...this.#names.all()].length;
+  }
+
+  get space(): Space {
+    const files = {
+      free: Math.max(0, this.capacityFiles - this.usedFiles),
+      total: this.capacityFiles,
+    };
+    return {
+      bytes: { free: this.freeBytes, total: this.capacityBytes },
+      files: this.capacityFiles < ENDLESS_FILES ? files : null,
+    };
+  }
+
+  #needInode(path: string): void {
+    if (this.capacityFiles < ENDLESS_FILES && this.usedFiles >= this.capacityFiles)
+      throw new DfsError("noRoom", `${path}: the disk is full`);
+  }
+
   /** An existing file; its reader must `release` it. */
   open(path: string): Inode {
     const node = this.#names.get(normal(path));
@@ -74,6 +98,7 @@ export class Volume {
     const path = normal(given);
     if (this.#names.get(path) !== undefined) throw failed(given, "it is there already");
     this.#needFolderOf(path);
+    this.#needInode(given);
     const inode = new Inode(wallMs);
     inode.handles = 1;
     this.#names.add(path, inode, ++this.order);
@@ -136,6 +161,7 @@ export class Volume {
     if (node === FOLDER) return;
     if (node !== undefined) throw failed(path, "it is there already");
     this.makeFolder(folderOf(path));
+    this.#needInode(given);
     this.#names.add(path, FOLDER, ++this.order);
   }
 

@@ -127,6 +127,8 @@ describe("a piece in the catalog", () => {
     ["its bytes are others", "data = zeroblob(100)"],
     ["its root is another one", "root = zeroblob(32)"],
     ["it is cut", "data = substr(data, 1, 50)"],
+    ["its length is a smaller one", "bytes = 99"],
+    ["its length is a larger one", "bytes = 100 + 65536"],
   ])("when %s: it is damaged, and not held any more", (_, change) =>
     inFolder(async (folder) => {
       const small = [0, 1].map((piece) => smallPiece(VID, piece, pattern(100, piece)));

@@ -6,6 +6,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DfsError } from "../../src/errors.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
+import type { Space } from "../../src/io/ports.ts";
 import { MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";
@@ -28,6 +29,8 @@ const value = (n: number) => ({
   version: versionOf({ vid: vidOf(n), body: pattern(2000) }),
 });
 
+const bytesOf = (free: number, total: number): Space => ({ bytes: { free, total }, files: null });
+
 describe("a disk with no room for pieces", () => {
   /** 10 GB, of which a reserve of 2 % would be 200 MB. */
   const total = 10_000_000_000;
@@ -38,7 +41,7 @@ describe("a disk with no room for pieces", () => {
     ["nothing", 0, false],
   ])("has %s: the reserve stays free", (_, free, fits) =>
     inFolder(async (folder) => {
-      const store = await folder.open({}, { space: async () => ({ free, total }) });
+      const store = await folder.open({}, { space: async () => bytesOf(free, total) });
       const sent = upload(store, idOf(VID, 0), pattern(BYTES));
       await (fits ? sent : rejectionOf("noRoom", sent));
       expect(heldOf(store, VID)).toEqual(fits ? [0] : []);
@@ -47,16 +50,17 @@ describe("a disk with no room for pieces", () => {
 
   test("of a large disk no more than so much stays free", () =>
     inFolder(async (folder) => {
-      const space = { free: RESERVE_BYTES_MAX + BYTES, total: 1_000_000 * MIB };
-      const store = await folder.open({}, { space: async () => space });
+      let free = RESERVE_BYTES_MAX + BYTES;
+      const space = async () => bytesOf(free, 1_000_000 * MIB);
+      const store = await folder.open({}, { space });
       await upload(store, idOf(VID, 0), pattern(BYTES));
-      space.free--;
+      free--;
       await rejectionOf("noRoom", upload(store, idOf(VID, 1), pattern(BYTES)));
     }));
 
   test("still promises, accepts, commits and deletes; only small pieces are not taken with a promise", () =>
     inFolder(async (folder) => {
-      const store = await folder.open({}, { space: async () => ({ free: 1, total }) });
+      const store = await folder.open({}, { space: async () => bytesOf(1, total) });
       const small = [smallPiece(VID, 0, pattern(10))];
       expect(await store.prepare(SPACE, "a", 5n, VID, small)).toMatchObject({ ok: true, held: [] });
       expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 5n }, held: [] });
@@ -70,17 +74,12 @@ describe("a disk with no room for pieces", () => {
       const store = await folder.open(
         { trashGraceMs: 1e9 },
         {
-          space: async () => ({ free: existsSync(path) ? 0 : total, total }),
+          space: async () => bytesOf(existsSync(path) ? 0 : total, total),
         },
       );
       await upload(store, idOf(VID, 0), pattern(BYTES));
       await rejectionOf("noRoom", upload(store, idOf(VID, 1), pattern(BYTES)));
-      await store.commit(
-        SPACE,
-        "a",
-        { ballot: 6n, version: versionOf({ vid: vidOf(6), history: [VID] }) },
-        true,
-      );
+      await condemn(store);
       await upload(store, idOf(VID, 1), pattern(BYTES));
       expect(existsSync(path)).toBe(false);
       expect(heldOf(store, VID)).toEqual([1]);
@@ -108,6 +107,15 @@ describe("a disk with no room for pieces", () => {
       expect(await store.prepare(SPACE, "a", 5n, VID, [])).toMatchObject({ ok: true });
     }));
 });
+
+/** Puts the piece of a into the trash. */
+const condemn = (store: Store): Promise<unknown> =>
+  store.commit(
+    SPACE,
+    "a",
+    { ballot: 6n, version: versionOf({ vid: vidOf(6), history: [VID] }) },
+    true,
+  );
 
 /** A server, and the database behind its back. */
 async function withDatabase(folder: Folder): Promise<{ store: Store; database: Database }> {

@@ -21,6 +21,8 @@ const LANDMARKS = [
   "gone",
 ];
 const PAGE_BYTES = 4096;
+/** Four pieces, each on two servers. */
+const COPIES_OF_ONE = 8;
 
 export const rotCatalog: Scenario = {
   name: "rot_catalog",
@@ -204,12 +206,24 @@ class CatalogRot {
     this.honest++;
   }
 
+  /** What is all good is all there; and damage is told in words. */
+  async #verify(when: string): Promise<void> {
+    const { status, out, err } = await this.#servers.run(["verify", "--json"]);
+    const copies = COPIES_OF_ONE * this.#present.size;
+    if (status === 0 && !out.includes(`"copies":${copies},`))
+      throw new Failure(`${when}: verify ends with 0 and ${out}`);
+    const { out: table } = await this.#servers.run(["status"]);
+    const said = /fromHex|TypeError|unexpected|SQLITE/.exec(out + err + table);
+    if (said) throw new Failure(`${when}: ${said[0]} is said`, [out, err, table]);
+  }
+
   /** Repair, whatever it thinks of the damage, changes nothing that matters. */
   async #repair(what: string, isServed: boolean, victim: number): Promise<void> {
     const when = `${what}, ${isServed ? "" : "the server refuses to serve, "}repaired`;
     const sums = await this.#commands.repairOnce();
     if (sums.lost > 0)
       throw new Failure(`${when}: ${sums.lost} pieces lost`, [JSON.stringify(sums)]);
+    await this.#verify(when);
     await this.#readAll(this.#servers.slots, when);
     for (const pair of PAIRS)
       if (isServed || !pair.includes(victim)) await this.#readAll(pair, when);

@@ -1,6 +1,7 @@
 /** All scenarios, in the order in which they are played. */
 import { clientKill } from "./client_kill.ts";
 import { cut } from "./cut.ts";
+import { fewInodes } from "./few_inodes.ts";
 import { fullDisk } from "./full_disk.ts";
 import { grow } from "./grow.ts";
 import { handoff } from "./handoff.ts";
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ifAbsent,
   smallPuts,
   fullDisk,
+  fewInodes,
   rot,
   rotCatalog,
   cut,

@@ -144,8 +144,9 @@ export const EXCHANGES: Exchanges = {
   status: {
     request: fc.record({ to }),
     reply: fc.record({
-      free: any.u53,
-      total: any.u53,
+      free: fc.option(any.u53),
+      short: fc.constantFrom("", "bytes", "inodes"),
+      total: fc.option(any.u53),
       pieces: any.u53,
       bad: any.u53,
       unread: any.u53,
