@@ -26,6 +26,8 @@ const ERRORS = {
   identity: { wire: 22, exit: 2, http: 409 },
   /** The disk, or the part of it that pieces may use, is full. */
   noRoom: { wire: 23, exit: 1, http: 507 },
+  /** A sync failed: nobody knows what of it is durable, and a second one would lie. */
+  unsynced: { wire: 30, exit: 1, http: 500 },
   /** The server does not hold this piece. */
   noPiece: { wire: 24, exit: 6, http: 404 },
   /** The server holds this piece, and it does not verify. */

@@ -3,6 +3,7 @@ import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
+import { descriptorsMax } from "../io/descriptors.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";
@@ -86,6 +87,8 @@ export const serveCommand = defineCommand({
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
+      descriptors: descriptorsMax(),
+      warn: (line) => sayLine(`serve: ${args.dir}: warning: ${line}`),
     };
     const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
     const repairs = args.config !== undefined && interval > 0;

@@ -84,7 +84,10 @@ export class GroupCommit {
     for (const tell of done) tell();
   }
 
-  /** A full disk undoes the transaction and is said. After any other error nobody knows what is durable. */
+  /**
+   * A full disk undoes the transaction and is said, and so does a file that SQLite could not open, before it wrote any. After any other
+   * error nobody knows what is durable.
+   */
   #failed(jobs: readonly Job[], error: unknown): void {
     if ((error as { code?: unknown }).code === "SQLITE_FULL") {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
@@ -95,8 +98,16 @@ export class GroupCommit {
           for (const job of jobs)
             job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
         },
-        (problem: unknown) => this.#die(asDfsError(problem)),
+        (problem: unknown) => {
+          for (const job of jobs) job.fail(asDfsError(problem));
+        },
       );
+      return;
+    }
+    if (isCantOpen(error)) {
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      this.#undone();
+      for (const job of jobs) job.fail(asDfsError(error));
       return;
     }
     this.#isOver = true;
@@ -134,6 +145,10 @@ export class GroupCommit {
     this.#isOver = true;
   }
 }
+
+/** Could SQLite not open a file, as where the process has as many open as it may? */
+export const isCantOpen = (error: unknown): boolean =>
+  String((error as { code?: unknown } | null)?.code).startsWith("SQLITE_CANTOPEN");
 
 /** A catalog that can be served no more. */
 export const brokenCatalog = (why: string): DfsError =>

@@ -245,10 +245,10 @@ describe("who says to be a server", () => {
     const server = await serve(
       ports,
       {
-        folder,
-        catalogFolder: folder,
+        ...{ folder, catalogFolder: folder, descriptors: 1024 },
         trashGraceMs: 60_000,
         inlineBytes: 0,
+        warn: () => {},
         scrubIdleMs: 60_000,
         host: HOST,
         port: 0,

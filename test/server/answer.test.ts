@@ -1,7 +1,9 @@
 /** Requests that fit the layouts of the messages, and yet are not within the protocol. */
 import { describe, expect, test } from "bun:test";
+import { bunClock } from "../../src/io/bun.ts";
 import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
 import { answer, type Context } from "../../src/server/answer.ts";
+import { UploadShares } from "../../src/server/upload_shares.ts";
 import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Ballot, BALLOT_MAX } from "../../src/version.ts";
@@ -15,6 +17,9 @@ const ANYBODY = { user: "", isOperator: true };
 const vid = vidOf(1);
 const name = "a";
 
+const uploadsInto = (store: Store): Uploads =>
+  new Uploads(store, new UploadShares(bunClock, 100), () => "");
+
 type Ask = <K extends AddressedKind>(
   kind: K,
   body: BodyOf<K>,
@@ -27,7 +32,7 @@ const withMember = (body: (ask: Ask, store: Store) => Promise<void>): Promise<vo
     const store = await folder.open();
     await store.membership.join(CLUSTER);
     await store.membership.install(configOf(4), 0n);
-    const context: Context = { store, uploads: new Uploads(store) };
+    const context: Context = { store, uploads: uploadsInto(store) };
     const address = { cluster: CLUSTER, epoch: 1, sid: store.sid, user: "" };
     const ask: Ask = async (kind, request, to = {}) =>
       answer(context, ANYBODY, kind, { ...request, to: { ...address, ...to } } as never);
@@ -169,7 +174,7 @@ describe("the epoch of a request", () => {
   test("is 0 at a server that goes by no configuration yet", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      const context: Context = { store, uploads: new Uploads(store) };
+      const context: Context = { store, uploads: uploadsInto(store) };
       const read = async (epoch: number): Promise<unknown> =>
         answer(context, ANYBODY, "read", {
           to: { cluster: CLUSTER, epoch, sid: store.sid, user: "" },

@@ -2,8 +2,12 @@
 import { expect, test } from "bun:test";
 import type { Clock, Conn } from "../../src/io/ports.ts";
 import { HELLO_MS } from "../../src/limits.ts";
-import { Doorkeeper, type UserTable } from "../../src/server/login.ts";
+import { Doorkeeper } from "../../src/server/doorkeeper.ts";
+import type { UserTable } from "../../src/server/login.ts";
+import { Places } from "../../src/server/places.ts";
 import { Session } from "../../src/server/session.ts";
+import { UploadShares } from "../../src/server/upload_shares.ts";
+import { Load } from "../../src/server/weight.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { requestFrame } from "../../src/wire/frames.ts";
 
@@ -45,7 +49,9 @@ function session(users: UserTable | null) {
     read: () => ({ register: { prom: 0n, acc: null, com: null } }),
   };
   void new Session(conn, {
-    load: { bytes: 0, total: 0 },
+    load: new Load(),
+    places: new Places(10),
+    shares: new UploadShares(clock, 10),
     store,
     clock,
     release: "",

@@ -16,6 +16,8 @@ import type { World } from "./world.ts";
 const PORT = 10_001;
 export const TRASH_GRACE_MS = 600_000;
 /** Longer than on real servers, for a simulated one idles for long. */
+/** More than a history has connections. */
+const DESCRIPTORS = 4096;
 const SCRUB_IDLE_MS = 60_000;
 
 /** One server's box: its disk outlives the processes that run on it. */
@@ -81,6 +83,8 @@ export class SimServer {
       users: async () => null,
       changeVerifier: async () => {},
       certificate: null,
+      descriptors: DESCRIPTORS,
+      warn: () => {},
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;

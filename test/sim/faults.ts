@@ -21,6 +21,8 @@ export interface Rates {
   readonly killClient: number;
   readonly fill: number;
   readonly failSync: number;
+  /** Opens of files fail for a while, as where a process has too many open. */
+  readonly failOpens: number;
   /** At most one disk of a history is lost, or rots. */
   readonly wipe: number;
   readonly rot: number;
@@ -41,6 +43,7 @@ export const CALM: Rates = {
   failSync: 0,
   wipe: 0,
   rot: 0,
+  failOpens: 0,
 };
 
 export const drawRates = (rng: Rng): Rates => ({
@@ -58,6 +61,7 @@ export const drawRates = (rng: Rng): Rates => ({
   failSync: rng.pick([0, 0, 0, 0.01]),
   wipe: rng.pick([0, 0, 0, 0.01]),
   rot: rng.pick([0, 0, 0, 0.03]),
+  failOpens: rng.pick([0, 0, 0, 0.05]),
 });
 
 export const FAULT_KINDS = [
@@ -70,6 +74,7 @@ export const FAULT_KINDS = [
   "failSync",
   "wipe",
   "rot",
+  "failOpens",
 ] as const satisfies readonly (keyof Rates)[];
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -154,6 +159,10 @@ export class Faults {
       this.#mark("failSync", server.name);
       disk.failNextSync = true;
     }
+    if (this.#happens("failOpens")) {
+      this.#mark("failOpens", server.name);
+      disk.failNextOpens = 1 + rng.int(4);
+    }
     if (this.#happens("rot")) this.#rot(server);
     if (this.#happens("wipe") && this.maySpoil(server)) {
       this.#mark("wipe", server.name);
@@ -202,6 +211,7 @@ export class Faults {
     for (const server of this.#cluster.servers) {
       server.disk.capacityBytes = ENDLESS_BYTES;
       server.disk.failNextSync = false;
+      server.disk.failNextOpens = 0;
       if (server.machine) this.#cluster.world.thaw(server.machine);
       server.start();
     }

@@ -183,6 +183,7 @@ describe("an error", () => {
     folder: 27,
     epoch: 28,
     forbidden: 29,
+    unsynced: 30,
   };
   const through = (id: number, error: unknown): { id: number; error: DfsError } => {
     const [only] = feed(new FrameParser(), concat(errorFrame(id, error)));
