@@ -41,6 +41,7 @@ export const ERROR_TEXT_BYTES = 1024;
 export const MANIFEST_BYTES = 16 * KIB;
 export const HISTORY_LENGTH = 16;
 export const LIST_PAGE = 1000;
+export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
 export const VIDS_PER_NAME_MAX = 256;
 
@@ -94,10 +95,10 @@ export const REQUESTS_PER_CONNECTION = 256;
 /** What is held for one connection: its requests, and its replies until they are taken. */
 export const INFLIGHT_BYTES_PER_CONNECTION = 4 * MIB;
 /** What is held for all; each may have a fourth of what is free of it. */
-export const INFLIGHT_BYTES = 32 * MIB;
+export const INFLIGHT_BYTES = 16 * MIB;
 export const INFLIGHT_SHARE = 4;
 /** Where less than this is left, who has not taken a reply for so long goes. */
-export const INFLIGHT_BYTES_LOW = 4 * MIB;
+export const INFLIGHT_BYTES_LOW = 2 * MIB;
 export const STALLED_MS = 2000;
 /** How often who waits for others looks again. */
 export const ROOM_POLL_MS = 50;

@@ -25,6 +25,7 @@ import type { UserTable } from "./login.ts";
 import { type Member, Places } from "./places.ts";
 import type { Verifier } from "../wire/scram.ts";
 import { Session } from "./session.ts";
+import { Turns } from "./turns.ts";
 import { UploadShares } from "./upload_shares.ts";
 import { Load } from "./weight.ts";
 
@@ -73,6 +74,7 @@ export async function serve(
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
   const load = new Load();
+  const turns = new Turns(clock);
   const doorkeeper = new Doorkeeper(ports);
   const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
   const places = new Places(Math.min(CONNECTIONS_MAX, half));
@@ -84,6 +86,7 @@ export async function serve(
       clock,
       load,
       places,
+      turns,
       shares,
       doorkeeper,
     });

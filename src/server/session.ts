@@ -6,7 +6,7 @@ import { type Codec, decode, struct, u16, u32 } from "../bytes.ts";
 import { Reader } from "../cursor.ts";
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn } from "../io/ports.ts";
-import { CHUNK_BYTES, REQUESTS_PER_CONNECTION, REQUESTS_PER_TURN } from "../limits.ts";
+import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
@@ -27,13 +27,15 @@ import {
 } from "../wire/messages.ts";
 import { answer, type Context, type Who } from "./answer.ts";
 import { greeting, install, join } from "./belonging.ts";
+import type { Turns } from "./turns.ts";
 import type { UploadShares } from "./upload_shares.ts";
 import { Uploads } from "./uploads.ts";
-import { type Load, replyBytes, Weight } from "./weight.ts";
+import { type Load, replyBytes, roomOf, Weight } from "./weight.ts";
 
 export interface SessionOptions {
   readonly load: Load;
   readonly places: Places;
+  readonly turns: Turns;
   readonly shares: UploadShares;
   readonly store: Store;
   readonly clock: Clock;
@@ -79,7 +81,7 @@ export class Session implements Member {
 
   /** Serves the connection to its end; never throws. */
   async run(): Promise<void> {
-    const { clock, load } = this.#options;
+    const { clock, load, turns } = this.#options;
     load.join(this);
     this.#look();
     try {
@@ -90,7 +92,9 @@ export class Session implements Member {
         for (const frame of this.#parser.push(bytes)) {
           this.#pace.frameOver();
           this.#weight.holds(this.#parser.held);
-          this.#begin(frame);
+          const kind = this.#kindOf(frame);
+          await turns.next(kind, ++this.#begun);
+          void this.#serve(kind, frame);
           await this.#room();
         }
         this.#weight.holds(this.#parser.held);
@@ -99,7 +103,7 @@ export class Session implements Member {
     } catch (error) {
       await this.#conn.write(...errorFrame(0, error)).catch(() => {});
     }
-    this.#weight.holds(0);
+    this.#weight.leave();
     this.#cancelLook();
     this.#login.leave();
     load.leave(this);
@@ -145,9 +149,6 @@ export class Session implements Member {
   /** Resolves when the next request may begin; throws when the connection broke meanwhile. */
   async #room(): Promise<void> {
     const { clock, load } = this.#options;
-    // Requests that are answered at once would keep the others waiting as long as there are any.
-    if (++this.#begun % REQUESTS_PER_TURN === 0)
-      await new Promise<void>((resolve) => void clock.after(0, resolve));
     while (this.#isBusy() && !this.#isBroken) {
       const woken = Promise.withResolvers<void>();
       this.#wake = woken.resolve;
@@ -163,7 +164,8 @@ export class Session implements Member {
     return this.#requests >= REQUESTS_PER_CONNECTION || !this.#weight.hasRoom;
   }
 
-  #begin(frame: Frame): void {
+  /** The kind of a request that may be asked now; throws DfsError("protocol"). */
+  #kindOf(frame: Frame): Kind {
     const kind = kindOfNumber(frame.kind);
     if (!kind) throw new DfsError("protocol", `there is no message ${frame.kind}`);
     if (this.#who === null) this.#opening.check(kind);
@@ -171,7 +173,7 @@ export class Session implements Member {
       // The two begin alike, and a peer of another kind is better told so at once.
       checkHello(opening.read(new Reader(frame.body)));
     }
-    void this.#serve(kind, frame);
+    return kind;
   }
 
   async #serve(kind: Kind, frame: Frame): Promise<void> {
@@ -192,9 +194,8 @@ export class Session implements Member {
       const reply = await this.#answer(kind, request);
       const codec = MESSAGES[kind].reply as Codec<ReplyOf<Kind>>;
       const parts = frameOf(REPLY, frame.id, codec, reply);
-      const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-      load.total += bytes;
-      weighs(asked + bytes);
+      load.total += parts.reduce((sum, { length }) => sum + length, 0);
+      weighs(asked + roomOf(parts));
       this.#wakeUp();
       await this.#send(parts);
     } catch (error) {
@@ -252,6 +253,7 @@ export class Session implements Member {
     this.#parser.trust();
     this.#pace.known();
     this.#options.places.settle(this, who === ANYBODY ? this.host : who.user);
+    if (who !== ANYBODY) this.#weight.isOf(who.user);
   }
 
   async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {

@@ -27,6 +27,12 @@ interface Weighed {
   close(): void;
 }
 
+/** What the connections of one user weigh, all together. */
+interface Group {
+  bytes: number;
+  members: number;
+}
+
 /** What all connections of a server weigh. */
 export class Load {
   bytes = 0;
@@ -34,11 +40,30 @@ export class Load {
   total = 0;
   readonly #peers = new Set<Weighed>();
   readonly #waiting = new Set<() => void>();
+  readonly #groups = new Map<string, Group>();
   #relievedAt = 0;
 
-  /** May one that weighs `bytes` begin one more request? Its share is one of what is free, so that there is always room for others. */
-  hasRoomFor(bytes: number): boolean {
-    return bytes < (INFLIGHT_BYTES - this.bytes) / INFLIGHT_SHARE;
+  /**
+   * May one that weighs `bytes`, of a user whose connections weigh `ofUser`, begin one more request? Both have a share of what is free, so
+   * that there is always room for others.
+   */
+  hasRoomFor(bytes: number, ofUser: number): boolean {
+    const free = INFLIGHT_BYTES - this.bytes;
+    return bytes < free / INFLIGHT_SHARE && ofUser < free;
+  }
+
+  /** The group of this user, with one more member. */
+  groupOf(user: string): Group {
+    const group = this.#groups.get(user) ?? { bytes: 0, members: 0 };
+    this.#groups.set(user, group);
+    group.members++;
+    return group;
+  }
+
+  /** One member less. */
+  leaveGroup(user: string): void {
+    const group = this.#groups.get(user);
+    if (group && --group.members === 0) this.#groups.delete(user);
   }
 
   /** Is there far more than there should be? */
@@ -107,6 +132,8 @@ export class Weight {
   #bytes = 0;
   /** Of what has come, and is no whole request yet. */
   #inHand = 0;
+  #group: Group | null = null;
+  #user: string | null = null;
 
   constructor(load: Load) {
     this.#load = load;
@@ -119,7 +146,23 @@ export class Weight {
 
   /** May it begin one more request? One that is at rest may, while there is any room at all. */
   get hasRoom(): boolean {
-    return this.#bytes < INFLIGHT_BYTES_PER_CONNECTION && this.#load.hasRoomFor(this.#bytes);
+    const ofUser = this.#group?.bytes ?? 0;
+    return !this.isFull && this.#load.hasRoomFor(this.#bytes, ofUser);
+  }
+
+  /** It is this user's from now on. */
+  isOf(user: string): void {
+    this.leave();
+    this.#user = user;
+    this.#group = this.#load.groupOf(user);
+    this.#group.bytes += this.#bytes;
+  }
+
+  /** The connection is over; what it weighs still is given back later. */
+  leave(): void {
+    this.holds(0);
+    if (this.#user !== null) this.#load.leaveGroup(this.#user);
+    this.#user = null;
   }
 
   /** Is it its own weight alone that keeps it from more, so that nobody else can help? */
@@ -130,6 +173,7 @@ export class Weight {
   /** So much more, or less. */
   add(bytes: number): void {
     this.#bytes += bytes;
+    if (this.#group) this.#group.bytes += bytes;
     this.#load.add(bytes);
   }
 
@@ -139,6 +183,17 @@ export class Weight {
     this.#inHand = bytes;
     if (more !== 0) this.#load.add(more);
   }
+}
+
+/** The memory that these parts of a frame keep: a buffer may be longer than what was written into it. */
+export function roomOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  let last: ArrayBufferLike | null = null;
+  for (const { buffer } of parts) {
+    if (buffer !== last) bytes += buffer.byteLength;
+    last = buffer;
+  }
+  return bytes;
 }
 
 const VERSIONS_BYTES = 2 * MANIFEST_BYTES + 2048;

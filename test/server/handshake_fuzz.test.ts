@@ -10,6 +10,7 @@ import { Doorkeeper } from "../../src/server/doorkeeper.ts";
 import type { UserTable } from "../../src/server/login.ts";
 import { Places } from "../../src/server/places.ts";
 import { Session } from "../../src/server/session.ts";
+import { Turns } from "../../src/server/turns.ts";
 import { UploadShares } from "../../src/server/upload_shares.ts";
 import { Load } from "../../src/server/weight.ts";
 import { ERROR, type Frame, FrameParser, requestFrame } from "../../src/wire/frames.ts";
@@ -101,6 +102,7 @@ test(
         clock,
         load: new Load(),
         places: new Places(100),
+        turns: new Turns(clock),
         shares: new UploadShares(clock, 100),
         release: "test",
         users: async () => USERS,

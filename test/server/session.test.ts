@@ -6,6 +6,7 @@ import { Doorkeeper } from "../../src/server/doorkeeper.ts";
 import type { UserTable } from "../../src/server/login.ts";
 import { Places } from "../../src/server/places.ts";
 import { Session } from "../../src/server/session.ts";
+import { Turns } from "../../src/server/turns.ts";
 import { UploadShares } from "../../src/server/upload_shares.ts";
 import { Load } from "../../src/server/weight.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
@@ -51,6 +52,7 @@ function session(users: UserTable | null) {
   void new Session(conn, {
     load: new Load(),
     places: new Places(10),
+    turns: new Turns(clock),
     shares: new UploadShares(clock, 10),
     store,
     clock,
