@@ -94,12 +94,12 @@ export const LOOK_MS = 5000;
 export const REQUESTS_PER_CONNECTION = 256;
 /** What is held for one connection: its requests, and its replies until they are taken. */
 export const INFLIGHT_BYTES_PER_CONNECTION = 4 * MIB;
-/** What is held for all; each may have a fourth of what is free of it. */
-export const INFLIGHT_BYTES = 16 * MIB;
+/** What is held for all, of which each connection may have a fourth of what is free. */
+export const INFLIGHT_BYTES = 12 * MIB;
 export const INFLIGHT_SHARE = 4;
-/** Where less than this is left, who has not taken a reply for so long goes. */
-export const INFLIGHT_BYTES_LOW = 2 * MIB;
-export const STALLED_MS = 2000;
+/** And up to here whoever has nothing under way may have one request; beyond it who has stalled for so long goes. */
+export const INFLIGHT_BYTES_MAX = 32 * MIB;
+export const STALLED_MS = 5000;
 /** How often who waits for others looks again. */
 export const ROOM_POLL_MS = 50;
 /** After so many requests of one connection the others have their turn. */

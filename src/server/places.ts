@@ -16,9 +16,9 @@ export interface Member {
 
 export class Places {
   readonly #limit: number;
-  /** Who has not said who it is yet, by host, the oldest first. */
+  /** Those of whom it is not known who they are, by host. */
   readonly #guests = new Map<string, Set<Member>>();
-  /** Who has, by user; by host, where there are no users. */
+  /** The others, by user. */
   readonly #settled = new Map<string, Set<Member>>();
   readonly #holders = new Map<Member, string>();
   #size = 0;
@@ -34,7 +34,8 @@ export class Places {
 
   /** One more; where there is no place for it another one is closed. */
   enter(member: Member): void {
-    if (this.#size >= this.#limit) this.#dismiss(this.#oldestGuest() ?? this.#quietest());
+    if (this.#size >= this.#limit)
+      this.#dismiss(quietestOf([...largest(this.#guests.size > 0 ? this.#guests : this.#settled)]));
     add(this.#guests, member.host, member);
     this.#size++;
   }
@@ -67,15 +68,6 @@ export class Places {
     if (!member) return;
     this.leave(member);
     member.close();
-  }
-
-  #oldestGuest(): Member | null {
-    const [oldest = null] = largest(this.#guests);
-    return oldest;
-  }
-
-  #quietest(): Member | null {
-    return quietestOf([...largest(this.#settled)]);
   }
 }
 

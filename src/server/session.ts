@@ -252,8 +252,10 @@ export class Session implements Member {
     this.#who = who;
     this.#parser.trust();
     this.#pace.known();
-    this.#options.places.settle(this, who === ANYBODY ? this.host : who.user);
-    if (who !== ANYBODY) this.#weight.isOf(who.user);
+    // Where there are no users nobody is better than who comes.
+    if (who === ANYBODY) return;
+    this.#options.places.settle(this, who.user);
+    this.#weight.isOf(who.user);
   }
 
   async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {

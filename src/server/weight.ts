@@ -5,7 +5,7 @@
 import {
   FRAME_BYTES,
   INFLIGHT_BYTES,
-  INFLIGHT_BYTES_LOW,
+  INFLIGHT_BYTES_MAX,
   INFLIGHT_BYTES_PER_CONNECTION,
   INFLIGHT_SHARE,
   LIST_PAGE_BYTES,
@@ -45,9 +45,10 @@ export class Load {
 
   /**
    * May one that weighs `bytes`, of a user whose connections weigh `ofUser`, begin one more request? Both have a share of what is free, so
-   * that there is always room for others.
+   * that there is mostly room for others; and one that has nothing under way may have one.
    */
   hasRoomFor(bytes: number, ofUser: number): boolean {
+    if (bytes === 0) return this.bytes < INFLIGHT_BYTES_MAX;
     const free = INFLIGHT_BYTES - this.bytes;
     return bytes < free / INFLIGHT_SHARE && ofUser < free;
   }
@@ -68,7 +69,7 @@ export class Load {
 
   /** Is there far more than there should be? */
   get isOver(): boolean {
-    return this.bytes >= 2 * INFLIGHT_BYTES;
+    return this.bytes >= 2 * INFLIGHT_BYTES_MAX;
   }
 
   join(peer: Weighed): void {
@@ -80,13 +81,14 @@ export class Load {
   }
 
   /**
-   * Where little room is left, closes the connections that have stalled for longest, if they have had their time; where there is none, the
-   * longest all the same.
+   * Where nobody may begin anything any more, closes the connections that have stalled for longest, if they have had their time; where there
+   * is far too much, in any case.
    */
   relieve(now: number): void {
-    const wanted = INFLIGHT_BYTES_LOW - (INFLIGHT_BYTES - this.bytes);
+    const wanted = this.bytes - INFLIGHT_BYTES_MAX + FRAME_BYTES;
     // All that wait ask for it.
-    if (wanted <= 0 || (!this.isOver && now - this.#relievedAt < ROOM_POLL_MS)) return;
+    if (this.bytes < INFLIGHT_BYTES_MAX || (!this.isOver && now - this.#relievedAt < ROOM_POLL_MS))
+      return;
     this.#relievedAt = now;
     const patience = this.isOver ? 0 : STALLED_MS;
     const stalled = [...this.#peers]

@@ -31,14 +31,16 @@ test.each([
   expect(hostOf(peer)).toBe(host);
 });
 
-test("of the host with most guests the oldest one goes, and not the one that comes", () => {
+test("of the host with most guests the one that is quiet for longest goes, and not the one that comes", () => {
   const { places, closed, enter } = crowd(4);
   enter("other", "b");
-  for (const name of ["a1", "a2", "a3"]) enter(name, "a");
+  enter("a1", "a", 5);
+  enter("a2", "a", 3, true);
+  enter("a3", "a", 4);
   expect(closed).toEqual([]);
   enter("c", "c");
   enter("d", "d");
-  expect(closed).toEqual(["a1", "a2"]);
+  expect(closed).toEqual(["a3", "a1"]);
   expect(places.size).toBe(4);
 });
 
