@@ -19,6 +19,9 @@ const NAMES = 1000;
 /** A list of names so long has few on a page, and so is its page as long as it may be. */
 const NAME_LENGTH = 1000;
 
+/** All that were opened, and may be open still. */
+const open = new Set<Conn>();
+
 type Credentials = ReturnType<typeof credentialsOf>;
 
 /** Whom to attack, with how many connections, and as whom; null: as nobody. */
@@ -43,7 +46,9 @@ class Line {
   }
 
   static async open({ port }: Target): Promise<Line> {
-    return new Line(await bunNet.connect(HOST, port, CONNECT_MS, false));
+    const conn = await bunNet.connect(HOST, port, CONNECT_MS, false);
+    open.add(conn);
+    return new Line(conn);
   }
 
   /** One that the server has let in, and what its requests must say of it. */
@@ -182,17 +187,23 @@ export async function fill(target: Target): Promise<void> {
   line.conn.close();
 }
 
-/** Attacks with as many connections as the target says, each anew when the server has ended it; the function returned stops that. */
+/** Attacks with as many connections as the target says, each anew when the server has ended it; the function returned ends them all. */
 export function attack(kind: AttackKind, target: Target): () => void {
   let isOver = false;
   const one = async (): Promise<void> => {
+    // Not all at the same moment.
+    await Bun.sleep(Math.random() * AGAIN_MS);
     while (!isOver) {
       await ATTACKS[kind](target).catch(noop);
       await Bun.sleep(AGAIN_MS);
     }
   };
   for (let i = 0; i < target.count; i++) void one();
-  return () => void (isOver = true);
+  return () => {
+    isOver = true;
+    for (const conn of open) conn.close();
+    open.clear();
+  };
 }
 
 if (import.meta.main) {
