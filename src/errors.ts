@@ -26,6 +26,8 @@ const ERRORS = {
   identity: { wire: 22, exit: 2, http: 409 },
   /** The disk, or the part of it that pieces may use, is full. */
   noRoom: { wire: 23, exit: 1, http: 507 },
+  /** A sync failed: nobody knows what of it is durable, and a second one would lie. */
+  unsynced: { wire: 30, exit: 1, http: 500 },
   /** The server does not hold this piece. */
   noPiece: { wire: 24, exit: 6, http: 404 },
   /** The server holds this piece, and it does not verify. */
@@ -35,7 +37,7 @@ const ERRORS = {
   /** The request is of another epoch of the cluster than the server is in. */
   epoch: { wire: 28, exit: 5, http: 503 },
   /** The server was told of another server's life since the client met it: they must meet again. */
-  lives: { wire: 30, exit: 5, http: 503 },
+  lives: { wire: 31, exit: 5, http: 503 },
   /** It takes the operator of the cluster, or it is in another user's space. */
   forbidden: { wire: 29, exit: 12, http: 403 },
   /** The folder cannot be served: in use, of a newer format, unreadable. */

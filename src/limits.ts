@@ -53,6 +53,7 @@ export const HISTORY_LENGTH = 16;
 /** Versions of a name, one after the other; nobody comes there but by making it up. */
 export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
+export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
 /**
  * Names, and users, that one server alone tells of, beyond as many as others know too, until it is not believed; more where one cannot do
@@ -106,18 +107,45 @@ export const TRASH_SWEEP_MS = 60_000;
 
 // One server
 export const CONNECTIONS_MAX = 4096;
-export const HELLO_MS = 5000;
-/** For the handshake of TLS, before it. */
+export const UPLOADS_MAX = 4096;
+export const PLACES_MIN = 16;
+/** Files and connections that a process may have open where the system does not say. */
+export const DESCRIPTORS_DEFAULT = 4096;
+/** Of them, those for all that is neither a connection nor a piece under way: the catalog, files that are open for a moment, standard streams. */
+export const DESCRIPTORS_KEPT = 128;
+/** From the connection on until it is known who asks, TLS and all. Replies before that go within the second of the two. */
+export const HELLO_MS = 10_000;
+export const HELLO_REPLY_MS = 1000;
+/** For the handshake of TLS, of them. */
 export const HANDSHAKE_MS = 5000;
+/** While a frame is on its way, or a reply waits to be taken, so many bytes must go in each such time. */
 export const FRAME_MS = 30_000;
+export const FRAME_PACE_BYTES = 32 * KIB;
 export const IDLE_MS = 10 * 60_000;
+/** How often a connection is looked at. */
+export const LOOK_MS = 5000;
 export const REQUESTS_PER_CONNECTION = 256;
-export const INFLIGHT_BYTES_PER_CONNECTION = 2 * MIB;
-/** All connections together; beyond it each may have one request at a time. */
-export const INFLIGHT_BYTES = 16 * MIB;
+/** What is held for one connection: its requests, and its replies until they are taken. */
+export const INFLIGHT_BYTES_PER_CONNECTION = 4 * MIB;
+/** What is held for all, of which each connection may have a fourth of what is free. */
+export const INFLIGHT_BYTES = 12 * MIB;
+export const INFLIGHT_SHARE = 4;
+/** And up to here whoever has nothing under way may have one request; beyond it who has stalled for so long goes. */
+export const INFLIGHT_BYTES_MAX = 32 * MIB;
+export const STALLED_MS = 5000;
+/** How often who waits for others looks again. */
+export const ROOM_POLL_MS = 50;
 /** After so many requests of one connection the others have their turn. */
 export const REQUESTS_PER_TURN = 32;
 export const UPLOADS_PER_CONNECTION = 256;
+/** A piece of which nothing came for so long makes room for others. */
+export const UPLOAD_STALE_MS = 30_000;
+/** How often a server looks whether its users are still who they were. */
+export const USERS_LOOK_MS = 2000;
+/** Files of pieces that are open for a moment, at the same time; tables of sums that are not small in memory. */
+export const FILES_AT_ONCE = 32;
+export const TABLES_AT_ONCE = 2;
+export const TABLE_BYTES_SMALL = 256 * KIB;
 export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
@@ -172,8 +200,17 @@ export const LOGIN_DELAY_FIRST_MS = 100;
 export const LOGIN_DELAY_MAX_MS = 5000;
 export const LOGIN_FORGET_MS = 10 * 60_000;
 export const LOGIN_FAILURES_KEPT = 4096;
-/** Failures of one host that wait for their reply at the same time. */
-export const LOGIN_WAITING_PER_HOST = 16;
+/** Of a user from all hosts together: so many more are free, and the delay is shorter. */
+export const LOGIN_FAILURES_FREE_OF_USER = 20;
+export const LOGIN_DELAY_MAX_OF_USER_MS = 1000;
+/** Failures that wait for their reply at the same time: of a user from a host, and of a user. Beyond them one proof is looked at each so often, and so many wait for that. */
+export const LOGIN_WAITING = 16;
+export const LOGIN_WAITING_OF_USER = 64;
+export const LOGIN_LOOK_MS = 100;
+export const LOGIN_QUEUE = 100;
+/** Between two changes of one user's password; and who would have to wait longer is refused. */
+export const PASSWD_MS = 1000;
+export const PASSWD_WAIT_MS = 3000;
 
 // One connection
 /** What is smaller, and written in one turn, goes to the kernel together. */

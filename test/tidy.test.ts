@@ -57,6 +57,7 @@ const PARTS: Record<string, Part | "everything"> = {
   "io/bun_disk": "everything",
   "io/tidy_memory": "everything",
   "io/bun_tls": "everything",
+  "io/descriptors": "everything",
   cli: "everything",
   main: "everything",
 };

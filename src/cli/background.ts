@@ -1,33 +1,51 @@
-/** A server that repairs its cluster now and then, as an ordinary client of it. */
-import { repairAll } from "../client/repair.ts";
-import { isDfsError } from "../errors.ts";
+/**
+ * A server that repairs its cluster now and then. A process of its own does it, an ordinary client: whatever happens to that, a full disk, a
+ * bug, memory that runs out, nothing of it reaches the server.
+ */
+import { asDfsError } from "../errors.ts";
 import { ORPHAN_AGE_SECONDS, REPAIR_JITTER } from "../limits.ts";
-import { type Setup, withCluster } from "./open.ts";
+import { OWN_COMMAND } from "./demo_servers.ts";
+import { sayLine } from "./log.ts";
 
-/** Begins; the function returned ends it. Servers repair at different times, so that they do not all do the same work. */
-export function repairInBackground(setup: Setup, intervalSeconds: number): () => void {
-  let timer: ReturnType<typeof setTimeout>;
-  const later = (): void => {
-    const jitter = 1 + REPAIR_JITTER * (2 * Math.random() - 1);
-    timer = setTimeout(() => void repairOnce(setup).then(later), intervalSeconds * 1000 * jitter);
-  };
-  later();
-  return () => clearTimeout(timer);
+const STDERR = 2;
+
+/** Whose cluster, how often, and whether to say what was done. */
+export interface Repairs {
+  /** The dfc.conf. */
+  readonly config: string;
+  readonly intervalSeconds: number;
+  readonly isVerbose: boolean;
 }
 
-async function repairOnce(setup: Setup): Promise<void> {
-  try {
-    await withCluster(
-      setup,
-      async (cluster) => {
-        const options = { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
-        for await (const { name, problem } of repairAll(cluster, "", options))
-          setup.log.info(`repair: ${name}${problem === null ? "" : `: ${problem}`}`);
-      },
-      { keys: "handy" },
-    );
-  } catch (error) {
-    if (!isDfsError(error)) throw error;
-    setup.log.info(`repair: ${error.message}`);
-  }
+/** Begins; the function returned ends it. Servers repair at different times, so that they do not all do the same work. */
+export function repairInBackground({ config, intervalSeconds, isVerbose }: Repairs): () => void {
+  const voice = isVerbose ? "--verbose" : "--quiet";
+  const age = `--orphan-age=${ORPHAN_AGE_SECONDS}`;
+  const command = [...OWN_COMMAND, "repair", `--config=${config}`, "--no-progress", age, voice];
+  let timer: ReturnType<typeof setTimeout>;
+  let child: Bun.Subprocess | null = null;
+  let isOver = false;
+  const later = (): void => {
+    child = null;
+    if (isOver) return;
+    const jitter = 1 + REPAIR_JITTER * (2 * Math.random() - 1);
+    timer = setTimeout(begin, intervalSeconds * 1000 * jitter);
+  };
+  const begin = (): void => {
+    try {
+      // What it says goes where the server's own lines go.
+      const said = isVerbose ? STDERR : "ignore";
+      child = Bun.spawn(command, { stdio: ["ignore", said, said] });
+      child.exited.then(later, later);
+    } catch (error) {
+      sayLine(`repair cannot be started: ${asDfsError(error).message}`);
+      later();
+    }
+  };
+  later();
+  return () => {
+    isOver = true;
+    clearTimeout(timer);
+    child?.kill();
+  };
 }

@@ -1,7 +1,7 @@
 /** dfs-tool repair: brings everything to where it belongs, and says what that took. */
 import { defineCommand } from "citty";
 import { type Repaired, repairAll } from "../client/repair.ts";
-import { exitStatus } from "../errors.ts";
+import { DfsError, exitStatus } from "../errors.ts";
 import type { Cluster } from "../client/cluster.ts";
 import { type CommonFlags, commonFlags, namesFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -13,26 +13,48 @@ export const repairCommand = defineCommand({
   meta: { description: "Restore lost copies, bring pieces home, and remove what nobody needs" },
   args: {
     ...namesFlags,
+    "orphan-age": {
+      type: "string",
+      valueHint: "SECONDS",
+      default: "0",
+      description: "Remove pieces that nobody needs only if they are so old",
+    },
     ...commonFlags,
   },
   async run({ args }) {
     const setup = await setUp(args);
-    const dryRun = args["dry-run"] ?? false;
-    return withCluster(
-      setup,
-      (cluster) => repairAndTell(cluster, setup, args, args.prefix ?? "", dryRun),
-      { keys: "handy" },
-    );
+    const how: How = {
+      prefix: args.prefix ?? "",
+      dryRun: args["dry-run"] ?? false,
+      orphanAge: secondsIn(args["orphan-age"]),
+    };
+    return withCluster(setup, (cluster) => repairAndTell(cluster, setup, args, how), {
+      keys: "handy",
+    });
   },
 });
+
+function secondsIn(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  throw new DfsError("usage", `--orphan-age is a number of seconds, not ${JSON.stringify(text)}`);
+}
+
+interface How {
+  /** Only names that begin so. */
+  readonly prefix: string;
+  readonly dryRun: boolean;
+  /** How old pieces of no version must be to be removed, in seconds. */
+  readonly orphanAge: number;
+}
+
+const EVERYTHING: How = { prefix: "", dryRun: false, orphanAge: 0 };
 
 /** Repairs, and says what that took; resolves to the exit status. */
 export async function repairAndTell(
   cluster: Cluster,
   { log }: Setup,
   flags: CommonFlags,
-  prefix = "",
-  dryRun = false,
+  { prefix, dryRun, orphanAge }: How = EVERYTHING,
 ): Promise<number> {
   const progress = openProgress("repair", flags);
   const total = new Total();
@@ -45,7 +67,7 @@ export async function repairAndTell(
   try {
     const options = {
       dryRun,
-      orphanAge: 0,
+      orphanAge,
       expect: (bytes: number) => progress.expect(bytes),
       progress: (bytes: number) => progress.add(bytes),
     };

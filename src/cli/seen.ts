@@ -5,6 +5,7 @@
 import { Database } from "bun:sqlite";
 import { chmodSync } from "node:fs";
 import { decode, encode } from "../bytes.ts";
+import { asDfsError } from "../errors.ts";
 import type { Seen } from "../client/guard.ts";
 import type { ClusterMemory } from "../client/memory.ts";
 import type { KeyMemory, KnownKey } from "../client/unlock.ts";
@@ -33,11 +34,11 @@ export function openSeen(configuration: string, warn: (line: string) => void): S
     const db = new Database(place, { create: true, strict: true });
     // With the wrapped key in it passwords can be tried.
     chmodSync(place, 0o600);
-    return seenIn(db, place);
+    return seenIn(db, place, warn);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     warn(`${place}: ${why}; an older version than one seen before is not noticed`);
-    return seenIn(new Database(":memory:", { strict: true }), place);
+    return seenIn(new Database(":memory:", { strict: true }), place, warn);
   }
 }
 
@@ -48,7 +49,7 @@ interface Row {
   vid: string;
 }
 
-function seenIn(db: Database, place: string): SeenFile {
+function seenIn(db: Database, place: string, warn: (line: string) => void): SeenFile {
   db.run(`PRAGMA busy_timeout=${BUSY_MS}`);
   // Should the machine crash, less has been seen.
   db.run("PRAGMA synchronous=OFF");
@@ -64,9 +65,21 @@ function seenIn(db: Database, place: string): SeenFile {
       keep.run(key, encode(ballotCodec, birthFloor), seq, encode(ballotCodec, ballot), vid);
   });
   let hasWritten = false;
+  let hasWarned = false;
+  /** What is remembered is a safeguard: a disk that is full, or another command that writes for long, must not fail what was asked for. */
+  const write = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!hasWarned)
+        warn(`${place}: ${asDfsError(error).message}; what was just seen is not remembered`);
+      hasWarned = true;
+    }
+  };
   const writeAll = (): void => {
-    keepAll();
-    fresh.clear();
+    write(keepAll);
+    // What could not be written now is known until this command ends.
+    if (!hasWarned) fresh.clear();
     hasWritten = true;
   };
   return {
@@ -79,19 +92,25 @@ function seenIn(db: Database, place: string): SeenFile {
     note(key, seen) {
       fresh.set(key, seen);
       // The first at once: after a long transfer the disk may be busy for seconds.
-      if (!hasWritten || fresh.size >= NOTES_AT_ONCE) writeAll();
+      if (!hasWarned && (!hasWritten || fresh.size >= NOTES_AT_ONCE)) writeAll();
     },
     keyOf: (user) =>
       db.query<KnownKey, [string]>("SELECT fingerprint, record FROM user WHERE name = ?").get(user),
     noteKey: (user, { fingerprint, record }) =>
-      void db
-        .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
-        .run(user, fingerprint, record),
+      write(
+        () =>
+          void db
+            .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
+            .run(user, fingerprint, record),
+      ),
     factOf: (key) =>
       db.query<{ value: Uint8Array }, [string]>("SELECT value FROM fact WHERE key = ?").get(key)
         ?.value ?? null,
     noteFact: (key, value) =>
-      void db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value),
+      write(
+        () =>
+          void db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value),
+      ),
     close() {
       try {
         if (fresh.size > 0) writeAll();

@@ -3,16 +3,17 @@ import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
+import { descriptorsMax } from "../io/descriptors.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { serve, type ServeOptions, type Server } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import { accessFor } from "./access.ts";
 import { repairInBackground } from "./background.ts";
 import { certificateIn } from "./certificate.ts";
+import { loadConfiguration } from "./config.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
-import { setUp } from "./open.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
@@ -86,13 +87,21 @@ export const serveCommand = defineCommand({
       host: args.host,
       port: numberIn(args.port, "PORT", PORT_MAX),
       release: RELEASE,
+      descriptors: descriptorsMax(),
       warn: (line) => sayLine(`serve: ${args.dir}: warning: ${line}`),
     };
     const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
-    const repairs = args.config !== undefined && interval > 0;
-    const setup = repairs ? await setUp({ ...args, quiet: !args.verbose }) : null;
+    const { config } = args;
+    // One that cannot be used is better told now.
+    if (config !== undefined) loadConfiguration(config);
     return serveUntilEnd(options, args, () =>
-      setup ? repairInBackground(setup, interval) : () => {},
+      config !== undefined && interval > 0
+        ? repairInBackground({
+            config,
+            intervalSeconds: interval,
+            isVerbose: args.verbose ?? false,
+          })
+        : () => {},
     );
   },
 });
@@ -165,6 +174,7 @@ async function serveUntilEnd(
     .then(() => server.stop())
     .then(() => end.resolve(0), end.reject);
   const status = await end.promise;
+  stopRepairs();
   if (flags.verbose) say("stopped");
   return status;
 }

@@ -121,9 +121,13 @@ export async function readUsers(path: string): Promise<string | null> {
   throw new DfsError("config", `${path}: it is too large to be a file of users`);
 }
 
-/** The users of a file, none where there is no file; warns of passwords that stand there. Throws DfsError("config"). */
-export async function loadUsers(path: string, warn: Warn): Promise<UserTable> {
-  const users = parseUsers((await readUsers(path)) ?? "", path);
+/** The users of a file, or of its text, none where there is no file; warns of passwords that stand there. Throws DfsError("config"). */
+export async function loadUsers(
+  path: string,
+  warn: Warn,
+  text = readUsers(path),
+): Promise<UserTable> {
+  const users = parseUsers((await text) ?? "", path);
   const operators = operatorsOf(users);
   const table = new Map<string, KnownUser>();
   for (const { line, name, secret } of users) {
@@ -149,15 +153,31 @@ export async function loadUsers(path: string, warn: Warn): Promise<UserTable> {
 export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable> {
   let stamp = "";
   let table: UserTable | null = null;
+  let said = "";
+  const warnOnce = (error: unknown): void => {
+    const { message } = asDfsError(error);
+    if (message !== said) warn(`${message}; until then the users are those from before`);
+    said = message;
+  };
   const refresh = async (): Promise<UserTable> => {
     // Before the reading, so that a change during it is seen the next time.
     const now = await stampOf(path);
     if (table !== null && now === stamp) return table;
+    const text = readUsers(path);
     try {
-      table = await loadUsers(path, warn);
+      await text;
     } catch (error) {
       if (table === null) throw error;
-      warn(`${asDfsError(error).message}; until then the users are those from before`);
+      // As where too many files are open: it is tried again the next time.
+      warnOnce(error);
+      return table;
+    }
+    try {
+      table = await loadUsers(path, warn, text);
+      said = "";
+    } catch (error) {
+      if (table === null) throw error;
+      warnOnce(error);
     }
     stamp = now;
     return table;

@@ -35,6 +35,9 @@ const socketHandlers: Bun.SocketHandler<BunConn> = {
 const hostPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
+const peerOf = (socket: Bun.Socket<BunConn>): string =>
+  hostPort(socket.remoteAddress, socket.remotePort);
+
 export const bunNet: Net = {
   connect(host, port, ms, secure) {
     const where = hostPort(host, port);
@@ -82,18 +85,22 @@ export const bunNet: Net = {
     });
   },
 
-  async listen(host, port, accept, certificate) {
+  async listen(host, port, accept, certificate, knock) {
     let closed = false;
     const ready = (socket: Bun.Socket<BunConn>, binding: Uint8Array | null): void => {
       // It was in its handshake when the listener closed.
       if (closed) return void socket.terminate();
-      const peer = hostPort(socket.remoteAddress, socket.remotePort);
-      socket.data.onOpen(socket, peer, binding);
+      socket.data.onOpen(socket, peerOf(socket), binding);
       accept(socket.data);
     };
     // `data` of listen() is one object for all sockets, so each gets its own in `open`.
     const handlers: Bun.SocketHandler<BunConn> = certificate
-      ? { ...socketHandlers, ...tlsAccepting(ready) }
+      ? {
+          ...socketHandlers,
+          ...tlsAccepting(ready, (socket) =>
+            knock?.({ peer: peerOf(socket), close: () => socket.terminate() }),
+          ),
+        }
       : {
           ...socketHandlers,
           open(socket) {

@@ -93,6 +93,7 @@ export class BunConn implements Conn {
   write(...parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
+    passed(bytes);
     if (bytes >= BATCH_BYTES) {
       this.#flush();
       return this.#send(parts);
@@ -158,7 +159,6 @@ export class BunConn implements Conn {
     const n = this.#socket?.write(entry.part, entry.taken, left) ?? -1;
     if (n > 0) {
       this.sent += n;
-      passed(n);
       entry.taken += n;
     }
     return entry.taken === entry.part.length;

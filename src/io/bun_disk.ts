@@ -5,7 +5,7 @@
 import { constants, Database } from "bun:sqlite";
 import * as fs from "node:fs";
 import { promisify } from "node:util";
-import { DfsError } from "../errors.ts";
+import { DfsError, type ErrorCode, isDfsError } from "../errors.ts";
 import { KIB } from "../limits.ts";
 import type { Disk, OpenFile } from "./ports.ts";
 import { codeOf, reasonOf } from "./reason.ts";
@@ -19,15 +19,20 @@ const write = promisify(fs.write);
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 
-/** Runs a file operation; its errors become DfsErrors that name the path. */
-async function io<T>(path: string, work: () => Promise<T> | T): Promise<T> {
+/** Runs a file operation; its errors become DfsErrors that name the path, of this code where nothing else is known. */
+async function io<T>(
+  path: string,
+  work: () => Promise<T> | T,
+  otherwise: ErrorCode = "failed",
+): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (isDfsError(error)) throw error;
     const code = codeOf(error);
     if (code === "ENOSPC" || code === "EDQUOT")
       throw new DfsError("noRoom", `${path}: the disk is full`);
-    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
+    throw new DfsError(otherwise, `${path}: ${reasonOf(error)}`);
   }
 }
 
@@ -88,7 +93,7 @@ function openFile(path: string, fd: number): OpenFile {
         turn = mine.catch(() => {});
         return mine;
       }),
-    sync: () => use(() => datasync(fd)),
+    sync: () => use(() => io(path, () => datasync(fd), "unsynced")),
     close: () =>
       (closing ??= io(path, async () => {
         if (working.size > 0) await Promise.allSettled(working);
@@ -109,7 +114,7 @@ export const bunDisk: Disk = {
     io(path, async () => {
       const fd = fs.openSync(path, "r");
       try {
-        await sync(fd);
+        await io(path, () => sync(fd), "unsynced");
       } finally {
         fs.closeSync(fd);
       }

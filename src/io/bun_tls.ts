@@ -44,23 +44,29 @@ export function whyNoTls(error: Error | null): string {
   return "no TLS connection";
 }
 
-/** The handlers of a server that gives a connection to `ready` once its handshake is complete. */
+/**
+ * The handlers of a server that gives a connection to `ready` once its handshake is complete. `knock` is told of each that begins one, and
+ * what it returns is called when that is over.
+ */
 export function tlsAccepting(
   ready: (socket: Socket, binding: Uint8Array) => void,
+  knock: (socket: Socket) => (() => void) | undefined,
 ): Pick<Bun.SocketHandler<BunConn>, "open" | "handshake" | "close"> {
-  const waiting = new Map<BunConn, NodeJS.Timeout>();
+  const waiting = new Map<BunConn, () => void>();
   const forget = (conn: BunConn): void => {
-    clearTimeout(waiting.get(conn));
+    waiting.get(conn)?.();
     waiting.delete(conn);
   };
   return {
     open(socket) {
       const conn = new BunConn();
       socket.data = conn;
-      waiting.set(
-        conn,
-        setTimeout(() => socket.terminate(), HANDSHAKE_MS),
-      );
+      const timer = setTimeout(() => socket.terminate(), HANDSHAKE_MS);
+      const over = knock(socket);
+      waiting.set(conn, () => {
+        clearTimeout(timer);
+        over?.();
+      });
     },
     handshake(socket) {
       forget(socket.data);

@@ -46,6 +46,9 @@ export interface Conn {
   close(): void;
 }
 
+/** A connection whose handshake is not over. */
+export type Caller = Pick<Conn, "peer" | "close">;
+
 export interface Listener {
   readonly port: number;
   /** Takes no new connections; those open stay. */
@@ -67,13 +70,14 @@ export interface Net {
   /**
    * Throws DfsError("folder") with a line for the user when the address cannot be had. Port 0 is any free one. With a
    * certificate all connections are TLS 1.3: a peer that speaks none, or does not begin to, is dropped, and `accept`
-   * never hears of it.
+   * never hears of it; but `knock` hears of each that begins a handshake, and what it returns is called when that is over, well or not.
    */
   listen(
     host: string,
     port: number,
     accept: (conn: Conn) => void,
     certificate: Certificate | null,
+    knock?: (caller: Caller) => () => void,
   ): Promise<Listener>;
 }
 
@@ -82,7 +86,7 @@ export interface OpenFile {
   read(into: Uint8Array, offset: number): Promise<number>;
   /** Writes all of `bytes` at `offset`; throws DfsError("noRoom") on a full disk. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** Returns when all that was written is durable. */
+  /** Returns when all that was written is durable; throws DfsError("unsynced") where the disk could not make it so. */
   sync(): Promise<void>;
   /** A second one does nothing. Whatever comes after the first throws DfsError("failed"). */
   close(): Promise<void>;
@@ -123,7 +127,10 @@ export interface Disk {
   makeFolder(path: string): Promise<void>;
   /** The names in a folder, sorted; an absent folder is empty. */
   list(path: string): Promise<string[]>;
-  /** Returns when the folder's entries are durable. */
+  /**
+   * Returns when the folder's entries are durable; throws DfsError("unsynced") where the disk could not make them so, and another
+   * error where the folder could not even be opened.
+   */
   syncFolder(path: string): Promise<void>;
   /** null: nothing is there. */
   stat(path: string): Promise<FileInfo | null>;

@@ -17,6 +17,7 @@ export function reasonOf(error: unknown): string {
     EROFS: "the disk is read-only",
     ENAMETOOLONG: "the name is too long for this disk",
     EMFILE: "too many open files",
+    ENFILE: "too many open files on this machine",
     EIO: "the disk reports an error",
   };
   return (

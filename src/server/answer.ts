@@ -6,6 +6,7 @@ import {
   BLOCK_BYTES,
   CHUNK_BYTES,
   FLOORS_PAGE,
+  LIST_LOT,
   LIST_PAGE,
   LIST_PAGE_BYTES,
   PIECES_MAX,
@@ -158,21 +159,26 @@ const ANSWERS: Answers = {
 
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
+    const space = spaceOf(context.user, "/");
     const entries: ListEntry[] = [];
     let bytes = 0;
-    const wanted = Math.min(limit, LIST_PAGE);
-    const space = spaceOf(context.user, "/");
-    const page = store.page(space, after, prefix, wanted, everything);
-    // Only now, for it may have turned out on this very page.
-    const complete = !store.isDamaged;
-    for (const one of page) {
-      if (!one.name.startsWith(prefix)) return { complete, entries, done: true };
-      const entry = entryOf(store, one, everything);
-      bytes += bytesOf(entry);
-      if (bytes > LIST_PAGE_BYTES) return { complete, entries, done: false };
-      entries.push(entry);
+    let from = after;
+    const page = (done: boolean) => ({ complete: !store.isDamaged, entries, done });
+    // In lots, for of long names few fit into a reply.
+    for (let left = Math.min(limit, LIST_PAGE); left > 0; left -= LIST_LOT) {
+      const wanted = Math.min(left, LIST_LOT);
+      const lot = store.page(space, from, prefix, wanted, everything);
+      for (const one of lot) {
+        if (!one.name.startsWith(prefix)) return page(true);
+        const entry = entryOf(store, one, everything);
+        bytes += bytesOf(entry);
+        if (bytes > LIST_PAGE_BYTES) return page(false);
+        entries.push(entry);
+        from = one.name;
+      }
+      if (lot.length < wanted) return page(true);
     }
-    return { complete, entries, done: page.length < wanted };
+    return page(false);
   },
 };
 

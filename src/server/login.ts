@@ -1,23 +1,14 @@
 /**
  * Who may log in. A user that the server does not know is treated as one whose password is wrong: the same messages,
- * the same work, the same delay. Failures are made to wait, longer each time, so that guessing takes for ever.
+ * the same work, the same delay (doorkeeper).
  */
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
-import type { Clock, Random } from "../io/ports.ts";
-import {
-  LOGIN_ATTEMPTS_PER_CONNECTION,
-  LOGIN_DELAY_FIRST_MS,
-  LOGIN_DELAY_MAX_MS,
-  LOGIN_FAILURES_FREE,
-  LOGIN_FAILURES_KEPT,
-  LOGIN_FORGET_MS,
-  LOGIN_WAITING_PER_HOST,
-  SCRAM_NONCE_BYTES,
-} from "../limits.ts";
+import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../limits.ts";
+import type { Doorkeeper } from "./doorkeeper.ts";
+import { hostOf } from "./host.ts";
 import {
   type Binding,
   checkClientFinal,
-  impossibleVerifier,
   readClientFirst,
   serverFirst,
   type ServerState,
@@ -30,90 +21,6 @@ export interface KnownUser {
 }
 
 export type UserTable = ReadonlyMap<string, KnownUser>;
-
-const SECRET_BYTES = 32;
-
-interface Failures {
-  readonly count: number;
-  readonly at: number;
-}
-
-/** One a server: counts the failures of each user from each host, and has them wait. */
-export class Doorkeeper {
-  readonly #clock: Clock;
-  readonly #random: Random;
-  /** What the verifiers of unknown users are made from. */
-  readonly #secret: Uint8Array;
-  /** The oldest first. */
-  readonly #failures = new Map<string, Failures>();
-  readonly #waiting = new Map<string, number>();
-
-  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#secret = random.bytes(SECRET_BYTES);
-  }
-
-  /** A nonce for one login. */
-  nonce(): string {
-    return this.#random.bytes(SCRAM_NONCE_BYTES).toBase64();
-  }
-
-  /** What stands in for the verifier of a user that is not known. */
-  standIn(user: string): Verifier {
-    return impossibleVerifier(user, this.#secret);
-  }
-
-  /**
-   * Throws DfsError("login") while so many failures of this host wait that no more of its proofs are looked at: to
-   * look, and to tell only who is right, would let it guess as fast as it likes.
-   */
-  admit(host: string): void {
-    if ((this.#waiting.get(host) ?? 0) < LOGIN_WAITING_PER_HOST) return;
-    throw new DfsError(
-      "login",
-      `too many logins from ${host} have failed just now; try again in ${LOGIN_DELAY_MAX_MS / 1000} seconds`,
-    );
-  }
-
-  /** Counts one more failure, and resolves when it may be told. */
-  async failed(host: string, user: string): Promise<void> {
-    const ms = delayOf(this.#count(keyOf(host, user)));
-    if (ms === 0) return;
-    this.#waiting.set(host, (this.#waiting.get(host) ?? 0) + 1);
-    await new Promise<void>((resolve) => void this.#clock.after(ms, resolve));
-    const left = (this.#waiting.get(host) ?? 0) - 1;
-    if (left > 0) this.#waiting.set(host, left);
-    else this.#waiting.delete(host);
-  }
-
-  /** Forgets the failures of a user who has logged in. */
-  succeeded(host: string, user: string): void {
-    this.#failures.delete(keyOf(host, user));
-  }
-
-  #count(key: string): number {
-    const now = this.#clock.now();
-    const before = this.#failures.get(key);
-    const isRecent = before !== undefined && now - before.at < LOGIN_FORGET_MS;
-    const count = isRecent ? before.count + 1 : 1;
-    this.#failures.delete(key);
-    this.#failures.set(key, { count, at: now });
-    for (const [oldest, { at }] of this.#failures) {
-      if (this.#failures.size <= LOGIN_FAILURES_KEPT && now - at < LOGIN_FORGET_MS) break;
-      this.#failures.delete(oldest);
-    }
-    return count;
-  }
-}
-
-const keyOf = (host: string, user: string): string => `${host}\0${user}`;
-
-/** How long the reply to the nth failure waits. */
-function delayOf(count: number): number {
-  const doublings = count - LOGIN_FAILURES_FREE - 1;
-  return doublings < 0 ? 0 : Math.min(LOGIN_DELAY_MAX_MS, LOGIN_DELAY_FIRST_MS * 2 ** doublings);
-}
 
 /** A login that has begun. */
 interface Begun {
@@ -129,6 +36,8 @@ export class Login {
   readonly #host: string;
   #begun: Begun | null = null;
   #isChecking = false;
+  /** Is nobody there any more to be let in? */
+  #isGone = false;
   #attempts = 0;
   #user: string | null = null;
   #isOperator = false;
@@ -136,7 +45,7 @@ export class Login {
   /** `peer` is whom the connection says it is, as "127.0.0.1:10001". */
   constructor(doorkeeper: Doorkeeper, peer: string) {
     this.#doorkeeper = doorkeeper;
-    this.#host = peer.replace(/:\d+$/, "");
+    this.#host = hostOf(peer);
   }
 
   /** Who has logged in; null: nobody yet. */
@@ -175,19 +84,31 @@ export class Login {
     const begun = this.#begun;
     if (begun === null) throw outOfTurn("no login has begun");
     this.#begun = null;
-    this.#doorkeeper.admit(this.#host);
+    this.#isChecking = true;
+    try {
+      return await this.#check(begun, message);
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  async #check(begun: Begun, message: string): Promise<string> {
     const { user } = begun.state;
+    await this.#doorkeeper.admit(this.#host, user, () => this.#isGone);
     const reply = checkClientFinal(begun.state, begun.verifier, message);
     if (reply === null || !begun.isKnown) {
-      this.#isChecking = true;
       await this.#doorkeeper.failed(this.#host, user);
-      this.#isChecking = false;
       throw new DfsError("login", INVALID_LOGIN);
     }
     this.#doorkeeper.succeeded(this.#host, user);
     this.#user = user;
     this.#isOperator = begun.isOperator;
     return reply;
+  }
+
+  /** The connection is over: whoever waits for its turn need not wait for this one. */
+  leave(): void {
+    this.#isGone = true;
   }
 }
 

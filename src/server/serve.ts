@@ -1,8 +1,10 @@
 /** A server: its folder, its port, its connections. */
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import type { Certificate, Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
+import type { Caller, Certificate, Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
 import {
   CONNECTIONS_MAX,
+  DESCRIPTORS_KEPT,
+  PLACES_MIN,
   SCRUB_INTERVAL_MS,
   SCRUB_LOT_BYTES,
   SCRUB_BUSY_BYTES,
@@ -12,12 +14,21 @@ import {
   SWEEPS_PER_GRACE,
   TRASH_SWEEP_MIN_MS,
   TRASH_SWEEP_MS,
+  UPLOADS_MAX,
+  USERS_LOOK_MS,
 } from "../limits.ts";
 import type { Origin } from "../store/identity.ts";
+import { isCantOpen } from "../store/group_commit.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
-import { Doorkeeper, type UserTable } from "./login.ts";
+import { Doorkeeper } from "./doorkeeper.ts";
+import { hostOf } from "./host.ts";
+import type { UserTable } from "./login.ts";
+import { type Member, Places } from "./places.ts";
 import type { Verifier } from "../wire/scram.ts";
-import { type Load, Session } from "./session.ts";
+import { Session } from "./session.ts";
+import { Turns } from "./turns.ts";
+import { UploadShares } from "./upload_shares.ts";
+import { Load } from "./weight.ts";
 
 export interface ServerPorts {
   readonly clock: Clock;
@@ -38,6 +49,10 @@ export interface ServeOptions extends StoreOptions {
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   /** Shown by a server that speaks TLS; null: it does not. */
   readonly certificate: Certificate | null;
+  /** How many files and connections the process may have open. */
+  readonly descriptors: number;
+  /** Takes a line for who runs it: something that it does by itself went wrong, and will be tried again. */
+  readonly warn: (line: string) => void;
 }
 
 export interface Server {
@@ -62,21 +77,44 @@ export async function serve(
   const { clock } = ports;
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
-  const load: Load = { bytes: 0, total: 0 };
+  const load = new Load();
+  const turns = new Turns(clock);
   const doorkeeper = new Doorkeeper(ports);
   const noted = new Set<string>();
   const warn = (line: string): void => {
-    if (!noted.has(line)) options.warn?.(line);
+    if (!noted.has(line)) options.warn(line);
     noted.add(line);
   };
+  const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
+  const places = new Places(Math.min(CONNECTIONS_MAX, half));
+  const shares = new UploadShares(clock, Math.min(UPLOADS_MAX, half));
   const accept = (conn: Conn): void => {
-    if (sessions.size >= CONNECTIONS_MAX) return conn.close();
-    const session = new Session(conn, { ...options, store, clock, load, doorkeeper, warn });
+    const session = new Session(conn, {
+      ...options,
+      store,
+      clock,
+      load,
+      places,
+      turns,
+      shares,
+      doorkeeper,
+      warn,
+    });
     sessions.set(conn, session);
-    void session.run().then(() => sessions.delete(conn));
+    places.enter(session);
+    void session.run().then(() => {
+      sessions.delete(conn);
+      places.leave(session);
+    });
+  };
+  const knock = ({ peer, close }: Caller): (() => void) => {
+    const quietSince = clock.now();
+    const caller: Member = { host: hostOf(peer), quietSince, isWorking: false, close };
+    places.enter(caller);
+    return () => places.leave(caller);
   };
   const listener = await ports.net
-    .listen(options.host, options.port, accept, options.certificate)
+    .listen(options.host, options.port, accept, options.certificate, knock)
     .catch((error: unknown) => {
       store.close();
       throw error;
@@ -86,14 +124,20 @@ export async function serve(
     TRASH_SWEEP_MIN_MS,
     Math.min(TRASH_SWEEP_MS, options.trashGraceMs / SWEEPS_PER_GRACE),
   );
-  const stopSweeping = repeat(clock, sweepMs, die, async () => {
+  const by = { clock, die, warn: options.warn };
+  const stopSweeping = repeat(by, sweepMs, async () => {
     await store.sweep();
     await store.pieces.ballast.load();
     return sweepMs;
   });
+  const stopWatching = repeat(by, USERS_LOOK_MS, async () => {
+    const users = await options.users();
+    for (const session of sessions.values()) if (!session.isOf(users)) session.close();
+    return USERS_LOOK_MS;
+  });
   let before = 0;
   let putOff = 0;
-  const stopScrubbing = repeat(clock, options.scrubIdleMs, die, async () => {
+  const stopScrubbing = repeat(by, options.scrubIdleMs, async () => {
     const isBusy = load.total - before > SCRUB_BUSY_BYTES;
     before = load.total;
     // Clients come first, and do not wait for this for ever.
@@ -110,6 +154,7 @@ export async function serve(
     port: listener.port,
     async stop() {
       stopSweeping();
+      stopWatching();
       stopScrubbing();
       listener.close();
       const until = clock.now() + STOP_GRACE_MS;
@@ -122,22 +167,32 @@ export async function serve(
   };
 }
 
-/** Does work again and again, first after `ms`, then after what it says; a full disk only puts it off. Returns what ends it. */
-function repeat(
-  clock: Clock,
-  ms: number,
-  die: (error: DfsError) => void,
-  work: () => Promise<number>,
-): () => void {
+interface By {
+  readonly clock: Clock;
+  readonly die: (error: DfsError) => void;
+  readonly warn: (line: string) => void;
+}
+
+/**
+ * Does work again and again, first after `ms`, then after what it says. What went wrong only puts it off, and is said once, but for a full
+ * disk, which others say; a sync that failed has ended the server by itself. Returns what ends it.
+ */
+function repeat({ clock, die, warn }: By, ms: number, work: () => Promise<number>): () => void {
   let stop = (): void => {};
   let isOver = false;
+  let said = "";
+  const failed = (error: unknown): void => {
+    // Else it is a bug, or a catalog that cannot be read.
+    if (!isDfsError(error) && !isCantOpen(error)) return die(asDfsError(error));
+    const { message } = asDfsError(error);
+    if (!isDfsError(error, "noRoom") && message !== said) warn(message);
+    said = message;
+    later(ms);
+  };
   const later = (after: number): void => {
     if (isOver) return;
     stop = clock.after(after, () => {
-      work().then(later, (error: unknown) => {
-        if (isDfsError(error, "noRoom")) later(ms);
-        else die(asDfsError(error));
-      });
+      work().then(later, failed);
     });
   };
   later(ms);

@@ -1,25 +1,22 @@
 /**
- * One connection: frames in, replies out, many requests at once. It reads on only while little is in progress, so that
- * a fast sender, or one that does not read its replies, waits in its own socket and not in this server's memory.
+ * One connection: frames in, replies out, many requests at once. It reads on only while little is held for it, and for all connections
+ * together (weight): requests until they are answered, and replies until they are taken. A peer that is not quick enough is cut off (pace).
  */
-import { decode, struct, u16, u32 } from "../bytes.ts";
+import { type Codec, decode, struct, u16, u32 } from "../bytes.ts";
 import { Reader } from "../cursor.ts";
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn } from "../io/ports.ts";
-import {
-  FRAME_MS,
-  HELLO_MS,
-  IDLE_MS,
-  INFLIGHT_BYTES,
-  INFLIGHT_BYTES_PER_CONNECTION,
-  REQUESTS_PER_CONNECTION,
-  REQUESTS_PER_TURN,
-} from "../limits.ts";
+import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
 import type { Verifier } from "../wire/scram.ts";
-import { type Doorkeeper, Login, type UserTable } from "./login.ts";
+import { ANYBODY, isStill, Opening } from "./admission.ts";
+import type { Doorkeeper } from "./doorkeeper.ts";
+import { hostOf } from "./host.ts";
+import { Login, type UserTable } from "./login.ts";
+import { Pace } from "./pace.ts";
+import type { Member, Places } from "./places.ts";
 import {
   type AddressedKind,
   type Kind,
@@ -28,20 +25,18 @@ import {
   type ReplyOf,
   type RequestOf,
 } from "../wire/messages.ts";
-import type { Codec } from "../bytes.ts";
 import { answer, BOUND_TO_EPOCH, type Context, type Who } from "./answer.ts";
 import { greeting, install, join, meet } from "./belonging.ts";
+import type { Turns } from "./turns.ts";
+import type { UploadShares } from "./upload_shares.ts";
 import { Uploads } from "./uploads.ts";
-
-/** What all connections of a server have in progress. */
-export interface Load {
-  bytes: number;
-  /** Bytes of all requests and replies so far. */
-  total: number;
-}
+import { type Load, replyBytes, roomOf, Weight } from "./weight.ts";
 
 export interface SessionOptions {
   readonly load: Load;
+  readonly places: Places;
+  readonly turns: Turns;
+  readonly shares: UploadShares;
   readonly store: Store;
   readonly clock: Clock;
   /** The program's version, for people. */
@@ -54,56 +49,68 @@ export interface SessionOptions {
   readonly warn: (line: string) => void;
 }
 
-/** Where there are no users. */
-const ANYBODY: Who = { user: "", isOperator: true };
-
 const opening = struct({ magic: u32, version: u16 });
-const BEFORE_LOGIN: ReadonlySet<Kind> = new Set(["hello", "login", "proof"]);
 
-export class Session {
+export class Session implements Member {
+  readonly host: string;
   readonly #conn: Conn;
   readonly #options: SessionOptions;
   readonly #context: Context;
   readonly #parser = new FrameParser();
   readonly #login: Login;
+  readonly #pace: Pace;
+  readonly #weight: Weight;
   /** Who asks; null before that is known. */
   #who: Who | null = null;
-  /** Until then it must be known who asks, however many bytes come. */
-  #knownBy: number;
   /** The lives of others that the peer was told of, by the store's count of changes; -1: of none. */
   #told = -1;
+  readonly #opening = new Opening();
   #isBroken = false;
   #begun = 0;
   #requests = 0;
-  #bytes = 0;
   #wake: (() => void) | null = null;
-  #cancelDeadline: () => void = () => {};
+  #cancelLook: () => void = () => {};
 
   constructor(conn: Conn, options: SessionOptions) {
+    this.host = hostOf(conn.peer);
     this.#conn = conn;
     this.#options = options;
-    this.#knownBy = options.clock.now() + HELLO_MS;
-    this.#context = { store: options.store, uploads: new Uploads(options.store) };
+    this.#pace = new Pace(options.clock, conn);
+    this.#weight = new Weight(options.load);
+    const { store, shares } = options;
+    const uploads = new Uploads(store, shares, () => this.#who?.user || conn.peer);
+    this.#context = { store, uploads };
     this.#login = new Login(options.doorkeeper, conn.peer);
   }
 
   /** Serves the connection to its end; never throws. */
   async run(): Promise<void> {
+    const { clock, load, turns } = this.#options;
+    load.join(this);
+    this.#look();
     try {
       for (;;) {
-        this.#setDeadline();
+        this.#pace.wantsFrame(this.#parser.isMidFrame);
         const bytes = await this.#conn.read();
         if (!bytes) break;
-        this.#cancelDeadline();
         for (const frame of this.#parser.push(bytes)) {
-          this.#begin(frame);
+          this.#pace.frameOver();
+          this.#weight.holds(this.#parser.held);
+          const kind = this.#kindOf(frame);
+          await turns.next(kind, ++this.#begun);
+          void this.#serve(kind, frame);
           await this.#room();
         }
+        this.#weight.holds(this.#parser.held);
+        if (load.isOver) load.relieve(clock.now());
       }
     } catch (error) {
       await this.#conn.write(...errorFrame(0, error)).catch(() => {});
     }
-    this.#cancelDeadline();
+    this.#weight.leave();
+    this.#cancelLook();
+    this.#login.leave();
+    load.leave(this);
     this.#conn.close();
     await this.#context.uploads.close();
   }
@@ -113,89 +120,118 @@ export class Session {
     return this.#requests > 0;
   }
 
-  /** Resolves when the next request may begin; throws when the peer takes no reply for too long. */
+  get quietSince(): number {
+    return this.#pace.quietSince;
+  }
+
+  get held(): number {
+    return this.#weight.held;
+  }
+
+  get stalledSince(): number | null {
+    return this.#pace.stalledSince;
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#conn.close();
+  }
+
+  /** Is who asks, where that is known, still one of these users? */
+  isOf(users: UserTable | null): boolean {
+    return this.#who === null || isStill(this.#who, users);
+  }
+
+  /** Ends the connection when the peer has had its time. */
+  #look(): void {
+    this.#cancelLook = this.#options.clock.after(this.#pace.nextLook, () => {
+      if (this.#pace.isOver(this.isWorking)) this.#conn.close();
+      else this.#look();
+    });
+  }
+
+  /** Resolves when the next request may begin; throws when the connection broke meanwhile. */
   async #room(): Promise<void> {
-    const { clock } = this.#options;
-    // Requests that are answered at once would keep the others waiting as long as there are any.
-    if (++this.#begun % REQUESTS_PER_TURN === 0)
-      await new Promise<void>((resolve) => void clock.after(0, resolve));
+    const { clock, load } = this.#options;
     while (this.#isBusy() && !this.#isBroken) {
-      const cancel = clock.after(FRAME_MS, () => this.#conn.close());
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-      cancel();
+      const woken = Promise.withResolvers<void>();
+      this.#wake = woken.resolve;
+      const isOwnMatter = this.#weight.hasRoom || this.#weight.isFull;
+      const stopWaiting = isOwnMatter ? null : load.waitForRoom(clock, woken.resolve);
+      await woken.promise;
+      stopWaiting?.();
     }
     if (this.#isBroken) throw new DfsError("down", "the connection broke");
   }
 
   #isBusy(): boolean {
-    const { load } = this.#options;
-    return (
-      this.#requests >= REQUESTS_PER_CONNECTION ||
-      this.#bytes >= INFLIGHT_BYTES_PER_CONNECTION ||
-      (this.#bytes > 0 && load.bytes >= INFLIGHT_BYTES)
-    );
+    return this.#requests >= REQUESTS_PER_CONNECTION || !this.#weight.hasRoom;
   }
 
-  #setDeadline(): void {
-    const waiting = this.#parser.isMidFrame ? FRAME_MS : IDLE_MS;
-    const { clock } = this.#options;
-    const isKnown = this.#who !== null;
-    const ms = isKnown ? waiting : Math.max(1, this.#knownBy - clock.now());
-    this.#cancelDeadline = clock.after(ms, () => {
-      // Who it is may have been found out meanwhile; and a login that failed is kept waiting longer than that.
-      if (isKnown || (!this.#who && !this.isWorking)) return this.#conn.close();
-      this.#knownBy = clock.now() + HELLO_MS;
-      this.#setDeadline();
-    });
-  }
-
-  #begin(frame: Frame): void {
+  /** The kind of a request that may be asked now; throws DfsError("protocol"). */
+  #kindOf(frame: Frame): Kind {
     const kind = kindOfNumber(frame.kind);
     if (!kind) throw new DfsError("protocol", `there is no message ${frame.kind}`);
-    if (this.#who === null && !BEFORE_LOGIN.has(kind))
-      throw new DfsError("protocol", "the first request must be login or hello");
+    if (this.#who === null) this.#opening.check(kind);
     if (kind === "hello" || kind === "login") {
       // The two begin alike, and a peer of another kind is better told so at once.
       checkHello(opening.read(new Reader(frame.body)));
     }
-    void this.#serve(kind, frame);
+    return kind;
   }
 
   async #serve(kind: Kind, frame: Frame): Promise<void> {
-    let weight = frame.body.length;
+    const { load } = this.#options;
+    let weight = 0;
+    const weighs = (bytes: number): void => {
+      this.#weight.add(bytes - weight);
+      weight = bytes;
+    };
     this.#requests++;
-    this.#bytes += weight;
-    this.#options.load.bytes += weight;
-    this.#options.load.total += weight;
+    const asked = frame.body.length;
+    load.total += asked;
+    weighs(asked + replyBytes(kind, 0));
     try {
       const request = decode(MESSAGES[kind].request as Codec<RequestOf<Kind>>, frame.body);
-      if ("length" in request) {
-        weight += request.length;
-        this.#bytes += request.length;
-        this.#options.load.bytes += request.length;
-      }
+      if ("length" in request)
+        weighs(asked + replyBytes(kind, Math.min(request.length, CHUNK_BYTES)));
       const reply = await this.#answer(kind, request);
       const codec = MESSAGES[kind].reply as Codec<ReplyOf<Kind>>;
       const parts = frameOf(REPLY, frame.id, codec, reply);
-      this.#options.load.total += parts.reduce((sum, { length }) => sum + length, 0);
-      await this.#conn.write(...parts);
+      load.total += parts.reduce((sum, { length }) => sum + length, 0);
+      weighs(asked + roomOf(parts));
+      this.#wakeUp();
+      await this.#send(parts);
     } catch (error) {
-      await this.#conn.write(...errorFrame(frame.id, error)).catch(() => {
+      await this.#send(errorFrame(frame.id, error)).catch(() => {
         this.#isBroken = true;
       });
     } finally {
       this.#requests--;
-      this.#bytes -= weight;
-      this.#options.load.bytes -= weight;
-      this.#wake?.();
-      this.#wake = null;
+      weighs(0);
+      this.#wakeUp();
+    }
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
+
+  /** Resolves when it was taken. */
+  async #send(parts: Uint8Array[]): Promise<void> {
+    this.#pace.replies();
+    try {
+      await this.#conn.write(...parts);
+    } finally {
+      this.#pace.taken();
     }
   }
 
   async #answer(kind: Kind, request: RequestOf<Kind>): Promise<ReplyOf<Kind>> {
     if (kind === "hello") return this.#greet();
     if (kind === "login") return this.#first(request as RequestOf<"login">);
-    if (kind === "proof") return this.#proof(request as RequestOf<"proof">);
+    if (kind === "proof") return this.#pace.hold(() => this.#proof(request as RequestOf<"proof">));
     if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
     const who = this.#known();
     const { store } = this.#options;
@@ -231,6 +267,11 @@ export class Session {
   #letIn(who: Who): void {
     this.#who = who;
     this.#parser.trust();
+    this.#pace.known();
+    // Where there are no users nobody is better than who comes.
+    if (who === ANYBODY) return;
+    this.#options.places.settle(this, who.user);
+    this.#weight.isOf(who.user);
   }
 
   async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {
@@ -250,6 +291,7 @@ export class Session {
     const { user } = this.#known();
     if (this.#login.user === null)
       throw new DfsError("forbidden", "this server knows no users, and so no passwords");
+    await this.#options.doorkeeper.mayChange(user);
     await this.#options.changeVerifier(user, verifier);
     return {};
   }

@@ -87,7 +87,10 @@ export class GroupCommit {
     for (const tell of done) tell();
   }
 
-  /** A full disk undoes the transaction and is said. After any other error nobody knows what is durable. */
+  /**
+   * A full disk undoes the transaction and is said, and so does a file that SQLite could not open, before it wrote any. After any other
+   * error nobody knows what is durable.
+   */
   #failed(jobs: readonly Job[], error: unknown): void {
     if ((error as { code?: unknown }).code === "SQLITE_FULL") {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
@@ -98,8 +101,16 @@ export class GroupCommit {
           for (const job of jobs)
             job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
         },
-        (problem: unknown) => this.#die(asDfsError(problem)),
+        (problem: unknown) => {
+          for (const job of jobs) job.fail(asDfsError(problem));
+        },
       );
+      return;
+    }
+    if (isCantOpen(error)) {
+      if (this.#db.inTransaction) this.#db.run("ROLLBACK");
+      this.#undone();
+      for (const job of jobs) job.fail(asDfsError(error));
       return;
     }
     this.#isOver = true;
@@ -137,7 +148,7 @@ export class GroupCommit {
   }
 }
 
-const codeOf = (error: unknown): string => String((error as { code?: unknown }).code);
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code);
 
 /** Does SQLite say that the database is damaged? */
 const isCorrupt = (error: unknown): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(error));
@@ -163,6 +174,9 @@ export const readingFrom =
       throw broken;
     }
   };
+
+/** Could SQLite not open a file, as where the process has as many open as it may? */
+export const isCantOpen = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_CANTOPEN");
 
 /** A catalog that can be served no more. */
 export const brokenCatalog = (why: string): DfsError =>

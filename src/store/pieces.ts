@@ -5,10 +5,12 @@
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sealOf, sumsOf, tableBytes } from "../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../io/ports.ts";
-import { BLOCK_BYTES } from "../limits.ts";
+import { BLOCK_BYTES, FILES_AT_ONCE, TABLE_BYTES_SMALL, TABLES_AT_ONCE } from "../limits.ts";
 import type { Vid } from "../version.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Ballast } from "./ballast.ts";
 import type { Catalog } from "./catalog.ts";
+import { Gate } from "./gate.ts";
 import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
 import type { Layout } from "./recover.ts";
@@ -42,9 +44,10 @@ export class PieceStore {
   readonly #layout: Layout;
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
-  /** Files that are getting their names, from how many senders, and files that are being removed: never both. */
-  readonly #arriving = new Map<string, number>();
-  readonly #removing = new Map<string, Promise<void>>();
+  readonly #arrivals = new Arrivals();
+  /** Files that are open for a moment; and tables of sums that are in memory as a whole, which of a large piece are many. */
+  readonly #files = new Gate(FILES_AT_ONCE);
+  readonly #tables = new Gate(TABLES_AT_ONCE);
   #temporaries = 0;
   readonly room: Room;
   readonly ballast: Ballast;
@@ -84,15 +87,9 @@ export class PieceStore {
       this.#layout.folders.add(folder);
     }
     const path = this.#layout.pathOf(vid, piece);
-    await this.#removing.get(path);
-    this.#arriving.set(path, (this.#arriving.get(path) ?? 0) + 1);
-    try {
-      await this.#receivedAt(path, folder, upload, id, bytes, root);
-    } finally {
-      const others = (this.#arriving.get(path) ?? 1) - 1;
-      if (others > 0) this.#arriving.set(path, others);
-      else this.#arriving.delete(path);
-    }
+    await this.#arrivals.during(path, () =>
+      this.#receivedAt(path, folder, upload, id, bytes, root),
+    );
   }
 
   async #receivedAt(
@@ -104,20 +101,30 @@ export class PieceStore {
     root: Uint8Array,
   ): Promise<void> {
     await upload.finish(root, path);
-    await orDie(this.#disk.syncFolder(folder), this.#die);
-    // The file is the truth: should this row be lost, the next start adopts the file.
-    const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
     try {
+      await orDie(this.#disk.syncFolder(folder), this.#die);
+      // The file is the truth: should this row be lost, the next start adopts the file.
+      const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
       await this.#catalog.write(false, () => this.#catalog.pieces.put(row));
     } catch (error) {
-      // A file that the catalog has no room for would be nobody's.
-      if (!this.#catalog.pieces.get(id.vid, id.piece)) await this.#disk.remove(path);
+      await this.#removeIfNobodys(path, id);
       throw error;
     }
   }
 
+  /** A file that no row knows, as the catalog had no room for it, and that nobody else is just bringing. */
+  async #removeIfNobodys(path: string, { vid, piece }: PieceId): Promise<void> {
+    if (!this.#arrivals.isOfOne(path) || this.#catalog.pieces.get(vid, piece)) return;
+    const over = this.#arrivals.remove(path);
+    await this.#disk.remove(path).finally(over);
+  }
+
   /** A small piece as a file. */
-  async putFile(id: PieceId, { root, data }: SmallPiece): Promise<void> {
+  putFile(id: PieceId, small: SmallPiece): Promise<void> {
+    return this.#files.through(() => this.#putFile(id, small));
+  }
+
+  async #putFile(id: PieceId, { root, data }: SmallPiece): Promise<void> {
     const upload = await this.receive(id, data.length);
     try {
       if (data.length > 0) await upload.append(0, data);
@@ -199,16 +206,20 @@ export class PieceStore {
     const row = this.#rowOf(id);
     if (offset + length > tableBytes(row.bytes))
       throw new DfsError("protocol", "a table is not that long");
-    return this.#orBad(row, async () => {
-      // The whole table, for only the root vouches for it.
-      const whole = tableBytes(row.bytes);
-      const table = row.data
-        ? sumsOf(row.vid, row.piece, 0, row.data)
-        : await this.#inFile(row, (file) => readSums(file, row, 0, whole));
-      const root = rootOf(row.vid, row.piece, row.bytes, table);
-      if (Buffer.compare(root, row.root) !== 0) throw damaged(row);
-      return table.subarray(offset, offset + length);
-    });
+    const isSmall = tableBytes(row.bytes) <= TABLE_BYTES_SMALL;
+    const work = (): Promise<Uint8Array> => this.#orBad(row, () => this.#sums(row, offset, length));
+    return isSmall ? work() : this.#tables.through(work);
+  }
+
+  async #sums(row: PieceRow, offset: number, length: number): Promise<Uint8Array> {
+    const whole = tableBytes(row.bytes);
+    // The whole table, for only the root vouches for it.
+    const table = row.data
+      ? sumsOf(row.vid, row.piece, 0, row.data)
+      : await this.#inFile(row, (file) => readSums(file, row, 0, whole));
+    const root = rootOf(row.vid, row.piece, row.bytes, table);
+    if (Buffer.compare(root, row.root) !== 0) throw damaged(row);
+    return table.slice(offset, offset + length);
   }
 
   #rowOf({ space, vid, piece }: PieceId): PieceRow {
@@ -229,7 +240,11 @@ export class PieceStore {
     }
   }
 
-  async #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
+  #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
+    return this.#files.through(() => this.#inOpenFile(row, work));
+  }
+
+  async #inOpenFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
     const path = this.#layout.pathOf(row.vid, row.piece);
     const file = await this.#disk.open(path, "read").catch(async (error: unknown) => {
       throw (await this.#disk.stat(path)) ? error : damaged(row);
@@ -253,10 +268,7 @@ export class PieceStore {
         if (dropped === 0) return;
         for (const { path } of removals) await this.#disk.remove(path);
       } finally {
-        for (const { path, over } of removals) {
-          this.#removing.delete(path);
-          over();
-        }
+        for (const { over } of removals) over();
       }
     }
   }
@@ -267,13 +279,11 @@ export class PieceStore {
     for (const { vid, piece, inline } of this.#catalog.pieces.trashedUntil(until)) {
       const path = this.#layout.pathOf(vid, piece);
       // One that is just arriving again will be good, and its row replaced.
-      if (this.#arriving.has(path)) continue;
+      if (this.#arrivals.has(path)) continue;
       this.#catalog.pieces.drop(vid, piece);
       dropped++;
       if (inline) continue;
-      const removal = Promise.withResolvers<void>();
-      this.#removing.set(path, removal.promise);
-      removals.push({ path, over: removal.resolve });
+      removals.push({ path, over: this.#arrivals.remove(path) });
     }
     return dropped;
   }

@@ -74,7 +74,11 @@ export class Scrub {
       const at = this.#at;
       if (!at) return isMore;
       const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
-      const isGood = await this.#read(at.due, at.offset, length);
+      const isGood = await this.#read(at.due, at.offset, length).catch((error: unknown) => {
+        // The others have their turn before it is tried again.
+        this.#at = null;
+        throw error;
+      });
       // A small piece takes its time too: to begin one costs as much as a chunk.
       left -= at.offset === 0 ? CHUNK_BYTES : length;
       at.offset += length;

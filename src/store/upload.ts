@@ -1,17 +1,19 @@
 /** One piece on its way into a file: bytes to a temporary file, checksums as they pass, durable before it has its name. */
-import { concat } from "../bytes.ts";
-import { asDfsError, assert, DfsError, isDfsError } from "../errors.ts";
+import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sumsOf } from "../file/checksum.ts";
 import type { Disk, OpenFile } from "../io/ports.ts";
 import { BLOCK_BYTES, SYNC_EVERY_BYTES } from "../limits.ts";
 import { type PieceFooter, tailOf } from "./piece_file.ts";
 import type { Room } from "./room.ts";
 
+const TABLE_BYTES_FIRST = 64;
+
 export class Upload {
   readonly #disk: Disk;
   readonly #temporary: string;
   readonly #what: Omit<PieceFooter, "root">;
-  readonly #sums: Uint8Array[] = [];
+  #table = new Uint8Array(TABLE_BYTES_FIRST);
+  #tableBytes = 0;
   readonly #file: OpenFile;
   readonly #room: Room;
   readonly #die: (error: DfsError) => void;
@@ -56,10 +58,22 @@ export class Upload {
         "protocol",
         `piece ${piece + 1}: bytes at ${offset} where ${this.#written} was next`,
       );
-    this.#sums.push(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
+    this.#note(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
     this.#written = ends;
     await this.#room.orRelieved(() => this.#file.write(data, offset));
     if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
+  }
+
+  /** One table that grows: an array for each portion would be a hundred bytes for eight. */
+  #note(sums: Uint8Array): void {
+    const end = this.#tableBytes + sums.length;
+    if (end > this.#table.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#table);
+      this.#table = larger;
+    }
+    this.#table.set(sums, this.#tableBytes);
+    this.#tableBytes = end;
   }
 
   /** The disk starts early, so that the last sync has little left to do; more bytes are taken meanwhile, unless it falls behind. */
@@ -75,7 +89,7 @@ export class Upload {
   async finish(root: Uint8Array, path: string): Promise<void> {
     const { vid, piece, bytes } = this.#what;
     assert(this.#written <= bytes, "an upload is never longer than it said");
-    const table = concat(this.#sums);
+    const table = this.#table.subarray(0, this.#tableBytes);
     if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     const tail = tailOf({ ...this.#what, root }, table);
@@ -93,12 +107,15 @@ export class Upload {
   }
 }
 
-/** After a sync that failed nobody knows what is durable, and a second one would lie: the server must end. */
+/**
+ * After a sync that failed nobody knows what is durable, and a second one would lie: the server must end. Whatever else went wrong, as
+ * a folder that could not be opened, is the error of who asked for it.
+ */
 export async function orDie(sync: Promise<void>, die: (error: DfsError) => void): Promise<void> {
   try {
     await sync;
   } catch (error) {
-    if (!isDfsError(error, "noRoom")) die(asDfsError(error));
+    if (isDfsError(error, "unsynced")) die(error);
     throw error;
   }
 }

@@ -70,6 +70,11 @@ export class FrameParser {
     this.#limit = FRAME_BYTES;
   }
 
+  /** Bytes that are here and in no frame that was given out. */
+  get held(): number {
+    return this.#have;
+  }
+
   /** Is part of a frame here, its rest not yet? */
   get isMidFrame(): boolean {
     return this.#have > 0;

@@ -22,7 +22,7 @@ import { derivationOf } from "../../src/wire/scram.ts";
 import { newFolder, removeFolders } from "../cli/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
 import { holdingsOf } from "./holdings.ts";
-import { HOST, Impostor, Middleman, type Texts } from "./middleman.ts";
+import { HOST, Impostor, Middleman, QUIET, type Texts } from "./middleman.ts";
 import { Stage } from "./stage.ts";
 import { WireTap } from "./wire_tap.ts";
 
@@ -249,6 +249,7 @@ describe("who says to be a server", () => {
         catalogFolder: folder,
         trashGraceMs: 60_000,
         inlineBytes: 0,
+        ...QUIET,
         scrubIdleMs: 60_000,
         host: HOST,
         port: 0,

@@ -1,7 +1,9 @@
 /** Requests that fit the layouts of the messages, and yet are not within the protocol. */
 import { describe, expect, test } from "bun:test";
+import { bunClock } from "../../src/io/bun.ts";
 import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
 import { answer, type Context } from "../../src/server/answer.ts";
+import { UploadShares } from "../../src/server/upload_shares.ts";
 import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Ballot, BALLOT_MAX, type Version, type Vid } from "../../src/version.ts";
@@ -19,6 +21,9 @@ const name = "a";
 const soundOf = (some: Partial<Version> & { vid: Vid }): Version =>
   versionOf({ body: pattern(8), ...some });
 
+const uploadsInto = (store: Store): Uploads =>
+  new Uploads(store, new UploadShares(bunClock, 100), () => "");
+
 type Ask = <K extends AddressedKind>(
   kind: K,
   body: BodyOf<K>,
@@ -31,7 +36,7 @@ const withMember = (body: (ask: Ask, store: Store) => Promise<void>): Promise<vo
     const store = await folder.open();
     await store.membership.join(CLUSTER);
     await store.membership.install(configOf(4), 0n);
-    const context: Context = { store, uploads: new Uploads(store) };
+    const context: Context = { store, uploads: uploadsInto(store) };
     const address = { cluster: CLUSTER, epoch: 1, sid: store.sid, user: "" };
     const ask: Ask = async (kind, request, to = {}) =>
       answer(context, ANYBODY, kind, { ...request, to: { ...address, ...to } } as never);
@@ -123,7 +128,7 @@ test("what is for a cluster that was founded another time is not looked at, and 
   inFolder(async (folder) => {
     const store = await folder.open();
     await store.membership.join(CLUSTER);
-    const context: Context = { store, uploads: new Uploads(store) };
+    const context: Context = { store, uploads: uploadsInto(store) };
     const ask = async (cluster: string, epoch: number): Promise<unknown> =>
       answer(context, ANYBODY, "status", {
         to: { cluster, epoch, sid: store.sid, user: "" },
@@ -194,7 +199,7 @@ describe("the epoch of a request", () => {
   test("is 0 at a server that goes by no configuration yet", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      const context: Context = { store, uploads: new Uploads(store) };
+      const context: Context = { store, uploads: uploadsInto(store) };
       const read = async (epoch: number): Promise<unknown> =>
         answer(context, ANYBODY, "read", {
           to: { cluster: CLUSTER, epoch, sid: store.sid, user: "" },

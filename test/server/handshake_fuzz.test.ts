@@ -6,8 +6,13 @@ import { expect, test } from "bun:test";
 import { concat, decode } from "../../src/bytes.ts";
 import type { Clock, Conn } from "../../src/io/ports.ts";
 import { bunRandom } from "../../src/io/bun.ts";
-import { Doorkeeper, type UserTable } from "../../src/server/login.ts";
+import { Doorkeeper } from "../../src/server/doorkeeper.ts";
+import type { UserTable } from "../../src/server/login.ts";
+import { Places } from "../../src/server/places.ts";
 import { Session } from "../../src/server/session.ts";
+import { Turns } from "../../src/server/turns.ts";
+import { UploadShares } from "../../src/server/upload_shares.ts";
+import { Load } from "../../src/server/weight.ts";
 import { ERROR, type Frame, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
@@ -95,7 +100,10 @@ test(
       const options = {
         store,
         clock,
-        load: { bytes: 0, total: 0 },
+        load: new Load(),
+        places: new Places(100),
+        turns: new Turns(clock),
+        shares: new UploadShares(clock, 100),
         release: "test",
         users: async () => USERS,
         changeVerifier: () => Promise.reject(new Error("a password was changed")),

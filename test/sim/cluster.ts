@@ -17,6 +17,8 @@ import type { World } from "./world.ts";
 const PORT = 10_001;
 export const TRASH_GRACE_MS = 600_000;
 /** Longer than on real servers, for a simulated one idles for long. */
+/** More than a history has connections. */
+const DESCRIPTORS = 4096;
 const SCRUB_IDLE_MS = 60_000;
 
 /** One server's box: its disk outlives the processes that run on it. */
@@ -89,6 +91,7 @@ export class SimServer {
       users: async () => null,
       changeVerifier: async () => {},
       certificate: null,
+      descriptors: DESCRIPTORS,
       warn: (line: string) => this.#world.note(`${this.name}: ${line}`),
     };
     const die = (): void => this.#world.kill(machine);

@@ -140,7 +140,9 @@ describe("files", () => {
         await port.syncFolder(".");
         await file.write(Buffer.from("one"), 0);
         disk.failNextSync = true;
-        expect(await file.sync().catch((error: unknown) => isDfsError(error, "failed"))).toBe(true);
+        expect(await file.sync().catch((error: unknown) => isDfsError(error, "unsynced"))).toBe(
+          true,
+        );
         await file.sync();
       };
       world.finish(work());

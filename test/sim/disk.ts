@@ -126,6 +126,15 @@ export class SimDisk {
     this.#volume.failNextSync = fails;
   }
 
+  /** So many of the next opens of files and folders fail, as where a process has too many open. */
+  get failNextOpens(): number {
+    return this.#volume.failNextOpens;
+  }
+
+  set failNextOpens(count: number) {
+    this.#volume.failNextOpens = count;
+  }
+
   /** Bit rot: flips bits of one byte of a file, or of a database that nobody has open. */
   flip(path: string, offset: number, bits = 1): void {
     this.#volume.flip(path, offset, bits);

@@ -20,6 +20,8 @@ export interface Rates {
   readonly killClient: number;
   readonly fill: number;
   readonly failSync: number;
+  /** Opens of files fail for a while, as where a process has too many open. */
+  readonly failOpens: number;
   /** At most one disk of a history is lost, or rots. */
   readonly wipe: number;
   readonly rot: number;
@@ -51,6 +53,7 @@ export const CALM: Rates = {
   putBack: 0,
   move: 0,
   loseLog: 0,
+  failOpens: 0,
 };
 
 export const drawRates = (rng: Rng): Rates => ({
@@ -69,6 +72,7 @@ export const drawRates = (rng: Rng): Rates => ({
   failSync: rng.pick([0, 0, 0, 0.01]),
   wipe: rng.pick([0, 0, 0, 0.01]),
   rot: rng.pick([0, 0, 0, 0.03]),
+  failOpens: rng.pick([0, 0, 0, 0.05]),
   ...drawFolderRates(rng),
 });
 
@@ -101,6 +105,7 @@ export const FAULT_KINDS = [
   "putBack",
   "move",
   "loseLog",
+  "failOpens",
 ] as const satisfies readonly (keyof Rates)[];
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
@@ -198,6 +203,10 @@ export class Faults {
       this.#mark("failSync", server.name);
       disk.failNextSync = true;
     }
+    if (this.#happens("failOpens")) {
+      this.#mark("failOpens", server.name);
+      disk.failNextOpens = 1 + rng.int(4);
+    }
     if (this.#happens("rot")) this.#rot(server);
     if (this.#happens("wipe") && this.maySpoil(server)) {
       this.#mark("wipe", server.name);
@@ -274,6 +283,7 @@ export class Faults {
       server.disk.capacityBytes = ENDLESS_BYTES;
       server.disk.capacityFiles = ENDLESS_FILES;
       server.disk.failNextSync = false;
+      server.disk.failNextOpens = 0;
       if (server.machine) this.#cluster.world.thaw(server.machine);
       server.start();
     }

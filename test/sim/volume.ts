@@ -32,6 +32,8 @@ export class Volume {
    * synced is lost.
    */
   failNextSync = false;
+  /** So many of the next opens of files and folders fail, as where a process has too many open. */
+  failNextOpens = 0;
   /**
    * Counts all changes, so that a sync covers what was done before it was asked for and nothing
    * later.
@@ -82,6 +84,7 @@ export class Volume {
 
   /** An existing file; its reader must `release` it. */
   open(path: string): Inode {
+    this.#takeDescriptor(path);
     const node = this.#names.get(normal(path));
     if (node instanceof Inode) {
       node.handles++;
@@ -99,6 +102,7 @@ export class Volume {
     if (this.#names.get(path) !== undefined) throw failed(given, "it is there already");
     this.#needFolderOf(path);
     this.#needInode(given);
+    this.#takeDescriptor(given);
     const inode = new Inode(wallMs);
     inode.handles = 1;
     this.#names.add(path, inode, ++this.order);
@@ -124,13 +128,15 @@ export class Volume {
   sync(path: string, inode: Inode, order: number): void {
     if (!this.#takeSyncFailure()) return inode.sync(order);
     inode.failSync(order);
-    throw failed(path, "the disk reports an error");
+    throw new DfsError("unsynced", `${path}: the disk reports an error`);
   }
 
   /** Makes the folder's changes up to `order` durable. */
   syncFolder(path: string, order: number): void {
     if (this.#names.get(normal(path)) !== FOLDER) throw failed(path, "no such file or folder");
-    if (this.#takeSyncFailure()) throw failed(path, "the disk reports an error");
+    this.#takeDescriptor(path);
+    if (this.#takeSyncFailure())
+      throw new DfsError("unsynced", `${path}: the disk reports an error`);
     this.#names.sync(normal(path), order);
   }
 
@@ -314,6 +320,12 @@ export class Volume {
     const parent = this.#names.get(folderOf(path));
     if (parent === FOLDER) return;
     throw failed(path, parent ? "a part of the path is not a folder" : "no such file or folder");
+  }
+
+  #takeDescriptor(path: string): void {
+    if (this.failNextOpens === 0) return;
+    this.failNextOpens--;
+    throw failed(path, "too many open files");
   }
 
   #takeSyncFailure(): boolean {

@@ -182,7 +182,7 @@ describe("a catalog with no room", () => {
 });
 
 describe("a disk that fails", () => {
-  const failure = new DfsError("failed", "the disk reports an error");
+  const failure = new DfsError("unsynced", "the disk reports an error");
 
   test.each(["file", "folder"])(
     "in a sync of a %s: the server gives up, and the piece is not acknowledged",
@@ -203,7 +203,7 @@ describe("a disk that fails", () => {
         );
         failing = kind;
         await rejectionOf(
-          "failed",
+          "unsynced",
           store.pieces.putFile(idOf(VID, 0), smallPiece(VID, 0, pattern(BYTES))),
         );
         expect(folder.deaths.splice(0)).toEqual([failure]);

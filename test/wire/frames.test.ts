@@ -183,8 +183,9 @@ describe("an error", () => {
     damaged: 26,
     folder: 27,
     epoch: 28,
-    lives: 30,
+    lives: 31,
     forbidden: 29,
+    unsynced: 30,
   };
   const through = (id: number, error: unknown): { id: number; error: DfsError } => {
     const [only] = feed(new FrameParser(), concat(errorFrame(id, error)));
