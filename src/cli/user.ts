@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { defineCommand } from "citty";
 import { DfsError } from "../errors.ts";
 import { stretch } from "../io/stretch.ts";
-import { type Verifier, verifierOf } from "../wire/scram.ts";
+import { type Verifier, verifierOf } from "../wire/login.ts";
 import { actionIn } from "./arguments.ts";
 import {
   addUser,
@@ -140,11 +140,15 @@ function tellChange(
   name: string,
   { before, after }: Edited,
 ): void {
-  if (flags.quiet) return;
-  sayLine(
-    `${path}: the change counts at once for the server that reads this file; do the same for the others`,
-  );
+  if (!flags.quiet)
+    sayLine(
+      `${path}: the change counts at once for the server that reads this file; do the same for the others`,
+    );
   const [were, are] = [operatorsOf(before), operatorsOf(after)];
+  if (were.size > 0 && are.size === 0 && after.length > 0)
+    sayLine(
+      `warning: nobody in ${path} is an operator now: nobody can change the cluster there before dfs-tool user add ${path} NAME --operator`,
+    );
   for (const user of after) {
     if (user.name === name || were.has(user.name) === are.has(user.name)) continue;
     sayLine(

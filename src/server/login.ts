@@ -11,18 +11,16 @@ import {
   LOGIN_FAILURES_FREE,
   LOGIN_FAILURES_KEPT,
   LOGIN_FORGET_MS,
+  LOGIN_NONCE_BYTES,
   LOGIN_WAITING_PER_HOST,
-  SCRAM_NONCE_BYTES,
 } from "../limits.ts";
 import {
-  type Binding,
-  checkClientFinal,
-  impossibleVerifier,
-  readClientFirst,
-  serverFirst,
-  type ServerState,
+  answerTo,
+  type Exchange,
+  impossibleVerifiers,
+  type Proof,
   type Verifier,
-} from "../wire/scram.ts";
+} from "../wire/login.ts";
 
 export interface KnownUser {
   readonly verifier: Verifier;
@@ -55,13 +53,13 @@ export class Doorkeeper {
   }
 
   /** A nonce for one login. */
-  nonce(): string {
-    return this.#random.bytes(SCRAM_NONCE_BYTES).toBase64();
+  nonce(): Uint8Array {
+    return this.#random.bytes(LOGIN_NONCE_BYTES);
   }
 
-  /** What stands in for the verifier of a user that is not known. */
-  standIn(user: string): Verifier {
-    return impossibleVerifier(user, this.#secret);
+  /** What stands in for the verifiers that a user does not have; one who is not known has none. */
+  standIns(user: string): ReturnType<typeof impossibleVerifiers> {
+    return impossibleVerifiers(user, this.#secret);
   }
 
   /**
@@ -117,10 +115,9 @@ function delayOf(count: number): number {
 
 /** A login that has begun. */
 interface Begun {
-  readonly state: ServerState;
-  readonly verifier: Verifier;
-  readonly isKnown: boolean;
-  readonly isOperator: boolean;
+  readonly exchange: Exchange;
+  /** null: nobody that this server knows. */
+  readonly known: KnownUser | null;
 }
 
 /** One a connection: who is at its other end. */
@@ -149,36 +146,28 @@ export class Login {
     return this.#isOperator;
   }
 
-  /** Answers a client's first message, for the users there are now. */
-  async first(message: string, table: UserTable, binding: Binding): Promise<string> {
+  /** Begins a login, for the users there are now: all that the server says is a nonce. */
+  begin(said: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
     if (this.#user !== null) throw outOfTurn("this connection is logged in already");
     if (this.#isChecking) throw outOfTurn("the login before is not answered yet");
     if (++this.#attempts > LOGIN_ATTEMPTS_PER_CONNECTION)
       throw outOfTurn("this connection has tried often enough; open another");
-    this.#begun = null;
-    const read = readClientFirst(message, binding);
-    // Made for known users too, so that both take the same time.
-    const standIn = this.#doorkeeper.standIn(read.user);
-    const known = table.get(read.user);
-    const { state, message: reply } = serverFirst(read, this.#doorkeeper.nonce());
-    this.#begun = {
-      state,
-      verifier: known?.verifier ?? standIn,
-      isKnown: known !== undefined,
-      isOperator: known?.isOperator ?? false,
-    };
-    return reply;
+    const exchange = { ...said, serverNonce: this.#doorkeeper.nonce() };
+    this.#begun = { exchange, known: table.get(said.user) ?? null };
+    return exchange.serverNonce;
   }
 
-  /** Answers a client's proof; throws DfsError("login") with the line for the user where it is none. */
-  async final(message: string): Promise<string> {
+  /** Answers a client's proof with the server's; throws DfsError("login") with the line for the user where it is none. */
+  async final(proof: Proof): Promise<Uint8Array> {
     const begun = this.#begun;
     if (begun === null) throw outOfTurn("no login has begun");
     this.#begun = null;
     this.#doorkeeper.admit(this.#host);
-    const { user } = begun.state;
-    const reply = checkClientFinal(begun.state, begun.verifier, message);
-    if (reply === null || !begun.isKnown) {
+    const { exchange, known } = begun;
+    const { user } = exchange;
+    const standIns = this.#doorkeeper.standIns(user);
+    const reply = answerTo(proof, exchange, known?.verifier ?? null, standIns);
+    if (reply === null || known === null) {
       this.#isChecking = true;
       await this.#doorkeeper.failed(this.#host, user);
       this.#isChecking = false;
@@ -186,7 +175,7 @@ export class Login {
     }
     this.#doorkeeper.succeeded(this.#host, user);
     this.#user = user;
-    this.#isOperator = begun.isOperator;
+    this.#isOperator = known.isOperator;
     return reply;
   }
 }

@@ -15,7 +15,7 @@ import {
 } from "../limits.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
 import { Doorkeeper, type UserTable } from "./login.ts";
-import type { Verifier } from "../wire/scram.ts";
+import type { Verifier } from "../wire/login.ts";
 import { type Load, Session } from "./session.ts";
 
 export interface ServerPorts {

@@ -18,7 +18,7 @@ import {
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
-import type { Verifier } from "../wire/scram.ts";
+import type { Verifier } from "../wire/login.ts";
 import { type Doorkeeper, Login, type UserTable } from "./login.ts";
 import {
   type AddressedKind,
@@ -195,7 +195,7 @@ export class Session {
     if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
     const who = this.#known();
     const { store } = this.#options;
-    if (kind === "init") return join(store, request as RequestOf<"init">);
+    if (kind === "init") return join(store, who, request as RequestOf<"init">);
     if (kind === "install") return install(store, who, request as RequestOf<"install">);
     return answer(this.#context, who, kind, request as RequestOf<AddressedKind> as never);
   }
@@ -217,24 +217,26 @@ export class Session {
     this.#parser.trust();
   }
 
-  async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {
+  async #first({ user, nonce: clientNonce }: RequestOf<"login">): Promise<ReplyOf<"login">> {
     const users = await this.#options.users();
-    if (users === null) return { message: "" };
-    return { message: await this.#login.first(message, users, this.#conn.binding) };
+    if (users === null) return { challenge: null };
+    const { sid } = this.#options.store;
+    const said = { user, clientNonce, sid, binding: this.#conn.binding };
+    return { challenge: { nonce: this.#login.begin(said, users), sid } };
   }
 
-  async #proof({ message }: RequestOf<"proof">): Promise<ReplyOf<"proof">> {
-    const reply = await this.#login.final(message);
+  async #proof(shown: RequestOf<"proof">): Promise<ReplyOf<"proof">> {
+    const proof = await this.#login.final(shown);
     this.#letIn({ user: this.#login.user ?? "", isOperator: this.#login.isOperator });
-    return { message: reply, isOperator: this.#login.isOperator };
+    return { proof, isOperator: this.#login.isOperator };
   }
 
   /** A user's own password, which they have just shown to know. */
-  async #passwd(verifier: RequestOf<"passwd">): Promise<Record<never, never>> {
+  async #passwd(keys: RequestOf<"passwd">): Promise<Record<never, never>> {
     const { user } = this.#known();
     if (this.#login.user === null)
       throw new DfsError("forbidden", "this server knows no users, and so no passwords");
-    await this.#options.changeVerifier(user, verifier);
+    await this.#options.changeVerifier(user, { is: "signature", ...keys });
     return {};
   }
 }

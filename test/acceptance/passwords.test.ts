@@ -7,7 +7,7 @@ import { openCluster } from "../../src/client/open.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { FIRST_REPLY_MS } from "../../src/limits.ts";
-import { credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { executable, type Ran, removeFolders, run } from "../cli/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
 import { writeOwned } from "./password.ts";
@@ -151,7 +151,11 @@ test("however long it takes to stretch it, no server is taken for silent", async
   const late = Bun.sleep(2 * FIRST_REPLY_MS).then(() => credentialsOf("Bob", login));
   const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
   const ports = { clock: bunClock, net: bunNet, random: bunRandom };
-  const options = { user: "Bob", login: { credentials: [late] }, warn: () => {} };
+  const options = {
+    user: "Bob",
+    login: { credentials: [late], offersScram: true },
+    warn: () => {},
+  };
   const cluster = await openCluster(ports, addresses, options);
   expect(cluster.live).toHaveLength(4);
   cluster.close();

@@ -12,7 +12,8 @@ import {
   watchedUsers,
 } from "../../src/cli/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { verifierOf } from "../../src/wire/scram.ts";
+import { verifierOf } from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { forAll } from "../property.ts";
 import { errorOf, rejectionOf } from "../thrown.ts";
 import { newFolder, removeFolders } from "./program.ts";
@@ -21,7 +22,9 @@ afterAll(removeFolders);
 
 const verifier = verifierOf("Alice", "a login");
 const other = verifierOf("Alice", "another login");
-const SCRAM = verifierText(verifier);
+const NEW = verifierText(verifier);
+const scram = scramVerifierOf("Alice", "a login");
+const SCRAM = verifierText(scram);
 
 const parse = (text: string) => parseUsers(text, "dfs.conf");
 
@@ -39,18 +42,21 @@ describe("a file of users", () => {
       "",
       "Alice SimplePassword",
       `* Bob ${SCRAM} operator # the admin`,
+      `Carol ${NEW} user`,
       "-Zoë\tSimple#Password\toperator\r",
       `${"ü".repeat(32)} x # a comment`,
     ].join("\n");
     expect(parse(text)).toEqual([
-      { line: 3, name: "Alice", secret: { password: "SimplePassword" }, isMarked: false },
-      { line: 4, name: "Bob", secret: { verifier }, isMarked: true },
-      { line: 5, name: "Zoë", secret: { password: "Simple#Password" }, isMarked: true },
-      { line: 6, name: "ü".repeat(32), secret: { password: "x" }, isMarked: false },
+      { line: 3, name: "Alice", secret: { password: "SimplePassword" }, role: null },
+      { line: 4, name: "Bob", secret: { verifier: scram }, role: "operator" },
+      { line: 5, name: "Carol", secret: { verifier }, role: "user" },
+      { line: 6, name: "Zoë", secret: { password: "Simple#Password" }, role: "operator" },
+      { line: 7, name: "ü".repeat(32), secret: { password: "x" }, role: null },
     ]);
     expect([...operatorsOf(parse(text))]).toEqual(["Bob", "Zoë"]);
     expect([...operatorsOf(parse("Alice x\nBob y"))]).toEqual(["Alice"]);
     expect([...operatorsOf([])]).toEqual([]);
+    expect([...operatorsOf(parse("Alice x\nBob y user"))]).toEqual([]);
   });
 
   test.each([
@@ -67,6 +73,10 @@ describe("a file of users", () => {
     [`${"ü".repeat(33)} SECRET`, "1: the name of the user cannot be one: it is longer than 64"],
     ["\uFFFD SECRET", "1: the name of the user cannot be one: it is not valid Unicode"],
     ["Alice SCRAM-SHA-256$SECRET", "1: what follows SCRAM-SHA-256$ is damaged"],
+    ["Alice Ed25519$SECRET", "1: what follows Ed25519$ is damaged"],
+    [`Alice ${NEW}SECRET`, "1: what follows Ed25519$ is damaged"],
+    [`Alice ${NEW.replace("Ed25519", "SCRAM-SHA-256")}SECRET`, "1: what follows SCRAM-SHA-256$ is"],
+    ["Alice SECRET users", "1: too much follows the name"],
     [`Alice ${SCRAM}SECRET`, "1: what follows SCRAM-SHA-256$ is damaged"],
     [`Alice ${SCRAM}$SECRET`, "1: what follows SCRAM-SHA-256$ is damaged"],
     [`Alice ${SCRAM.replace("=", "")}`, "1: what follows SCRAM-SHA-256$ is damaged"],
@@ -77,7 +87,20 @@ describe("a file of users", () => {
   });
 
   test("whatever is in it, it is read or refused", () => {
-    const word = fc.constantFrom("Alice", "*", "-", "#", " ", "\t", "\n", "\r", SCRAM, "operator");
+    const word = fc.constantFrom(
+      "Alice",
+      "*",
+      "-",
+      "#",
+      " ",
+      "\t",
+      "\n",
+      "\r",
+      SCRAM,
+      NEW,
+      "operator",
+      "user",
+    );
     forAll([fc.array(fc.oneof(word, fc.string()))], (words) => {
       try {
         parse(words.join(""));
@@ -97,7 +120,7 @@ describe("the users of a file", () => {
     const { login } = await stretch("Alice", "SimplePassword");
     expect([...(await loadUsers(path, (line) => warnings.push(line)))]).toEqual([
       ["Alice", { verifier: verifierOf("Alice", login), isOperator: true }],
-      ["Bob", { verifier, isOperator: false }],
+      ["Bob", { verifier: scram, isOperator: false }],
     ]);
     expect(warnings).toEqual([
       `${path}:1: whoever reads this file knows the password of Alice; replace it with: dfs-tool user add ${path} Alice`,
@@ -152,23 +175,29 @@ describe("the users of a file", () => {
 describe("a change", () => {
   test("leaves all other lines as they are", async () => {
     const head = "\uFEFF* Zoë  plain operator # first\r\n\r\n# Alice is below\n";
-    const path = fileWith(`${head}  - Alice\tplain # her line\r\nBob ${SCRAM}`);
+    const path = fileWith(`${head}  - Alice\tplain # her line\r\nBob ${NEW}`);
     await addUser(path, "Alice", verifier, true);
-    const alice = `  - Alice\t${SCRAM} operator # her line\r\n`;
-    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${SCRAM}`);
+    const alice = `  - Alice\t${NEW} operator # her line\r\n`;
+    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${NEW}`);
     await addUser(path, "Carol", other, true);
     const carol = `Carol ${verifierText(other)} operator\n`;
-    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${SCRAM}\n${carol}`);
+    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${NEW}\n${carol}`);
     await removeUser(path, "Alice");
     await setVerifier(path, "Bob", other);
     const bob = `Bob ${verifierText(other)}\n`;
     expect(readFileSync(path, "utf8")).toBe(`${head}${bob}${carol}`);
     await setVerifier(path, "Zoë", verifier);
-    expect(readFileSync(path, "utf8")).toBe(`${head.replace("plain", SCRAM)}${bob}${carol}`);
+    expect(readFileSync(path, "utf8")).toBe(`${head.replace("plain", NEW)}${bob}${carol}`);
+  });
+
+  test("puts the newer kind of verifier in the place of an older one", async () => {
+    const path = fileWith(`Alice ${SCRAM} operator # hers\n`);
+    await setVerifier(path, "Alice", verifier);
+    expect(readFileSync(path, "utf8")).toBe(`Alice ${NEW} operator # hers\n`);
   });
 
   test("goes on where one that was killed has left its lock", async () => {
-    const path = fileWith(`Alice ${SCRAM}\n`);
+    const path = fileWith(`Alice ${NEW}\n`);
     const gone = Bun.spawn(["true"]);
     await gone.exited;
     writeFileSync(`${path}.lock`, String(gone.pid));
@@ -178,7 +207,7 @@ describe("a change", () => {
   });
 
   test("that makes no sense is refused, and changes nothing", async () => {
-    const text = `Alice ${SCRAM}\n`;
+    const text = `Alice ${NEW}\n`;
     const path = fileWith(text);
     const twice = await rejectionOf("usage", addUser(path, "Alice", other, false));
     expect(twice.message).toContain("dfs-tool user passwd");

@@ -8,15 +8,20 @@ import {
   LOGIN_FORGET_MS,
   LOGIN_WAITING_PER_HOST,
 } from "../../src/limits.ts";
-import { Doorkeeper, Login, type UserTable } from "../../src/server/login.ts";
+import { Doorkeeper, type KnownUser, Login, type UserTable } from "../../src/server/login.ts";
 import {
   type Binding,
-  checkServerFinal,
-  clientFinal,
-  clientFirst,
+  type Credentials,
   credentialsOf,
-} from "../../src/wire/scram.ts";
-import { rejectionOf } from "../thrown.ts";
+  type Exchange,
+  type Proof,
+  proofOf,
+  provedBy,
+  type Verifier,
+  verifierOf,
+} from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
+import { errorOf, rejectionOf } from "../thrown.ts";
 
 /** Time that goes on only when the test says so. */
 class Hand implements Clock {
@@ -58,9 +63,11 @@ const alice = credentialsOf("Alice", "right");
 const wrong = credentialsOf("Alice", "wrong");
 const nobody = credentialsOf("Nobody", "right");
 const bob = credentialsOf("Bob", "right");
-const table: UserTable = new Map([
-  ["Alice", { verifier: alice, isOperator: true }],
-  ["Bob", { verifier: bob, isOperator: false }],
+const SID = "5".repeat(32);
+/** Alice is known by a verifier of the newer kind, Bob by one of the older. */
+const table: UserTable = new Map<string, KnownUser>([
+  ["Alice", { verifier: verifierOf("Alice", "right"), isOperator: true }],
+  ["Bob", { verifier: scramVerifierOf("Bob", "right"), isOperator: false }],
 ]);
 
 function newDoor(): { clock: Hand; door: Doorkeeper; connect: (peer?: string) => Login } {
@@ -69,27 +76,39 @@ function newDoor(): { clock: Hand; door: Doorkeeper; connect: (peer?: string) =>
   return { clock, door, connect: (peer = "10.0.0.1:5000") => new Login(door, peer) };
 }
 
-/** Logs in; resolves to whether the server has proved itself too. */
+/** Begins a login; resolves to what both have said then. */
+function begin(
+  login: Login,
+  { user }: Credentials = alice,
+  binding: Binding = null,
+  users = table,
+): Exchange {
+  const said = { user, clientNonce: new Uint8Array(32).fill(3), sid: SID, binding };
+  return { ...said, serverNonce: login.begin(said, users) };
+}
+
+/** Logs in; resolves to how the server has proved itself too. */
 async function logIn(
   login: Login,
   credentials = alice,
   { binding = null, users = table }: { binding?: Binding; users?: UserTable } = {},
-): Promise<boolean> {
-  const begun = clientFirst(credentials, "clientNonce", binding);
-  const challenge = await login.first(begun.message, users, binding);
-  const proof = clientFinal(begun.state, challenge);
-  return checkServerFinal(proof.state, await login.final(proof.message));
+): Promise<Verifier["is"] | null> {
+  const exchange = begin(login, credentials, binding, users);
+  const proof = proofOf(credentials, exchange, true);
+  return provedBy(credentials, exchange, proof, await login.final(proof));
 }
+
+const NO_PROOF: Proof = { signature: new Uint8Array(64), scram: new Uint8Array(32) };
 
 describe("a login", () => {
   test.each([
-    ["Alice", alice, true],
-    ["Bob", bob, false],
-  ])("of %s is by the password, bound to TLS or not", async (user, credentials, isOperator) => {
+    ["Alice", "signature", alice, true],
+    ["Bob", "scram", bob, false],
+  ] as const)("of %s is by %s, bound to TLS or not", async (user, is, credentials, isOperator) => {
     for (const binding of [null, new Uint8Array(32)]) {
       const login = newDoor().connect();
       expect([login.user, login.isOperator]).toEqual([null, false]);
-      expect(await logIn(login, credentials, { binding })).toBe(true);
+      expect(await logIn(login, credentials, { binding })).toBe(is);
       expect([login.user, login.isOperator]).toEqual([user, isOperator]);
     }
   });
@@ -98,18 +117,24 @@ describe("a login", () => {
     const login = newDoor().connect();
     expect((await rejectionOf("login", logIn(login, wrong))).message).toBe(INVALID_LOGIN);
     expect([login.user, login.isOperator]).toEqual([null, false]);
-    expect(await logIn(login)).toBe(true);
+    expect(await logIn(login)).toBe("signature");
   });
 
-  test("without its binding, or out of turn, is refused", async () => {
+  test("without its binding is no login", async () => {
     const login = newDoor().connect();
-    const begun = clientFirst(alice, "clientNonce", null);
-    await rejectionOf("protocol", login.final("c=biws,r=x,p=x"));
-    await rejectionOf("protocol", login.first(begun.message, table, new Uint8Array(32)));
-    const proof = clientFinal(begun.state, await login.first(begun.message, table, null));
-    await login.final(proof.message);
-    await rejectionOf("protocol", login.final(proof.message));
-    await rejectionOf("protocol", login.first(begun.message, table, null));
+    const exchange = begin(login, alice, new Uint8Array(32));
+    const unbound = proofOf(alice, { ...exchange, binding: null }, true);
+    await rejectionOf("login", login.final(unbound));
+    expect(login.user).toBeNull();
+  });
+
+  test("out of turn is refused", async () => {
+    const login = newDoor().connect();
+    await rejectionOf("protocol", login.final(NO_PROOF));
+    const proof = proofOf(alice, begin(login), true);
+    await login.final(proof);
+    await rejectionOf("protocol", login.final(proof));
+    errorOf("protocol", () => begin(login));
     expect(login.user).toBe("Alice");
   });
 
@@ -117,39 +142,34 @@ describe("a login", () => {
     const { clock, connect } = newDoor();
     for (let i = 0; i < 2; i++) await rejectionOf("login", logIn(connect(), wrong));
     const login = connect();
-    const begun = clientFirst(wrong, "clientNonce", null);
-    const proof = clientFinal(begun.state, await login.first(begun.message, table, null));
-    const waiting = rejectionOf("login", login.final(proof.message));
+    const proof = proofOf(wrong, begin(login, wrong), true);
+    const waiting = rejectionOf("login", login.final(proof));
     await settled();
-    await rejectionOf("protocol", login.final(proof.message));
-    await rejectionOf("protocol", login.first(begun.message, table, null));
+    await rejectionOf("protocol", login.final(proof));
+    errorOf("protocol", () => begin(login));
     await clock.pass(100);
     await waiting;
-    await rejectionOf("protocol", login.final(proof.message));
+    await rejectionOf("protocol", login.final(proof));
   });
 
-  test("may be tried only so often on a connection", async () => {
+  test("may be tried only so often on a connection", () => {
     const login = newDoor().connect();
-    const { message } = clientFirst(alice, "clientNonce", null);
-    for (let i = 0; i < LOGIN_ATTEMPTS_PER_CONNECTION; i++) await login.first(message, table, null);
-    await rejectionOf("protocol", login.first(message, table, null));
+    for (let i = 0; i < LOGIN_ATTEMPTS_PER_CONNECTION; i++) begin(login);
+    errorOf("protocol", () => begin(login));
   });
 });
 
-test("a user that is not known cannot be told from one with a wrong password", async () => {
+test("a user that is not known cannot be told from one with a wrong password, of either kind", async () => {
   const seen = await Promise.all(
-    [nobody, credentialsOf("Bob", "wrong")].map(async (credentials) => {
+    [nobody, wrong, credentialsOf("Bob", "wrong")].map(async (credentials) => {
       const { clock, connect } = newDoor();
       const out: unknown[] = [];
       for (let i = 0; i < 4; i++) {
         const login = connect();
-        const begun = clientFirst(credentials, "clientNonce", null);
-        const challenge = await login.first(begun.message, table, null);
-        const proof = clientFinal(begun.state, challenge);
-        const failure = rejectionOf("login", login.final(proof.message));
+        const exchange = begin(login, credentials);
+        const failure = rejectionOf("login", login.final(proofOf(credentials, exchange, i < 3)));
         await settled();
-        const [nonce, , iterations] = challenge.split(",");
-        out.push(nonce, iterations, challenge.length, clock.waits);
+        out.push(exchange.serverNonce, clock.waits);
         await clock.pass(LOGIN_DELAY_MAX_MS);
         out.push((await failure).message);
       }
@@ -157,12 +177,7 @@ test("a user that is not known cannot be told from one with a wrong password", a
     }),
   );
   expect(seen[0]).toEqual(seen[1]);
-  const { connect } = newDoor();
-  const salts = [connect(), connect()].map(async (login) => {
-    const { message } = clientFirst(nobody, "clientNonce", null);
-    return (await login.first(message, table, null)).split(",")[1];
-  });
-  expect(await salts[0]).toBe(await salts[1]);
+  expect(seen[0]).toEqual(seen[2]);
 });
 
 describe("failures wait", () => {
@@ -204,7 +219,7 @@ describe("failures wait", () => {
     await door.clock.pass(LOGIN_FORGET_MS);
     expect(await fail(door)).toBe(0);
     for (let i = 0; i < 3; i++) await fail(door);
-    expect(await logIn(door.connect())).toBe(true);
+    expect(await logIn(door.connect())).toBe("signature");
     expect(await fail(door)).toBe(0);
   });
 
@@ -222,10 +237,10 @@ describe("failures wait", () => {
         "too many logins from 10.0.0.1 have failed just now; try again in 5 seconds",
       );
     }
-    expect(await logIn(door.connect("10.0.0.2:1"))).toBe(true);
+    expect(await logIn(door.connect("10.0.0.2:1"))).toBe("signature");
     await door.clock.pass(LOGIN_DELAY_MAX_MS);
     await Promise.all(waiting);
-    expect(await logIn(door.connect())).toBe(true);
+    expect(await logIn(door.connect())).toBe("signature");
   });
 
   test("and as many are remembered as there is room for", async () => {
