@@ -1,11 +1,10 @@
 /** Changes of a file of users: one line at a time, all else stays as it is, and no two changes at the same time. */
 import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DfsError } from "../errors.ts";
 import { USERS_LOCK_MS, USERS_LOCK_POLL_MS } from "../limits.ts";
 import type { Verifier } from "../wire/login.ts";
-import { undoAtInterrupt } from "./interrupt.ts";
+import { lockFile } from "./lock.ts";
 import { OPERATOR, ORDINARY, parseUsers, readUsers, type UserLine, verifierText } from "./users.ts";
 
 /** The users before a change and after it. */
@@ -110,48 +109,17 @@ async function edit(
   }
 }
 
-/** Makes the lock file; returns what removes it. Throws DfsError("conflict") where another one stays. */
+/** Takes the lock; returns what lets it go. Throws DfsError("conflict") where another one keeps it. */
 async function lock(path: string): Promise<() => void> {
-  const file = `${path}.lock`;
-  const until = performance.now() + USERS_LOCK_MS;
-  for (;;) {
-    const handle = await open(file, "wx", OWNER_ONLY).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return null;
-      throw unwritable(path, error);
-    });
-    if (handle) {
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      const remove = (): void => rmSync(file, { force: true });
-      const forget = undoAtInterrupt(remove);
-      return () => {
-        forget();
-        remove();
-      };
-    }
-    if (isLeft(file)) {
-      rmSync(file, { force: true });
-      continue;
-    }
-    if (performance.now() > until)
-      throw new DfsError(
-        "conflict",
-        `${path} is being changed by another dfs-tool user; if there is none, remove ${file} and try again`,
-      );
-    await Bun.sleep(USERS_LOCK_POLL_MS);
-  }
-}
-
-/** Is it the lock of a process of this machine that is no more? */
-function isLeft(file: string): boolean {
-  try {
-    const pid = Number(readFileSync(file, "utf8"));
-    if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  const file = `${path}-lock`;
+  const unlock = await lockFile(file, USERS_LOCK_MS, USERS_LOCK_POLL_MS).catch((error: unknown) => {
+    throw unwritable(path, error);
+  });
+  if (unlock) return unlock;
+  throw new DfsError(
+    "conflict",
+    `${path} is being changed by another dfs-tool, which has ${file} locked: try again`,
+  );
 }
 
 /** Replaces the file at once or not at all, with the rights that it had. */

@@ -13,6 +13,7 @@ import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
 import { setUp } from "./open.ts";
+import { closeCatalog, keepPrivate } from "./private_folder.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
@@ -74,6 +75,7 @@ export const serveCommand = defineCommand({
     verbose: commonFlags.verbose,
   },
   async run({ args }) {
+    keepPrivate();
     const { access, certificate } = await protect(args);
     const options: ServeOptions = {
       ...access,
@@ -147,6 +149,8 @@ async function serveUntilEnd(
     sayLine(`serve: ${folder}: ${error.message}`);
     end.resolve(exitStatus(error.code));
   };
+  if (closeCatalog(options.catalogFolder))
+    sayLine(`serve: ${folder}: others could read its catalog; from now on only its owner can`);
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());

@@ -29,6 +29,9 @@ import {
   USERS_FILE,
 } from "./users.ts";
 
+/** Of a folder that is made for a server. */
+const OWNER_ONLY = 0o700;
+
 const ACTIONS = {
   add: "add PLACE NAME",
   remove: "remove PLACE NAME",
@@ -90,7 +93,7 @@ const RUN: Readonly<Record<Action, (task: Task) => Promise<void>>> = {
     const known = (await usersIn(path)).find((user) => user.name === name);
     if (known) refuseKnown(path, known);
     const verifier = await newVerifier(name);
-    if (path !== place) await mkdir(place, { recursive: true });
+    if (path !== place) await mkdir(place, { recursive: true, mode: OWNER_ONLY });
     tellChange(flags, path, name, await addUser(path, name, verifier, flags.operator ?? false));
   },
 

@@ -1,7 +1,7 @@
 /** Where a user's password comes from, that it shows nowhere, and what it means to change it. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCluster } from "../../src/client/open.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
@@ -123,13 +123,20 @@ describe("it comes from", () => {
     );
   });
 
-  test("a command", async () => {
-    expect(await bob(`PasswordCommand: printf "Bob's\\nmore"`).dfs("list")).toEqual({
+  test("a command, where the dfc.conf was named", async () => {
+    const named = ["list", "--config", "dfc.conf"];
+    const computer = bob(`PasswordCommand: touch ran; printf "Bob's\\nmore"`);
+    // Where it lies in the user's home it is theirs.
+    const found = await computer.dfsWith({ HOME: "/" }, "list");
+    expect(found).toMatchObject({ status: 2, out: "" });
+    expect(found.err).toContain("PasswordCommand is not run, for the file was only found in this");
+    expect(existsSync(join(computer.folder, "ran"))).toBe(false);
+    expect(await computer.dfsWith({ HOME: "/" }, ...named)).toEqual({
       status: 0,
       out: "",
       err: "",
     });
-    const failing = await bob("PasswordCommand: exit 3").dfs("list");
+    const failing = await bob("PasswordCommand: exit 3").dfs(...named);
     expect(failing).toMatchObject({ status: 2, out: "" });
     expect(failing.err).toContain("the PasswordCommand ended with status 3");
   });

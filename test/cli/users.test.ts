@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { addUser, removeUser, setVerifier } from "../../src/cli/edit_users.ts";
+import { lockFile } from "../../src/cli/lock.ts";
 import {
   loadUsers,
   operatorsOf,
@@ -196,14 +197,21 @@ describe("a change", () => {
     expect(readFileSync(path, "utf8")).toBe(`Alice ${NEW} operator # hers\n`);
   });
 
-  test("goes on where one that was killed has left its lock", async () => {
+  test("goes on where one that was killed had the lock", async () => {
     const path = fileWith(`Alice ${NEW}\n`);
-    const gone = Bun.spawn(["true"]);
-    await gone.exited;
-    writeFileSync(`${path}.lock`, String(gone.pid));
-    await addUser(path, "Bob", other, false);
+    const held = `import { lockFile } from ${JSON.stringify(join(import.meta.dir, "../../src/cli/lock.ts"))};
+      globalThis.unlock = await lockFile(${JSON.stringify(`${path}-lock`)}, 0, 1);
+      console.log("held"); setInterval(() => {}, 1000);`;
+    const other = Bun.spawn([process.execPath, "-e", held], { stdout: "pipe" });
+    try {
+      await other.stdout.getReader().read();
+      await rejectionOf("conflict", addUser(path, "Bob", verifier, false));
+    } finally {
+      other.kill("SIGKILL");
+      await other.exited;
+    }
+    await addUser(path, "Bob", verifier, false);
     expect(readFileSync(path, "utf8")).toContain("Bob ");
-    expect(existsSync(`${path}.lock`)).toBe(false);
   });
 
   test("that makes no sense is refused, and changes nothing", async () => {
@@ -217,7 +225,7 @@ describe("a change", () => {
     expect(readFileSync(path, "utf8")).toBe(text);
     writeFileSync(path, "Alice\n");
     await rejectionOf("config", addUser(path, "Bob", other, false));
-    expect(await readdir(join(path, ".."))).toEqual(["dfs.conf"]);
+    expect((await readdir(join(path, ".."))).sort()).toEqual(["dfs.conf", "dfs.conf-lock"]);
   });
 
   test("is for the owner's eyes where the file is new, else for whose it was", async () => {
@@ -244,17 +252,18 @@ describe("a change", () => {
     await Promise.all(names.map((name) => addUser(path, name, verifier, false)));
     const found = parse(readFileSync(path, "utf8")).map(({ name }) => name);
     expect(found.sort()).toEqual(names);
-    expect(await readdir(join(path, ".."))).toEqual(["dfs.conf"]);
+    expect((await readdir(join(path, ".."))).sort()).toEqual(["dfs.conf", "dfs.conf-lock"]);
   });
 
-  test("waits for another one, and names the lock that stays", async () => {
+  test("waits for another one, and names the lock that it keeps", async () => {
     const path = fileWith("");
-    writeFileSync(`${path}.lock`, "");
+    const unlock = await lockFile(`${path}-lock`, 0, 1);
     const error = await rejectionOf("conflict", addUser(path, "Alice", verifier, false));
-    expect(error.message).toContain(`${path}.lock`);
-    expect(existsSync(`${path}.lock`)).toBe(true);
-    await rename(`${path}.lock`, `${path}.gone`);
-    await addUser(path, "Alice", verifier, false);
+    expect(error.message).toContain(`${path}-lock`);
+    const waiting = addUser(path, "Alice", verifier, false);
+    unlock?.();
+    await waiting;
+    expect(statSync(`${path}-lock`).mode & 0o777).toBe(0o600);
   });
 
   test("where there is no folder is an error", async () => {
