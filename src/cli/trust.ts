@@ -34,7 +34,7 @@ export function checkFound(path: string): void {
   if (fault === null) return;
   throw new DfsError(
     "config",
-    `./${path} ${fault}, and whoever wrote it may have chosen the servers: if you trust it, name it with --config ${path}`,
+    `./${path} ${fault}: others may have chosen its servers; if you trust it, name it with --config ${path}`,
   );
 }
 

@@ -202,13 +202,13 @@ describe("a change", () => {
     const held = `import { lockFile } from ${JSON.stringify(join(import.meta.dir, "../../src/cli/lock.ts"))};
       globalThis.unlock = await lockFile(${JSON.stringify(`${path}-lock`)}, 0, 1);
       console.log("held"); setInterval(() => {}, 1000);`;
-    const other = Bun.spawn([process.execPath, "-e", held], { stdout: "pipe" });
+    const holder = Bun.spawn([process.execPath, "-e", held], { stdout: "pipe" });
     try {
-      await other.stdout.getReader().read();
+      await holder.stdout.getReader().read();
       await rejectionOf("conflict", addUser(path, "Bob", verifier, false));
     } finally {
-      other.kill("SIGKILL");
-      await other.exited;
+      holder.kill("SIGKILL");
+      await holder.exited;
     }
     await addUser(path, "Bob", verifier, false);
     expect(readFileSync(path, "utf8")).toContain("Bob ");

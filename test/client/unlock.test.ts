@@ -141,7 +141,7 @@ const MASTER = new Uint8Array(32).fill(3);
 function place(rows: Register[], body: Uint8Array): void {
   const version = { ...tombstone("a".repeat(32)), deleted: false, seq: 1, history: [], body };
   const accepted = { ballot: 1n << 64n, version: { ...version, birthFloor: 0n } };
-  rows.fill({ prom: 1n << 64n, acc: accepted, com: accepted });
+  for (const slot of rows.keys()) rows[slot] = { prom: 1n << 64n, acc: accepted, com: accepted };
 }
 
 const masterIn = (rows: readonly Register[], wrap: Uint8Array): Uint8Array | null =>

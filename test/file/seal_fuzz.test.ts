@@ -66,9 +66,9 @@ const wraps = [1, 2].map((fill) => {
 const record = wrapMaster(wraps, "Alice", master, new Uint8Array(24));
 
 function records(roll: Dice): void {
-  const changed = damage(record, roll);
-  if (costsIn(changed).some(({ kib }) => kib > WRAP_KIB_MAX)) throw new Error("it costs too much");
-  const found = unwrapMaster(opening, "Alice", changed);
+  const other = damage(record, roll);
+  if (costsIn(other).some(({ kib }) => kib > WRAP_KIB_MAX)) throw new Error("it costs too much");
+  const found = unwrapMaster(opening, "Alice", other);
   if (found && !isEqual(found, master)) throw new Error("a forged key opened");
 }
 
@@ -111,8 +111,8 @@ function logins(roll: Dice): void {
     if (!isIt && answerTo({ signature, scram }, exchange, verifier, standIns))
       throw new Error("a forged proof was taken");
   for (const answer of answers) {
-    const changed = sameLength(answer ?? new Uint8Array(32), roll);
-    if (!isEqual(changed, answer ?? changed) && provedBy(alice, exchange, proof, changed))
+    const reply = sameLength(answer ?? new Uint8Array(32), roll);
+    if (!isEqual(reply, answer ?? reply) && provedBy(alice, exchange, proof, reply))
       throw new Error("a forged server was taken");
   }
 }
