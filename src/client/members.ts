@@ -12,7 +12,7 @@ import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
 import { type Need, needOf } from "./safety.ts";
-import { allSpacesIn } from "./spaces.ts";
+import { allSpacesIn, checkOperator } from "./spaces.ts";
 
 /** The slot of the member that people call so; throws DfsError("usage"). */
 export function slotNamed(cluster: Cluster, name: string): number {
@@ -175,6 +175,7 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
       "usage",
       `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster: start it with an empty folder`,
     );
+  checkOperator(cluster);
   await greeted.peer.init(cluster.id);
   return sid;
 }
