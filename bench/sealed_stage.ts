@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifierText } from "../src/cli/users.ts";
 import { stretch } from "../src/io/stretch.ts";
-import { verifierOf } from "../src/wire/scram.ts";
+import { verifierOf } from "../src/wire/login.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { newFolder } from "../test/cli/program.ts";
 

@@ -23,6 +23,11 @@ export const FLOORS_PAGE = 1000;
 export const SEALED_FACTS_BYTES = 256;
 /** Passwords that open one master key. */
 export const WRAPS_MAX = 4;
+/** The most that a key record may ask a client to stretch a password by, and how often one command does so. */
+export const WRAP_KIB_MAX = 64 * KIB;
+export const WRAP_PASSES_MAX = 4;
+export const WRAP_LANES_MAX = 4;
+export const STRETCHES_MAX = 16;
 
 // Pieces
 export const BLOCK_BYTES = 64 * KIB;
@@ -177,18 +182,17 @@ export const SCRUB_DUE_MAX = 256;
 export const USER_BYTES = 64;
 export const PASSWORD_BYTES = 1024;
 export const USERS_FILE_BYTES = 1024 * KIB;
-/** argon2id: what a guess at a password costs, as OWASP asks for at least. A change of any of these changes all passwords' verifiers and keys. */
+/** argon2id: what a guess at a password costs, as OWASP asks for at least. A change of any of these changes all passwords' verifiers, and the keys of old records. */
 export const STRETCH_KIB = 19 * KIB;
 export const STRETCH_PASSES = 2;
 export const STRETCH_LANES = 1;
 export const STRETCH_SALT_BYTES = 16;
-/** Half of it is for the login, half for the wrapping of keys. */
+/** Half of it is for the login, half for the wraps of old key records. */
 export const STRETCH_BYTES = 64;
 /** Few, and always so many: the password was stretched before. */
 export const SCRAM_ITERATIONS = 4096;
 export const SCRAM_SALT_BYTES = 16;
-export const SCRAM_MESSAGE_BYTES = 1024;
-export const SCRAM_NONCE_BYTES = 18;
+export const LOGIN_NONCE_BYTES = 32;
 /** How long a change of a file of users waits for another one. */
 export const USERS_LOCK_MS = 2000;
 export const USERS_LOCK_POLL_MS = 50;

@@ -62,15 +62,19 @@ const PARTS: Record<string, Part | "everything"> = {
   main: "everything",
 };
 
-/** What pure code may take from node:crypto: synchronous, and the same for the same input. */
+/** What pure code may take from node:crypto: synchronous, and the same for the same input, as signatures of Ed25519 are. */
 const CRYPTO = new Set([
   "createCipheriv",
   "createDecipheriv",
   "createHash",
   "createHmac",
+  "createPrivateKey",
+  "createPublicKey",
   "hkdfSync",
   "pbkdf2Sync",
+  "sign",
   "timingSafeEqual",
+  "verify",
 ]);
 
 /** The ways to the machine, to the time and to chance that need no import. Bun.hash is pure. */

@@ -6,6 +6,7 @@ import type { ServerAddress } from "../client/peer.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
 import { HOST_BYTES, PATIENCE_MS_MAX, PATIENCE_MS_MIN, SERVERS_MAX } from "../limits.ts";
+import { checkFound, isHome } from "./trust.ts";
 import { faultOfUser, whyUnreadable } from "./users.ts";
 
 /** Where a password is to be had: here, in a file, or from a command. */
@@ -17,6 +18,8 @@ export interface PasswordSource {
 export interface Configuration {
   /** The file that it was read from. */
   readonly path: string;
+  /** Was it only found in the current folder, and named by nobody? */
+  readonly isFound: boolean;
   readonly servers: readonly ServerAddress[];
   /** Empty: none. */
   readonly user: string;
@@ -47,18 +50,24 @@ type Keyword = keyof typeof FORMS;
 
 const PORT_MAX = 65_535;
 
-/** Reads the configuration that was named, or the first there is in the four places; throws DfsError("config"). */
+const HERE = "dfc.conf";
+
+/**
+ * Reads the configuration that was named, or the first there is in the four places; throws DfsError("config"), also where one that was
+ * only found may be another user's.
+ */
 export function loadConfiguration(named: string | undefined): Configuration {
-  const path = configurationPath(named);
+  const told = named ?? (process.env.DFS_CONFIG || null);
+  const path = told ?? foundPath();
   const text = readText(path);
   if (text === null) throw new DfsError("config", `${path}: there is no such configuration file`);
-  return parseConfiguration(text, path);
+  const isFound = told === null && path === HERE && !isHome(".");
+  if (isFound) checkFound(path);
+  return { ...parseConfiguration(text, path), isFound };
 }
 
-function configurationPath(named: string | undefined): string {
-  if (named !== undefined) return named;
-  if (process.env.DFS_CONFIG) return process.env.DFS_CONFIG;
-  const places = ["dfc.conf", join(homedir(), "dfc.conf")];
+function foundPath(): string {
+  const places = [HERE, join(homedir(), "dfc.conf")];
   const found = places.find((path) => readText(path) !== null);
   if (found !== undefined) return found;
   throw new DfsError(
@@ -134,7 +143,8 @@ export function parseConfiguration(text: string, path: string): Configuration {
     );
   const isPlain = once.tls === "off";
   const patienceMs = once.patience ?? null;
-  return { path, servers, user: username, password, isPlain, patienceMs, placement, layout };
+  const found = { path, isFound: false, servers };
+  return { ...found, user: username, password, isPlain, patienceMs, placement, layout };
 }
 
 /** The one place that a password is to be had from; null where none is named. */

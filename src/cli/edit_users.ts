@@ -1,12 +1,11 @@
 /** Changes of a file of users: one line at a time, all else stays as it is, and no two changes at the same time. */
 import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { readFileSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DfsError } from "../errors.ts";
 import { USERS_LOCK_MS, USERS_LOCK_POLL_MS } from "../limits.ts";
-import type { Verifier } from "../wire/scram.ts";
-import { undoAtInterrupt } from "./interrupt.ts";
-import { OPERATOR, parseUsers, readUsers, type UserLine, verifierText } from "./users.ts";
+import type { Verifier } from "../wire/login.ts";
+import { lockFile } from "./lock.ts";
+import { OPERATOR, ORDINARY, parseUsers, readUsers, type UserLine, verifierText } from "./users.ts";
 
 /** The users before a change and after it. */
 export interface Edited {
@@ -29,7 +28,7 @@ export function addUser(
     if (user) {
       refuseKnown(path, user);
       const said = setSecret(lines[user.line - 1] ?? "", verifier);
-      return lines.with(user.line - 1, isOperator && !user.isMarked ? mark(said) : said);
+      return lines.with(user.line - 1, isOperator ? mark(said, OPERATOR) : said);
     }
     const line = `${name} ${verifierText(verifier)}${isOperator ? ` ${OPERATOR}` : ""}`;
     const isEnded = lines.at(-1) === "";
@@ -53,9 +52,20 @@ export const setVerifier = (path: string, name: string, verifier: Verifier): Pro
     return lines.with(line - 1, setSecret(lines[line - 1] ?? "", verifier));
   });
 
-/** Removes a user; throws DfsError("usage") where there is none. */
+/**
+ * Removes a user; throws DfsError("usage") where there is none. With the last who was marked as an operator nobody becomes one by where
+ * their line stands: the others are marked as what they are.
+ */
 export const removeUser = (path: string, name: string): Promise<Edited> =>
-  edit(path, (lines, users) => lines.toSpliced(userNamed(users, path, name).line - 1, 1));
+  edit(path, (lines, users) => {
+    const { line, role } = userNamed(users, path, name);
+    const others = users.filter((user) => user.line !== line);
+    const wasLast = role === OPERATOR && !others.some((user) => user.role === OPERATOR);
+    const left = wasLast ? others.map((user) => user.line) : [];
+    return lines
+      .map((text, i) => (left.includes(i + 1) ? mark(text, ORDINARY) : text))
+      .toSpliced(line - 1, 1);
+  });
 
 /** The line of a user; throws DfsError("usage") where there is none. */
 export function userNamed(users: readonly UserLine[], path: string, name: string): UserLine {
@@ -68,13 +78,15 @@ export function userNamed(users: readonly UserLine[], path: string, name: string
 }
 
 const SECRET = /^(\uFEFF?\s*(?:[*-]\s*)?\S+\s+)(\S+)/;
+const ROLE = new RegExp(`(${SECRET.source})(?:\\s+(?:${OPERATOR}|${ORDINARY})(?!\\S))?`);
 
 /** The line with another second word. */
 const setSecret = (line: string, verifier: Verifier): string =>
   line.replace(SECRET, (_, before: string) => before + verifierText(verifier));
 
-/** The line with the word "operator" after the second one. */
-const mark = (line: string): string => line.replace(SECRET, (words) => `${words} ${OPERATOR}`);
+/** The line with this word after the second one. */
+const mark = (line: string, role: string): string =>
+  line.replace(ROLE, (_, words: string) => `${words} ${role}`);
 
 /** Changes the lines of a file, with no other change at the same time. */
 async function edit(
@@ -97,48 +109,17 @@ async function edit(
   }
 }
 
-/** Makes the lock file; returns what removes it. Throws DfsError("conflict") where another one stays. */
+/** Takes the lock; returns what lets it go. Throws DfsError("conflict") where another one keeps it. */
 async function lock(path: string): Promise<() => void> {
-  const file = `${path}.lock`;
-  const until = performance.now() + USERS_LOCK_MS;
-  for (;;) {
-    const handle = await open(file, "wx", OWNER_ONLY).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") return null;
-      throw unwritable(path, error);
-    });
-    if (handle) {
-      await handle.writeFile(String(process.pid));
-      await handle.close();
-      const remove = (): void => rmSync(file, { force: true });
-      const forget = undoAtInterrupt(remove);
-      return () => {
-        forget();
-        remove();
-      };
-    }
-    if (isLeft(file)) {
-      rmSync(file, { force: true });
-      continue;
-    }
-    if (performance.now() > until)
-      throw new DfsError(
-        "conflict",
-        `${path} is being changed by another dfs-tool user; if there is none, remove ${file} and try again`,
-      );
-    await Bun.sleep(USERS_LOCK_POLL_MS);
-  }
-}
-
-/** Is it the lock of a process of this machine that is no more? */
-function isLeft(file: string): boolean {
-  try {
-    const pid = Number(readFileSync(file, "utf8"));
-    if (!Number.isSafeInteger(pid) || pid <= 0) return false;
-    process.kill(pid, 0);
-    return false;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
-  }
+  const file = `${path}-lock`;
+  const unlock = await lockFile(file, USERS_LOCK_MS, USERS_LOCK_POLL_MS).catch((error: unknown) => {
+    throw unwritable(path, error);
+  });
+  if (unlock) return unlock;
+  throw new DfsError(
+    "conflict",
+    `${path} is being changed by another dfs-tool, which has ${file} locked: try again`,
+  );
 }
 
 /** Replaces the file at once or not at all, with the rights that it had. */

@@ -1,13 +1,15 @@
 /** The composition root of the client: flags and configuration → real ports → a cluster, and its user's keys. */
 import type { Cluster } from "../client/cluster.ts";
 import { openCluster } from "../client/open.ts";
+import { hasSigned, noteSigned } from "../client/login.ts";
+import { Opener } from "../client/opener.ts";
 import { unlock } from "../client/unlock.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { FIRST_REPLY_MS } from "../limits.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
-import { type Stretched, stretch } from "../io/stretch.ts";
+import { type Password, passwordIn } from "../io/stretch.ts";
 import { isLoopback } from "../wire/handshake.ts";
-import { credentialsOf } from "../wire/scram.ts";
+import { credentialsOf } from "../wire/login.ts";
 import { type Configuration, loadConfiguration } from "./config.ts";
 import type { CommonFlags } from "./flags.ts";
 import { type Log, openLog } from "./log.ts";
@@ -18,8 +20,8 @@ import { openSeen, type SeenFile } from "./seen.ts";
 export interface Setup {
   readonly configuration: Configuration;
   readonly log: Log;
-  /** What the password comes to; null: there is none. It takes a while, and begins at once. */
-  readonly stretched: Promise<Stretched> | null;
+  /** null: there is none. To stretch it takes a while, and begins at once. */
+  readonly password: Password | null;
 }
 
 /** Reads the configuration, and gets the password; throws DfsError("config"). */
@@ -27,14 +29,10 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
   const log = await openLog(flags);
   const configuration = loadConfiguration(flags.config);
   log.info(`${configuration.path}: ${configuration.servers.map(({ name }) => name).join(", ")}`);
-  const password = await passwordOf(configuration, (line) => log.warn(line));
-  const stretched = password === null ? null : stretch(configuration.user, password);
-  // Whoever needs it meets its error.
-  stretched?.catch(() => {});
-  return { configuration, log, stretched };
+  const text = await passwordOf(configuration, (line) => log.warn(line));
+  const password = text === null ? null : passwordIn(configuration.user, text);
+  return { configuration, log, password };
 }
-
-const NO_PASSWORD: Stretched = { login: "", wrap: new Uint8Array() };
 
 export interface OpenHow {
   /** How long a server has to answer at first; what dfc.conf says, or a second, where nothing is said. */
@@ -42,7 +40,7 @@ export interface OpenHow {
   /** Is it about names and contents? Else the keys that seal them are not needed, and only used where there are some. */
   readonly keys?: "needed" | "handy" | "none";
   /** Another password that a server may know the user by: one that is just being changed. */
-  readonly also?: Promise<Stretched>;
+  readonly also?: Password;
 }
 
 /**
@@ -51,16 +49,15 @@ export interface OpenHow {
  */
 export async function withCluster<T>(
   setup: Setup,
-  work: (cluster: Cluster, stretched: Stretched) => Promise<T>,
+  work: (cluster: Cluster, opener: Opener | null) => Promise<T>,
   how: OpenHow = {},
 ): Promise<T> {
   const seen = openSeen(setup.configuration.path, (line) => setup.log.warn(line));
   try {
-    const [cluster, stretched] = await openOrAsk(setup, seen, how);
+    const [cluster, opener] = await openOrAsk(setup, seen, how);
     try {
-      const secrets = await stretched;
-      if (!secrets || how.keys === "none") return await work(cluster, secrets ?? NO_PASSWORD);
-      return await work(await unlock(cluster, secrets.wrap, seen, how.keys !== "handy"), secrets);
+      if (!opener || how.keys === "none") return await work(cluster, opener);
+      return await work(await unlock(cluster, opener, seen, how.keys !== "handy"), opener);
     } finally {
       cluster.close();
     }
@@ -69,26 +66,22 @@ export async function withCluster<T>(
   }
 }
 
-async function openOrAsk(
-  setup: Setup,
-  seen: SeenFile,
-  how: OpenHow,
-): Promise<[Cluster, Setup["stretched"]]> {
-  const { stretched, configuration } = setup;
+type Opened = [cluster: Cluster, opener: Opener | null];
+
+async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Opened> {
+  const { password, configuration } = setup;
   const { user } = configuration;
-  const ask = async (): Promise<[Cluster, Setup["stretched"]]> => {
-    const asked = stretch(user, await askFor(user));
-    return [await open(setup, seen, asked, how), asked];
-  };
-  if (stretched === null && mustLogIn(configuration)) {
+  const ask = async (): Promise<Opened> =>
+    open(setup, seen, passwordIn(user, await askFor(user)), how);
+  if (password === null && mustLogIn(configuration)) {
     if (canAsk()) return ask();
     setup.log.warn(`the password of ${user} goes into ${configuration.path}, or $DFS_PASSWORD`);
     throw new DfsError("login", INVALID_LOGIN);
   }
   try {
-    return [await open(setup, seen, stretched, how), stretched];
+    return await open(setup, seen, password, how);
   } catch (error) {
-    const isWanted = isDfsError(error, "login") && stretched === null && user !== "";
+    const isWanted = isDfsError(error, "login") && password === null && user !== "";
     if (!isWanted || !canAsk()) throw error;
     return ask();
   }
@@ -98,20 +91,27 @@ async function openOrAsk(
 export const mustLogIn = ({ user, isPlain, servers }: Configuration): boolean =>
   user !== "" && !isPlain && servers.some(({ host }) => !isLoopback(host));
 
-function open(
+async function open(
   { configuration, log }: Setup,
   memory: SeenFile,
-  stretched: Setup["stretched"],
-  { patienceMs, also }: OpenHow,
-): Promise<Cluster> {
+  password: Password | null,
+  { patienceMs, also, keys }: OpenHow,
+): Promise<Opened> {
   const ports = { clock: bunClock, random: bunRandom, net: bunNet };
   const { servers, user, isPlain } = configuration;
-  const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
-  const credentials = [stretched, also].flatMap((one) =>
-    one ? [one.then(({ login }) => credentialsOf(user, login))] : [],
+  const opener = password && new Opener(password);
+  // The key is mostly the one of before: what opens it is worked out while servers are connected to.
+  const known = keys === "none" ? null : memory.keyOf(user);
+  if (known) opener?.begin(known.record);
+  const credentials = [password, also].flatMap((one) =>
+    one ? [one.login.then((login) => credentialsOf(user, login))] : [],
   );
   for (const one of credentials) one.catch(() => {});
-  const login = stretched ? { credentials } : null;
+  const login = password && { credentials, offersScram: !hasSigned(memory, user) };
   const warn = (line: string): void => log.warn(line);
-  return openCluster(ports, servers, { user, login, isPlain, warn, memory, patienceMs: patience });
+  const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
+  const options = { user, login, isPlain, warn, memory, patienceMs: patience };
+  const cluster = await openCluster(ports, servers, options);
+  if (cluster.connections.isSigned) noteSigned(memory, user);
+  return [cluster, opener];
 }

@@ -3,10 +3,12 @@
  * change over; should that be cut short, the same command goes on with it.
  */
 import type { Cluster } from "../client/cluster.ts";
+import { Opener } from "../client/opener.ts";
 import { rewrap } from "../client/unlock.ts";
-import { asDfsError, DfsError } from "../errors.ts";
-import { stretch } from "../io/stretch.ts";
-import { type Verifier, verifierOf } from "../wire/scram.ts";
+import { asDfsError, assert, DfsError } from "../errors.ts";
+import { passwordIn } from "../io/stretch.ts";
+import { verifierOf } from "../wire/login.ts";
+import type { SignatureVerifier } from "../wire/signature.ts";
 import type { CommonFlags } from "./flags.ts";
 import { newPassword } from "./new_password.ts";
 import { setUp, type Setup, withCluster } from "./open.ts";
@@ -24,7 +26,7 @@ export async function changeOwnPassword(flags: CommonFlags): Promise<number> {
       "usage",
       `${path} names no user; another's password is changed by dfs-tool user passwd PLACE NAME`,
     );
-  if (!setup.stretched)
+  if (!setup.password)
     throw new DfsError("usage", `it takes the password of now: in ${path}, or $DFS_PASSWORD`);
   const old = process.env.DFS_OLD_PASSWORD;
   await (old === undefined ? change(setup, user) : sealAnew(setup, user, old));
@@ -32,19 +34,25 @@ export async function changeOwnPassword(flags: CommonFlags): Promise<number> {
 }
 
 async function sealAnew(setup: Setup, user: string, old: string): Promise<void> {
-  const { wrap: before } = await stretch(user, old);
-  await withCluster(setup, async (cluster, { wrap }) => rewrap(cluster, [before, wrap], [wrap]), {
-    keys: "none",
-  });
+  const before = new Opener(passwordIn(user, old));
+  await withCluster(
+    setup,
+    async (cluster, now) => {
+      assert(now, "there is a password");
+      await rewrap(cluster, [before, now], [now]);
+    },
+    { keys: "none" },
+  );
   await print(`the key of ${user} is sealed with the password of now`);
 }
 
 async function change(setup: Setup, user: string): Promise<void> {
-  const also = stretch(user, await newPassword(user));
-  const { wrap: next, login } = await also;
+  const also = passwordIn(user, await newPassword(user));
+  const next = new Opener(also);
   await withCluster(
     setup,
-    async (cluster, { wrap: now }) => {
+    async (cluster, now) => {
+      assert(now, "there is a password");
       const silent = cluster.silent.map((slot) => cluster.labelOf(slot));
       if (silent.length > 0)
         throw new DfsError(
@@ -58,7 +66,7 @@ async function change(setup: Setup, user: string): Promise<void> {
           `${open.map((slot) => cluster.labelOf(slot)).join(", ")} knows no users: give it the others' file of users; nothing was changed`,
         );
       await rewrap(cluster, [now, next], [now, next]);
-      await changeAll(cluster, verifierOf(user, login));
+      await changeAll(cluster, verifierOf(user, await also.login));
       await rewrap(cluster, [next], [next]);
     },
     { keys: "none", also },
@@ -67,7 +75,7 @@ async function change(setup: Setup, user: string): Promise<void> {
 }
 
 /** Throws what a server answers: then some know the new password, and others the old one. */
-async function changeAll(cluster: Cluster, verifier: Verifier): Promise<void> {
+async function changeAll(cluster: Cluster, verifier: SignatureVerifier): Promise<void> {
   for (const slot of cluster.view.members) {
     try {
       const peer = cluster.peer(slot);

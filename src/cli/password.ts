@@ -7,24 +7,33 @@ import { PASSWORD_BYTES } from "../limits.ts";
 import { askPassword } from "./ask_password.ts";
 import type { Configuration, PasswordSource } from "./config.ts";
 import { firstLineOf } from "./new_password.ts";
+import { isForeign, isWithin } from "./trust.ts";
 
 /** By the group, or by all. */
 const READABLE = 0o044;
-/** By all. */
-const WRITABLE = 0o002;
-
 /**
  * The password of the user in a configuration: $DFS_PASSWORD, or what the configuration says; null where neither does. Throws
  * DfsError("config").
  */
 export async function passwordOf(
-  { path, user, password }: Configuration,
+  { path, isFound, user, password }: Configuration,
   warn: (line: string) => void,
 ): Promise<string | null> {
   const given = process.env.DFS_PASSWORD;
   if (given !== undefined && user !== "") return checked(given, "$DFS_PASSWORD");
+  // Who has set it means to be somebody, and what is put is to be sealed.
+  if (given)
+    throw new DfsError(
+      "config",
+      `$DFS_PASSWORD is set, and ${path} names no user: write a line "Username: NAME" there, or unset it`,
+    );
   if (!password) return null;
   if (password.is === "command") {
+    if (isFound)
+      throw new DfsError(
+        "config",
+        `${path}: its PasswordCommand is not run, for the file was only found in this folder: if you trust it, name it with --config ${path}`,
+      );
     if (isForeign(path))
       throw new DfsError(
         "config",
@@ -33,6 +42,11 @@ export async function passwordOf(
     return checked(await outputOf(password.text, path), password.is);
   }
   const file = password.is === "file" ? fileOf(password, path) : path;
+  if (isFound && password.is === "file" && !isWithin(file, "."))
+    throw new DfsError(
+      "config",
+      `${path}: its PasswordFile is in another folder, and is not read for a file that was only found in this one: if you trust it, name it with --config ${path}`,
+    );
   if (isOpen(file)) warn(`${file} holds a password, and others can read it: chmod 600 ${file}`);
   return checked(password.is === "file" ? firstLineOf(textOf(file, path)) : password.text, file);
 }
@@ -73,14 +87,6 @@ function isOpen(file: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** May another user have written this file, as the dfc.conf of a folder that is everybody's? On Windows that cannot be told so. */
-function isForeign(file: string): boolean {
-  const { getuid } = process;
-  if (!getuid) return false;
-  const { uid, mode } = statSync(file);
-  return (uid !== 0 && uid !== getuid()) || (mode & WRITABLE) !== 0;
 }
 
 /** The first line that a command prints. It may ask at the terminal. */

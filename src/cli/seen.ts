@@ -2,8 +2,18 @@
  * What this computer has seen of a cluster: the newest version of each name, whose keys (client/guard), and facts of the cluster itself
  * (client/memory). It lies beside the configuration, and tells nobody what the names are.
  */
-import { Database } from "bun:sqlite";
-import { chmodSync } from "node:fs";
+import { constants as sqlite, Database } from "bun:sqlite";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { decode, encode } from "../bytes.ts";
 import { asDfsError } from "../errors.ts";
 import type { Seen } from "../client/guard.ts";
@@ -13,6 +23,10 @@ import { ballotCodec } from "../version.ts";
 
 const BUSY_MS = 5000;
 const NOTES_AT_ONCE = 256;
+const OWNER_ONLY = 0o600;
+const PERMISSIONS = 0o777;
+/** It was made before; and what has become a link since is not followed. */
+const FLAGS = sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW;
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, birth BLOB NOT NULL, seq INTEGER NOT NULL,
@@ -31,16 +45,57 @@ export interface SeenFile extends KeyMemory, ClusterMemory {
 export function openSeen(configuration: string, warn: (line: string) => void): SeenFile {
   const place = `${configuration}.seen`;
   try {
-    const db = new Database(place, { create: true, strict: true });
-    // With the wrapped key in it passwords can be tried.
-    chmodSync(place, 0o600);
-    return seenIn(db, place, warn);
+    return seenIn(new Database(ownFile(place), FLAGS), place, warn);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     warn(`${place}: ${why}; an older version than one seen before is not noticed`);
     return seenIn(new Database(":memory:", { strict: true }), place, warn);
   }
 }
+
+/**
+ * Makes sure that the database is a file of this user, and no link, nor what SQLite may find beside it; returns its path without links.
+ * In a folder of somebody else's it could be any file of this user that others would have changed. Throws Error with the reason.
+ */
+function ownFile(place: string): string {
+  const path = join(realpathSync(dirname(place)), basename(place));
+  for (const beside of ["-journal", "-wal", "-shm"]) checkOwn(path + beside);
+  if (!checkOwn(path)) make(path);
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    const info = fstatSync(fd);
+    if (!isMine(info)) throw new Error(`${basename(path)} is no file of yours alone`);
+    // With the wrapped key in it passwords can be tried.
+    if ((info.mode & PERMISSIONS) !== OWNER_ONLY) fchmodSync(fd, OWNER_ONLY);
+  } finally {
+    closeSync(fd);
+  }
+  return path;
+}
+
+/** Makes an empty file, unless another command of this user does just then. */
+function make(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", OWNER_ONLY));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    checkOwn(path);
+  }
+}
+
+/** Is it there? Throws where it is not a file that belongs to this user, under this name alone. */
+function checkOwn(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (!info) return false;
+  const name = basename(path);
+  if (info.isSymbolicLink()) throw new Error(`${name} is a link, which is not followed`);
+  if (!info.isFile() || !isMine(info)) throw new Error(`${name} is no file of yours alone`);
+  return true;
+}
+
+/** Does a file belong to who runs this, with no other name? On Windows that cannot be told so. */
+const isMine = ({ uid, nlink }: Stats): boolean =>
+  nlink === 1 && uid === (process.getuid?.() ?? uid);
 
 interface Row {
   birth: Uint8Array;

@@ -14,6 +14,7 @@ import { loadConfiguration } from "./config.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
 import { sayLine, writeError } from "./log.ts";
+import { closeCatalog, keepPrivate } from "./private_folder.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
@@ -75,6 +76,7 @@ export const serveCommand = defineCommand({
     verbose: commonFlags.verbose,
   },
   async run({ args }) {
+    keepPrivate();
     const { access, certificate } = await protect(args);
     const options: ServeOptions = {
       ...access,
@@ -157,6 +159,8 @@ async function serveUntilEnd(
     sayLine(`serve: ${folder}: ${error.message}`);
     end.resolve(exitStatus(error.code));
   };
+  if (closeCatalog(options.catalogFolder))
+    sayLine(`serve: ${folder}: others could read its catalog; from now on only its owner can`);
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());

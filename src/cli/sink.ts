@@ -2,14 +2,13 @@
  * Where get writes to: a file, which appears only whole; or, in order, a stream, that is stdout or whatever in the
  * place of a file is no file (/dev/null, a named pipe).
  */
-import { chmodSync, realpathSync, rmSync, statSync, type Stats } from "node:fs";
+import { realpathSync, rmSync, statSync, type Stats } from "node:fs";
 import { type FileHandle, open as openPath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Sink } from "../client/get.ts";
 import { assert, DfsError } from "../errors.ts";
 import { bunRandom } from "../io/bun.ts";
-import { bunDisk } from "../io/bun_disk.ts";
-import type { OpenFile } from "../io/ports.ts";
+import { bunDisk, createFile, type NewFile } from "../io/bun_disk.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 import { writeBytes } from "./stdout.ts";
 
@@ -97,7 +96,7 @@ function deviceTarget(path: string): Target {
 function fileTarget(path: string, old: Stats | null): Target {
   const suffix = Buffer.from(bunRandom.bytes(8)).toString("hex");
   const temporary = join(dirname(path), `.dfs-${suffix}.tmp`);
-  let file: OpenFile | null = null;
+  let file: NewFile | null = null;
   let mode = 0;
   let forget = (): void => {};
   const close = async (): Promise<void> => {
@@ -117,7 +116,7 @@ function fileTarget(path: string, old: Stats | null): Target {
         // A second time when a newer version takes the place of the one that was begun.
         if (file) await discard();
         forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
-        file = await bunDisk.open(temporary, "create");
+        file = await createFile(temporary);
       }),
     write: (bytes, offset) =>
       naming(path, temporary, async () => {
@@ -126,8 +125,9 @@ function fileTarget(path: string, old: Stats | null): Target {
       }),
     keep: () =>
       naming(path, temporary, async () => {
+        // Of the file itself: in a folder where others write its name may be another's by now.
+        await file?.chmod(mode);
         await close();
-        chmodSync(temporary, mode);
         await bunDisk.rename(temporary, path);
         forget();
       }),

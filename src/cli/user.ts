@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { defineCommand } from "citty";
 import { DfsError } from "../errors.ts";
 import { stretch } from "../io/stretch.ts";
-import { type Verifier, verifierOf } from "../wire/scram.ts";
+import { type Verifier, verifierOf } from "../wire/login.ts";
 import { actionIn } from "./arguments.ts";
 import {
   addUser,
@@ -28,6 +28,9 @@ import {
   type UserLine,
   USERS_FILE,
 } from "./users.ts";
+
+/** Of a folder that is made for a server. */
+const OWNER_ONLY = 0o700;
 
 const ACTIONS = {
   add: "add PLACE NAME",
@@ -90,7 +93,7 @@ const RUN: Readonly<Record<Action, (task: Task) => Promise<void>>> = {
     const known = (await usersIn(path)).find((user) => user.name === name);
     if (known) refuseKnown(path, known);
     const verifier = await newVerifier(name);
-    if (path !== place) await mkdir(place, { recursive: true });
+    if (path !== place) await mkdir(place, { recursive: true, mode: OWNER_ONLY });
     tellChange(flags, path, name, await addUser(path, name, verifier, flags.operator ?? false));
   },
 
@@ -140,11 +143,15 @@ function tellChange(
   name: string,
   { before, after }: Edited,
 ): void {
-  if (flags.quiet) return;
-  sayLine(
-    `${path}: the change counts at once for the server that reads this file; do the same for the others`,
-  );
+  if (!flags.quiet)
+    sayLine(
+      `${path}: the change counts at once for the server that reads this file; do the same for the others`,
+    );
   const [were, are] = [operatorsOf(before), operatorsOf(after)];
+  if (were.size > 0 && are.size === 0 && after.length > 0)
+    sayLine(
+      `warning: nobody in ${path} is an operator now: nobody can change the cluster there before dfs-tool user add ${path} NAME --operator`,
+    );
   for (const user of after) {
     if (user.name === name || were.has(user.name) === are.has(user.name)) continue;
     sayLine(

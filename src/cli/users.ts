@@ -1,13 +1,18 @@
 /**
  * The file of users (dfs.conf, or users.conf in a server's folder): a line for each, its name, what to check the
- * password with, and perhaps "operator". Where nobody is marked so, the first user is the operator.
+ * password with, and perhaps "operator" or "user". Where no line has either, the first user is the operator.
  */
 import { readFile, stat } from "node:fs/promises";
 import { asDfsError, DfsError } from "../errors.ts";
 import { stretch } from "../io/stretch.ts";
 import { USER_BYTES, USERS_FILE_BYTES } from "../limits.ts";
 import type { KnownUser, UserTable } from "../server/login.ts";
-import { type Verifier, verifierOf } from "../wire/scram.ts";
+import { type Verifier, verifierOf } from "../wire/login.ts";
+
+export const OPERATOR = "operator";
+/** Said of a user who is no operator, wherever the line stands. */
+export const ORDINARY = "user";
+type Role = typeof OPERATOR | typeof ORDINARY;
 
 /** What a line of the file says. */
 export interface UserLine {
@@ -15,7 +20,7 @@ export interface UserLine {
   readonly line: number;
   readonly name: string;
   readonly secret: { readonly verifier: Verifier } | { readonly password: string };
-  readonly isMarked: boolean;
+  readonly role: Role | null;
 }
 
 export type Warn = (line: string) => void;
@@ -23,17 +28,19 @@ export type Warn = (line: string) => void;
 /** The file of users in a server's folder. */
 export const USERS_FILE = "users.conf";
 
-export const OPERATOR = "operator";
-const SCHEME = "SCRAM-SHA-256$";
+/** The newer kind of verifier, and the older. */
+const SCHEMES = { signature: "Ed25519$", scram: "SCRAM-SHA-256$" } as const;
 const KEY_BYTES = 32;
-const FORM = `"NAME PASSWORD" or "NAME ${SCHEME}KEY$KEY", and "${OPERATOR}" after it for an operator`;
+const FORM = `"NAME PASSWORD" or "NAME ${SCHEMES.signature}KEY$KEY", and "${OPERATOR}" after it for an operator`;
 
 /** A line's bullet and its name, its secret, and what follows; what follows a `#` that begins a word does not count. */
 const LINE = /^\s*(?:[*-]\s*)?(\S+)(?:\s+(\S+)(?:\s+(.*))?)?$/;
 
 /** How a verifier is written in the file. */
-export const verifierText = ({ storedKey, serverKey }: Verifier): string =>
-  `${SCHEME}${storedKey.toBase64()}$${serverKey.toBase64()}`;
+export function verifierText(verifier: Verifier): string {
+  const key = verifier.is === "signature" ? verifier.publicKey : verifier.storedKey;
+  return `${SCHEMES[verifier.is]}${key.toBase64()}$${verifier.serverKey.toBase64()}`;
+}
 
 /** What the text of a file of users says, line by line; throws DfsError("config") that names `path` and the line. */
 export function parseUsers(text: string, path: string): UserLine[] {
@@ -61,23 +68,24 @@ function userIn(said: string, fail: (what: string) => never): Omit<UserLine, "li
   const fault = faultOfUser(name);
   if (fault !== null) fail(`the name of the user cannot be one: ${fault}`);
   if (secret === undefined) return fail(`nothing follows the name; a line is ${FORM}`);
-  if (role !== undefined && role !== OPERATOR)
-    fail(`too much follows the name, and a password has no spaces here; a line is ${FORM}`);
-  const isMarked = role === OPERATOR;
-  if (!secret.startsWith(SCHEME)) return { name, secret: { password: secret }, isMarked };
-  const verifier = verifierIn(secret);
-  if (verifier) return { name, secret: { verifier }, isMarked };
+  if (role !== undefined && role !== OPERATOR && role !== ORDINARY)
+    return fail(`too much follows the name, and a password has no spaces here; a line is ${FORM}`);
+  const kind = (["signature", "scram"] as const).find((is) => secret.startsWith(SCHEMES[is]));
+  if (!kind) return { name, secret: { password: secret }, role: role ?? null };
+  const verifier = verifierIn(secret, kind);
+  if (verifier) return { name, secret: { verifier }, role: role ?? null };
   return fail(
-    `what follows ${SCHEME} is damaged; remove the line, and add ${name} again with dfs-tool user add`,
+    `what follows ${SCHEMES[kind]} is damaged; remove the line, and add ${name} again with dfs-tool user add`,
   );
 }
 
-function verifierIn(text: string): Verifier | null {
-  const keys = text.slice(SCHEME.length).split("$");
-  const [storedKey, serverKey, ...more] = keys.map((key) => Buffer.from(key, "base64"));
-  if (!storedKey || !serverKey || more.length > 0) return null;
-  const isWhole = storedKey.length === KEY_BYTES && serverKey.length === KEY_BYTES;
-  const verifier = { storedKey, serverKey };
+function verifierIn(text: string, is: Verifier["is"]): Verifier | null {
+  const keys = text.slice(SCHEMES[is].length).split("$");
+  const [key, serverKey, ...more] = keys.map((word) => new Uint8Array(Buffer.from(word, "base64")));
+  if (!key || !serverKey || more.length > 0) return null;
+  const isWhole = key.length === KEY_BYTES && serverKey.length === KEY_BYTES;
+  const verifier: Verifier =
+    is === "signature" ? { is, publicKey: key, serverKey } : { is, storedKey: key, serverKey };
   return isWhole && verifierText(verifier) === text ? verifier : null;
 }
 
@@ -93,10 +101,15 @@ export function faultOfUser(name: string): string | null {
   return bad ? `it has a "${bad[0]}"` : null;
 }
 
-/** Those who are operators: those who are marked, or where nobody is, the first. */
-export function operatorsOf(users: readonly UserLine[]): Set<string> {
-  const marked = users.filter(({ isMarked }) => isMarked);
-  return new Set((marked.length > 0 ? marked : users.slice(0, 1)).map(({ name }) => name));
+const saysRoles = (users: readonly UserLine[]): boolean => users.some(({ role }) => role !== null);
+
+/** Those who are operators: those who are marked so, or where nothing is said of anybody, the first. */
+export function operatorsOf(
+  users: readonly UserLine[],
+  mayBeFirst = !saysRoles(users),
+): Set<string> {
+  const operators = mayBeFirst ? users.slice(0, 1) : users.filter(({ role }) => role === OPERATOR);
+  return new Set(operators.map(({ name }) => name));
 }
 
 /** Why a file cannot be read; null: there is none. */
@@ -121,14 +134,17 @@ export async function readUsers(path: string): Promise<string | null> {
   throw new DfsError("config", `${path}: it is too large to be a file of users`);
 }
 
-/** The users of a file, or of its text, none where there is no file; warns of passwords that stand there. Throws DfsError("config"). */
-export async function loadUsers(
+/** The users of a file, none where there is no file; warns of passwords that stand there. Throws DfsError("config"). */
+export const loadUsers = async (path: string, warn: Warn): Promise<UserTable> =>
+  tableOf(parseUsers((await readUsers(path)) ?? "", path), path, warn);
+
+async function tableOf(
+  users: readonly UserLine[],
   path: string,
   warn: Warn,
-  text = readUsers(path),
+  mayBeFirst?: boolean,
 ): Promise<UserTable> {
-  const users = parseUsers((await text) ?? "", path);
-  const operators = operatorsOf(users);
+  const operators = operatorsOf(users, mayBeFirst);
   const table = new Map<string, KnownUser>();
   for (const { line, name, secret } of users) {
     const isOperator = operators.has(name);
@@ -159,6 +175,8 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
     if (message !== said) warn(`${message}; until then the users are those from before`);
     said = message;
   };
+  // Who once was marked counts: with the mark that is taken away by hand the first user becomes no operator.
+  let hadRoles = false;
   const refresh = async (): Promise<UserTable> => {
     // Before the reading, so that a change during it is seen the next time.
     const now = await stampOf(path);
@@ -173,7 +191,11 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
       return table;
     }
     try {
-      table = await loadUsers(path, warn, text);
+      const users = parseUsers((await text) ?? "", path);
+      if (hadRoles && !saysRoles(users) && users.length > 0)
+        warn(`${path}: nobody is marked as an operator any more, and so nobody is one`);
+      hadRoles ||= saysRoles(users);
+      table = await tableOf(users, path, warn, hadRoles ? false : undefined);
       said = "";
     } catch (error) {
       if (table === null) throw error;

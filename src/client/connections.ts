@@ -191,6 +191,12 @@ export class Connections {
     return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn !== null);
   }
 
+  /** Do all servers that have taken the password know this user by a signature? */
+  get isSigned(): boolean {
+    const logins = [...this.#bySid.values()].flatMap(({ loggedIn }) => loggedIn ?? []);
+    return logins.length > 0 && logins.every(({ by }) => by === "signature");
+  }
+
   /** What these servers say of themselves now, those that answer. */
   async greetingsOf(peers: readonly Peer[]): Promise<ReplyOf<"hello">[]> {
     const all = await Promise.all(
@@ -288,7 +294,7 @@ export class Connections {
 
 /** What may be wrong with one server that refuses what others take. */
 const ALONE =
-  "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two, or this is not the right server.)";
+  "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two; or its file of users is older than theirs; or this is not the right server.)";
 
 /** Has members of a configuration join the cluster with this id that are still blank, for INIT did not reach them. */
 export async function joinBlank(

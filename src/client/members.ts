@@ -23,7 +23,7 @@ import { finishChange, goersIn, tooFew } from "./migrate.ts";
 import type { ServerAddress } from "./peer.ts";
 import { makingWay } from "./seats.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
-import { allSpacesIn } from "./spaces.ts";
+import { allSpacesIn, checkOperator } from "./spaces.ts";
 
 /** So many digits of a server's id are shown, and enough to name it where no other begins so. */
 export const ID_DIGITS = 8;
@@ -239,6 +239,7 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
       "usage",
       `${server.name} has the data of ${id === cluster.id ? "its earlier time in this" : "another"} cluster, or a copy of it; to make it a member, ${makingWay(cluster, slotOf(cluster.view.config, sid))}`,
     );
+  checkOperator(cluster);
   await greeted.peer.init(cluster.id);
   return sid;
 }

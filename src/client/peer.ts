@@ -2,15 +2,15 @@
 import { decode, type Codec } from "../bytes.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Net, Random } from "../io/ports.ts";
-import { FIRST_REPLY_MS, GREETING_MS, SCRAM_NONCE_BYTES } from "../limits.ts";
+import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../limits.ts";
 import type { Config } from "../membership.ts";
 import type { Standing } from "./lives.ts";
-import { type LoggedIn, type Login, logIn } from "./login.ts";
+import { checkIsIt, type LoggedIn, type Login, logIn } from "./login.ts";
 import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames.ts";
 import { checkGreeting, HELLO, isLoopback } from "../wire/handshake.ts";
-import type { Verifier } from "../wire/scram.ts";
+import type { SignatureVerifier } from "../wire/signature.ts";
 import {
   type Address,
   type AddressedKind,
@@ -136,10 +136,11 @@ export class Peer {
     try {
       // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
       if (login) {
-        const nonce = (): Uint8Array => random.bytes(SCRAM_NONCE_BYTES);
+        const nonce = (): Uint8Array => random.bytes(LOGIN_NONCE_BYTES);
         peer.loggedIn = await logIn(peer, login, nonce, conn.binding, stopWaiting);
       }
       const greeting = await peer.hello();
+      if (peer.loggedIn) checkIsIt(peer, peer.loggedIn, greeting.sid);
       peer.release = greeting.release;
       peer.sid = greeting.sid;
       return { peer, greeting };
@@ -182,8 +183,8 @@ export class Peer {
   }
 
   /** Has the server check this user's password with that from now on. */
-  changeVerifier({ storedKey, serverKey }: Verifier): Promise<ReplyOf<"passwd">> {
-    return this.#request("passwd", { storedKey, serverKey });
+  changeVerifier({ publicKey, serverKey }: SignatureVerifier): Promise<ReplyOf<"passwd">> {
+    return this.#request("passwd", { publicKey, serverKey });
   }
 
   /** Makes a blank server a member of a cluster. */

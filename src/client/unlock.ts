@@ -1,16 +1,14 @@
 /** A user's keys: their master key, which all servers keep wrapped by the password in a register of its own (file/keys). */
 import { assert, DfsError } from "../errors.ts";
-import { keysOf, MASTER_BYTES, unwrapMaster, WRAP_RANDOM_BYTES, wrapMaster } from "../file/keys.ts";
+import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../file/keys.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { tombstone, type Vid } from "../version.ts";
 import { takeAll } from "./believe.ts";
 import type { Cluster } from "./cluster.ts";
 import { Guard, type Memory } from "./guard.ts";
+import type { Opener } from "./opener.ts";
 import { type Proposal, propose } from "./propose.ts";
 import { glance, type Reading, readName } from "./register.ts";
-
-/** What opens a master key: it follows from the password (io/stretch). */
-export type Secret = Uint8Array;
 
 /** A user's master key as this computer has seen it: its fingerprint, and the record that a password opened. */
 export interface KnownKey {
@@ -26,20 +24,20 @@ export interface KeyMemory extends Memory {
 
 /**
  * The cluster with the keys of its user, which are made at the first time; where that `mayMake` does not allow, without any. Throws
- * DfsError("tooFew") where it cannot be told whether there are some, ("login") where this secret does not open them, ("integrity")
+ * DfsError("tooFew") where it cannot be told whether there are some, ("login") where this password does not open them, ("integrity")
  * where they are others than before.
  */
 export async function unlock(
   cluster: Cluster,
-  secret: Secret,
+  opener: Opener,
   memory: KeyMemory,
   mayMake = true,
 ): Promise<Cluster> {
   const { user, ports } = cluster;
   const known = memory.keyOf(user);
-  const record = await recordOf(cluster, secret, known, mayMake);
+  const record = await recordOf(cluster, opener, known, mayMake);
   if (!record) return cluster;
-  const keys = keysOf(user, unwrapped(secret, user, record));
+  const keys = keysOf(user, unwrapped(opener, user, record));
   if (known && Buffer.compare(known.fingerprint, keys.fingerprint) !== 0)
     throw new DfsError(
       "integrity",
@@ -47,32 +45,36 @@ export async function unlock(
     );
   if (!known || Buffer.compare(known.record, record) !== 0)
     memory.noteKey(user, { fingerprint: keys.fingerprint, record });
-  const isKey = (other: Uint8Array): boolean => unwrapMaster(secret, user, other) !== null;
+  const isKey = (other: Uint8Array): boolean => opener.open(user, other) !== null;
   return cluster.as(user, new Guard(keys, memory, ports.random, isKey));
 }
 
-function unwrapped(secret: Secret, user: string, record: Uint8Array): Uint8Array {
-  const master = unwrapMaster(secret, user, record);
-  assert(master, "a record was chosen that this secret opens");
+function unwrapped(opener: Opener, user: string, record: Uint8Array): Uint8Array {
+  const master = opener.open(user, record);
+  assert(master, "a record was chosen that this password opens");
   return master;
 }
 
-/** The record of the master key, which this secret opens; null: there is none, and none is made. */
+/** The record of the master key, which this password opens; null: there is none, and none is made. */
 async function recordOf(
   cluster: Cluster,
-  secret: Secret,
+  opener: Opener,
   known: KnownKey | null,
   mayMake: boolean,
 ): Promise<Uint8Array | null> {
+  const { user } = cluster;
+  if (known) opener.open(user, known.record);
+  await opener.learn(user);
   for (;;) {
     const doubts: string[] = [];
-    const reading = await readName(opening(cluster, [secret], doubts), KEY_NAME);
-    const found = recordIn(cluster.user, secret, reading);
-    const other = found ? null : await sealedOtherwise(cluster, [secret]);
+    const reading = await readName(opening(cluster, [opener], doubts), KEY_NAME);
+    const found = recordIn(user, opener, reading);
+    const other = found ? null : await sealedOtherwise(cluster, [opener]);
+    if (!found && (await opener.learn(user))) continue;
     if (!other) for (const line of doubts) cluster.warn(line);
     if (found) return found;
     const isAbsent = reading.is === "current" && !other;
-    if (known && unwrapMaster(secret, cluster.user, known.record))
+    if (known && opener.open(user, known.record))
       if (isAbsent || (other && cluster.connections.isLoggedIn)) {
         cluster.warn("the servers had lost the key of your files: this computer still had it");
         await restore(cluster, known.record, other);
@@ -90,7 +92,7 @@ async function recordOf(
         "the servers have lost the key of your files, or hide it; this computer has seen it before",
       );
     if (!mayMake) return null;
-    await make(opening(cluster, [secret], []), secret);
+    await make(opening(cluster, [opener], []), opener);
   }
 }
 
@@ -102,26 +104,26 @@ async function restore(cluster: Cluster, record: Uint8Array, other: Vid | null):
 }
 
 /**
- * The same cluster, that believes no record which none of these secrets opens: else one lying server could have it spread. What it
+ * The same cluster, that believes no record which none of these passwords opens: else one lying server could have it spread. What it
  * would warn of goes to `doubts`.
  */
-const opening = (cluster: Cluster, secrets: readonly Secret[], doubts: string[]): Cluster =>
+const opening = (cluster: Cluster, openers: readonly Opener[], doubts: string[]): Cluster =>
   cluster.as(
     cluster.user,
     null,
     (stored, accepted) => {
       const { body } = accepted.version;
-      const isOpen = secrets.some((secret) => unwrapMaster(secret, cluster.user, body) !== null);
+      const isOpen = openers.some((opener) => opener.open(cluster.user, body) !== null);
       return isOpen ? takeAll(stored, accepted) : null;
     },
     (line) => void doubts.push(line),
   );
 
 /** The version of a record that servers agree on and none of these opens. It is looked at only, so that nobody spreads it. */
-async function sealedOtherwise(cluster: Cluster, secrets: readonly Secret[]): Promise<Vid | null> {
+async function sealedOtherwise(cluster: Cluster, openers: readonly Opener[]): Promise<Vid | null> {
   const version = (await glance(cluster, KEY_NAME))?.version;
   if (!version) return null;
-  const isOpen = secrets.some((one) => unwrapMaster(one, cluster.user, version.body) !== null);
+  const isOpen = openers.some((one) => one.open(cluster.user, version.body) !== null);
   // One that opens has come just now.
   return isOpen ? null : version.vid;
 }
@@ -133,13 +135,13 @@ async function sealedOtherwise(cluster: Cluster, secrets: readonly Secret[]): Pr
  */
 function recordIn(
   user: string,
-  secret: Secret,
+  opener: Opener,
   { is, current, replies }: Reading,
 ): Uint8Array | null {
   const known = [...replies.values()].map(({ register: { com } }) => com);
   for (const accepted of is === "current" ? [current] : known) {
     const record = accepted?.version.body;
-    if (record && unwrapMaster(secret, user, record)) return record;
+    if (record && opener.open(user, record)) return record;
   }
   return null;
 }
@@ -152,52 +154,68 @@ const proposalOf = ({ ports }: Cluster, body: Uint8Array, vid: Vid | null = null
 });
 
 /** Proposes a new master key, unless another client does just then. */
-async function make(cluster: Cluster, secret: Secret): Promise<void> {
+async function make(cluster: Cluster, opener: Opener): Promise<void> {
   const { random } = cluster.ports;
+  const wrap = await opener.fresh(random);
   const master = random.bytes(MASTER_BYTES);
-  const body = wrapMaster([secret], cluster.user, master, random.bytes(WRAP_RANDOM_BYTES));
+  const body = wrapMaster([wrap], cluster.user, master, random.bytes(NONCE_BYTES));
   const outcome = await propose(cluster, KEY_NAME, proposalOf(cluster, body));
-  if (outcome.is === "failed") throw new DfsError("tooFew", `no key could be made: ${outcome.why}`);
+  // What another client of this user proposed meanwhile opens only once the password is stretched for it.
+  if (outcome.is === "failed" && !(await opener.learn(cluster.user)))
+    throw new DfsError("tooFew", `no key could be made: ${outcome.why}`);
 }
 
 const tooFewLine = ({ replies, view }: Reading): string =>
   `${replies.size} of ${view.members.length} servers answer: too few to find the key of your files`;
 
 /**
- * Seals the master key with these secrets from now on, and with no other; the first of `old` that opens it does. Throws
+ * Seals the master key with these passwords from now on, and with no other; the first of `old` that opens it does. Throws
  * DfsError("login") where none does, ("tooFew") where it could not be changed.
  */
 export async function rewrap(
   cluster: Cluster,
-  old: readonly Secret[],
-  secrets: readonly Secret[],
+  old: readonly Opener[],
+  next: readonly Opener[],
 ): Promise<void> {
+  const { user } = cluster;
   const { random } = cluster.ports;
-  const reading = await readName(opening(cluster, old, []), KEY_NAME);
+  const reading = await readAll(cluster, old);
   if (!reading.current) {
     if (await sealedOtherwise(cluster, old)) throw notOpened();
     if (reading.is === "current") return;
     throw new DfsError("tooFew", tooFewLine(reading));
   }
-  const opened = old.flatMap((secret) => {
-    const record = recordIn(cluster.user, secret, reading);
-    return record ? [unwrapped(secret, cluster.user, record)] : [];
+  const opened = old.flatMap((opener) => {
+    const record = recordIn(user, opener, reading);
+    return record ? [unwrapped(opener, user, record)] : [];
   });
   const [master] = opened;
   if (!master) throw notOpened();
-  const bytes = random.bytes(WRAP_RANDOM_BYTES * secrets.length);
-  const body = wrapMaster(secrets, cluster.user, master, bytes);
+  const wraps = await Promise.all(next.map((opener) => opener.fresh(random)));
+  const body = wrapMaster(wraps, user, master, random.bytes(NONCE_BYTES * wraps.length));
   // The proposal too: it may have to accept anew what a server says was accepted last.
-  const believing = opening(cluster, [...old, ...secrets], []);
+  const believing = opening(cluster, [...old, ...next], []);
   const { vid } = reading.current.version;
   const outcome = await propose(believing, KEY_NAME, proposalOf(cluster, body, vid));
   if (outcome.is === "done") return;
+  const learned = await Promise.all([...old, ...next].map((opener) => opener.learn(user)));
+  if (outcome.is === "failed" && learned.includes(true)) return rewrap(cluster, old, next);
   throw new DfsError(
     outcome.is === "refused" ? "conflict" : "tooFew",
     outcome.is === "refused"
       ? "the key was sealed anew by someone else just then: try again"
       : "the key could not be sealed anew: too few servers answer",
   );
+}
+
+/** What servers say of the key, once all that it takes to open it is there. */
+async function readAll(cluster: Cluster, openers: readonly Opener[]): Promise<Reading> {
+  for (let isFirst = true; ; isFirst = false) {
+    const reading = isFirst ? null : await readName(opening(cluster, openers, []), KEY_NAME);
+    if (reading?.current === null) await sealedOtherwise(cluster, openers);
+    const learned = await Promise.all(openers.map((opener) => opener.learn(cluster.user)));
+    if (reading && !learned.includes(true)) return reading;
+  }
 }
 
 const notOpened = (): DfsError =>

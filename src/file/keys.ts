@@ -2,16 +2,41 @@
  * The keys of one user (README.md, "Sealed"). All follow from a random master key, which lies on the servers wrapped by a key
  * that follows from the password: a changed password wraps it anew, and nothing else changes.
  */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
-import { concat, decode, encode, fixed, list, struct, u8, type Value } from "../bytes.ts";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  hkdfSync,
+  timingSafeEqual,
+} from "node:crypto";
+import {
+  type Codec,
+  concat,
+  decode,
+  encode,
+  fixed,
+  list,
+  struct,
+  u32,
+  u8,
+  type Value,
+} from "../bytes.ts";
 import { isDfsError } from "../errors.ts";
-import { WRAPS_MAX } from "../limits.ts";
+import {
+  STRETCH_KIB,
+  STRETCH_LANES,
+  STRETCH_PASSES,
+  WRAP_KIB_MAX,
+  WRAP_LANES_MAX,
+  WRAP_PASSES_MAX,
+  WRAPS_MAX,
+} from "../limits.ts";
 
 export const MASTER_BYTES = 32;
 export const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
 const KEY_BYTES = 32;
-const SALT_BYTES = 16;
+export const SALT_BYTES = 16;
 
 /** What seals the names, contents and manifests of one user. */
 export interface Keys {
@@ -69,58 +94,125 @@ export function gcmOpen(
   }
 }
 
-const wrapCodec = struct({
+/** What a wrap takes of a password: argon2id (RFC 9106) with these parameters, 32 bytes of it. */
+const costCodec = struct({ kib: u32, passes: u8, lanes: u8, salt: fixed(SALT_BYTES) });
+export type Cost = Value<typeof costCodec>;
+
+/** What opens one wrap: what the password comes to at this cost. */
+export interface WrapSecret {
+  readonly cost: Cost;
+  readonly stretched: Uint8Array;
+}
+
+/** A password, as far as it has been stretched. */
+export interface Opening {
+  /** What it comes to with the salt that follows from the user's name: for records of the first format. */
+  readonly wrap: Uint8Array;
+  /** null: it was not stretched at this cost. */
+  stretched(cost: Cost): Uint8Array | null;
+}
+
+const sealedCodec = fixed(MASTER_BYTES + TAG_BYTES);
+const oldWrapCodec = struct({
   salt: fixed(SALT_BYTES),
   nonce: fixed(NONCE_BYTES),
-  sealed: fixed(MASTER_BYTES + TAG_BYTES),
+  sealed: sealedCodec,
 });
-type Wrap = Value<typeof wrapCodec>;
+const wrapCodec = struct({ cost: costCodec, nonce: fixed(NONCE_BYTES), sealed: sealedCodec });
 
 /** The record of a user's master key: as many wraps as there are passwords that open it, which is two while one is changed. */
-const recordCodec = struct({ format: u8, wraps: list(wrapCodec, WRAPS_MAX) });
-const RECORD_FORMAT = 1;
-
-/** Random bytes that one wrap takes. */
-export const WRAP_RANDOM_BYTES = SALT_BYTES + NONCE_BYTES;
+const oldRecordCodec = struct({ format: u8, wraps: list(oldWrapCodec, WRAPS_MAX) });
+/** `commitment` follows from the master key: no two secrets open a record to two of them. */
+const recordCodec = struct({
+  format: u8,
+  commitment: fixed(KEY_BYTES),
+  wraps: list(wrapCodec, WRAPS_MAX),
+});
+const OLD_FORMAT = 1;
+const RECORD_FORMAT = 2;
 
 const boundTo = (user: string): Uint8Array =>
   createHash("sha256").update(`dfs-tool 1 wrap\0${user}`).digest();
 
-function wrapOf(secret: Uint8Array, user: string, master: Uint8Array, random: Uint8Array): Wrap {
-  const salt = random.subarray(0, SALT_BYTES);
-  const nonce = random.subarray(SALT_BYTES, WRAP_RANDOM_BYTES);
-  const key = derive(secret, salt, "wrap", KEY_BYTES);
-  return { salt, nonce, sealed: gcmSeal(key, nonce, boundTo(user), master) };
-}
+const commitmentOf = (user: string, master: Uint8Array): Uint8Array =>
+  derive(master, new TextEncoder().encode(user), "commitment", KEY_BYTES);
 
-/** The record of a master key that each of these secrets opens; `random` has WRAP_RANDOM_BYTES for each. */
+/** What a new wrap costs; `random` has SALT_BYTES. */
+export const costOf = (random: Uint8Array): Cost => ({
+  kib: STRETCH_KIB,
+  passes: STRETCH_PASSES,
+  lanes: STRETCH_LANES,
+  salt: random,
+});
+
+/** Is it a cost that a client pays, whoever asks for it? Servers are not to have it take memory or time as they like. */
+const isBearable = ({ kib, passes, lanes }: Cost): boolean =>
+  lanes >= 1 &&
+  lanes <= WRAP_LANES_MAX &&
+  passes >= 1 &&
+  passes <= WRAP_PASSES_MAX &&
+  kib >= 8 * lanes &&
+  kib <= WRAP_KIB_MAX;
+
+/** The record of a master key that each of these secrets opens; `random` has NONCE_BYTES for each. */
 export function wrapMaster(
-  secrets: readonly Uint8Array[],
+  secrets: readonly WrapSecret[],
   user: string,
   master: Uint8Array,
   random: Uint8Array,
 ): Uint8Array {
-  const wraps = secrets.map((secret, i) =>
-    wrapOf(secret, user, master, random.subarray(i * WRAP_RANDOM_BYTES)),
-  );
-  return encode(recordCodec, { format: RECORD_FORMAT, wraps });
+  const wraps = secrets.map(({ cost, stretched }, i) => {
+    const nonce = random.subarray(i * NONCE_BYTES, (i + 1) * NONCE_BYTES);
+    const key = derive(stretched, cost.salt, "wrap", KEY_BYTES);
+    return { cost, nonce, sealed: gcmSeal(key, nonce, boundTo(user), master) };
+  });
+  const commitment = commitmentOf(user, master);
+  return encode(recordCodec, { format: RECORD_FORMAT, commitment, wraps });
 }
 
-/** The master key in a record; null where this secret does not open it, or it is none. */
+/** What it takes of a password to open a record: none for one of the first format, or for what is no record. */
+export function costsIn(record: Uint8Array): Cost[] {
+  if (record[0] !== RECORD_FORMAT) return [];
+  const wraps = decodedOrNull(recordCodec, record)?.wraps ?? [];
+  return wraps.map(({ cost }) => cost).filter(isBearable);
+}
+
+/** The master key in a record; null where this password does not open it as far as it was stretched, or it is none. */
 export function unwrapMaster(
-  secret: Uint8Array,
+  password: Opening,
   user: string,
   record: Uint8Array,
 ): Uint8Array | null {
+  return record[0] === OLD_FORMAT
+    ? unwrapOld(password, user, record)
+    : unwrapNew(password, user, record);
+}
+
+function unwrapNew(password: Opening, user: string, record: Uint8Array): Uint8Array | null {
+  const read = decodedOrNull(recordCodec, record);
+  if (read?.format !== RECORD_FORMAT) return null;
+  for (const { cost, nonce, sealed } of read.wraps) {
+    const stretched = password.stretched(cost);
+    if (!stretched) continue;
+    const key = derive(stretched, cost.salt, "wrap", KEY_BYTES);
+    const master = gcmOpen(key, nonce, boundTo(user), sealed);
+    if (master && timingSafeEqual(commitmentOf(user, master), read.commitment)) return master;
+  }
+  return null;
+}
+
+function unwrapOld({ wrap }: Opening, user: string, record: Uint8Array): Uint8Array | null {
+  for (const { salt, nonce, sealed } of decodedOrNull(oldRecordCodec, record)?.wraps ?? []) {
+    const key = derive(wrap, salt, "wrap", KEY_BYTES);
+    const master = gcmOpen(key, nonce, boundTo(user), sealed);
+    if (master) return master;
+  }
+  return null;
+}
+
+function decodedOrNull<T>(codec: Codec<T>, bytes: Uint8Array): T | null {
   try {
-    const { format, wraps } = decode(recordCodec, record);
-    if (format !== RECORD_FORMAT) return null;
-    for (const { salt, nonce, sealed } of wraps) {
-      const key = derive(secret, salt, "wrap", KEY_BYTES);
-      const master = gcmOpen(key, nonce, boundTo(user), sealed);
-      if (master) return master;
-    }
-    return null;
+    return decode(codec, bytes);
   } catch (error) {
     if (isDfsError(error)) return null;
     throw error;

@@ -70,7 +70,12 @@ async function readAll(fd: number, into: Uint8Array, offset: number): Promise<nu
   return got;
 }
 
-function openFile(path: string, fd: number): OpenFile {
+/** A file of this machine, whose rights may be set. */
+export interface NewFile extends OpenFile {
+  chmod(mode: number): Promise<void>;
+}
+
+function openFile(path: string, fd: number): NewFile {
   const working = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
   /** The system lets one write of a file in at a time, and those that wait for it burn time. */
@@ -94,6 +99,7 @@ function openFile(path: string, fd: number): OpenFile {
         return mine;
       }),
     sync: () => use(() => io(path, () => datasync(fd), "unsynced")),
+    chmod: (mode) => use(() => fs.fchmodSync(fd, mode)),
     close: () =>
       (closing ??= io(path, async () => {
         if (working.size > 0) await Promise.allSettled(working);
@@ -102,9 +108,13 @@ function openFile(path: string, fd: number): OpenFile {
   };
 }
 
+/** Makes a file that only its owner may read; throws if it is there already. */
+export const createFile = (path: string): Promise<NewFile> =>
+  io(path, () => openFile(path, fs.openSync(path, "wx+", OWNER_ONLY)));
+
 export const bunDisk: Disk = {
   open: (path, mode) =>
-    io(path, () => openFile(path, fs.openSync(path, mode === "read" ? "r" : "wx+", OWNER_ONLY))),
+    mode === "create" ? createFile(path) : io(path, () => openFile(path, fs.openSync(path, "r"))),
   rename: (from, to) => io(to, () => fs.renameSync(from, to)),
   remove: (path) => io(path, () => unlessAbsent(undefined, () => fs.unlinkSync(path))),
   makeFolder: (path) => io(path, () => void fs.mkdirSync(path, { recursive: true })),

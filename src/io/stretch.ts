@@ -1,9 +1,10 @@
 /**
- * A password made expensive to guess, once for each command: argon2id, in a thread of its own. Of the result one half
- * is what the login takes for the password, the other wraps the user's keys. So a server, which sees the first half's
- * verifier only, pays argon2id for each guess, and never learns the second.
+ * A password made expensive to guess: argon2id, in threads of their own. Once with a salt that follows from the user's name, since the
+ * login needs it before anything was asked; of the result one half is what the login takes for the password, the other opens key records
+ * of the first format. And once with the salt and at the cost that the key record says (file/keys), in parallel where that is known.
  */
 import * as crypto from "node:crypto";
+import type { Cost } from "../file/keys.ts";
 import {
   STRETCH_BYTES,
   STRETCH_KIB,
@@ -15,8 +16,16 @@ import {
 export interface Stretched {
   /** What the login takes for the password. */
   readonly login: string;
-  /** The key that wraps the user's keys. */
+  /** What opens the user's key record where it is an old one. */
   readonly wrap: Uint8Array;
+}
+
+/** A password that is being stretched. */
+export interface Password {
+  readonly login: Promise<string>;
+  readonly wrap: Promise<Uint8Array>;
+  /** What it comes to at a cost: 32 bytes. */
+  stretch(cost: Cost): Promise<Uint8Array>;
 }
 
 interface Argon2Parameters {
@@ -37,22 +46,45 @@ const { argon2 } = crypto as unknown as {
   ) => void;
 };
 
-/** The same for the same user and password, on every machine and for ever. */
-export function stretch(user: string, password: string): Promise<Stretched> {
-  const salt = crypto.createHash("sha256").update(`dfs-tool password 1\0${user}`).digest();
+const WRAP_BYTES = 32;
+
+function argon2id(password: string, cost: Cost, bytes: number): Promise<Uint8Array> {
   const parameters: Argon2Parameters = {
     message: new TextEncoder().encode(password.normalize("NFC")),
-    nonce: salt.subarray(0, STRETCH_SALT_BYTES),
-    memory: STRETCH_KIB,
-    passes: STRETCH_PASSES,
-    parallelism: STRETCH_LANES,
-    tagLength: STRETCH_BYTES,
+    nonce: cost.salt,
+    memory: cost.kib,
+    passes: cost.passes,
+    parallelism: cost.lanes,
+    tagLength: bytes,
   };
   return new Promise((resolve, reject) => {
     argon2("argon2id", parameters, (error, tag) => {
-      if (error) return reject(error);
-      const half = STRETCH_BYTES / 2;
-      resolve({ login: tag.slice(0, half).toHex(), wrap: new Uint8Array(tag.subarray(half)) });
+      if (error) reject(error);
+      else resolve(new Uint8Array(tag));
     });
   });
+}
+
+/** The same for the same user and password, on every machine and for ever. */
+export async function stretch(user: string, password: string): Promise<Stretched> {
+  const salt = crypto.createHash("sha256").update(`dfs-tool password 1\0${user}`).digest();
+  const cost: Cost = {
+    kib: STRETCH_KIB,
+    passes: STRETCH_PASSES,
+    lanes: STRETCH_LANES,
+    salt: salt.subarray(0, STRETCH_SALT_BYTES),
+  };
+  const tag = await argon2id(password, cost, STRETCH_BYTES);
+  const half = STRETCH_BYTES / 2;
+  return { login: tag.slice(0, half).toHex(), wrap: tag.slice(half) };
+}
+
+/** Begins to stretch the password of a user; whoever needs what comes of it meets its error. */
+export function passwordIn(user: string, text: string): Password {
+  const stretched = stretch(user, text);
+  const login = stretched.then((both) => both.login);
+  const wrap = stretched.then((both) => both.wrap);
+  login.catch(() => {});
+  wrap.catch(() => {});
+  return { login, wrap, stretch: (cost) => argon2id(text, cost, WRAP_BYTES) };
 }

@@ -1,4 +1,5 @@
 /** What a server says of itself and of its cluster, and how it joins one and goes by a newer configuration. */
+import { DfsError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
@@ -31,12 +32,18 @@ export async function greeting(store: Store, release: string): Promise<ReplyOf<"
   };
 }
 
-/** INIT: a blank server joins a cluster. Throws DfsError("identity"). */
+/** INIT: a blank server joins a cluster, for ever. Throws DfsError("identity", "forbidden"). */
 export async function join(
   store: Store,
+  who: Who,
   { sid, cluster }: RequestOf<"init">,
 ): Promise<ReplyOf<"init">> {
   checkServer(store, sid);
+  if (!who.isOperator)
+    throw new DfsError(
+      "forbidden",
+      `${who.user} is no operator, and a new server begins with one: have an operator run any command first, as dfs-tool status`,
+    );
   await store.membership.join(cluster);
   return {};
 }

@@ -18,9 +18,9 @@ import {
   LOGIN_WAITING_OF_USER,
   PASSWD_MS,
   PASSWD_WAIT_MS,
-  SCRAM_NONCE_BYTES,
+  LOGIN_NONCE_BYTES,
 } from "../limits.ts";
-import { impossibleVerifier, type Verifier } from "../wire/scram.ts";
+import { impossibleVerifiers } from "../wire/login.ts";
 
 const SECRET_BYTES = 32;
 
@@ -49,13 +49,13 @@ export class Doorkeeper {
   }
 
   /** A nonce for one login. */
-  nonce(): string {
-    return this.#random.bytes(SCRAM_NONCE_BYTES).toBase64();
+  nonce(): Uint8Array {
+    return this.#random.bytes(LOGIN_NONCE_BYTES);
   }
 
-  /** What stands in for the verifier of a user that is not known. */
-  standIn(user: string): Verifier {
-    return impossibleVerifier(user, this.#secret);
+  /** What stands in for the verifiers that a user does not have; one who is not known has none. */
+  standIns(user: string): ReturnType<typeof impossibleVerifiers> {
+    return impossibleVerifiers(user, this.#secret);
   }
 
   /**

@@ -6,14 +6,7 @@ import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../limits.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
-import {
-  type Binding,
-  checkClientFinal,
-  readClientFirst,
-  serverFirst,
-  type ServerState,
-  type Verifier,
-} from "../wire/scram.ts";
+import { answerTo, type Exchange, type Proof, type Verifier } from "../wire/login.ts";
 
 export interface KnownUser {
   readonly verifier: Verifier;
@@ -24,10 +17,9 @@ export type UserTable = ReadonlyMap<string, KnownUser>;
 
 /** A login that has begun. */
 interface Begun {
-  readonly state: ServerState;
-  readonly verifier: Verifier;
-  readonly isKnown: boolean;
-  readonly isOperator: boolean;
+  readonly exchange: Exchange;
+  /** null: nobody that this server knows. */
+  readonly known: KnownUser | null;
 }
 
 /** One a connection: who is at its other end. */
@@ -58,51 +50,42 @@ export class Login {
     return this.#isOperator;
   }
 
-  /** Answers a client's first message, for the users there are now. */
-  async first(message: string, table: UserTable, binding: Binding): Promise<string> {
+  /** Begins a login, for the users there are now: all that the server says is a nonce. */
+  begin(said: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
     if (this.#user !== null) throw outOfTurn("this connection is logged in already");
     if (this.#isChecking) throw outOfTurn("the login before is not answered yet");
     if (++this.#attempts > LOGIN_ATTEMPTS_PER_CONNECTION)
       throw outOfTurn("this connection has tried often enough; open another");
-    this.#begun = null;
-    const read = readClientFirst(message, binding);
-    // Made for known users too, so that both take the same time.
-    const standIn = this.#doorkeeper.standIn(read.user);
-    const known = table.get(read.user);
-    const { state, message: reply } = serverFirst(read, this.#doorkeeper.nonce());
-    this.#begun = {
-      state,
-      verifier: known?.verifier ?? standIn,
-      isKnown: known !== undefined,
-      isOperator: known?.isOperator ?? false,
-    };
-    return reply;
+    const exchange = { ...said, serverNonce: this.#doorkeeper.nonce() };
+    this.#begun = { exchange, known: table.get(said.user) ?? null };
+    return exchange.serverNonce;
   }
 
-  /** Answers a client's proof; throws DfsError("login") with the line for the user where it is none. */
-  async final(message: string): Promise<string> {
+  /** Answers a client's proof with the server's; throws DfsError("login") with the line for the user where it is none. */
+  async final(proof: Proof): Promise<Uint8Array> {
     const begun = this.#begun;
     if (begun === null) throw outOfTurn("no login has begun");
     this.#begun = null;
     this.#isChecking = true;
     try {
-      return await this.#check(begun, message);
+      return await this.#check(begun, proof);
     } finally {
       this.#isChecking = false;
     }
   }
 
-  async #check(begun: Begun, message: string): Promise<string> {
-    const { user } = begun.state;
+  async #check({ exchange, known }: Begun, proof: Proof): Promise<Uint8Array> {
+    const { user } = exchange;
     await this.#doorkeeper.admit(this.#host, user, () => this.#isGone);
-    const reply = checkClientFinal(begun.state, begun.verifier, message);
-    if (reply === null || !begun.isKnown) {
+    const standIns = this.#doorkeeper.standIns(user);
+    const reply = answerTo(proof, exchange, known?.verifier ?? null, standIns);
+    if (reply === null || known === null) {
       await this.#doorkeeper.failed(this.#host, user);
       throw new DfsError("login", INVALID_LOGIN);
     }
     this.#doorkeeper.succeeded(this.#host, user);
     this.#user = user;
-    this.#isOperator = begun.isOperator;
+    this.#isOperator = known.isOperator;
     return reply;
   }
 

@@ -24,7 +24,7 @@ import { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
 import type { UserTable } from "./login.ts";
 import { type Member, Places } from "./places.ts";
-import type { Verifier } from "../wire/scram.ts";
+import type { Verifier } from "../wire/login.ts";
 import { Session } from "./session.ts";
 import { Turns } from "./turns.ts";
 import { UploadShares } from "./upload_shares.ts";

@@ -10,7 +10,7 @@ import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
-import type { Verifier } from "../wire/scram.ts";
+import type { Verifier } from "../wire/login.ts";
 import { ANYBODY, isStill, Opening } from "./admission.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
@@ -235,7 +235,7 @@ export class Session implements Member {
     if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
     const who = this.#known();
     const { store } = this.#options;
-    if (kind === "init") return join(store, request as RequestOf<"init">);
+    if (kind === "init") return join(store, who, request as RequestOf<"init">);
     if (kind === "install") return install(store, who, request as RequestOf<"install">);
     if (kind === "lives") return this.#meet(who, request as RequestOf<"lives">);
     if (BOUND_TO_EPOCH.has(kind) && this.#told !== store.lives.revision)
@@ -274,25 +274,27 @@ export class Session implements Member {
     this.#weight.isOf(who.user);
   }
 
-  async #first({ message }: RequestOf<"login">): Promise<ReplyOf<"login">> {
+  async #first({ user, nonce: clientNonce }: RequestOf<"login">): Promise<ReplyOf<"login">> {
     const users = await this.#options.users();
-    if (users === null) return { message: "" };
-    return { message: await this.#login.first(message, users, this.#conn.binding) };
+    if (users === null) return { challenge: null };
+    const { sid } = this.#options.store;
+    const said = { user, clientNonce, sid, binding: this.#conn.binding };
+    return { challenge: { nonce: this.#login.begin(said, users), sid } };
   }
 
-  async #proof({ message }: RequestOf<"proof">): Promise<ReplyOf<"proof">> {
-    const reply = await this.#login.final(message);
+  async #proof(shown: RequestOf<"proof">): Promise<ReplyOf<"proof">> {
+    const proof = await this.#login.final(shown);
     this.#letIn({ user: this.#login.user ?? "", isOperator: this.#login.isOperator });
-    return { message: reply, isOperator: this.#login.isOperator };
+    return { proof, isOperator: this.#login.isOperator };
   }
 
   /** A user's own password, which they have just shown to know. */
-  async #passwd(verifier: RequestOf<"passwd">): Promise<Record<never, never>> {
+  async #passwd(keys: RequestOf<"passwd">): Promise<Record<never, never>> {
     const { user } = this.#known();
     if (this.#login.user === null)
       throw new DfsError("forbidden", "this server knows no users, and so no passwords");
     await this.#options.doorkeeper.mayChange(user);
-    await this.#options.changeVerifier(user, verifier);
+    await this.#options.changeVerifier(user, { is: "signature", ...keys });
     return {};
   }
 }

@@ -23,8 +23,8 @@ import {
   FLOORS_PAGE,
   INLINE_BYTES,
   LIST_PAGE,
+  LOGIN_NONCE_BYTES,
   PIECES_MAX,
-  SCRAM_MESSAGE_BYTES,
   SEALED_NAME_BYTES,
   SLOTS_MAX,
   USER_BYTES,
@@ -42,6 +42,7 @@ import {
   versionCodec,
   vidCodec,
 } from "../version.ts";
+import { SIGNATURE_BYTES } from "./signature.ts";
 
 const SHORT_BYTES = 16;
 
@@ -56,6 +57,7 @@ const name = text(SEALED_NAME_BYTES);
 const root = fixed(32);
 const piece = u8;
 const pieceList = list(piece, PIECES_MAX);
+const loginNonce = fixed(LOGIN_NONCE_BYTES);
 
 /** The pieces of one version that a server holds. */
 const heldCodec = struct({
@@ -261,17 +263,17 @@ export const MESSAGES = {
     }),
     nothing,
   ),
-  /** A user's login (SCRAM-SHA-256, RFC 5802): the client's first message, and the server's; an empty one where it knows no users. */
+  /** A user's login (./login): who it is and a nonce, and the server's; none where it knows no users. */
   login: message(
     17,
-    struct({ magic: u32, version: u16, message: text(SCRAM_MESSAGE_BYTES) }),
-    struct({ message: text(SCRAM_MESSAGE_BYTES) }),
+    struct({ magic: u32, version: u16, user, nonce: loginNonce }),
+    struct({ challenge: optional(struct({ nonce: loginNonce, sid: idCodec })) }),
   ),
-  /** The client's final message, and the server's; and whether the user may keep the cluster, and look into all spaces. */
+  /** The client's proof, and the server's; and whether the user may keep the cluster, and look into all spaces. */
   proof: message(
     18,
-    struct({ message: text(SCRAM_MESSAGE_BYTES) }),
-    struct({ message: text(SCRAM_MESSAGE_BYTES), isOperator: bool }),
+    struct({ signature: fixed(SIGNATURE_BYTES), scram: optional(fixed(32)) }),
+    struct({ proof: fixed(32), isOperator: bool }),
   ),
   /** Whose names and pieces there are, in byte order, after this one; null: from the first. */
   spaces: message(
@@ -280,7 +282,7 @@ export const MESSAGES = {
     struct({ users: list(user, USERS_PAGE), done: bool }),
   ),
   /** What the user's password is checked with from now on. */
-  passwd: message(20, struct({ storedKey: fixed(32), serverKey: fixed(32) }), nothing),
+  passwd: message(20, struct({ publicKey: fixed(32), serverKey: fixed(32) }), nothing),
   /**
    * Which of these are lives of this server? From operators also the lives that others live now, and that so many know its own that it
    * counts, though it runs on a copy.

@@ -5,11 +5,12 @@ import { decode } from "../../src/bytes.ts";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Conn } from "../../src/io/ports.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { BLOCK_BYTES, REQUESTS_PER_CONNECTION } from "../../src/limits.ts";
+import { BLOCK_BYTES, LOGIN_NONCE_BYTES, REQUESTS_PER_CONNECTION } from "../../src/limits.ts";
+import { requestIdOf } from "../../src/membership.ts";
 import { ERROR, errorOf, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { type Address, type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
-import { clientFinal, clientFirst, credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf, proofOf } from "../../src/wire/login.ts";
 
 const HOST = "127.0.0.1";
 const CONNECT_MS = 5000;
@@ -56,14 +57,19 @@ class Line {
     const line = await Line.open(target);
     const { credentials } = target;
     if (credentials) {
-      const first = clientFirst(credentials, crypto.randomUUID(), null);
-      const body = await line.ask("login", { ...HELLO, message: first.message });
-      const challenge = decode(MESSAGES.login.reply, body).message;
-      await line.ask("proof", { message: clientFinal(first.state, challenge).message });
+      const { user } = credentials;
+      const clientNonce = crypto.getRandomValues(new Uint8Array(LOGIN_NONCE_BYTES));
+      const body = await line.ask("login", { ...HELLO, user, nonce: clientNonce });
+      const { challenge } = decode(MESSAGES.login.reply, body);
+      if (!challenge) throw new Error("the server knows no users");
+      const { nonce: serverNonce, sid } = challenge;
+      const exchange = { user, clientNonce, serverNonce, sid, binding: null };
+      await line.ask("proof", proofOf(credentials, exchange, true));
     }
     const { cluster, config, sid } = decode(MESSAGES.hello.reply, await line.ask("hello", HELLO));
     const user = credentials?.user ?? "";
-    return { line, to: { cluster: cluster ?? "", epoch: config?.epoch ?? 0, sid, user } };
+    const id = config && cluster ? requestIdOf(config, cluster) : "";
+    return { line, to: { cluster: id, epoch: config?.epoch ?? 0, sid, user } };
   }
 
   /** Sends a request; resolves when the kernel has taken it. */

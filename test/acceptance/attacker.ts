@@ -5,7 +5,7 @@ import type { Conn, Listener } from "../../src/io/ports.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { requestIdOf } from "../../src/membership.ts";
 import type { AddressedKind, BodyOf, Kind, ReplyOf } from "../../src/wire/messages.ts";
-import { credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { LyingConn } from "../sim/lying_conn.ts";
 import type { ServerProcess } from "./stage.ts";
 
@@ -31,7 +31,8 @@ export class Attacker {
     times = 1,
   ): Promise<ReplyOf<K>[]> {
     const { login: secret } = await stretch(this.#user, this.#password);
-    const login = { credentials: [Promise.resolve(credentialsOf(this.#user, secret))] };
+    const credentials = [Promise.resolve(credentialsOf(this.#user, secret))];
+    const login = { credentials, offersScram: true };
     const replies: ReplyOf<K>[] = [];
     for (const { name, port } of servers) {
       const { peer, greeting } = await Peer.connect(ports, { name, host: HOST, port }, { login });

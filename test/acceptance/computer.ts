@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifierText } from "../../src/cli/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { verifierOf } from "../../src/wire/scram.ts";
+import { verifierOf } from "../../src/wire/login.ts";
 import { newFolder, type Ran, run } from "../cli/program.ts";
 import { writeOwned } from "./password.ts";
 import { configOf, expectDone, type ServerProcess } from "./stage.ts";

@@ -9,7 +9,7 @@ import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { ERROR, errorOf, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO as hello } from "../../src/wire/handshake.ts";
 import { type Address, type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
-import { clientFinal, clientFirst } from "../../src/wire/scram.ts";
+import { proofOf } from "../../src/wire/login.ts";
 import { removeFolders } from "../cli/program.ts";
 import { without } from "./in_process.ts";
 import { login, user } from "./password.ts";
@@ -79,10 +79,14 @@ function ask<K extends Kind>(socket: Socket, kind: K, request: RequestOf<K>): Pr
 async function logIn(socket: Socket): Promise<void> {
   const [credentials] = await Promise.all(login?.credentials ?? []);
   if (!credentials) throw new Error("there is nobody to log in");
-  const first = clientFirst(credentials, randomBytes(18).toString("base64"), null);
-  const body = await ask(socket, "login", { ...hello, message: first.message });
-  const challenge = decode(MESSAGES.login.reply, body).message;
-  await ask(socket, "proof", { message: clientFinal(first.state, challenge).message });
+  const { user: name } = credentials;
+  const clientNonce = randomBytes(32);
+  const body = await ask(socket, "login", { ...hello, user: name, nonce: clientNonce });
+  const { challenge } = decode(MESSAGES.login.reply, body);
+  if (!challenge) throw new Error("the server knows no users");
+  const { nonce: serverNonce, sid } = challenge;
+  const exchange = { user: name, clientNonce, serverNonce, sid, binding: null };
+  await ask(socket, "proof", proofOf(credentials, exchange, false));
 }
 
 const connectMany = (count: number, greeted: boolean): Promise<Socket[]> =>

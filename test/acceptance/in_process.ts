@@ -1,6 +1,7 @@
 /** The client itself, in the process of the test, where the command line has no word for what it is to do. */
 import type { Cluster } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
+import { Opener } from "../../src/client/opener.ts";
 import type { Source } from "../../src/client/source.ts";
 import { unlock } from "../../src/client/unlock.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
@@ -19,7 +20,7 @@ export async function without<T>(
   const ports = { clock: bunClock, net, random: bunRandom };
   const cluster = await openCluster(ports, addresses, { user, login, warn: () => {} });
   try {
-    return await work(secret ? await unlock(cluster, secret, newMemory()) : cluster);
+    return await work(secret ? await unlock(cluster, new Opener(secret), newMemory()) : cluster);
   } finally {
     cluster.close();
   }

@@ -4,15 +4,16 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { list } from "../../src/client/list.ts";
 import { openCluster } from "../../src/client/open.ts";
+import { Opener } from "../../src/client/opener.ts";
 import { put } from "../../src/client/put.ts";
 import { unlock } from "../../src/client/unlock.ts";
-import { MASTER_BYTES, WRAP_RANDOM_BYTES, wrapMaster } from "../../src/file/keys.ts";
+import { MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../../src/file/keys.ts";
 import { PAIRS } from "../../src/file/layout.ts";
 import { KEY_NAME } from "../../src/file/names.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
-import { type Stretched, stretch } from "../../src/io/stretch.ts";
+import { type Password, passwordIn } from "../../src/io/stretch.ts";
 import { ballotAbove, childOf, tombstone } from "../../src/version.ts";
-import { credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { removeFolders } from "../cli/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { sourceOf } from "./in_process.ts";
@@ -25,9 +26,9 @@ const USER = "Alice";
 const PASSWORD = "SimplePassword";
 
 let stage: Stage;
-let stretched: Stretched;
+let password: Password;
 beforeAll(async () => {
-  stretched = await stretch(USER, PASSWORD);
+  password = passwordIn(USER, PASSWORD);
   stage = await Stage.open(4, { users: await usersFile({ [USER]: PASSWORD }) });
 });
 afterAll(async () => {
@@ -39,7 +40,10 @@ afterAll(async () => {
 async function locked<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
   const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
   const ports = { clock: bunClock, net: bunNet, random: bunRandom };
-  const login = { credentials: [Promise.resolve(credentialsOf(USER, stretched.login))] };
+  const login = {
+    credentials: [password.login.then((word) => credentialsOf(USER, word))],
+    offersScram: false,
+  };
   const cluster = await openCluster(ports, addresses, { user: USER, login, warn: () => {} });
   try {
     return await work(cluster);
@@ -50,21 +54,22 @@ async function locked<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
 
 const store = (name: string): Promise<unknown> =>
   locked(async (cluster) => {
-    const unlocked = await unlock(cluster, stretched.wrap, newMemory());
+    const unlocked = await unlock(cluster, new Opener(password), newMemory());
     await put(unlocked, name, sourceOf(randomBytes(1000)), { layout: PAIRS, placement: "name" });
   });
 
 const namesThere = (): Promise<string[]> =>
   locked(async (cluster) => {
-    const names = list(await unlock(cluster, stretched.wrap, newMemory()), "");
+    const names = list(await unlock(cluster, new Opener(password), newMemory()), "");
     return (await Array.fromAsync(names)).map(({ name }) => name);
   });
 
 /** A computer that makes a key, and ends when one server alone has accepted it. */
 const whisperKey = (to: number): Promise<void> =>
   locked(async (cluster) => {
-    const random = bunRandom.bytes(WRAP_RANDOM_BYTES);
-    const body = wrapMaster([stretched.wrap], USER, bunRandom.bytes(MASTER_BYTES), random);
+    const wrap = await new Opener(password).fresh(bunRandom);
+    const random = bunRandom.bytes(NONCE_BYTES);
+    const body = wrapMaster([wrap], USER, bunRandom.bytes(MASTER_BYTES), random);
     const ballot = ballotAbove([], randomBytes(8));
     const vid = randomBytes(16).toString("hex");
     const version = childOf(null, 0n, { ...tombstone(vid), deleted: false, body });

@@ -4,7 +4,7 @@ import { newCertificate } from "../../src/cli/certificate.ts";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Certificate, Conn, Listener } from "../../src/io/ports.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";
-import { MESSAGES } from "../../src/wire/messages.ts";
+import { MESSAGES, type ReplyOf, type RequestOf } from "../../src/wire/messages.ts";
 import { DfsError } from "../../src/errors.ts";
 import { decode } from "../../src/bytes.ts";
 
@@ -91,28 +91,28 @@ async function pass(from: Conn, to: Conn, heard: Heard): Promise<void> {
   to.close();
 }
 
-/** The texts that an impostor answers a login with; null: an error. */
-export interface Texts {
-  challenge(first: string): string | null;
-  signature(final: string): string | null;
+/** What an impostor answers a login with; null: an error. */
+export interface Answers {
+  challenge(first: RequestOf<"login">): ReplyOf<"login"> | null;
+  proof(shown: RequestOf<"proof">): Uint8Array | null;
 }
 
 /** Says it is a server, and does not know what that one knows. */
 export class Impostor extends Listening {
-  readonly #texts: Texts;
+  readonly #answers: Answers;
   /** The numbers of all messages that it was sent. */
   readonly kinds: number[] = [];
   /** All that it was sent. */
   readonly heard: Heard = [];
 
-  private constructor(name: string, texts: Texts) {
+  private constructor(name: string, answers: Answers) {
     super(name);
-    this.#texts = texts;
+    this.#answers = answers;
   }
 
   /** With TLS, or with none. */
-  static async open(name: string, texts: Texts, isPlain = false): Promise<Impostor> {
-    const impostor = new Impostor(name, texts);
+  static async open(name: string, answers: Answers, isPlain = false): Promise<Impostor> {
+    const impostor = new Impostor(name, answers);
     await impostor.listen((client) => impostor.#serve(client), isPlain ? null : certificate);
     return impostor;
   }
@@ -135,12 +135,11 @@ export class Impostor extends Listening {
     const { login, proof } = MESSAGES;
     const refusal = errorFrame(id, new DfsError("failed", "no"));
     if (kind === login.number) {
-      const message = this.#texts.challenge(decode(login.request, body).message);
-      return message === null ? refusal : frameOf(REPLY, id, login.reply, { message });
+      const reply = this.#answers.challenge(decode(login.request, body));
+      return reply === null ? refusal : frameOf(REPLY, id, login.reply, reply);
     }
-    const message =
-      kind === proof.number ? this.#texts.signature(decode(proof.request, body).message) : null;
-    if (message === null) return refusal;
-    return frameOf(REPLY, id, proof.reply, { message, isOperator: true });
+    const shown = kind === proof.number ? this.#answers.proof(decode(proof.request, body)) : null;
+    if (shown === null) return refusal;
+    return frameOf(REPLY, id, proof.reply, { proof: shown, isOperator: true });
   }
 }

@@ -6,11 +6,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Login } from "../../src/client/login.ts";
 import type { Seen } from "../../src/client/guard.ts";
+import type { Secret } from "../../src/client/opener.ts";
 import type { KeyMemory, KnownKey } from "../../src/client/unlock.ts";
 import { verifierText } from "../../src/cli/users.ts";
 import { sealedBytes } from "../../src/file/seal.ts";
-import { type Stretched, stretch } from "../../src/io/stretch.ts";
-import { credentialsOf, verifierOf } from "../../src/wire/scram.ts";
+import { type Password, passwordIn } from "../../src/io/stretch.ts";
+import { credentialsOf, verifierOf } from "../../src/wire/login.ts";
 
 export const isSealed = process.env.DFS_TEST_SEALED === "1";
 
@@ -18,7 +19,8 @@ const NAME = "Alice";
 const PASSWORD = "correct horse battery staple";
 
 /** It takes a while: once for all servers and clients of a test file. */
-const stretched: Stretched | null = isSealed ? await stretch(NAME, PASSWORD) : null;
+const password: Password | null = isSealed ? passwordIn(NAME, PASSWORD) : null;
+const loginWord = await password?.login;
 
 /** Whose space the files lie in. */
 export const user = isSealed ? NAME : "";
@@ -31,9 +33,9 @@ export const storedBytes = (bytes: number): number => (isSealed ? sealedBytes(by
 
 /** The file of users that servers below this folder read; null where they know none. */
 export function writeUsers(home: string): string | null {
-  if (!stretched) return null;
+  if (loginWord === undefined) return null;
   const path = join(home, "dfs.conf");
-  writeOwned(path, `${NAME} ${verifierText(verifierOf(NAME, stretched.login))}\n`);
+  writeOwned(path, `${NAME} ${verifierText(verifierOf(NAME, loginWord))}\n`);
   return path;
 }
 
@@ -42,13 +44,16 @@ export function writeOwned(path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
 }
 
-const credentials = stretched && credentialsOf(NAME, stretched.login);
+const credentials = loginWord === undefined ? null : credentialsOf(NAME, loginWord);
 
 /** What a client in the process of the test logs in with. */
-export const login: Login | null = credentials && { credentials: [Promise.resolve(credentials)] };
+export const login: Login | null = credentials && {
+  credentials: [Promise.resolve(credentials)],
+  offersScram: false,
+};
 
 /** What unwraps the user's keys. */
-export const secret = stretched?.wrap ?? null;
+export const secret: Secret | null = password;
 
 /** What a computer remembers, as long as the test takes. */
 export function newMemory(): KeyMemory {

@@ -1,13 +1,13 @@
 /** Where a user's password comes from, that it shows nowhere, and what it means to change it. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { chmodSync, copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCluster } from "../../src/client/open.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { FIRST_REPLY_MS } from "../../src/limits.ts";
-import { credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { executable, type Ran, removeFolders, run } from "../cli/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
 import { writeOwned } from "./password.ts";
@@ -123,13 +123,20 @@ describe("it comes from", () => {
     );
   });
 
-  test("a command", async () => {
-    expect(await bob(`PasswordCommand: printf "Bob's\\nmore"`).dfs("list")).toEqual({
+  test("a command, where the dfc.conf was named", async () => {
+    const named = ["list", "--config", "dfc.conf"];
+    const computer = bob(`PasswordCommand: touch ran; printf "Bob's\\nmore"`);
+    // Where it lies in the user's home it is theirs.
+    const found = await computer.dfsWith({ HOME: "/" }, "list");
+    expect(found).toMatchObject({ status: 2, out: "" });
+    expect(found.err).toContain("PasswordCommand is not run, for the file was only found in this");
+    expect(existsSync(join(computer.folder, "ran"))).toBe(false);
+    expect(await computer.dfsWith({ HOME: "/" }, ...named)).toEqual({
       status: 0,
       out: "",
       err: "",
     });
-    const failing = await bob("PasswordCommand: exit 3").dfs("list");
+    const failing = await bob("PasswordCommand: exit 3").dfs(...named);
     expect(failing).toMatchObject({ status: 2, out: "" });
     expect(failing.err).toContain("the PasswordCommand ended with status 3");
   });
@@ -151,7 +158,11 @@ test("however long it takes to stretch it, no server is taken for silent", async
   const late = Bun.sleep(2 * FIRST_REPLY_MS).then(() => credentialsOf("Bob", login));
   const addresses = stage.servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
   const ports = { clock: bunClock, net: bunNet, random: bunRandom };
-  const options = { user: "Bob", login: { credentials: [late] }, warn: () => {} };
+  const options = {
+    user: "Bob",
+    login: { credentials: [late], offersScram: true },
+    warn: () => {},
+  };
   const cluster = await openCluster(ports, addresses, options);
   expect(cluster.live).toHaveLength(4);
   cluster.close();

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stretch } from "../../src/io/stretch.ts";
 import { KIB, MIB } from "../../src/limits.ts";
+import { signingKeysOf } from "../../src/wire/signature.ts";
 import { removeFolders } from "../cli/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { Detector, tellingText } from "./detector.ts";
@@ -51,6 +52,7 @@ async function detector(): Promise<Detector> {
   for (const secret of [PASSWORD, login]) secrets.addWord(secret);
   secrets.add(Buffer.from(wrap), 1);
   secrets.add(Buffer.from(login, "hex"), 1);
+  secrets.add(Buffer.from(signingKeysOf(USER, login).seed), 1);
   return secrets;
 }
 

@@ -14,6 +14,7 @@ describe("a dfc.conf", () => {
     const text = "Server DFS1 127.0.0.1:10001\nServer DFS2 dfs2.example.org:65535\n";
     expect(parse(text)).toEqual({
       path: "dfc.conf",
+      isFound: false,
       servers: [
         { name: "DFS1", host: "127.0.0.1", port: 10001 },
         { name: "DFS2", host: "dfs2.example.org", port: 65535 },
@@ -42,6 +43,7 @@ describe("a dfc.conf", () => {
     ].join("\n");
     expect(parse(text)).toEqual({
       path: "dfc.conf",
+      isFound: false,
       servers: [
         { name: "DFS1", host: "127.0.0.1", port: 10001 },
         { name: "DFS#2", host: "::1", port: 10001 },

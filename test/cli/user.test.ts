@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseUsers, verifierText } from "../../src/cli/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { verifierOf } from "../../src/wire/scram.ts";
+import { verifierOf } from "../../src/wire/login.ts";
 import { executable, newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
 
 afterAll(removeFolders);

@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { addUser, removeUser, setVerifier } from "../../src/cli/edit_users.ts";
+import { lockFile } from "../../src/cli/lock.ts";
 import {
   loadUsers,
   operatorsOf,
@@ -12,7 +13,8 @@ import {
   watchedUsers,
 } from "../../src/cli/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { verifierOf } from "../../src/wire/scram.ts";
+import { verifierOf } from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { forAll } from "../property.ts";
 import { errorOf, rejectionOf } from "../thrown.ts";
 import { newFolder, removeFolders } from "./program.ts";
@@ -21,7 +23,9 @@ afterAll(removeFolders);
 
 const verifier = verifierOf("Alice", "a login");
 const other = verifierOf("Alice", "another login");
-const SCRAM = verifierText(verifier);
+const NEW = verifierText(verifier);
+const scram = scramVerifierOf("Alice", "a login");
+const SCRAM = verifierText(scram);
 
 const parse = (text: string) => parseUsers(text, "dfs.conf");
 
@@ -39,18 +43,21 @@ describe("a file of users", () => {
       "",
       "Alice SimplePassword",
       `* Bob ${SCRAM} operator # the admin`,
+      `Carol ${NEW} user`,
       "-Zoë\tSimple#Password\toperator\r",
       `${"ü".repeat(32)} x # a comment`,
     ].join("\n");
     expect(parse(text)).toEqual([
-      { line: 3, name: "Alice", secret: { password: "SimplePassword" }, isMarked: false },
-      { line: 4, name: "Bob", secret: { verifier }, isMarked: true },
-      { line: 5, name: "Zoë", secret: { password: "Simple#Password" }, isMarked: true },
-      { line: 6, name: "ü".repeat(32), secret: { password: "x" }, isMarked: false },
+      { line: 3, name: "Alice", secret: { password: "SimplePassword" }, role: null },
+      { line: 4, name: "Bob", secret: { verifier: scram }, role: "operator" },
+      { line: 5, name: "Carol", secret: { verifier }, role: "user" },
+      { line: 6, name: "Zoë", secret: { password: "Simple#Password" }, role: "operator" },
+      { line: 7, name: "ü".repeat(32), secret: { password: "x" }, role: null },
     ]);
     expect([...operatorsOf(parse(text))]).toEqual(["Bob", "Zoë"]);
     expect([...operatorsOf(parse("Alice x\nBob y"))]).toEqual(["Alice"]);
     expect([...operatorsOf([])]).toEqual([]);
+    expect([...operatorsOf(parse("Alice x\nBob y user"))]).toEqual([]);
   });
 
   test.each([
@@ -67,6 +74,10 @@ describe("a file of users", () => {
     [`${"ü".repeat(33)} SECRET`, "1: the name of the user cannot be one: it is longer than 64"],
     ["\uFFFD SECRET", "1: the name of the user cannot be one: it is not valid Unicode"],
     ["Alice SCRAM-SHA-256$SECRET", "1: what follows SCRAM-SHA-256$ is damaged"],
+    ["Alice Ed25519$SECRET", "1: what follows Ed25519$ is damaged"],
+    [`Alice ${NEW}SECRET`, "1: what follows Ed25519$ is damaged"],
+    [`Alice ${NEW.replace("Ed25519", "SCRAM-SHA-256")}SECRET`, "1: what follows SCRAM-SHA-256$ is"],
+    ["Alice SECRET users", "1: too much follows the name"],
     [`Alice ${SCRAM}SECRET`, "1: what follows SCRAM-SHA-256$ is damaged"],
     [`Alice ${SCRAM}$SECRET`, "1: what follows SCRAM-SHA-256$ is damaged"],
     [`Alice ${SCRAM.replace("=", "")}`, "1: what follows SCRAM-SHA-256$ is damaged"],
@@ -77,7 +88,20 @@ describe("a file of users", () => {
   });
 
   test("whatever is in it, it is read or refused", () => {
-    const word = fc.constantFrom("Alice", "*", "-", "#", " ", "\t", "\n", "\r", SCRAM, "operator");
+    const word = fc.constantFrom(
+      "Alice",
+      "*",
+      "-",
+      "#",
+      " ",
+      "\t",
+      "\n",
+      "\r",
+      SCRAM,
+      NEW,
+      "operator",
+      "user",
+    );
     forAll([fc.array(fc.oneof(word, fc.string()))], (words) => {
       try {
         parse(words.join(""));
@@ -97,7 +121,7 @@ describe("the users of a file", () => {
     const { login } = await stretch("Alice", "SimplePassword");
     expect([...(await loadUsers(path, (line) => warnings.push(line)))]).toEqual([
       ["Alice", { verifier: verifierOf("Alice", login), isOperator: true }],
-      ["Bob", { verifier, isOperator: false }],
+      ["Bob", { verifier: scram, isOperator: false }],
     ]);
     expect(warnings).toEqual([
       `${path}:1: whoever reads this file knows the password of Alice; replace it with: dfs-tool user add ${path} Alice`,
@@ -152,33 +176,46 @@ describe("the users of a file", () => {
 describe("a change", () => {
   test("leaves all other lines as they are", async () => {
     const head = "\uFEFF* Zoë  plain operator # first\r\n\r\n# Alice is below\n";
-    const path = fileWith(`${head}  - Alice\tplain # her line\r\nBob ${SCRAM}`);
+    const path = fileWith(`${head}  - Alice\tplain # her line\r\nBob ${NEW}`);
     await addUser(path, "Alice", verifier, true);
-    const alice = `  - Alice\t${SCRAM} operator # her line\r\n`;
-    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${SCRAM}`);
+    const alice = `  - Alice\t${NEW} operator # her line\r\n`;
+    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${NEW}`);
     await addUser(path, "Carol", other, true);
     const carol = `Carol ${verifierText(other)} operator\n`;
-    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${SCRAM}\n${carol}`);
+    expect(readFileSync(path, "utf8")).toBe(`${head}${alice}Bob ${NEW}\n${carol}`);
     await removeUser(path, "Alice");
     await setVerifier(path, "Bob", other);
     const bob = `Bob ${verifierText(other)}\n`;
     expect(readFileSync(path, "utf8")).toBe(`${head}${bob}${carol}`);
     await setVerifier(path, "Zoë", verifier);
-    expect(readFileSync(path, "utf8")).toBe(`${head.replace("plain", SCRAM)}${bob}${carol}`);
+    expect(readFileSync(path, "utf8")).toBe(`${head.replace("plain", NEW)}${bob}${carol}`);
   });
 
-  test("goes on where one that was killed has left its lock", async () => {
-    const path = fileWith(`Alice ${SCRAM}\n`);
-    const gone = Bun.spawn(["true"]);
-    await gone.exited;
-    writeFileSync(`${path}.lock`, String(gone.pid));
-    await addUser(path, "Bob", other, false);
+  test("puts the newer kind of verifier in the place of an older one", async () => {
+    const path = fileWith(`Alice ${SCRAM} operator # hers\n`);
+    await setVerifier(path, "Alice", verifier);
+    expect(readFileSync(path, "utf8")).toBe(`Alice ${NEW} operator # hers\n`);
+  });
+
+  test("goes on where one that was killed had the lock", async () => {
+    const path = fileWith(`Alice ${NEW}\n`);
+    const held = `import { lockFile } from ${JSON.stringify(join(import.meta.dir, "../../src/cli/lock.ts"))};
+      globalThis.unlock = await lockFile(${JSON.stringify(`${path}-lock`)}, 0, 1);
+      console.log("held"); setInterval(() => {}, 1000);`;
+    const holder = Bun.spawn([process.execPath, "-e", held], { stdout: "pipe" });
+    try {
+      await holder.stdout.getReader().read();
+      await rejectionOf("conflict", addUser(path, "Bob", verifier, false));
+    } finally {
+      holder.kill("SIGKILL");
+      await holder.exited;
+    }
+    await addUser(path, "Bob", verifier, false);
     expect(readFileSync(path, "utf8")).toContain("Bob ");
-    expect(existsSync(`${path}.lock`)).toBe(false);
   });
 
   test("that makes no sense is refused, and changes nothing", async () => {
-    const text = `Alice ${SCRAM}\n`;
+    const text = `Alice ${NEW}\n`;
     const path = fileWith(text);
     const twice = await rejectionOf("usage", addUser(path, "Alice", other, false));
     expect(twice.message).toContain("dfs-tool user passwd");
@@ -188,7 +225,7 @@ describe("a change", () => {
     expect(readFileSync(path, "utf8")).toBe(text);
     writeFileSync(path, "Alice\n");
     await rejectionOf("config", addUser(path, "Bob", other, false));
-    expect(await readdir(join(path, ".."))).toEqual(["dfs.conf"]);
+    expect((await readdir(join(path, ".."))).sort()).toEqual(["dfs.conf", "dfs.conf-lock"]);
   });
 
   test("is for the owner's eyes where the file is new, else for whose it was", async () => {
@@ -215,17 +252,18 @@ describe("a change", () => {
     await Promise.all(names.map((name) => addUser(path, name, verifier, false)));
     const found = parse(readFileSync(path, "utf8")).map(({ name }) => name);
     expect(found.sort()).toEqual(names);
-    expect(await readdir(join(path, ".."))).toEqual(["dfs.conf"]);
+    expect((await readdir(join(path, ".."))).sort()).toEqual(["dfs.conf", "dfs.conf-lock"]);
   });
 
-  test("waits for another one, and names the lock that stays", async () => {
+  test("waits for another one, and names the lock that it keeps", async () => {
     const path = fileWith("");
-    writeFileSync(`${path}.lock`, "");
+    const unlock = await lockFile(`${path}-lock`, 0, 1);
     const error = await rejectionOf("conflict", addUser(path, "Alice", verifier, false));
-    expect(error.message).toContain(`${path}.lock`);
-    expect(existsSync(`${path}.lock`)).toBe(true);
-    await rename(`${path}.lock`, `${path}.gone`);
-    await addUser(path, "Alice", verifier, false);
+    expect(error.message).toContain(`${path}-lock`);
+    const waiting = addUser(path, "Alice", verifier, false);
+    unlock?.();
+    await waiting;
+    expect(statSync(`${path}-lock`).mode & 0o777).toBe(0o600);
   });
 
   test("where there is no folder is an error", async () => {

@@ -1,19 +1,35 @@
 /** The key of a user's files, with one of four servers that lies about it: it must not have the others take a lie for the key. */
 import { describe, expect, test } from "bun:test";
+import { createHash, hkdfSync } from "node:crypto";
+import { concat } from "../../src/bytes.ts";
+import { STRETCHES_MAX } from "../../src/limits.ts";
 import { type KnownKey, rewrap, unlock } from "../../src/client/unlock.ts";
 import { Cluster } from "../../src/client/cluster.ts";
-import { keysOf, unwrapMaster } from "../../src/file/keys.ts";
+import { Opener } from "../../src/client/opener.ts";
+import {
+  type Cost,
+  costOf,
+  costsIn,
+  gcmSeal,
+  keysOf,
+  unwrapMaster,
+  wrapMaster,
+} from "../../src/file/keys.ts";
 import { KEY_NAME } from "../../src/file/names.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { absentRow, accept, commit, prepare } from "../../src/store/acceptor.ts";
 import { type Ballot, type Register, tombstone, type Version } from "../../src/version.ts";
 import { configOf } from "../arbitraries.ts";
+import { openerOf, openingOf, secretOf } from "../secret.ts";
 import { rejectionOf } from "../thrown.ts";
 
 /** The first to answer. */
 const LIAR = 0;
-const old = new Uint8Array(32).fill(1);
-const fresh = new Uint8Array(32).fill(2);
+const OLD = new Uint8Array(32).fill(1);
+const FRESH = new Uint8Array(32).fill(2);
+/** A command begins knowing nothing but the password. */
+const old = (): Opener => openerOf(OLD);
+const fresh = (): Opener => openerOf(FRESH);
 
 type Asked = { ballot: Ballot; version: Version; accepted: { ballot: Ballot; version: Version } };
 
@@ -78,8 +94,7 @@ function computer() {
   return { ...memory(), keyOf: () => known, noteKey: (_: string, key: KnownKey) => (known = key) };
 }
 
-const forged = (ballot: Ballot): Register => {
-  const body = new Uint8Array(81).fill(1);
+const forged = (ballot: Ballot, body: Uint8Array = new Uint8Array(81).fill(1)): Register => {
   const version = { ...tombstone("f".repeat(32)), deleted: false, seq: 1, history: [], body };
   // Accepted, it says, just before the ballot that it promises now.
   return {
@@ -92,11 +107,15 @@ const forged = (ballot: Ballot): Register => {
 test("a changed password survives a server that says another record was accepted last", async () => {
   let isLying = false;
   const { cluster, rows } = servers((ballot) => (isLying ? forged(ballot) : null));
-  const before = (await unlock(cluster, old, memory())).guard?.keys;
+  const before = (await unlock(cluster, old(), memory())).guard?.keys;
   isLying = true;
-  await rewrap(cluster, [old], [fresh]);
+  await rewrap(cluster, [old()], [fresh()]);
   for (const row of rows.slice(LIAR + 1)) {
-    const master = unwrapMaster(fresh, "alice", row.com?.version.body ?? new Uint8Array());
+    const master = unwrapMaster(
+      openingOf(FRESH),
+      "alice",
+      row.com?.version.body ?? new Uint8Array(),
+    );
     expect(keysOf("alice", master ?? new Uint8Array()).fingerprint).toEqual(
       before?.fingerprint as never,
     );
@@ -104,33 +123,130 @@ test("a changed password survives a server that says another record was accepted
 });
 
 test("the first key survives one too", async () => {
-  const { cluster, rows } = servers(forged);
-  const { guard } = await unlock(cluster, old, memory());
+  const { cluster, rows } = servers((ballot) => forged(ballot));
+  const { guard } = await unlock(cluster, old(), memory());
   expect(guard?.shown(guard.stored("a"))).toBe("a");
   for (const { com } of rows.slice(LIAR + 1))
-    expect(unwrapMaster(old, "alice", com?.version.body ?? new Uint8Array())).not.toBeNull();
+    expect(
+      unwrapMaster(openingOf(OLD), "alice", com?.version.body ?? new Uint8Array()),
+    ).not.toBeNull();
   expect(guard?.stored(KEY_NAME)).not.toBe(KEY_NAME);
+});
+
+/** The record of before: the master key of 32 times 3 under the first password. */
+const oldRecord = (): Uint8Array => {
+  const salt = new Uint8Array(16);
+  const nonce = new Uint8Array(12);
+  const key = new Uint8Array(hkdfSync("sha256", OLD, salt, "dfs-tool 1 wrap", 32));
+  const bound = createHash("sha256").update("dfs-tool 1 wrap\0alice").digest();
+  const sealed = gcmSeal(key, nonce, bound, MASTER);
+  return concat([new Uint8Array([1, 0, 0, 0, 1]), salt, nonce, sealed]);
+};
+const MASTER = new Uint8Array(32).fill(3);
+
+/** Puts a record on all servers. */
+function place(rows: Register[], body: Uint8Array): void {
+  const version = { ...tombstone("a".repeat(32)), deleted: false, seq: 1, history: [], body };
+  const accepted = { ballot: 1n << 64n, version: { ...version, birthFloor: 0n } };
+  for (const slot of rows.keys()) rows[slot] = { prom: 1n << 64n, acc: accepted, com: accepted };
+}
+
+const masterIn = (rows: readonly Register[], wrap: Uint8Array): Uint8Array | null =>
+  unwrapMaster(openingOf(wrap), "alice", rows[1]?.com?.version.body ?? new Uint8Array());
+
+/** A password of which it is counted how often it is stretched. */
+function counted(wrap: Uint8Array): { opener: Opener; costs: Cost[] } {
+  const costs: Cost[] = [];
+  const secret = secretOf(wrap);
+  const stretch = (cost: Cost): Promise<Uint8Array> => (costs.push(cost), secret.stretch(cost));
+  return { opener: new Opener({ ...secret, stretch }), costs };
+}
+
+describe("a record", () => {
+  test("of before opens, and is of the new form once its password is changed", async () => {
+    const { cluster, rows } = servers(() => null);
+    place(rows, oldRecord());
+    const { guard } = await unlock(cluster, old(), memory());
+    expect(guard?.keys).toEqual(keysOf("alice", MASTER));
+    expect(rows[1]?.com?.version.body[0]).toBe(1);
+    await rejectionOf("login", unlock(cluster, fresh(), memory()));
+    await rewrap(cluster, [old()], [old(), fresh()]);
+    for (const wrap of [OLD, FRESH]) expect(masterIn(rows, wrap)).toEqual(MASTER);
+    await rewrap(cluster, [fresh()], [fresh()]);
+    expect([masterIn(rows, OLD), masterIn(rows, FRESH)]).toEqual([null, MASTER]);
+    expect(rows[1]?.com?.version.body[0]).toBe(2);
+  });
+
+  test("has a salt of its own each time, and costs one stretch to open", async () => {
+    const { cluster, rows } = servers(() => null);
+    await unlock(cluster, old(), memory());
+    const first = costsIn(rows[1]?.com?.version.body ?? new Uint8Array());
+    await rewrap(cluster, [old()], [old()]);
+    const second = costsIn(rows[1]?.com?.version.body ?? new Uint8Array());
+    expect([first.length, second.length]).toEqual([1, 1]);
+    expect(first).not.toEqual(second);
+    const { opener, costs } = counted(OLD);
+    const seen = computer();
+    await unlock(cluster, opener, seen);
+    expect(costs).toEqual(second);
+    // Where it is known it can begin before any server was asked.
+    const again = counted(OLD);
+    again.opener.begin(seen.keyOf()?.record ?? new Uint8Array());
+    expect(again.costs).toEqual(second);
+    await unlock(cluster, again.opener, seen);
+    expect(again.costs).toEqual(second);
+  });
+
+  test("is made once by many that come first at the same time, each with a salt of its own", async () => {
+    const { cluster } = servers(() => null);
+    const all = await Promise.all(
+      Array.from({ length: 6 }, () => unlock(cluster, old(), memory())),
+    );
+    const prints = all.map(({ guard }) => guard?.keys.fingerprint.toHex());
+    expect(new Set(prints).size).toBe(1);
+  });
+
+  test("that one server makes up costs little, and does not keep anybody from the genuine one", async () => {
+    let lies = 0;
+    const lie = (): Register => {
+      const cost = costOf(new Uint8Array(16).fill(++lies));
+      const wraps = [1, 2, 3, 4].map((kib) => ({
+        cost: { ...cost, kib: cost.kib - kib },
+        stretched: FRESH,
+      }));
+      const body = wrapMaster(wraps, "alice", MASTER, new Uint8Array(48));
+      return forged(2n << 64n, body);
+    };
+    let isLying = false;
+    const { cluster } = servers(() => (isLying ? lie() : null));
+    const before = (await unlock(cluster, old(), memory())).guard?.keys;
+    isLying = true;
+    const { opener, costs } = counted(OLD);
+    expect((await unlock(cluster, opener, memory())).guard?.keys).toEqual(before as never);
+    expect(lies).toBeGreaterThan(0);
+    expect(costs.length).toBeLessThanOrEqual(STRETCHES_MAX);
+  });
 });
 
 describe("a key that servers have lost", () => {
   test("comes back from a computer that has seen it", async () => {
     const { cluster, rows } = servers(() => null);
     const seen = computer();
-    const before = (await unlock(cluster, old, seen)).guard?.keys;
+    const before = (await unlock(cluster, old(), seen)).guard?.keys;
     rows.fill(absentRow(0n));
-    const after = (await unlock(cluster, old, seen)).guard?.keys;
+    const after = (await unlock(cluster, old(), seen)).guard?.keys;
     expect(after?.fingerprint).toEqual(before?.fingerprint as never);
     // And another one finds it again.
-    const elsewhere = (await unlock(cluster, old, memory())).guard?.keys;
+    const elsewhere = (await unlock(cluster, old(), memory())).guard?.keys;
     expect(elsewhere?.fingerprint).toEqual(before?.fingerprint as never);
   });
 
   test("is not made anew where the password that it is known by has changed", async () => {
     const { cluster, rows } = servers(() => null);
     const seen = computer();
-    await unlock(cluster, old, seen);
+    await unlock(cluster, old(), seen);
     rows.fill(absentRow(0n));
-    const { message } = await rejectionOf("integrity", unlock(cluster, fresh, seen));
+    const { message } = await rejectionOf("integrity", unlock(cluster, fresh(), seen));
     expect(message).toContain("have lost the key");
     expect(rows.every(({ acc }) => acc === null)).toBe(true);
   });
@@ -138,11 +254,13 @@ describe("a key that servers have lost", () => {
   test("is no other one that its user has sealed since, unless a login has shown that this password is right", async () => {
     const { cluster, rows } = servers(() => null);
     const seen = computer();
-    await unlock(cluster, old, seen);
-    await rewrap(cluster, [old], [fresh]);
-    await rejectionOf("login", unlock(cluster, old, seen));
+    await unlock(cluster, old(), seen);
+    await rewrap(cluster, [old()], [fresh()]);
+    await rejectionOf("login", unlock(cluster, old(), seen));
     expect(
-      rows.some(({ com }) => unwrapMaster(fresh, "alice", com?.version.body ?? new Uint8Array())),
+      rows.some(({ com }) =>
+        unwrapMaster(openingOf(FRESH), "alice", com?.version.body ?? new Uint8Array()),
+      ),
     ).toBe(true);
   });
 });

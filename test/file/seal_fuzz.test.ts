@@ -1,26 +1,28 @@
 /**
- * Damaged manifests, key records, sealed names and login texts: none opens as anything but what was sealed, and none does harm.
+ * Damaged manifests, key records, sealed names and login proofs: none opens as anything but what was sealed, and none does harm.
  * FUZZ_SECONDS=n goes on for so long.
  */
 import { expect, test } from "bun:test";
 import { isDfsError } from "../../src/errors.ts";
-import { keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import { costOf, costsIn, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
 import { encodeManifest, manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
 import { readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
+import { WRAP_KIB_MAX } from "../../src/limits.ts";
 import type { Version } from "../../src/version.ts";
 import {
-  checkClientFinal,
-  checkServerFinal,
-  clientFinal,
-  clientFirst,
+  answerTo,
   credentialsOf,
-  readClientFirst,
-  serverFirst,
+  type Exchange,
+  impossibleVerifiers,
+  proofOf,
+  provedBy,
   verifierOf,
-} from "../../src/wire/scram.ts";
+} from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";
-import { damage, type Dice, dice, refuses, seconds, seed } from "../wire/damage.ts";
+import { openingOf } from "../secret.ts";
+import { damage, type Dice, dice, seconds, seed } from "../wire/damage.ts";
 
 const INPUTS = 5000;
 const utf8 = new TextEncoder();
@@ -56,10 +58,17 @@ function manifests(roll: Dice): void {
 
 const secret = new Uint8Array(32).fill(2);
 const master = new Uint8Array(32).fill(3);
-const record = wrapMaster([secret, master], "Alice", master, new Uint8Array(56));
+const opening = openingOf(secret);
+const wraps = [1, 2].map((fill) => {
+  const cost = costOf(new Uint8Array(16).fill(fill));
+  return { cost, stretched: opening.stretched(cost) ?? secret };
+});
+const record = wrapMaster(wraps, "Alice", master, new Uint8Array(24));
 
 function records(roll: Dice): void {
-  const found = unwrapMaster(secret, "Alice", damage(record, roll));
+  const other = damage(record, roll);
+  if (costsIn(other).some(({ kib }) => kib > WRAP_KIB_MAX)) throw new Error("it costs too much");
+  const found = unwrapMaster(opening, "Alice", other);
   if (found && !isEqual(found, master)) throw new Error("a forged key opened");
 }
 
@@ -74,33 +83,46 @@ function names(roll: Dice): void {
 }
 
 const alice = credentialsOf("Alice", "right");
-const first = clientFirst(alice, "client+nonce", null);
-const challenge = serverFirst(readClientFirst(first.message, null), "server+nonce");
-const final = clientFinal(first.state, challenge.message);
-const verifier = verifierOf("Alice", "right");
-const signature = checkClientFinal(challenge.state, verifier, final.message) ?? "";
+const exchange: Exchange = {
+  user: "Alice",
+  clientNonce: new Uint8Array(32).fill(1),
+  serverNonce: new Uint8Array(32).fill(2),
+  sid: "5".repeat(32),
+  binding: null,
+};
+const standIns = impossibleVerifiers("Alice", new Uint8Array(32));
+const proof = proofOf(alice, exchange, true);
+const verifiers = [verifierOf("Alice", "right"), scramVerifierOf("Alice", "right")];
+const answers = verifiers.map((verifier) => answerTo(proof, exchange, verifier, standIns));
+
+/** Bytes of the same length, changed. */
+const sameLength = (bytes: Uint8Array, roll: Dice): Uint8Array => {
+  const out = new Uint8Array(bytes.length);
+  out.set(damage(bytes, roll).subarray(0, bytes.length));
+  return out;
+};
 
 function logins(roll: Dice): void {
-  const text = (message: string): string => latin1.decode(damage(utf8.encode(message), roll));
-  refuses(() => readClientFirst(text(first.message), null));
-  refuses(() => clientFinal(first.state, text(challenge.message)));
-  const proof = text(final.message);
-  refuses(() => {
-    if (proof !== final.message && checkClientFinal(challenge.state, verifier, proof) !== null)
-      throw new Error(`a forged proof was taken: ${proof}`);
-  });
-  const answer = text(signature);
-  refuses(() => {
-    if (answer !== signature && checkServerFinal(final.state, answer))
-      throw new Error(`a forged server was taken: ${answer}`);
-  });
+  const signature = sameLength(proof.signature, roll);
+  const scram = proof.scram && sameLength(proof.scram, roll);
+  const isIt =
+    isEqual(signature, proof.signature) || isEqual(scram ?? signature, proof.scram ?? signature);
+  for (const verifier of verifiers)
+    if (!isIt && answerTo({ signature, scram }, exchange, verifier, standIns))
+      throw new Error("a forged proof was taken");
+  for (const answer of answers) {
+    const reply = sameLength(answer ?? new Uint8Array(32), roll);
+    if (!isEqual(reply, answer ?? reply) && provedBy(alice, exchange, proof, reply))
+      throw new Error("a forged server was taken");
+  }
 }
 
 test(
   "what is damaged is not what was sealed",
   () => {
     expect(readSigned(keys, "name", sealed)).not.toBeNull();
-    expect(signature).not.toBe("");
+    expect(unwrapMaster(opening, "Alice", record)).toEqual(master);
+    expect(answers.includes(null)).toBe(false);
     const until = performance.now() + seconds * 1000;
     let n = 0;
     for (; n < INPUTS || performance.now() < until; n++)

@@ -1,10 +1,21 @@
 /** Manifests and keys: nothing that a server changes is what the user made. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { gcmOpen, gcmSeal, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import {
+  costOf,
+  costsIn,
+  gcmOpen,
+  gcmSeal,
+  keysOf,
+  type Opening,
+  unwrapMaster,
+  wrapMaster,
+} from "../../src/file/keys.ts";
 import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { isSealed, readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
 import type { Version } from "../../src/version.ts";
+import { WRAP_KIB_MAX } from "../../src/limits.ts";
+import { openingOf } from "../secret.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 import { errorOf } from "../thrown.ts";
@@ -71,19 +82,48 @@ describe("it is bound to", () => {
 
 describe("a master key", () => {
   const master = new Uint8Array(32).fill(3);
-  const [now, next, other] = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill)) as [
-    Uint8Array,
-    Uint8Array,
-    Uint8Array,
+  const [now, next, other] = [1, 2, 3].map((fill) => openingOf(new Uint8Array(32).fill(fill))) as [
+    Opening,
+    Opening,
+    Opening,
   ];
-  const random = new Uint8Array(56).map((_, i) => i);
-  const record = wrapMaster([now, next], "Alice", master, random);
+  const wraps = [now, next].map((password, i) => {
+    const cost = costOf(new Uint8Array(16).fill(i));
+    return { cost, stretched: password.stretched(cost) ?? new Uint8Array() };
+  });
+  const random = new Uint8Array(24).map((_, i) => i);
+  const record = wrapMaster(wraps, "Alice", master, random);
 
   test("opens with each of its passwords, for its user alone", () => {
     expect(unwrapMaster(now, "Alice", record)).toEqual(master);
     expect(unwrapMaster(next, "Alice", record)).toEqual(master);
     expect(unwrapMaster(other, "Alice", record)).toBeNull();
     expect(unwrapMaster(now, "Bob", record)).toBeNull();
+  });
+
+  test("opens by nothing before the password was stretched", () => {
+    const { wrap } = now;
+    expect(unwrapMaster({ wrap, stretched: () => null }, "Alice", record)).toBeNull();
+    expect(costsIn(record)).toEqual(wraps.map(({ cost }) => cost));
+  });
+
+  test("does not open where the record commits to another one", () => {
+    const forged = wrapMaster(wraps, "Alice", new Uint8Array(32).fill(4), random);
+    const mixed = new Uint8Array([...forged.subarray(0, 33), ...record.subarray(33)]);
+    expect(unwrapMaster(now, "Alice", mixed)).toBeNull();
+  });
+
+  test.each([
+    { kib: 2 ** 32 - 1 },
+    { kib: WRAP_KIB_MAX + 1 },
+    { kib: 7 },
+    { passes: 0 },
+    { passes: 255 },
+    { lanes: 0 },
+    { lanes: 255 },
+  ])("that would cost %j is not worth a try", (change) => {
+    const dear = wraps.map(({ cost, stretched }) => ({ cost: { ...cost, ...change }, stretched }));
+    expect(costsIn(wrapMaster(dear, "Alice", master, random))).toEqual([]);
   });
 
   test("in a record that was changed it is the same or none", () =>

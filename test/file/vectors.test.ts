@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "bun:test";
 import { concat } from "../../src/bytes.ts";
-import { keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
+import { costOf, costsIn, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
 import {
   openSegment,
   sealedBytes,
@@ -13,9 +13,10 @@ import {
 } from "../../src/file/seal.ts";
 import { readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
-import { stretch } from "../../src/io/stretch.ts";
+import { passwordIn, stretch } from "../../src/io/stretch.ts";
 import type { Version } from "../../src/version.ts";
-import { verifierOf } from "../../src/wire/scram.ts";
+import { verifierOf } from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
 
 /** Bytes that count up from `first`. */
 const counting = (first: number, length: number): Uint8Array =>
@@ -55,11 +56,16 @@ const version: Version = {
 };
 const facts = { isFolder: false, modified: 1_700_000_000_000, mode: 0o644, bytes: BYTES, key: KEY };
 
-test("a password comes to these keys and this verifier", async () => {
+test("a password comes to these keys and these verifiers", async () => {
   const { login, wrap } = await stretch(USER, "correct horse battery staple");
   expect(login).toBe("c353ccd7f1296181a3294efdaf419c23f70acf9081ad1fa346c07eea1982c9de");
   expect(wrap.toHex()).toBe("528ade8ff29241a237d426feee228528dc1a3d762ed40a88e87fb7a985b65ccf");
-  const { storedKey, serverKey } = verifierOf(USER, login);
+  const { publicKey, serverKey: proving } = verifierOf(USER, login);
+  expect(publicKey.toHex()).toBe(
+    "df51427e50e00dc800d7750f418dae9dd2a8b7ea26e247dd42e9e42190b9e634",
+  );
+  expect(proving.toHex()).toBe("2a38aa832fda93dd873b819356224459eb237fce45ef958d667e2f957b6a7f9c");
+  const { storedKey, serverKey } = scramVerifierOf(USER, login);
   expect(Buffer.from(storedKey).toString("hex")).toBe(
     "a230685452a2c309511dd61cd34686c73fcbbb2ec3a93375e5f57be88013825c",
   );
@@ -68,7 +74,7 @@ test("a password comes to these keys and this verifier", async () => {
   );
 });
 
-test("a master key comes to these keys, and to this record", () => {
+test("a master key comes to these keys, and to this record; the record of before opens too", async () => {
   expect(keys.names.toHex()).toBe(
     "ebab9d2cc30337ff20f4351824b9b30b2acea57cebac925efcd607e45c4136d4" +
       "87601d59cfdbd66849b48ff63aff45e3841dcfb4c5b3668293746d46171c0169",
@@ -78,14 +84,31 @@ test("a master key comes to these keys, and to this record", () => {
   );
   expect(keys.fingerprint.toHex()).toBe("5aac34693daeb3755c2f9660c9d5949c");
   const secret = counting(0x80, 32);
-  const record = wrapMaster([secret], USER, MASTER, counting(0x40, 28));
-  expect(record.toHex()).toBe(
+  const old = Uint8Array.fromHex(
     "0100000001404142434445464748494a4b4c4d4e4f505152535455565758595a5b" +
       "0f76654438e2724136dbf8f20eb3460effbbad3e5b9fbd6ac2915948370315e1e7572227154a6d907a0cdd282ad4dad2",
   );
-  expect(unwrapMaster(secret, USER, record)).toEqual(MASTER);
-  expect(unwrapMaster(secret, "bob", record)).toBeNull();
-  expect(unwrapMaster(counting(0x81, 32), USER, record)).toBeNull();
+  const opens = (wrap: Uint8Array, user = USER): Uint8Array | null =>
+    unwrapMaster({ wrap, stretched: () => null }, user, old);
+  expect(opens(secret)).toEqual(MASTER);
+  expect(opens(secret, "bob")).toBeNull();
+  expect(opens(counting(0x81, 32))).toBeNull();
+  expect(costsIn(old)).toEqual([]);
+
+  const cost = costOf(counting(0x50, 16));
+  const stretched = await passwordIn(USER, "correct horse battery staple").stretch(cost);
+  expect(stretched.toHex()).toBe(
+    "515a39949fc87056b704c980ed9f980a9f1b971f5b7fa226cf18e10719e62491",
+  );
+  const record = wrapMaster([{ cost, stretched }], USER, MASTER, counting(0x60, 12));
+  expect(record.toHex()).toBe(
+    "02c7ec9c6594b18b43d18e04785be1703f416078960069eba2b3ae5103dec4ade10000000100004c000201505152535455565758595a5b5c5d5e5f606162636465666768696a6bc42782f31399763df185be30fc93ab307c9cdf2125e5609127eef163c42440342d0327274487b493b3ec3f71f8a55ed6",
+  );
+  expect(costsIn(record)).toEqual([cost]);
+  const opening = { wrap: secret, stretched: () => stretched };
+  expect(unwrapMaster(opening, USER, record)).toEqual(MASTER);
+  expect(unwrapMaster(opening, "bob", record)).toBeNull();
+  expect(unwrapMaster({ wrap: secret, stretched: () => secret }, USER, record)).toBeNull();
 });
 
 test("names are sealed so", () => {

@@ -1,14 +1,18 @@
 /** A doorkeeper, users, and a clock that goes on only when a test says so. */
 import type { Clock, Random } from "../../src/io/ports.ts";
 import { Doorkeeper } from "../../src/server/doorkeeper.ts";
-import { Login, type UserTable } from "../../src/server/login.ts";
+import { type KnownUser, Login, type UserTable } from "../../src/server/login.ts";
 import {
   type Binding,
-  checkServerFinal,
-  clientFinal,
-  clientFirst,
+  type Credentials,
   credentialsOf,
-} from "../../src/wire/scram.ts";
+  type Exchange,
+  proofOf,
+  provedBy,
+  type Verifier,
+  verifierOf,
+} from "../../src/wire/login.ts";
+import { scramVerifierOf } from "../../src/wire/scram.ts";
 
 /** Time that goes on only when the test says so. */
 export class Hand implements Clock {
@@ -50,9 +54,11 @@ export const alice = credentialsOf("Alice", "right");
 export const wrong = credentialsOf("Alice", "wrong");
 export const nobody = credentialsOf("Nobody", "right");
 export const bob = credentialsOf("Bob", "right");
-export const table: UserTable = new Map([
-  ["Alice", { verifier: alice, isOperator: true }],
-  ["Bob", { verifier: bob, isOperator: false }],
+const SID = "5".repeat(32);
+/** Alice is known by a verifier of the newer kind, Bob by one of the older. */
+export const table: UserTable = new Map<string, KnownUser>([
+  ["Alice", { verifier: verifierOf("Alice", "right"), isOperator: true }],
+  ["Bob", { verifier: scramVerifierOf("Bob", "right"), isOperator: false }],
 ]);
 
 export function newDoor(): { clock: Hand; door: Doorkeeper; connect: (peer?: string) => Login } {
@@ -61,14 +67,24 @@ export function newDoor(): { clock: Hand; door: Doorkeeper; connect: (peer?: str
   return { clock, door, connect: (peer = "10.0.0.1:5000") => new Login(door, peer) };
 }
 
-/** Logs in; resolves to whether the server has proved itself too. */
+/** Begins a login; resolves to what both have said then. */
+export function begin(
+  login: Login,
+  { user }: Credentials = alice,
+  binding: Binding = null,
+  users = table,
+): Exchange {
+  const said = { user, clientNonce: new Uint8Array(32).fill(3), sid: SID, binding };
+  return { ...said, serverNonce: login.begin(said, users) };
+}
+
+/** Logs in; resolves to how the server has proved itself too. */
 export async function logIn(
   login: Login,
   credentials = alice,
   { binding = null, users = table }: { binding?: Binding; users?: UserTable } = {},
-): Promise<boolean> {
-  const begun = clientFirst(credentials, "clientNonce", binding);
-  const challenge = await login.first(begun.message, users, binding);
-  const proof = clientFinal(begun.state, challenge);
-  return checkServerFinal(proof.state, await login.final(proof.message));
+): Promise<Verifier["is"] | null> {
+  const exchange = begin(login, credentials, binding, users);
+  const proof = proofOf(credentials, exchange, true);
+  return provedBy(credentials, exchange, proof, await login.final(proof));
 }

@@ -1,19 +1,21 @@
 import { describe, expect, test } from "bun:test";
 import { INVALID_LOGIN } from "../../src/errors.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION, LOGIN_DELAY_MAX_MS } from "../../src/limits.ts";
-import { clientFinal, clientFirst, credentialsOf } from "../../src/wire/scram.ts";
-import { rejectionOf } from "../thrown.ts";
-import { alice, bob, logIn, newDoor, nobody, settled, table, wrong } from "./door.ts";
+import { credentialsOf, type Proof, proofOf } from "../../src/wire/login.ts";
+import { errorOf, rejectionOf } from "../thrown.ts";
+import { alice, begin, bob, logIn, newDoor, nobody, settled, wrong } from "./door.ts";
+
+const NO_PROOF: Proof = { signature: new Uint8Array(64), scram: new Uint8Array(32) };
 
 describe("a login", () => {
   test.each([
-    ["Alice", alice, true],
-    ["Bob", bob, false],
-  ])("of %s is by the password, bound to TLS or not", async (user, credentials, isOperator) => {
+    ["Alice", "signature", alice, true],
+    ["Bob", "scram", bob, false],
+  ] as const)("of %s is by %s, bound to TLS or not", async (user, is, credentials, isOperator) => {
     for (const binding of [null, new Uint8Array(32)]) {
       const login = newDoor().connect();
       expect([login.user, login.isOperator]).toEqual([null, false]);
-      expect(await logIn(login, credentials, { binding })).toBe(true);
+      expect(await logIn(login, credentials, { binding })).toBe(is);
       expect([login.user, login.isOperator]).toEqual([user, isOperator]);
     }
   });
@@ -22,18 +24,24 @@ describe("a login", () => {
     const login = newDoor().connect();
     expect((await rejectionOf("login", logIn(login, wrong))).message).toBe(INVALID_LOGIN);
     expect([login.user, login.isOperator]).toEqual([null, false]);
-    expect(await logIn(login)).toBe(true);
+    expect(await logIn(login)).toBe("signature");
   });
 
-  test("without its binding, or out of turn, is refused", async () => {
+  test("without its binding is no login", async () => {
     const login = newDoor().connect();
-    const begun = clientFirst(alice, "clientNonce", null);
-    await rejectionOf("protocol", login.final("c=biws,r=x,p=x"));
-    await rejectionOf("protocol", login.first(begun.message, table, new Uint8Array(32)));
-    const proof = clientFinal(begun.state, await login.first(begun.message, table, null));
-    await login.final(proof.message);
-    await rejectionOf("protocol", login.final(proof.message));
-    await rejectionOf("protocol", login.first(begun.message, table, null));
+    const exchange = begin(login, alice, new Uint8Array(32));
+    const unbound = proofOf(alice, { ...exchange, binding: null }, true);
+    await rejectionOf("login", login.final(unbound));
+    expect(login.user).toBeNull();
+  });
+
+  test("out of turn is refused", async () => {
+    const login = newDoor().connect();
+    await rejectionOf("protocol", login.final(NO_PROOF));
+    const proof = proofOf(alice, begin(login), true);
+    await login.final(proof);
+    await rejectionOf("protocol", login.final(proof));
+    errorOf("protocol", () => begin(login));
     expect(login.user).toBe("Alice");
   });
 
@@ -41,39 +49,34 @@ describe("a login", () => {
     const { clock, connect } = newDoor();
     for (let i = 0; i < 2; i++) await rejectionOf("login", logIn(connect(), wrong));
     const login = connect();
-    const begun = clientFirst(wrong, "clientNonce", null);
-    const proof = clientFinal(begun.state, await login.first(begun.message, table, null));
-    const waiting = rejectionOf("login", login.final(proof.message));
+    const proof = proofOf(wrong, begin(login, wrong), true);
+    const waiting = rejectionOf("login", login.final(proof));
     await settled();
-    await rejectionOf("protocol", login.final(proof.message));
-    await rejectionOf("protocol", login.first(begun.message, table, null));
+    await rejectionOf("protocol", login.final(proof));
+    errorOf("protocol", () => begin(login));
     await clock.pass(100);
     await waiting;
-    await rejectionOf("protocol", login.final(proof.message));
+    await rejectionOf("protocol", login.final(proof));
   });
 
-  test("may be tried only so often on a connection", async () => {
+  test("may be tried only so often on a connection", () => {
     const login = newDoor().connect();
-    const { message } = clientFirst(alice, "clientNonce", null);
-    for (let i = 0; i < LOGIN_ATTEMPTS_PER_CONNECTION; i++) await login.first(message, table, null);
-    await rejectionOf("protocol", login.first(message, table, null));
+    for (let i = 0; i < LOGIN_ATTEMPTS_PER_CONNECTION; i++) begin(login);
+    errorOf("protocol", () => begin(login));
   });
 });
 
-test("a user that is not known cannot be told from one with a wrong password", async () => {
+test("a user that is not known cannot be told from one with a wrong password, of either kind", async () => {
   const seen = await Promise.all(
-    [nobody, credentialsOf("Bob", "wrong")].map(async (credentials) => {
+    [nobody, wrong, credentialsOf("Bob", "wrong")].map(async (credentials) => {
       const { clock, connect } = newDoor();
       const out: unknown[] = [];
       for (let i = 0; i < 4; i++) {
         const login = connect();
-        const begun = clientFirst(credentials, "clientNonce", null);
-        const challenge = await login.first(begun.message, table, null);
-        const proof = clientFinal(begun.state, challenge);
-        const failure = rejectionOf("login", login.final(proof.message));
+        const exchange = begin(login, credentials);
+        const failure = rejectionOf("login", login.final(proofOf(credentials, exchange, i < 3)));
         await settled();
-        const [nonce, , iterations] = challenge.split(",");
-        out.push(nonce, iterations, challenge.length, clock.waits);
+        out.push(exchange.serverNonce, clock.waits);
         await clock.pass(LOGIN_DELAY_MAX_MS);
         out.push((await failure).message);
       }
@@ -81,10 +84,5 @@ test("a user that is not known cannot be told from one with a wrong password", a
     }),
   );
   expect(seen[0]).toEqual(seen[1]);
-  const { connect } = newDoor();
-  const salts = [connect(), connect()].map(async (login) => {
-    const { message } = clientFirst(nobody, "clientNonce", null);
-    return (await login.first(message, table, null)).split(",")[1];
-  });
-  expect(await salts[0]).toBe(await salts[1]);
+  expect(seen[0]).toEqual(seen[2]);
 });

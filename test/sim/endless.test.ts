@@ -1,5 +1,6 @@
 /** A server whose names, or users, have no end: what the others say is told, and comes to its end. */
 import { describe, expect, test } from "bun:test";
+import { openerOf } from "../secret.ts";
 import type { Cluster } from "../../src/client/cluster.ts";
 import { list } from "../../src/client/list.ts";
 import { openCluster } from "../../src/client/open.ts";
@@ -59,7 +60,7 @@ class Stage {
     const opening = openCluster({ ...ports, net }, this.cluster.addresses, options);
     return this.world.finish(
       opening.then(async (cluster) =>
-        work(this.#isSealed ? await unlock(cluster, SECRET, this.#memory) : cluster),
+        work(this.#isSealed ? await unlock(cluster, openerOf(SECRET), this.#memory) : cluster),
       ),
       20_000_000,
     );

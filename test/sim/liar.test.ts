@@ -13,6 +13,7 @@ import { repairAll } from "../../src/client/repair.ts";
 import { unlock } from "../../src/client/unlock.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
+import { openerOf } from "../secret.ts";
 import { SimCluster } from "./cluster.ts";
 import { Liar } from "./liar.ts";
 import { labelHash, Rng } from "./random.ts";
@@ -62,7 +63,7 @@ class Stage {
     this.#secrets.set(user, secret);
     const known = this.#memories.get(user) ?? memory();
     this.#memories.set(user, known);
-    const { guard } = await unlock(cluster, secret, known);
+    const { guard } = await unlock(cluster, openerOf(secret), known);
     if (!guard) throw new Error("a user with a password has keys");
     return cluster.as(
       user,

@@ -2,6 +2,7 @@
 import type { Cluster } from "../../src/client/cluster.ts";
 import type { Seen } from "../../src/client/guard.ts";
 import { type KeyMemory, type KnownKey, unlock } from "../../src/client/unlock.ts";
+import { openerOf } from "../secret.ts";
 import { labelHash, Rng } from "./random.ts";
 
 const SEALED_CHANCE = 0.3;
@@ -40,6 +41,6 @@ export class Sealing {
   /** The cluster as this user's client has it. */
   async open(cluster: Cluster, isRepair: boolean): Promise<Cluster> {
     if (isRepair && this.#rng.chance(KEYLESS_CHANCE)) return cluster;
-    return unlock(cluster, this.#secret, this.#rng.pick(this.#computers));
+    return unlock(cluster, openerOf(this.#secret), this.#rng.pick(this.#computers));
   }
 }

@@ -1,12 +1,14 @@
 /** The user of a scenario that is played with a password: what servers know of them, what clients log in with, and what must lie on disks. */
+import * as crypto from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { verifierText } from "../../src/cli/users.ts";
 import type { Cluster, ClientPorts } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/client/peer.ts";
+import { Opener } from "../../src/client/opener.ts";
 import { unlock } from "../../src/client/unlock.ts";
-import { keysOf, unwrapMaster } from "../../src/file/keys.ts";
+import { type Cost, keysOf, unwrapMaster } from "../../src/file/keys.ts";
 import { KEY_NAME } from "../../src/file/names.ts";
 import {
   SEALED_SEGMENT_BYTES,
@@ -17,10 +19,15 @@ import {
 } from "../../src/file/seal.ts";
 import { readSigned } from "../../src/file/sealed_manifest.ts";
 import { sealName } from "../../src/file/sealed_name.ts";
-import { stretch } from "../../src/io/stretch.ts";
+import { passwordIn, stretch } from "../../src/io/stretch.ts";
 import type { Version } from "../../src/version.ts";
-import { credentialsOf, verifierOf } from "../../src/wire/scram.ts";
+import { credentialsOf, verifierOf } from "../../src/wire/login.ts";
 import { newMemory } from "../acceptance/password.ts";
+
+/** The declarations of Bun lack it. */
+const { argon2Sync } = crypto as unknown as {
+  argon2Sync: (algorithm: "argon2id", parameters: object) => Uint8Array;
+};
 
 const USER = "Alice";
 const PASSWORD = "correct horse battery staple";
@@ -60,11 +67,15 @@ export async function openAs(
   warn: (line: string) => void,
 ): Promise<Cluster> {
   if (!person) return openCluster(ports, servers, { user: "", login: null, warn });
-  const { user, login, wrap } = person;
+  const { user, password, login } = person;
   const credentials = [Promise.resolve(credentialsOf(user, login))];
-  const cluster = await openCluster(ports, servers, { user, login: { credentials }, warn });
+  const cluster = await openCluster(ports, servers, {
+    user,
+    login: { credentials, offersScram: false },
+    warn,
+  });
   try {
-    return await unlock(cluster, Buffer.from(wrap, "hex"), newMemory());
+    return await unlock(cluster, new Opener(passwordIn(user, password)), newMemory());
   } catch (error) {
     cluster.close();
     throw error;
@@ -73,12 +84,16 @@ export async function openAs(
 
 /** What servers must hold of these files, by the names that they know; `currentOf` is the version that one has. */
 export function sealedFiles(
-  { user, wrap }: Person,
+  { user, password, wrap }: Person,
   files: ReadonlyMap<string, Uint8Array>,
   currentOf: (stored: string) => Version | null,
 ): Map<string, Uint8Array> {
   const record = currentOf(KEY_NAME);
-  const master = record && unwrapMaster(Buffer.from(wrap, "hex"), user, record.body);
+  const opening = {
+    wrap: Buffer.from(wrap, "hex"),
+    stretched: (cost: Cost) => argon2id(password, cost),
+  };
+  const master = record && unwrapMaster(opening, user, record.body);
   if (!master) return new Map();
   const keys = keysOf(user, master);
   const all = new Map<string, Uint8Array>([[KEY_NAME, new Uint8Array()]]);
@@ -90,6 +105,19 @@ export function sealedFiles(
   }
   return all;
 }
+
+/** What a password comes to at a cost (io/stretch), at once. */
+const argon2id = (password: string, { kib, passes, lanes, salt }: Cost): Uint8Array =>
+  new Uint8Array(
+    argon2Sync("argon2id", {
+      message: Buffer.from(password.normalize("NFC")),
+      nonce: salt,
+      memory: kib,
+      passes,
+      parallelism: lanes,
+      tagLength: 32,
+    }),
+  );
 
 function sealedWith(key: Uint8Array, content: Uint8Array): Uint8Array {
   const sealed = new Uint8Array(sealedBytes(content.length));

@@ -158,12 +158,17 @@ export const EXCHANGES: Exchanges = {
     reply: nothing,
   },
   login: {
-    request: fc.record({ magic: any.u32, version: any.u16, message: any.textUpTo(1024) }),
-    reply: fc.record({ message: any.textUpTo(1024) }),
+    request: fc.record({
+      magic: any.u32,
+      version: any.u16,
+      user: any.textUpTo(USER_BYTES),
+      nonce: root,
+    }),
+    reply: fc.record({ challenge: fc.option(fc.record({ nonce: root, sid: id })) }),
   },
   proof: {
-    request: fc.record({ message: any.textUpTo(1024) }),
-    reply: fc.record({ message: any.textUpTo(1024), isOperator: fc.boolean() }),
+    request: fc.record({ signature: any.bytesOf(64), scram: fc.option(root) }),
+    reply: fc.record({ proof: root, isOperator: fc.boolean() }),
   },
   spaces: {
     request: fc.record({ to, after: fc.option(any.textUpTo(USER_BYTES)) }),
@@ -172,7 +177,7 @@ export const EXCHANGES: Exchanges = {
       done: fc.boolean(),
     }),
   },
-  passwd: { request: fc.record({ storedKey: root, serverKey: root }), reply: nothing },
+  passwd: { request: fc.record({ publicKey: root, serverKey: root }), reply: nothing },
   lives: {
     request: fc.record({
       cluster: id,
