@@ -219,11 +219,11 @@ test("a put with too few servers for its layout blames no disk", async () => {
     await stage.without([2], async () => {
       for (const bytes of [100, 300_000]) {
         writeFileSync(join(stage.home, "local"), randomBytes(bytes));
-        const put = ["put", join(stage.home, "local"), "--name", "f"];
-        const { status, out, err } = await stage.dfs(...put, "--layout", "rs:2+1", "-q");
+        const words = ["put", join(stage.home, "local"), "--name", "f"];
+        const { status, out, err } = await stage.dfs(...words, "--layout", "rs:2+1", "-q");
         expect([status, out]).toEqual([7, "f put failed\n"]);
         expect(err).toContain("2 of 3 servers answer, and rs:2+1 takes 3; nothing was changed");
-        expect(await stage.dfs(...put)).toMatchObject({ status: 0 });
+        expect(await stage.dfs(...words)).toMatchObject({ status: 0 });
       }
     });
   } finally {
