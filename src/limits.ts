@@ -155,7 +155,7 @@ export const RESERVE_FRACTION = 0.02;
 export const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
 /** With less than that for pieces a disk is told to be full. */
-export const SCARCE_BYTES = MIB;
+export const SCARCE_BYTES = 1024 * KIB;
 /** Inodes that stay free. */
 export const RESERVE_FILES = 16;
 /** With so much to spare a look at the free space is good for so long, for small pieces. */
