@@ -4,7 +4,7 @@ import { connect, createServer, type Server } from "node:net";
 import { connect as tlsConnect, createServer as createTlsServer } from "node:tls";
 import { newCertificate } from "../../src/cli/certificate.ts";
 import { bunNet } from "../../src/io/bun.ts";
-import type { Conn } from "../../src/io/ports.ts";
+import type { Caller, Conn } from "../../src/io/ports.ts";
 import { HANDSHAKE_MS } from "../../src/limits.ts";
 import { errorOf, pattern, readExactly, same } from "./harness.ts";
 
@@ -177,5 +177,38 @@ test("an end that closes in `accept` closes the other", async () => {
   const conn = await secure(own.port);
   expect(await conn.read()).toBeNull();
   conn.close();
+  own.close();
+});
+
+test("each handshake that begins is told of, and its end, well or not; and can be cut short", async () => {
+  const events: string[] = [];
+  const callers: Caller[] = [];
+  const knock = (caller: Caller): (() => void) => {
+    callers.push(caller);
+    events.push("begun");
+    return () => void events.push("over");
+  };
+  const accept = (conn: Conn): void => {
+    events.push("accepted");
+    conn.close();
+  };
+  const own = await bunNet.listen(HOST, 0, accept, certificate, knock);
+  const until = async (count: number): Promise<void> => {
+    while (events.length < count) await Bun.sleep(1);
+  };
+  (await secure(own.port)).close();
+  await until(3);
+  const silent = connect(own.port, HOST);
+  await until(4);
+  silent.destroy();
+  await until(5);
+  const another = connect(own.port, HOST);
+  const ended = new Promise((resolve) => void another.once("close", resolve));
+  await until(6);
+  expect(callers.at(-1)?.peer).toBe(`${HOST}:${another.localPort}`);
+  callers.at(-1)?.close();
+  await ended;
+  await until(7);
+  expect(events).toEqual(["begun", "over", "accepted", "begun", "over", "begun", "over"]);
   own.close();
 });
