@@ -7,7 +7,7 @@ import { SLOTS_MAX } from "./limits.ts";
 import { idCodec } from "./membership.ts";
 
 export const MARK_BYTES = 8;
-export const markCodec = hex(MARK_BYTES);
+const markCodec = hex(MARK_BYTES);
 
 /** One life of a server: its number, from 1, and its mark. */
 export const lifeCodec = struct({ life: u53, mark: markCodec });

@@ -40,6 +40,9 @@ const seatCodec = struct({
 });
 export type Seat = Value<typeof seatCodec>;
 
+/** Where a server is, as a configuration says. */
+export type ServerAddress = Pick<Seat, "name" | "host" | "port">;
+
 const head = struct({ format: u8 });
 const oldFields = {
   /** One more than before with each change. */

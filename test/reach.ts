@@ -1,5 +1,5 @@
 /** A network with an end: a client is told of all servers by those that it meets, and is not to reach the others all the same. */
-import type { ServerAddress } from "../src/client/peer.ts";
+import type { ServerAddress } from "../src/membership.ts";
 import { DfsError } from "../src/errors.ts";
 import { bunNet } from "../src/io/bun.ts";
 import type { Net } from "../src/io/ports.ts";

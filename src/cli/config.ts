@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { ServerAddress } from "../client/peer.ts";
+import type { ServerAddress } from "../membership.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
 import { HOST_BYTES, PATIENCE_MS_MAX, PATIENCE_MS_MIN, SERVERS_MAX } from "../limits.ts";

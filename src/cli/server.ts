@@ -1,7 +1,7 @@
 /** dfs-tool server: who makes the cluster, and how that changes. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
-import { addressText } from "../client/connections.ts";
+import { addressText } from "../client/greeter.ts";
 import {
   addServer,
   drainServer,
@@ -11,7 +11,7 @@ import {
   slotNamed,
 } from "../client/members.ts";
 import { finishChange } from "../client/migrate.ts";
-import type { ServerAddress } from "../client/peer.ts";
+import type { ServerAddress } from "../membership.ts";
 import { needOf } from "../client/safety.ts";
 import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";

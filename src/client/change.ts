@@ -5,7 +5,7 @@ import { MANIFEST_BYTES } from "../limits.ts";
 import { type Config, configCodec, isSound } from "../membership.ts";
 import { type Ballot, isGone, tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { UserFloor } from "../wire/messages.ts";
+import type { UserFloor } from "../wire/values.ts";
 import { propose } from "./propose.ts";
 import { readName } from "./register.ts";
 

@@ -3,14 +3,13 @@ import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { type Config, membersOf, type Seat, slotOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
-import type { Claim } from "./lives.ts";
+import type { Left } from "./lives.ts";
 import { canRead, groupOf, quorumOf } from "./decide.ts";
 import { addressText, type Attempt, Greeter, type Greeted } from "./greeter.ts";
 import type { ClusterMemory } from "./memory.ts";
-import type { Peer, PeerOptions, ServerAddress } from "./peer.ts";
+import type { Peer, PeerOptions } from "./peer.ts";
+import type { ServerAddress } from "../membership.ts";
 import { vouched } from "./view.ts";
-
-export { addressText, type Greeted } from "./greeter.ts";
 
 export interface OpenOptions extends PeerOptions {
   /** Whose names and files; the empty one is nobody's. */
@@ -20,9 +19,6 @@ export interface OpenOptions extends PeerOptions {
   /** Nothing is remembered where there is none. */
   readonly memory?: ClusterMemory | undefined;
 }
-
-/** Why a server that answers does not count: it was put back to an earlier state, as this claim shows; or it runs on a copy of its folder. */
-export type Left = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
 
 export class Connections {
   readonly #options: OpenOptions;
@@ -295,20 +291,6 @@ export class Connections {
 /** What may be wrong with one server that refuses what others take. */
 const ALONE =
   "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two; or its file of users is older than theirs; or this is not the right server.)";
-
-/** Has members of a configuration join the cluster with this id that are still blank, for INIT did not reach them. */
-export async function joinBlank(
-  id: string,
-  config: Config,
-  greeted: readonly Greeted[],
-): Promise<void> {
-  const members = membersOf(config).map((slot) => config.seats[slot]?.sid);
-  for (const { peer, greeting } of greeted)
-    if (greeting.cluster === null && members.includes(greeting.sid))
-      await peer.init(id).catch((error: unknown) => {
-        if (!isDfsError(error)) throw error;
-      });
-}
 
 const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
   !attempt.greeted && attempt.error.code === "login";

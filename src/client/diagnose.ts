@@ -3,7 +3,7 @@ import { homesOf } from "../file/placement.ts";
 import { hasParity } from "../file/split.ts";
 import { type Config, placesOf } from "../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
-import type { Held } from "../wire/messages.ts";
+import type { Held } from "../wire/values.ts";
 import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
 import type { NameSaid } from "./list.ts";
 

@@ -2,7 +2,7 @@
 import { type DfsError, isDfsError } from "../errors.ts";
 import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
 import type { Vid } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Sink } from "./get.ts";
 import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";

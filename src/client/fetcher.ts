@@ -3,7 +3,7 @@ import { asDfsError, DfsError } from "../errors.ts";
 import { chunkBytes } from "../file/split.ts";
 import { HEDGE_MS } from "../limits.ts";
 import type { Version } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 import { PieceReader } from "./piece_reader.ts";
 import { balance } from "./plan.ts";

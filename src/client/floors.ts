@@ -4,7 +4,7 @@
  */
 import { compareNames } from "../file/names.ts";
 import { type Ballot, BALLOT_MAX, type Register } from "../version.ts";
-import type { UserFloor } from "../wire/messages.ts";
+import type { UserFloor } from "../wire/values.ts";
 import { claimsIn, reachOf, vouchedFor } from "./ballots.ts";
 import { CONFIG_NAME, install } from "./change.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";

@@ -5,7 +5,7 @@ import { checkEither } from "../file/names.ts";
 import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
 import { isGone, type Version, type Vid } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 import { readBriefly } from "./brief.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";

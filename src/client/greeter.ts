@@ -6,7 +6,8 @@ import { type DfsError, isDfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
 import { FIRST_REPLY_MS, REACH_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
-import { Peer, type PeerOptions, type PeerPorts, type ServerAddress } from "./peer.ts";
+import { Peer, type PeerOptions, type PeerPorts } from "./peer.ts";
+import type { ServerAddress } from "../membership.ts";
 
 /** A server that answered, and what it said of itself. */
 export interface Greeted {

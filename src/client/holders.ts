@@ -2,7 +2,7 @@
 import { homesOf } from "../file/placement.ts";
 import type { Config } from "../membership.ts";
 import type { Version } from "../version.ts";
-import type { Held } from "../wire/messages.ts";
+import type { Held } from "../wire/values.ts";
 
 /** What the servers that answered say they hold, by slot. */
 type Told = ReadonlyMap<number, { readonly held: readonly Held[] }>;

@@ -3,7 +3,7 @@
  * make one that never had pieces. It must not be mistaken for a file that waits for a server to come back.
  */
 import type { Version } from "../version.ts";
-import type { Held } from "../wire/messages.ts";
+import type { Held } from "../wire/values.ts";
 import { damagedOf, holdersOf } from "./holders.ts";
 import type { View } from "./view.ts";
 

@@ -1,14 +1,16 @@
 /** How a cluster begins: blank servers join it, and its configuration becomes a register (CONSISTENCY.md section 4). */
 import { createHash } from "node:crypto";
 import { decode } from "../bytes.ts";
-import { DfsError, isDfsError } from "../errors.ts";
+import { DfsError } from "../errors.ts";
 import { type Config, configCodec, CONFIG_FORMAT, membersOf, NO_BIRTH } from "../membership.ts";
 import { Again, changeConfig, goByChosen } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
-import { addressText, type Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { type Connections, type OpenOptions } from "./connections.ts";
+import { addressText, type Greeted } from "./greeter.ts";
+import { initServer } from "./blank.ts";
 import { groupOf, newest } from "./decide.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
-import type { ServerAddress } from "./peer.ts";
+import type { ServerAddress } from "../membership.ts";
 
 /** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */
 export async function initialise(
@@ -135,16 +137,6 @@ async function initAll(greeted: readonly Greeted[], id: string): Promise<void> {
   const [first, ...others] = greeted.toSorted((a, b) => (a.greeting.sid < b.greeting.sid ? -1 : 1));
   if (first) await initServer(first, id);
   await Promise.all(others.map((server) => initServer(server, id)));
-}
-
-/** Has a blank server join. */
-async function initServer({ peer }: Greeted, cluster: string): Promise<void> {
-  try {
-    await peer.init(cluster);
-  } catch (error) {
-    if (isDfsError(error, "identity")) throw new Again(`${peer.label}: ${error.message}`);
-    if (!isDfsError(error, "down")) throw error;
-  }
 }
 
 /** So that two first clients with the same list make the same cluster. */

@@ -4,7 +4,7 @@ import { compareNames, KEY_NAME } from "../file/names.ts";
 import { plainBytes } from "../file/seal.ts";
 import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../limits.ts";
 import { isGone, type Outline, type Pair, type Vid } from "../version.ts";
-import type { Here } from "../wire/messages.ts";
+import type { Here } from "../wire/values.ts";
 import { few } from "./brief.ts";
 import type { Cluster } from "./cluster.ts";
 import { canRead, decide, newest, type Quorum } from "./decide.ts";

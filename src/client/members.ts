@@ -16,11 +16,11 @@ import {
 } from "../membership.ts";
 import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { addressText } from "./connections.ts";
+import { addressText } from "./greeter.ts";
 import { canAccept, quorumOf } from "./decide.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
-import type { ServerAddress } from "./peer.ts";
+import type { ServerAddress } from "../membership.ts";
 import { makingWay } from "./seats.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "./spaces.ts";

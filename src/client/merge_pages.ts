@@ -3,7 +3,7 @@ import { decode } from "../bytes.ts";
 import { isDfsError } from "../errors.ts";
 import { compareNames, mayBeStored } from "../file/names.ts";
 import { type Outline, outlinesCodec, type Pair } from "../version.ts";
-import type { Here, ListEntry } from "../wire/messages.ts";
+import type { Here, ListEntry } from "../wire/values.ts";
 import type { Replies } from "./cluster.ts";
 
 /** What servers say of a name, by slot. */

@@ -5,12 +5,13 @@
 import { DfsError } from "../errors.ts";
 import { Again } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
-import { Connections, type Greeted, type OpenOptions } from "./connections.ts";
+import { Connections, type OpenOptions } from "./connections.ts";
+import type { Greeted } from "./greeter.ts";
 import { canRead } from "./decide.ts";
 import { initialise } from "./initialise.ts";
 import { seatLate } from "./join.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
-import type { ServerAddress } from "./peer.ts";
+import type { ServerAddress } from "../membership.ts";
 import { vouched } from "./view.ts";
 
 const OPEN_TRIES = 20;

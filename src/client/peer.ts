@@ -3,7 +3,7 @@ import { decode, type Codec } from "../bytes.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import type { Clock, Conn, Net, Random } from "../io/ports.ts";
 import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../limits.ts";
-import type { Config } from "../membership.ts";
+import type { Config, ServerAddress } from "../membership.ts";
 import type { Standing } from "./lives.ts";
 import { checkIsIt, type LoggedIn, type Login, logIn } from "./login.ts";
 import { Pulse } from "./pulse.ts";
@@ -12,22 +12,14 @@ import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../wire/frames
 import { checkGreeting, HELLO, isLoopback } from "../wire/handshake.ts";
 import type { SignatureVerifier } from "../wire/signature.ts";
 import {
-  type Address,
   type AddressedKind,
   type BodyOf,
   type Kind,
   MESSAGES,
   type ReplyOf,
   type RequestOf,
-  type UserFloor,
 } from "../wire/messages.ts";
-
-/** Where a server is, as the configuration says. */
-export interface ServerAddress {
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
-}
+import type { Address, UserFloor } from "../wire/values.ts";
 
 export interface PeerPorts {
   readonly clock: Clock;

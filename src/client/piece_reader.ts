@@ -5,7 +5,7 @@ import { rootsOf } from "../file/manifest.ts";
 import { pieceBytes } from "../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 
 export class PieceReader {

@@ -10,7 +10,7 @@ import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../fil
 import { concat } from "../bytes.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../limits.ts";
 import type { Version, Vid } from "../version.ts";
-import type { InlinePiece } from "../wire/messages.ts";
+import type { InlinePiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
 import { matched } from "./plan.ts";

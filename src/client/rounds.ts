@@ -1,7 +1,7 @@
 /** The rounds of one register: PREPARE, ACCEPT, COMMIT to all servers, and when enough have answered (CONSISTENCY.md section 2). */
 import { STRAGGLER_MS } from "../limits.ts";
 import type { Accepted, Ballot, Register, Vid } from "../version.ts";
-import type { InlinePiece } from "../wire/messages.ts";
+import type { InlinePiece } from "../wire/values.ts";
 import { Ballots, claimOf } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
 import { climb, type Refused, tooHighFor } from "./climb.ts";

@@ -1,7 +1,7 @@
 /** Servers that dfc.conf, or the cluster, led to and that do not count: whose seat each is at, and what to do about it. */
 import { slotOf, vacantIn } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
-import { addressText, type Greeted } from "./connections.ts";
+import { addressText, type Greeted } from "./greeter.ts";
 import { canAccept, type Group, groupOf } from "./decide.ts";
 import type { Peer } from "./peer.ts";
 

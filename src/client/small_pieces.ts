@@ -2,7 +2,7 @@
 import { sealOf } from "../file/checksum.ts";
 import { chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import type { Vid } from "../version.ts";
-import type { InlinePiece } from "../wire/messages.ts";
+import type { InlinePiece } from "../wire/values.ts";
 import type { Source } from "./source.ts";
 import { parityPieces, readStripe } from "./stripes.ts";
 

@@ -2,7 +2,7 @@
 import { DfsError } from "../errors.ts";
 import { hasParity } from "../file/split.ts";
 import type { Version } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";

@@ -15,14 +15,8 @@ import {
 } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { type Ballot, BALLOT_MAX, type Version } from "../version.ts";
-import {
-  type Address,
-  type AddressedKind,
-  type Kind,
-  type ListEntry,
-  type ReplyOf,
-  type RequestOf,
-} from "../wire/messages.ts";
+import { type AddressedKind, type Kind, type ReplyOf, type RequestOf } from "../wire/messages.ts";
+import type { Address, ListEntry } from "../wire/values.ts";
 import { bytesOf, entryOf } from "./list_entry.ts";
 import { shareOf } from "./share.ts";
 import { checkVersion } from "./sound.ts";

@@ -5,7 +5,7 @@ import type { Membership } from "../store/membership.ts";
 import type { Store } from "../store/store.ts";
 import type { PageEntry } from "../store/told.ts";
 import { cutOutlines, outlinesCodec, registerCodec, type Version, type Vid } from "../version.ts";
-import type { Here, ListEntry } from "../wire/messages.ts";
+import type { Here, ListEntry } from "../wire/values.ts";
 
 const NO_OUTLINES = encode(outlinesCodec, { acc: null, com: null });
 

@@ -4,7 +4,7 @@ import { CHUNK_BYTES } from "../limits.ts";
 import type { PieceStore } from "../store/pieces.ts";
 import type { Config } from "../membership.ts";
 import type { Register, Version } from "../version.ts";
-import type { SentPiece } from "../wire/messages.ts";
+import type { SentPiece } from "../wire/values.ts";
 
 /** Whose name it is, and what this server knows of it. */
 interface Known {

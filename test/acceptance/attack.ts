@@ -9,7 +9,8 @@ import { BLOCK_BYTES, LOGIN_NONCE_BYTES, REQUESTS_PER_CONNECTION } from "../../s
 import { requestIdOf } from "../../src/membership.ts";
 import { ERROR, errorOf, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
-import { type Address, type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
+import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
+import type { Address } from "../../src/wire/values.ts";
 import { credentialsOf, proofOf } from "../../src/wire/login.ts";
 
 const HOST = "127.0.0.1";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Peer } from "../../src/client/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
-import { credentialsOf } from "../../src/wire/scram.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { newFolder, removeFolders, run } from "../cli/program.ts";
 import { expectDone, Stage } from "./stage.ts";
 
@@ -24,7 +24,11 @@ test("a user who was removed loses the connections that are open, and the others
     const credentials = [Promise.resolve(credentialsOf(name, login))];
     const ports = { clock: bunClock, net: bunNet, random: bunRandom };
     const address = { name, host: "127.0.0.1", port: stage.server(0).port };
-    return (await Peer.connect(ports, address, { login: { credentials } })).peer;
+    return (
+      await Peer.connect(ports, address, {
+        login: { credentials, offersScram: true },
+      })
+    ).peer;
   };
   try {
     const [alice, bob] = await Promise.all([logIn("alice"), logIn("bob")]);

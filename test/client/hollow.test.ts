@@ -6,7 +6,7 @@ import { remove } from "../../src/client/remove.ts";
 import { stat } from "../../src/client/stat.ts";
 import { viewOf } from "../../src/client/view.ts";
 import type { Version } from "../../src/version.ts";
-import type { Held } from "../../src/wire/messages.ts";
+import type { Held } from "../../src/wire/values.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
 import { rejectionOf } from "../thrown.ts";
 

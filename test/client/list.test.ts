@@ -6,7 +6,8 @@ import { quorumOf } from "../../src/client/decide.ts";
 import { Endless } from "../../src/client/endless.ts";
 import { conclude, type Page, pagesIn } from "../../src/client/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
-import type { ListEntry, ReplyOf } from "../../src/wire/messages.ts";
+import type { ReplyOf } from "../../src/wire/messages.ts";
+import type { ListEntry } from "../../src/wire/values.ts";
 import { vidOf } from "../arbitraries.ts";
 
 const outline = (n: number): Outline => ({

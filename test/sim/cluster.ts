@@ -3,7 +3,7 @@ import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
 import type { ClientPorts } from "../../src/client/cluster.ts";
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import type { Disk } from "../../src/io/ports.ts";
 import { serve, type Server } from "../../src/server/serve.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
@@ -11,7 +11,7 @@ import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
 import { simRandom } from "./random.ts";
-import type { Backup } from "./volume.ts";
+import type { Backup } from "./backup.ts";
 import type { World } from "./world.ts";
 
 const PORT = 10_001;

@@ -36,9 +36,9 @@ export class SimDatabaseFile {
     return this.opened ? this.opened.serialize() : this.latest;
   }
 
-  /** What a copy of it holds, as a file that was born then. */
-  copy(born: string): SimDatabaseFile {
-    const copy = new SimDatabaseFile(born);
+  /** What a copy of it holds. */
+  copy(): SimDatabaseFile {
+    const copy = new SimDatabaseFile(this.born);
     copy.image = this.latest?.slice() ?? null;
     copy.checkpointed = this.checkpointed;
     copy.logBytes = this.logBytes;

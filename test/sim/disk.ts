@@ -7,7 +7,8 @@ import type { Disk, OpenFile } from "../../src/io/ports.ts";
 import type { SimDatabase } from "./database.ts";
 import type { Inode } from "./inode.ts";
 import type { Rng } from "./random.ts";
-import { type Backup, failed, Volume } from "./volume.ts";
+import { type Backup, backupOf, restore } from "./backup.ts";
+import { failed, Volume } from "./volume.ts";
 import { never, type Machine } from "./machine.ts";
 import type { World } from "./world.ts";
 
@@ -171,12 +172,12 @@ export class SimDisk {
 
   /** A copy of all its files; only while no machine uses them, as for the two after it. */
   backup(): Backup {
-    return this.#volume.backup();
+    return backupOf(this.#volume);
   }
 
   /** Has a backup in the place of what was there, in the same files, or in new ones of another folder. */
   restore(backup: Backup, moved: { from: string; to: string } | null = null): void {
-    this.#volume.restore(backup, moved, this.#world.clock().wall());
+    restore(this.#volume, backup, moved, this.#world.clock().wall());
   }
 
   /** Somebody removes a database's log. */

@@ -13,7 +13,8 @@ import {
   tombstone,
   type Version,
 } from "../../src/version.ts";
-import type { Kind, ReplyOf, SentPiece } from "../../src/wire/messages.ts";
+import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
+import type { SentPiece } from "../../src/wire/values.ts";
 import { LyingConn } from "./lying_conn.ts";
 import type { Rng } from "./random.ts";
 

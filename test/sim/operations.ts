@@ -13,7 +13,7 @@ import {
 import { finishChange } from "../../src/client/migrate.ts";
 import type { ClusterMemory } from "../../src/client/memory.ts";
 import { openCluster } from "../../src/client/open.ts";
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/put.ts";
 import { rebalance } from "../../src/client/rebalance.ts";
 import { remove } from "../../src/client/remove.ts";

@@ -17,12 +17,6 @@ export const ENDLESS_FILES = 2 ** 32;
 export const failed = (path: string, why: string): DfsError =>
   new DfsError("failed", `${path}: ${why}`);
 
-/** What a folder holds, as a copy of its files has it. */
-export type Backup = ReadonlyMap<
-  string,
-  Uint8Array | Pick<SimDatabaseFile, "born" | "image" | "checkpointed" | "logBytes">
->;
-
 export class Volume {
   capacityBytes = ENDLESS_BYTES;
   /** Inodes: one for each file, folder and database. */
@@ -262,42 +256,25 @@ export class Volume {
   }
 
   /** Puts a durable database there, and the folders above it. */
-  putDatabase(path: string, image: Uint8Array): void {
-    const file = this.#newDatabase();
+  putDatabase(path: string, image: Uint8Array | null, born?: string): SimDatabaseFile {
+    const file = this.#newDatabase(born);
     file.image = image;
     this.#replace(path);
     this.#databases.add(file);
     this.#names.put(normal(path), file);
+    return file;
   }
 
-  /** All that there is, copied; only while nobody has a database open. */
-  backup(): Backup {
-    const all: [string, Uint8Array | SimDatabaseFile][] = [];
-    for (const [path, node] of this.#names.all()) {
-      if (node instanceof Inode) all.push([path, node.content.slice()]);
-      if (node instanceof SimDatabaseFile) all.push([path, node.copy(node.born)]);
-    }
-    return new Map(all);
+  /** All files and databases. */
+  *nodes(): Generator<[path: string, node: Inode | SimDatabaseFile]> {
+    for (const [path, node] of this.#names.all()) if (node !== FOLDER) yield [path, node];
   }
 
-  /** Writes a backup over what is there, into the same files; or as new ones, into a folder of another name. */
-  restore(backup: Backup, moved: { from: string; to: string } | null, wallMs: number): void {
+  /** Nothing is left. */
+  clear(): void {
     this.#names = new Namespace();
     this.#databases.clear();
     this.#fileBytes = 0;
-    for (const [from, content] of backup) {
-      const path = moved ? from.replace(moved.from, moved.to) : from;
-      if (content instanceof Uint8Array) {
-        this.put(path, content, wallMs);
-        continue;
-      }
-      const file = this.#newDatabase(moved ? undefined : content.born);
-      file.image = content.image;
-      file.checkpointed = content.checkpointed;
-      file.logBytes = content.logBytes;
-      this.#databases.add(file);
-      this.#names.put(path, file);
-    }
   }
 
   #newDatabase(born = `${this.#label} ${String(++this.#files).padStart(6, "0")}`): SimDatabaseFile {

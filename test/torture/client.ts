@@ -7,7 +7,7 @@ import type { Cluster } from "../../src/client/cluster.ts";
 import { canAccept } from "../../src/client/decide.ts";
 import { type Found, get, type Sink } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/put.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";

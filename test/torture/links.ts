@@ -1,5 +1,5 @@
 /** Single links break: some clients reach some servers, one way or not at all, and what they sent arrives late. */
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { now } from "./clock.ts";
 import { Relay } from "./relay.ts";
 import { Servers } from "./servers.ts";

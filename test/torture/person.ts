@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { verifierText } from "../../src/cli/users.ts";
 import type { Cluster, ClientPorts } from "../../src/client/cluster.ts";
 import { openCluster } from "../../src/client/open.ts";
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { Opener } from "../../src/client/opener.ts";
 import { unlock } from "../../src/client/unlock.ts";
 import { type Cost, keysOf, unwrapMaster } from "../../src/file/keys.ts";

@@ -1,7 +1,7 @@
 /** The servers of a cluster, each a process on a folder of its own; and commands against them. */
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { linesOf, type Person } from "./person.ts";
 import { type ServerOptions, ServerProcess, tool } from "./server_process.ts";
 import { Failure, type Stage } from "./stage.ts";

@@ -1,5 +1,5 @@
 /** Clients of all kinds at work while something goes wrong; what they saw must be what one store would have shown. */
-import type { ServerAddress } from "../../src/client/peer.ts";
+import type { ServerAddress } from "../../src/membership.ts";
 import { type Mix, NOTHING, type Task } from "./client.ts";
 import { now } from "./clock.ts";
 import { Commands } from "./commands.ts";

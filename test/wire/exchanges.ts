@@ -2,17 +2,15 @@
 import fc from "fast-check";
 import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
 import { OUTLINES_BYTES } from "../../src/version.ts";
-import {
-  type Address,
-  type Held,
-  type Here,
-  type InlinePiece,
-  type Kind,
-  type ListEntry,
-  type ReplyOf,
-  type RequestOf,
-  type SentPiece,
-} from "../../src/wire/messages.ts";
+import { type Kind, type ReplyOf, type RequestOf } from "../../src/wire/messages.ts";
+import type {
+  Address,
+  Held,
+  Here,
+  InlinePiece,
+  ListEntry,
+  SentPiece,
+} from "../../src/wire/values.ts";
 import * as any from "../arbitraries.ts";
 
 const name = fc.oneof(
