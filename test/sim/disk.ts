@@ -5,7 +5,7 @@
  */
 import type { Disk, OpenFile } from "../../src/io/ports.ts";
 import type { SimDatabase } from "./database.ts";
-import type { Inode } from "./inode.ts";
+import { Inode } from "./inode.ts";
 import type { Rng } from "./random.ts";
 import { type Backup, backupOf, restore } from "./backup.ts";
 import { failed, Volume } from "./volume.ts";
@@ -146,7 +146,8 @@ export class SimDisk {
    */
   files(): Map<string, Uint8Array> {
     const files = new Map<string, Uint8Array>();
-    for (const [path, inode] of this.#volume.files()) files.set(path, inode.content);
+    for (const [path, node] of this.#volume.nodes())
+      if (node instanceof Inode) files.set(path, node.content);
     return files;
   }
 

@@ -61,14 +61,10 @@ export class Volume {
   }
 
   get space(): Space {
-    const files = {
-      free: Math.max(0, this.capacityFiles - this.usedFiles),
-      total: this.capacityFiles,
-    };
-    return {
-      bytes: { free: this.freeBytes, total: this.capacityBytes },
-      files: this.capacityFiles < ENDLESS_FILES ? files : null,
-    };
+    const total = this.capacityFiles;
+    const files = { free: Math.max(0, total - this.usedFiles), total };
+    const bytes = { free: this.freeBytes, total: this.capacityBytes };
+    return { bytes, files: total < ENDLESS_FILES ? files : null };
   }
 
   #needInode(path: string): void {
@@ -84,10 +80,8 @@ export class Volume {
       node.handles++;
       return node;
     }
-    throw failed(
-      path,
-      node === FOLDER ? "it is a folder" : node ? "it is a database" : "no such file or folder",
-    );
+    if (node === FOLDER) throw failed(path, "it is a folder");
+    throw failed(path, node ? "it is a database" : "no such file or folder");
   }
 
   /** A new file; its writer must `release` it. */
@@ -235,10 +229,6 @@ export class Volume {
     if (node instanceof Inode) return node.flip(offset, bits);
     if (node instanceof SimDatabaseFile) return node.flip(offset, bits);
     throw new Error(`bug: there is no ${path} to flip bits in`);
-  }
-
-  *files(): Generator<[path: string, inode: Inode]> {
-    for (const [path, node] of this.#names.all()) if (node instanceof Inode) yield [path, node];
   }
 
   database(path: string): SimDatabaseFile | null {
