@@ -88,6 +88,20 @@ export async function serve(
   const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
   const places = new Places(Math.min(CONNECTIONS_MAX, half));
   const shares = new UploadShares(clock, Math.min(UPLOADS_MAX, half));
+  const by = { clock, die, warn: options.warn };
+  let stopWatching: (() => void) | null = null;
+  /** Ends the sessions of who is no user any more, while there are sessions. */
+  const watchUsers = (): void => {
+    stopWatching ??= repeat(by, USERS_LOOK_MS, async () => {
+      const users = await options.users();
+      for (const session of sessions.values()) if (!session.isOf(users)) session.close();
+      if (sessions.size === 0) {
+        stopWatching?.();
+        stopWatching = null;
+      }
+      return USERS_LOOK_MS;
+    });
+  };
   const accept = (conn: Conn): void => {
     const session = new Session(conn, {
       ...options,
@@ -102,6 +116,7 @@ export async function serve(
     });
     sessions.set(conn, session);
     places.enter(session);
+    watchUsers();
     void session.run().then(() => {
       sessions.delete(conn);
       places.leave(session);
@@ -124,16 +139,10 @@ export async function serve(
     TRASH_SWEEP_MIN_MS,
     Math.min(TRASH_SWEEP_MS, options.trashGraceMs / SWEEPS_PER_GRACE),
   );
-  const by = { clock, die, warn: options.warn };
   const stopSweeping = repeat(by, sweepMs, async () => {
     await store.sweep();
     await store.pieces.ballast.load();
     return sweepMs;
-  });
-  const stopWatching = repeat(by, USERS_LOOK_MS, async () => {
-    const users = await options.users();
-    for (const session of sessions.values()) if (!session.isOf(users)) session.close();
-    return USERS_LOOK_MS;
   });
   let before = 0;
   let putOff = 0;
@@ -154,7 +163,7 @@ export async function serve(
     port: listener.port,
     async stop() {
       stopSweeping();
-      stopWatching();
+      stopWatching?.();
       stopScrubbing();
       listener.close();
       const until = clock.now() + STOP_GRACE_MS;
