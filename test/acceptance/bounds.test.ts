@@ -55,6 +55,8 @@ async function withUsers(size: number) {
     computers.set(who, known);
     return known;
   };
+  // A new server begins with an operator.
+  await of("op").dfs("status");
   return { stage, of };
 }
 

@@ -47,8 +47,8 @@ export const LIFE_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         MEET,
-        'if (standing.isUnsettled) connections.leaveOut(sid, { is: "copy" });',
-        'if (standing.isUnsettled && sid === "") connections.leaveOut(sid, { is: "copy" });',
+        'connections.judge(sid, standing.isUnsettled ? { is: "copy" } : null);',
+        'connections.judge(sid, standing.isUnsettled && sid === "" ? { is: "copy" } : null);',
       ),
     ],
   },

@@ -78,6 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
         "if (tried && !isProvablyNoAncestor(own.attempts, current, floors))",
         "if (tried && isProvablyNoAncestor.length < 0)",
       ),
+      // Servers would refuse what was before itself.
+      edit("src/version.ts", " || history.includes(vid)", ""),
     ],
   },
   {
@@ -172,9 +174,9 @@ export const MUTANTS: readonly Mutant[] = [
     plot: "sameSid",
     edits: [
       edit(
-        "src/store/recover.ts",
-        "?? ports.random.bytes(16).toHex();",
-        "?? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex');",
+        "src/store/identity.ts",
+        "isNew ? ports.random.bytes(16).toHex() : known;",
+        "isNew ? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex') : known;",
       ),
     ],
   },

@@ -33,8 +33,8 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         "src/store/membership.ts",
-        'this.#catalog.dropRegister("", "");',
-        "this.#catalog.register.length;",
+        'this.#catalog.putRegister("", "", absentRow(highest([prom, floor])));',
+        "void [prom, floor, absentRow, highest];",
       ),
     ],
   },
@@ -76,13 +76,13 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
         "return sid === null ? null : (this.connections.ofSid(sid) ?? this.connections.at(this.view.config.seats[slot]!));",
       ),
       edit(
-        "src/client/cluster.ts",
-        "members.some((seat) => seat.sid === sid);",
-        "members.some((seat) => seat.sid !== sid);",
+        "src/client/blank.ts",
+        "members.includes(greeting.sid)",
+        "members.some((sid) => sid !== greeting.sid)",
       ),
       edit(
         "src/client/connections.ts",
-        "  /** The connection to the server with this id, if there is one. */",
+        "  /** The connection to the server with this id, if there is one, and it counts. */",
         `  at(seat: Seat): Peer | null {
     const peers = [...this.#bySid.values()].filter(({ isDown }) => !isDown);
     return peers.find(({ address }) => addressText(address) === addressText(seat)) ?? null;

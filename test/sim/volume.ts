@@ -21,17 +21,11 @@ export class Volume {
   capacityBytes = ENDLESS_BYTES;
   /** Inodes: one for each file, folder and database. */
   capacityFiles = ENDLESS_FILES;
-  /**
-   * The next sync of a file, a folder or a database fails, as on a dying disk; what it should have
-   * synced is lost.
-   */
+  /** The next sync of a file, a folder or a database fails, as on a dying disk; what it should have synced is lost. */
   failNextSync = false;
   /** So many of the next opens of files and folders fail, as where a process has too many open. */
   failNextOpens = 0;
-  /**
-   * Counts all changes, so that a sync covers what was done before it was asked for and nothing
-   * later.
-   */
+  /** Counts all changes, so that a sync covers what was done before it was asked for and nothing later. */
   order = 0;
   readonly #label: string;
   #files = 0;
@@ -201,10 +195,7 @@ export class Volume {
     });
   }
 
-  /**
-   * The power is lost, and comes back: what was not synced is kept or lost by chance. Nobody may
-   * have a file open.
-   */
+  /** The power is lost, and comes back: what was not synced is kept or lost by chance. Nobody may have a file open. */
   crash(rng: Rng): void {
     const keep = rng.pick([0, 0.1, 0.5, 0.9, 1]);
     this.#names.crash(rng, keep);

@@ -25,7 +25,7 @@ const MIXES: readonly (readonly number[])[] = [
 /** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
 const STRAYS = [5, 70, 0, 0, 0, 25];
 const STRAY_CHANCE = 0.15;
-const CHANGING_CHANCE = 0.25;
+const CHANGING_CHANCE = 0.35;
 
 /** The layouts of clusters of each size, where files have several. */
 const LAYOUTS: Readonly<Record<number, readonly string[]>> = {

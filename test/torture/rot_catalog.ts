@@ -111,6 +111,8 @@ class CatalogRot {
       rmSync(`${this.#pathOf(slot)}-wal`, { force: true });
       writeFileSync(this.#pathOf(slot), bytes);
     }
+    // What clients remember is newer than that, and they would say so.
+    rmSync(`${this.#servers.config}.seen`, { force: true });
     const victim = rng.int(4);
     const server = this.#servers.at(victim);
     const { offset, landmark } = this.#pick(victim);
