@@ -23,6 +23,9 @@ export interface Value extends Place {
   readonly isMade: boolean;
 }
 
+/** What a tombstone that nobody made is worth. */
+export const NEVER: Value = { isMade: false, birthFloor: 0n, seq: 0 };
+
 /** Each life of a name is born above the floor of the one before, and in one life each version has one more than its parent. */
 export const isBefore = (a: Place, b: Place): boolean =>
   a.birthFloor < b.birthFloor || (a.birthFloor === b.birthFloor && a.seq < b.seq);

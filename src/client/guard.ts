@@ -13,7 +13,7 @@ import { openName, sealName } from "../file/sealed_name.ts";
 import type { Random } from "../io/ports.ts";
 import { USER_BYTES, SEALED_NAME_BYTES } from "../limits.ts";
 import type { Ballot, Version, Vid } from "../version.ts";
-import { isBefore, type Judge, takeAll, type Told } from "./believe.ts";
+import { isBefore, type Judge, NEVER, takeAll, type Told } from "./believe.ts";
 import { canRead, type Quorum } from "./decide.ts";
 
 /** A version of a name that was current once: where it stands in the chain, and the ballot at which it was proposed. */
@@ -103,11 +103,11 @@ export class Guard {
    */
   readonly judge: Judge = (stored, accepted) => {
     const { ballot, version } = accepted;
+    const isKey = stored === KEY_NAME;
+    if (isReserved(stored) && !isKey) return takeAll(stored, accepted);
+    if (version.deleted && version.body.length === 0) return NEVER;
     // Without the key all files are lost: repair must not spread what a server makes up in its place.
-    if (stored === KEY_NAME && !this.#isKey(version.body)) return null;
-    if (isReserved(stored)) return takeAll(stored, accepted);
-    if (version.deleted && version.body.length === 0)
-      return { isMade: false, birthFloor: 0n, seq: 0 };
+    if (isKey) return this.#isKey(version.body) ? takeAll(stored, accepted) : null;
     const signed = this.#signedOf(stored, version);
     if (!signed || signed.ballot > ballot || version.ring.length !== version.pieces) return null;
     const { birthFloor, seq } = version;

@@ -144,7 +144,10 @@ export async function acceptAndCommit(
     // It takes more servers to accept a value than to promise: some may not have come up with the others.
     const isWorth = ballots.mayClimbTo(ballot) && cluster.ports.clock.now() < until;
     if (isWorth && (await climb(cluster, name, ballot, tooHighFor(replies)))) continue;
-    return takersIn(replies).length < replies.size ? "refused" : "tooFew";
+    if (takersIn(replies).length === replies.size) return "tooFew";
+    // One that is far ahead can be the one that is needed.
+    ballots.fellShort();
+    return "refused";
   }
 }
 

@@ -2,8 +2,8 @@
 import { assert, DfsError } from "../errors.ts";
 import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../file/keys.ts";
 import { KEY_NAME } from "../file/names.ts";
-import { tombstone, type Vid } from "../version.ts";
-import { takeAll } from "./believe.ts";
+import { tombstone, type Version, type Vid } from "../version.ts";
+import { NEVER, takeAll } from "./believe.ts";
 import type { Cluster } from "./cluster.ts";
 import { Guard, type Memory } from "./guard.ts";
 import type { Opener } from "./opener.ts";
@@ -112,17 +112,23 @@ const opening = (cluster: Cluster, openers: readonly Opener[], doubts: string[])
     cluster.user,
     null,
     (stored, accepted) => {
-      const { body } = accepted.version;
+      const { version } = accepted;
+      // Where somebody began to make a key.
+      if (isFence(version)) return NEVER;
+      const { body } = version;
       const isOpen = openers.some((opener) => opener.open(cluster.user, body) !== null);
       return isOpen ? takeAll(stored, accepted) : null;
     },
     (line) => void doubts.push(line),
   );
 
+/** Does it stand for "no key yet"? Nobody deletes one. */
+const isFence = ({ deleted, body }: Version): boolean => deleted && body.length === 0;
+
 /** The version of a record that servers agree on and none of these opens. It is looked at only, so that nobody spreads it. */
 async function sealedOtherwise(cluster: Cluster, openers: readonly Opener[]): Promise<Vid | null> {
   const version = (await glance(cluster, KEY_NAME))?.version;
-  if (!version) return null;
+  if (!version || isFence(version)) return null;
   const isOpen = openers.some((one) => one.open(cluster.user, version.body) !== null);
   // One that opens has come just now.
   return isOpen ? null : version.vid;
@@ -180,7 +186,7 @@ export async function rewrap(
   const { user } = cluster;
   const { random } = cluster.ports;
   const reading = await readAll(cluster, old);
-  if (!reading.current) {
+  if (!reading.current || isFence(reading.current.version)) {
     if (await sealedOtherwise(cluster, old)) throw notOpened();
     if (reading.is === "current") return;
     throw new DfsError("tooFew", tooFewLine(reading));
@@ -212,7 +218,8 @@ export async function rewrap(
 async function readAll(cluster: Cluster, openers: readonly Opener[]): Promise<Reading> {
   for (let isFirst = true; ; isFirst = false) {
     const reading = isFirst ? null : await readName(opening(cluster, openers, []), KEY_NAME);
-    if (reading?.current === null) await sealedOtherwise(cluster, openers);
+    if (reading && (!reading.current || isFence(reading.current.version)))
+      await sealedOtherwise(cluster, openers);
     const learned = await Promise.all(openers.map((opener) => opener.learn(cluster.user)));
     if (reading && !learned.includes(true)) return reading;
   }

@@ -2,6 +2,7 @@
  * Who a server is: its id, which is for as long as its folder has forgotten nothing, and whether the folder is what the server left
  * (README.md, "At each start"). Used where a folder is opened.
  */
+import type { Database } from "bun:sqlite";
 import { DfsError } from "../errors.ts";
 import type { Disk, Random } from "../io/ports.ts";
 import { MARK_BYTES } from "../life.ts";
@@ -23,26 +24,33 @@ export interface Identity {
 }
 
 /**
+ * Throws DfsError("folder") where the log of a server that was not stopped in order is gone. `logBytes`: of the log as it lay there
+ * before anything was opened. Asked before anything is written, for a start that is refused must leave no new log.
+ */
+export function checkLog(database: Database, logBytes: number): void {
+  if (logBytes > 0) return;
+  const holds = (what: string): boolean => database.query(`SELECT 1 FROM ${what}`).get() !== null;
+  if (!holds("sqlite_master WHERE name = 'fact'") || !holds("fact WHERE key = 'inUse'")) return;
+  throw new DfsError(
+    "folder",
+    `catalog.sqlite-wal, the log of the last run, is gone, and with it what was acknowledged last: ${BRING_BACK}`,
+  );
+}
+
+/**
  * The server's id. It lives in the catalog, so that whoever loses the promises in there loses the id with them; format.json repeats it
- * for people. Begins the server's next life. `logBytes`: of the catalog's log as it lay there before anything was opened. Throws
- * DfsError("folder") where the catalog, or the log of a server that was not stopped in order, is gone.
+ * for people. Begins the server's next life. Throws DfsError("folder") where the catalog is gone.
  */
 export async function openIdentity(
   ports: { random: Random; disk: Disk },
   layout: Layout,
   catalog: Catalog,
   format: Format | null,
-  logBytes: number,
 ): Promise<Identity> {
   const known = catalog.fact("sid")?.toHex();
   if (known === undefined && format)
     throw new DfsError("folder", `${layout.catalog} has been lost: ${BRING_BACK}`);
   const wasInUse = catalog.fact("inUse") !== null;
-  if (wasInUse && logBytes === 0)
-    throw new DfsError(
-      "folder",
-      `${layout.catalog}-wal, the log of the last run, is gone, and with it what was acknowledged last: ${BRING_BACK}`,
-    );
   const born = (await ports.disk.stat(layout.catalog))?.born ?? null;
   const original = catalog.fact("born");
   const isCopy = original !== null && born !== null && new TextDecoder().decode(original) !== born;

@@ -19,7 +19,7 @@ import {
 } from "./acceptor.ts";
 import { Catalog } from "./catalog.ts";
 import type { Floors } from "./floors.ts";
-import { type Identity, openIdentity, type Origin } from "./identity.ts";
+import { checkLog, type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
 import { type Layout, layoutOf, openFolder, orFolderError, recoverPieces } from "./recover.ts";
@@ -94,16 +94,23 @@ export class Store {
     let close = (): void => database.close();
     try {
       const { warn = () => {} } = options;
-      const catalog = orFolderError(layout, () => new Catalog(database, ports.clock, die, warn));
-      const identity = await openIdentity(ports, layout, catalog, format, logBytes);
+      const catalog = orFolderError(layout, () => {
+        checkLog(database, logBytes);
+        return new Catalog(database, ports.clock, die, warn);
+      });
+      const identity = await openIdentity(ports, layout, catalog, format);
       close = () => catalog.close();
       await recoverPieces(ports.disk, layout, catalog);
       const store = new Store(ports, options, layout, identity, catalog, die);
       await store.pieces.ballast.load();
       return store;
     } catch (error) {
-      // Whoever tries again must not find the folder in use.
-      close();
+      // Whoever tries again must not find the folder in use; on a disk that fails that may not end in order.
+      try {
+        close();
+      } catch {
+        database.close();
+      }
       throw error;
     }
   }

@@ -137,8 +137,6 @@ export class Invariants {
       return;
     }
     this.#checkBirth(server.name, config);
-    // Who learns that the cluster is founded has no part in that any more.
-    if ((this.#views.get(server.name)?.config.epoch ?? 0) === 0) rows.delete(CONFIGS);
     this.#views.set(server.name, { config, slot: slotOf(config, sid) });
     if (config.epoch > (this.#newest?.epoch ?? 0)) this.#newest = config;
     for (const [key, row] of rows) this.#countVote(server.name, key, row);

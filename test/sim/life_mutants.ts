@@ -37,7 +37,7 @@ export const LIFE_MUTANTS: readonly Mutant[] = [
     rule: "a folder in use whose log is gone is served",
     within: 20,
     plot: "beheaded",
-    edits: [edit(IDENTITY, "if (wasInUse && logBytes === 0)", "if (wasInUse && logBytes < 0)")],
+    edits: [edit(IDENTITY, "if (logBytes > 0) return;", "if (logBytes >= 0) return;")],
   },
   {
     name: "copies-do-not-settle",
