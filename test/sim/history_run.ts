@@ -148,7 +148,8 @@ export class Run {
     const isPrepared = mustBePrepared(this.#workload) || this.rng.chance(PREPARED_CHANCE);
     const late = isPrepared ? this.#drawLate() : [];
     for (const server of this.cluster.servers)
-      if (isPrepared ? !late.includes(server) : this.rng.chance(0.95)) server.start();
+      if (isPrepared ? !late.includes(server) : this.rng.chance(0.95) || !this.#mayBeLate)
+        server.start();
     if (isPrepared) {
       this.pass(1000);
       this.calmly({ do: "list" });
@@ -174,12 +175,17 @@ export class Run {
     for (const client of this.running) this.world.kill(client);
   }
 
+  /** Of two members one that lies can keep the other from everything: it takes three that are there. */
+  get #mayBeLate(): boolean {
+    return !this.hostile?.hasLiar || this.cluster.first.length > 3;
+  }
+
   /** Those that are not there when the cluster is founded: no more than it can be founded without. */
   #drawLate(): SimServer[] {
     const rng = this.world.rng.fork("late");
     const { first } = this.cluster;
     const most = Math.ceil(first.length / 2) - 1;
-    if (most <= 0 || !rng.chance(LATE_CHANCE)) return [];
+    if (most <= 0 || !this.#mayBeLate || !rng.chance(LATE_CHANCE)) return [];
     const from = rng.int(first.length);
     const count = rng.between(1, most);
     return Array.from({ length: count }, (_, i) => first[(from + i) % first.length] as SimServer);

@@ -46,9 +46,13 @@ export class Hostile {
     return new Hostile(new Rng(seed, labelHash("hostile")), liar);
   }
 
-  /** Is it somebody who means harm that comes next? */
+  get hasLiar(): boolean {
+    return this.#liar !== null;
+  }
+
+  /** Is it somebody who means harm that comes next? One of both, a server or a user, is what can be withstood. */
   get jumps(): boolean {
-    return this.#rng.chance(JUMP_CHANCE);
+    return !this.hasLiar && this.#rng.chance(JUMP_CHANCE);
   }
 
   get steps(): number {
