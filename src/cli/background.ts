@@ -17,11 +17,15 @@ export interface Repairs {
   readonly isVerbose: boolean;
 }
 
-/** Begins; the function returned ends it. Servers repair at different times, so that they do not all do the same work. */
+/**
+ * Begins; the function returned ends it. At once it looks who the servers are: whoever opens a cluster as an operator has them tell each
+ * other of their lives, and so of this new one. Servers repair at different times, so that they do not all do the same work.
+ */
 export function repairInBackground({ config, intervalSeconds, isVerbose }: Repairs): () => void {
   const voice = isVerbose ? "--verbose" : "--quiet";
   const age = `--orphan-age=${ORPHAN_AGE_SECONDS}`;
-  const command = [...OWN_COMMAND, "repair", `--config=${config}`, "--no-progress", age, voice];
+  const look = ["server", "list", `--config=${config}`, "--quiet"];
+  const repair = ["repair", `--config=${config}`, "--no-progress", age, voice];
   let timer: ReturnType<typeof setTimeout>;
   let child: Bun.Subprocess | null = null;
   let isOver = false;
@@ -29,20 +33,19 @@ export function repairInBackground({ config, intervalSeconds, isVerbose }: Repai
     child = null;
     if (isOver) return;
     const jitter = 1 + REPAIR_JITTER * (2 * Math.random() - 1);
-    timer = setTimeout(begin, intervalSeconds * 1000 * jitter);
+    // What it says goes where the server's own lines go.
+    timer = setTimeout(run, intervalSeconds * 1000 * jitter, repair, isVerbose ? STDERR : "ignore");
   };
-  const begin = (): void => {
+  const run = (args: readonly string[], said: typeof STDERR | "ignore"): void => {
     try {
-      // What it says goes where the server's own lines go.
-      const said = isVerbose ? STDERR : "ignore";
-      child = Bun.spawn(command, { stdio: ["ignore", said, said] });
+      child = Bun.spawn([...OWN_COMMAND, ...args], { stdio: ["ignore", said, said] });
       child.exited.then(later, later);
     } catch (error) {
-      sayLine(`repair cannot be started: ${asDfsError(error).message}`);
+      sayLine(`${args[0]} cannot be started: ${asDfsError(error).message}`);
       later();
     }
   };
-  later();
+  run(look, "ignore");
   return () => {
     isOver = true;
     clearTimeout(timer);
