@@ -7,6 +7,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, removeFolders } from "../cli/program.ts";
+import { Computer, lineOf, usersFile } from "./computer.ts";
 import { empty, expectDone, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -184,6 +185,23 @@ test("all servers are moved by cp -a after an orderly stop, and the cluster goes
   await stage.without([1], async () => {
     expect((await stage.get("f0")).toString()).toBe("after");
   });
+});
+
+test("after a move a user who is no operator is told to wait for one, and loses nothing", async () => {
+  const passwords = { op: "op-secret-1", alice: "alice-pw-1" };
+  const stage = await Stage.open(3, { users: await usersFile(passwords) });
+  stages.push(stage);
+  const as = (who: keyof typeof passwords): Computer =>
+    new Computer(stage.servers, lineOf(who, passwords[who]));
+  expectDone(await as("op").dfs("status"));
+  const alice = as("alice");
+  await alice.put("f", "hers");
+  await move(stage, "terminate");
+  const { status, err } = await alice.dfs("get", "f");
+  expect(status).toBe(5);
+  expect(err).toContain("an operator's command");
+  expectDone(await as("op").dfs("server", "list"));
+  expect((await alice.get("f")).toString()).toBe("hers");
 });
 
 test("moved after a crash they count as others, and nobody is told to throw the copies away", async () => {
