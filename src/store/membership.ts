@@ -2,7 +2,7 @@
 import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
-import { type Ballot, highest } from "../version.ts";
+import type { Ballot } from "../version.ts";
 import { absentRow } from "./acceptor.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Floor } from "./floors.ts";
@@ -102,21 +102,14 @@ export class Membership {
         for (const { space, floor } of floors) this.#catalog.floors.raise(space, floor);
         if (!isNews) return;
         this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
-        if (isFirst && config.birth !== NO_BIRTH) this.#beginRegister();
+        // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own. It has
+        // a row at once: where any other is damaged, one that is absent could not be told from one that was lost.
+        if (isFirst && config.birth !== NO_BIRTH)
+          this.#catalog.putRegister("", "", absentRow(this.#catalog.floors.of("")));
       });
     } finally {
       this.#recall();
     }
-  }
-
-  /**
-   * The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own. It has a row
-   * at once: where any other is damaged, one that is absent could not be told from one that was lost.
-   */
-  #beginRegister(): void {
-    const floor = this.#catalog.floors.of("");
-    const prom = this.#catalog.register("", "")?.prom ?? floor;
-    this.#catalog.putRegister("", "", absentRow(highest([prom, floor])));
   }
 
   #allDone(): Promise<void> {

@@ -111,6 +111,7 @@ export class Invariants {
     const life = `${server.name} ${server.lives}`;
     const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floors);
     this.#rows.set(life, rows);
+    if (server.hasLearned) this.#endFounding(server, database, rows);
     const hasVotes = server.written.length > 0;
     for (const [key, row] of server.written.splice(0)) {
       this.#checkRow(server.name, key, row, rows.get(key), floorFor(known, key));
@@ -125,6 +126,12 @@ export class Invariants {
     if (server.hasMoved) this.#held.set(server.name, piecesIn(database));
     server.hasMoved = false;
     this.#checkCopies();
+  }
+
+  /** Who learns that the cluster is founded has no part in that any more: the register begins anew. */
+  #endFounding({ name }: SimServer, database: Database, rows: Map<string, Register>): void {
+    const isAtFounding = (this.#views.get(name)?.config.epoch ?? 0) === 0;
+    if (isAtFounding && configIn(database)) rows.delete(CONFIGS);
   }
 
   /** A server goes by another configuration from now on: what it has accepted may be chosen by that. */
