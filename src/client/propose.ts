@@ -114,8 +114,11 @@ export async function propose(
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
       const problem = await coverOrWhy(supply, heldIn(granted));
-      if (problem !== null || ++covers > cluster.view.members.length)
+      // Who is far ahead in the name promised nothing, and so took no pieces; it can be the one that they need.
+      const isSomeAhead = answered.length > granted.size;
+      if ((problem !== null && !isSomeAhead) || ++covers > cluster.view.members.length)
         return giveUp(problem ?? (await supply.shortage(heldIn(granted))));
+      if (problem !== null) ballots.fellShort();
       continue;
     }
     const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
