@@ -1,5 +1,6 @@
 /** What a server says of itself and of its cluster, and how it joins one and goes by a newer configuration. */
 import { DfsError } from "../errors.ts";
+import { absentRow } from "../store/acceptor.ts";
 import type { Store } from "../store/store.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
@@ -16,7 +17,9 @@ import {
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
   await store.membership.settled();
   const { membership, sid } = store;
-  const { register, floor } = store.read("", "");
+  const floor = store.floors.of("");
+  // It matters until there is a configuration; of a server with a damaged record it may be that nobody can tell.
+  const register = membership.config ? absentRow(floor) : store.read("", "").register;
   return {
     version: PROTOCOL_VERSION,
     release,

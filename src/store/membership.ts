@@ -3,7 +3,6 @@ import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
-import { absentRow } from "./acceptor.ts";
 import type { Catalog } from "./catalog.ts";
 import type { Floor } from "./floors.ts";
 
@@ -102,10 +101,8 @@ export class Membership {
         for (const { space, floor } of floors) this.#catalog.floors.raise(space, floor);
         if (!isNews) return;
         this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
-        // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own. It has
-        // a row at once: where any other is damaged, one that is absent could not be told from one that was lost.
-        if (isFirst && config.birth !== NO_BIRTH)
-          this.#catalog.putRegister("", "", absentRow(this.#catalog.floors.of("")));
+        // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own.
+        if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", "");
       });
     } finally {
       this.#recall();

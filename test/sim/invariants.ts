@@ -111,7 +111,6 @@ export class Invariants {
     const life = `${server.name} ${server.lives}`;
     const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floors);
     this.#rows.set(life, rows);
-    if (server.hasLearned) this.#endFounding(server, database, rows);
     const hasVotes = server.written.length > 0;
     for (const [key, row] of server.written.splice(0)) {
       this.#checkRow(server.name, key, row, rows.get(key), floorFor(known, key));
@@ -128,12 +127,6 @@ export class Invariants {
     this.#checkCopies();
   }
 
-  /** Who learns that the cluster is founded has no part in that any more: the register begins anew. */
-  #endFounding({ name }: SimServer, database: Database, rows: Map<string, Register>): void {
-    const isAtFounding = (this.#views.get(name)?.config.epoch ?? 0) === 0;
-    if (isAtFounding && configIn(database)) rows.delete(CONFIGS);
-  }
-
   /** A server goes by another configuration from now on: what it has accepted may be chosen by that. */
   #learn(server: SimServer, database: Database, rows: Map<string, Register>): void {
     server.hasLearned = false;
@@ -144,6 +137,8 @@ export class Invariants {
       return;
     }
     this.#checkBirth(server.name, config);
+    // Who learns that the cluster is founded has no part in that any more.
+    if ((this.#views.get(server.name)?.config.epoch ?? 0) === 0) rows.delete(CONFIGS);
     this.#views.set(server.name, { config, slot: slotOf(config, sid) });
     if (config.epoch > (this.#newest?.epoch ?? 0)) this.#newest = config;
     for (const [key, row] of rows) this.#countVote(server.name, key, row);

@@ -33,8 +33,8 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     edits: [
       edit(
         "src/store/membership.ts",
-        'this.#catalog.putRegister("", "", absentRow(this.#catalog.floors.of("")));',
-        "void absentRow;",
+        'this.#catalog.dropRegister("", "");',
+        "this.#catalog.register.length;",
       ),
     ],
   },
