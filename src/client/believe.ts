@@ -2,7 +2,14 @@
  * Which servers contradict what is certain: pure. A client with the keys of a user knows which versions the user made, in which
  * order; so a server that lies about what is current is caught where another one shows what it hides.
  */
-import { type Accepted, type Ballot, type Register, unsoundness, type Vid } from "../version.ts";
+import {
+  type Accepted,
+  type Ballot,
+  type Register,
+  unsoundness,
+  type Version,
+  type Vid,
+} from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept, type Quorum } from "./decide.ts";
 
@@ -23,7 +30,10 @@ export interface Value extends Place {
   readonly isMade: boolean;
 }
 
-/** What a tombstone that nobody made is worth. */
+/** Does it stand for "never there"? Repair may have to say so, and nobody made it. */
+export const isFence = ({ deleted, body }: Version): boolean => deleted && body.length === 0;
+
+/** What a fence is worth. */
 export const NEVER: Value = { isMade: false, birthFloor: 0n, seq: 0 };
 
 /** Each life of a name is born above the floor of the one before, and in one life each version has one more than its parent. */

@@ -13,7 +13,7 @@ import { openName, sealName } from "../file/sealed_name.ts";
 import type { Random } from "../io/ports.ts";
 import { USER_BYTES, SEALED_NAME_BYTES } from "../limits.ts";
 import type { Ballot, Version, Vid } from "../version.ts";
-import { isBefore, type Judge, NEVER, takeAll, type Told } from "./believe.ts";
+import { isBefore, isFence, type Judge, NEVER, takeAll, type Told } from "./believe.ts";
 import { canRead, type Quorum } from "./decide.ts";
 
 /** A version of a name that was current once: where it stands in the chain, and the ballot at which it was proposed. */
@@ -105,7 +105,7 @@ export class Guard {
     const { ballot, version } = accepted;
     const isKey = stored === KEY_NAME;
     if (isReserved(stored) && !isKey) return takeAll(stored, accepted);
-    if (version.deleted && version.body.length === 0) return NEVER;
+    if (isFence(version)) return NEVER;
     // Without the key all files are lost: repair must not spread what a server makes up in its place.
     if (isKey) return this.#isKey(version.body) ? takeAll(stored, accepted) : null;
     const signed = this.#signedOf(stored, version);

@@ -2,8 +2,8 @@
 import { assert, DfsError } from "../errors.ts";
 import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../file/keys.ts";
 import { KEY_NAME } from "../file/names.ts";
-import { tombstone, type Version, type Vid } from "../version.ts";
-import { NEVER, takeAll } from "./believe.ts";
+import { tombstone, type Vid } from "../version.ts";
+import { isFence, NEVER, takeAll } from "./believe.ts";
 import type { Cluster } from "./cluster.ts";
 import { Guard, type Memory } from "./guard.ts";
 import type { Opener } from "./opener.ts";
@@ -121,9 +121,6 @@ const opening = (cluster: Cluster, openers: readonly Opener[], doubts: string[])
     },
     (line) => void doubts.push(line),
   );
-
-/** Does it stand for "no key yet"? Nobody deletes one. */
-const isFence = ({ deleted, body }: Version): boolean => deleted && body.length === 0;
 
 /** The version of a record that servers agree on and none of these opens. It is looked at only, so that nobody spreads it. */
 async function sealedOtherwise(cluster: Cluster, openers: readonly Opener[]): Promise<Vid | null> {

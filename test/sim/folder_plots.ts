@@ -23,13 +23,20 @@ export function restless(run: Run): void {
   restoredThenBorn(run, 4);
 }
 
-function restoredThenBorn(run: Run, starts: number): void {
+/** A write that one server missed, and that one took part in whose folder was backed up before; null where it did not come to that. */
+function writtenByAllButOne(run: Run): [away: SimServer, back: SimServer] | null {
   const servers = begin(run, EVERYWHERE);
-  if (!servers) return;
+  if (!servers) return null;
   const [, away, back] = servers;
-  if (!run.faults.maySpoil(back) || !backedUp(run, back)) return;
+  if (!run.faults.maySpoil(back) || !backedUp(run, back)) return null;
   away.kill(false);
-  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  return isDone(run.calmly({ ...put(2), ...EVERYWHERE })) ? [away, back] : null;
+}
+
+function restoredThenBorn(run: Run, starts: number): void {
+  const servers = writtenByAllButOne(run);
+  if (!servers) return;
+  const [away, back] = servers;
   back.kill(run.rng.chance(0.5));
   const [backup] = back.backups;
   if (backup) back.putBack(backup);
@@ -47,12 +54,9 @@ function restoredThenBorn(run: Run, starts: number): void {
 
 /** The log of a server that took part in a write is removed after a crash, while another missed that write. */
 export function beheaded(run: Run): void {
-  const servers = begin(run, EVERYWHERE);
+  const servers = writtenByAllButOne(run);
   if (!servers) return;
-  const [, away, back] = servers;
-  if (!run.faults.maySpoil(back) || !backedUp(run, back)) return;
-  away.kill(false);
-  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  const [away, back] = servers;
   back.kill(false);
   back.disk.loseLog(back.catalog);
   back.disks++;
