@@ -1,7 +1,8 @@
 /** What a server says of itself and of its cluster, and how it joins one and goes by a newer configuration. */
-import { DfsError } from "../errors.ts";
+import { DfsError, isDfsError } from "../errors.ts";
 import { absentRow } from "../store/acceptor.ts";
 import type { Store } from "../store/store.ts";
+import type { Register } from "../version.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
 import type { ReplyOf, RequestOf } from "../wire/messages.ts";
 import {
@@ -17,22 +18,32 @@ import {
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
   await store.membership.settled();
   const { membership, sid } = store;
-  const floor = store.floors.of("");
-  // It matters until there is a configuration; of a server with a damaged record it may be that nobody can tell.
-  const register = membership.config ? absentRow(floor) : store.read("", "").register;
   return {
     version: PROTOCOL_VERSION,
     release,
     sid,
     cluster: membership.cluster,
-    floor,
+    floor: store.floors.of(""),
     config: membership.config,
-    register,
+    register: agreed(store),
     now: store.lives.now,
     known: [...store.lives.known],
     isUnsettled: store.lives.isUnsettled,
     was: store.was,
   };
+}
+
+/**
+ * What this server has accepted of the cluster's configurations: the next one may be chosen, and whoever chose it dead. With a damaged
+ * record that may be untold; a server that goes by one tells none then, and answers all the same. Throws DfsError("damaged").
+ */
+function agreed(store: Store): Register {
+  try {
+    return store.read("", "").register;
+  } catch (error) {
+    if (!store.membership.config || !isDfsError(error, "damaged")) throw error;
+    return absentRow(store.floors.of(""));
+  }
 }
 
 /** INIT: a blank server joins a cluster, for ever. Throws DfsError("identity", "forbidden"). */

@@ -1,8 +1,11 @@
 /** Requests that fit the layouts of the messages, and yet are not within the protocol. */
 import { describe, expect, test } from "bun:test";
+import { encode } from "../../src/bytes.ts";
 import { bunClock } from "../../src/io/bun.ts";
 import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
+import { configCodec } from "../../src/membership.ts";
 import { answer, type Context } from "../../src/server/answer.ts";
+import { greeting } from "../../src/server/belonging.ts";
 import { UploadShares } from "../../src/server/upload_shares.ts";
 import { Uploads } from "../../src/server/uploads.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -44,6 +47,31 @@ const withMember = (body: (ask: Ask, store: Store) => Promise<void>): Promise<vo
     await body(ask, store);
     await context.uploads.close();
   });
+
+describe("a greeting", () => {
+  const next = versionOf({ vid, body: encode(configCodec, configOf(4, { epoch: 2 })) });
+
+  test("tells the configuration that comes next, where that is accepted", () =>
+    withMember(async (_, store) => {
+      expect((await greeting(store, "")).register.acc).toBeNull();
+      await store.accept("", "", 5n, next);
+      expect((await greeting(store, "")).register.acc?.version).toEqual(next);
+    }));
+
+  test("comes from a server with a damaged record too", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open();
+      await store.membership.join(CLUSTER);
+      await store.membership.install(configOf(4), 7n);
+      await store.commit("", name, { ballot: 5n, version: soundOf({ vid }) }, true);
+      folder.catalog("UPDATE register SET sum = zeroblob(8)");
+      const told = await greeting(await folder.open(), "");
+      expect([told.config, told.register]).toEqual([
+        configOf(4),
+        { prom: 7n, acc: null, com: null },
+      ]);
+    }));
+});
 
 describe("a piece that no file can have", () => {
   const data = pattern(10);
