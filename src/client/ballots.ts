@@ -67,6 +67,12 @@ export class Ballots {
     this.#claims.set(slot, promised);
   }
 
+  /** Is one of these further ahead than the next try can be? How far that is goes by what the others say by now. */
+  isAhead(claims: Iterable<readonly [slot: number, promised: Ballot]>): boolean {
+    const numbers = [...new Map([...this.#claims, ...claims]).values()];
+    return highest(numbers) > reachOf(numbers);
+  }
+
   /** Too few servers went along with the last one. */
   fellShort(): void {
     this.#short = this.#tried;

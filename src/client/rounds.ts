@@ -78,19 +78,21 @@ async function prepareOnce(
   { ballot, vid, enough, supply }: Wanted,
 ): Promise<Promises & { high: Map<number, Refused> }> {
   const grantedOf = (so: Replies<"prepare">) => new Map([...so].filter(([, reply]) => reply.ok));
+  const claimsBySlot = (so: Replies<"prepare">) =>
+    [...so].map(([slot, { register }]) => [slot, claimOf(register)] as const);
   const { replies, view } = await cluster.ask(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
     (so, { quorum, members }) => {
       const granted = grantedOf(believed(cluster, name, quorum, so));
       const left = members.filter((slot) => !so.has(slot) || granted.has(slot));
-      if (!enough(quorum, left)) return 0;
+      if (!enough(quorum, left)) return ballots.isAhead(claimsBySlot(so)) ? STRAGGLER_MS : 0;
       if (!enough(quorum, granted.keys())) return null;
       return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
   const heard = believedInEnd(cluster, name, view.quorum, replies);
-  for (const [slot, { register }] of heard) ballots.saw(slot, claimOf(register));
+  for (const [slot, claim] of claimsBySlot(heard)) ballots.saw(slot, claim);
   const refusing = [...heard].map(
     ([
       slot,

@@ -75,6 +75,16 @@ describe("the tries of an operation", () => {
     expect(next(ballots)).toBe(7n);
   });
 
+  test("cannot come to one that is ahead before the others are heard anew", () => {
+    const ballots = new Ballots(random);
+    expect(ballots.isAhead([[0, round(FAR)]])).toBe(false);
+    ballots.saw(1, round(2n));
+    expect(ballots.isAhead([[0, round(2n + REACH)]])).toBe(false);
+    expect(ballots.isAhead([[0, round(3n + REACH)]])).toBe(true);
+    const both = [round(3n + REACH), round(3n)].map((claim, slot) => [slot, claim] as const);
+    expect(ballots.isAhead(both)).toBe(false);
+  });
+
   test("begin above a ballot that is given, and no further than servers go along", () => {
     const ballots = new Ballots(random, round(FAR));
     const first = ballots.next();

@@ -27,6 +27,19 @@ export const HOSTILE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "unheard-behind",
+    rule: "where one is ahead the others are heard too",
+    within: 100,
+    plot: "outrun",
+    edits: [
+      edit(
+        BALLOTS,
+        "return highest(numbers) > reachOf(numbers);",
+        "return highest(numbers) < reachOf(numbers) && false;",
+      ),
+    ],
+  },
+  {
     name: "believe-any",
     rule: "no single server's number is followed where it is not needed",
     within: 20,

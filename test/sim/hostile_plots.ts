@@ -52,6 +52,20 @@ export function jumped(run: Run): void {
   expectWritten(run, NAME);
 }
 
+/** Of two servers, both of which it takes, one was led far ahead of the other: whoever writes brings the other one up. */
+export function outrun(run: Run): void {
+  const servers = begin(run);
+  const behind = run.rng.pick(servers);
+  run.hostile = Hostile.of(run.rng.u32(), null);
+  behind.kill(false);
+  expectDone(run, { do: "jump", name: NAME, steps: STEPS });
+  behind.start();
+  run.pass(1000);
+  expectWritten(run, NAME);
+  expectDone(run, { do: "rm", name: NAME });
+  expectWritten(run, NAME);
+}
+
 /** One of three servers names numbers that nobody can come to; the two others are enough. */
 export function named(run: Run): void {
   const servers = begin(run);

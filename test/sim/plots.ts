@@ -18,7 +18,7 @@ import {
   readWithoutOne,
 } from "./plotting.ts";
 import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
-import { elsewhere, jumped, named } from "./hostile_plots.ts";
+import { elsewhere, jumped, named, outrun } from "./hostile_plots.ts";
 
 export const PLOTS = {
   stray,
@@ -40,13 +40,14 @@ export const PLOTS = {
   joined,
   emptied,
   jumped,
+  outrun,
   named,
   elsewhere,
 } as const;
 export type Plot = keyof typeof PLOTS;
 
 /** With how many servers each is played; three where nothing is said. */
-const SIZES: Partial<Record<Plot, number>> = { halves: 4, joined: 4, emptied: 4 };
+const SIZES: Partial<Record<Plot, number>> = { halves: 4, joined: 4, emptied: 4, outrun: 2 };
 export const sizeOf = (plot: Plot): number => SIZES[plot] ?? 3;
 
 /**

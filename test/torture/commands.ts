@@ -84,6 +84,7 @@ export class Commands {
 
   /** Gets all of these in one command; each must bring its bytes. Resolves to what was said on stderr. */
   async mustGetAll(files: ReadonlyMap<string, Uint8Array>, when: string): Promise<string> {
+    if (files.size === 0) return "";
     const cwd = this.servers.newFolder();
     const ran = await this.servers.run(["get", ...files.keys()], cwd);
     if (ran.status !== 0)
