@@ -8,6 +8,8 @@ import type { Kind } from "../wire/messages.ts";
 
 /** Requests that take milliseconds of this very thread. */
 const HEAVY: ReadonlySet<Kind> = new Set(["list", "spaces", "status"]);
+/** Those with which a connection begins. A hello after them is rare, or one of a flood: it makes more garbage than most requests. */
+const OPENING_REQUESTS = 4;
 
 export class Turns {
   readonly #clock: Clock;
@@ -20,7 +22,7 @@ export class Turns {
 
   /** Resolves when the `nth` request of a connection, of this kind, may begin; null where that is now. */
   next(kind: Kind, nth: number): Promise<void> | null {
-    if (HEAVY.has(kind))
+    if (HEAVY.has(kind) || (kind === "hello" && nth > OPENING_REQUESTS))
       return new Promise((resolve) => {
         this.#heavy.push(resolve);
         if (!this.#isTicking) this.#tick();
