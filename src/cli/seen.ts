@@ -36,6 +36,10 @@ const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
 ];
 
+const FIND = "SELECT birth, seq, ballot, vid FROM seen WHERE key = ?";
+const KEEP = `INSERT INTO seen (key, birth, seq, ballot, vid) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key)
+   DO UPDATE SET birth = ?2, seq = ?3, ballot = ?4, vid = ?5 WHERE (?2, ?3) > (birth, seq)`;
+
 /** A memory that is written down at the latest when it is closed; several commands may have it open at once. */
 export interface SeenFile extends KeyMemory, ClusterMemory {
   close(): void;
@@ -97,6 +101,11 @@ function checkOwn(path: string): boolean {
 const isMine = ({ uid, nlink }: Stats): boolean =>
   nlink === 1 && uid === (process.getuid?.() ?? uid);
 
+interface Fact {
+  key: string;
+  value: Uint8Array;
+}
+
 interface Row {
   birth: Uint8Array;
   seq: number;
@@ -110,15 +119,18 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
   db.run("PRAGMA synchronous=OFF");
   for (const sql of SCHEMA) db.run(sql);
   const fresh = new Map<string, Seen>();
-  const find = db.query<Row, [string]>("SELECT birth, seq, ballot, vid FROM seen WHERE key = ?");
-  const keep = db.query(
-    `INSERT INTO seen (key, birth, seq, ballot, vid) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key)
-     DO UPDATE SET birth = ?2, seq = ?3, ballot = ?4, vid = ?5 WHERE (?2, ?3) > (birth, seq)`,
+  // They are few, and most commands want them all.
+  const facts = new Map(
+    db
+      .query<Fact, []>("SELECT key, value FROM fact")
+      .all()
+      .map(({ key, value }) => [key, value]),
   );
-  const keepAll = db.transaction(() => {
+  const keepAll = (): void => {
+    const keep = db.query(KEEP);
     for (const [key, { birthFloor, seq, ballot, vid }] of fresh)
       keep.run(key, encode(ballotCodec, birthFloor), seq, encode(ballotCodec, ballot), vid);
-  });
+  };
   let hasWritten = false;
   let hasWarned = false;
   /** What is remembered is a safeguard: a disk that is full, or another command that writes for long, must not fail what was asked for. */
@@ -132,7 +144,7 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
     }
   };
   const writeAll = (): void => {
-    write(keepAll);
+    write(() => db.transaction(keepAll)());
     // What could not be written now is known until this command ends.
     if (!hasWarned) fresh.clear();
     hasWritten = true;
@@ -141,7 +153,7 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
     place,
     recall(key) {
       const known = fresh.get(key);
-      const row = known ? null : find.get(key);
+      const row = known ? null : db.query<Row, [string]>(FIND).get(key);
       return known ?? (row && seenOf(row));
     },
     note(key, seen) {
@@ -158,14 +170,14 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
             .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
             .run(user, fingerprint, record),
       ),
-    factOf: (key) =>
-      db.query<{ value: Uint8Array }, [string]>("SELECT value FROM fact WHERE key = ?").get(key)
-        ?.value ?? null,
-    noteFact: (key, value) =>
+    factOf: (key) => facts.get(key) ?? null,
+    noteFact(key, value) {
+      facts.set(key, value);
       write(
         () =>
           void db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value),
-      ),
+      );
+    },
     close() {
       try {
         if (fresh.size > 0) writeAll();

@@ -40,8 +40,7 @@ export async function meetServers(
   const sids = [...new Set(groups.flatMap((group) => group.sids))];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const peers = sids.flatMap((sid) => toMeet(connections, sid));
-    const all = peers.flatMap(({ standing }) => standing ?? []);
-    const orders = peers.map((peer) => orderFor(connections, peer, all, groups));
+    const orders = ordersFor(connections, peers, groups);
     const said = await Promise.all(
       peers.map((peer, i) => carryOut(connections, cluster, peer, orders[i] ?? null)),
     );
@@ -69,25 +68,25 @@ interface Order {
 }
 
 /** First each is asked for what others say of it; what it lives is told to others only after that. null: there is nothing to say. */
-function orderFor(
-  connections: Connections,
-  { standing }: Peer,
-  all: readonly Standing[],
+function ordersFor(
+  { memory, isOperator }: Connections,
+  peers: readonly Peer[],
   groups: readonly DecidingGroup[],
-): Order | null {
-  if (!standing) return null;
-  const claimsOf = (one: Standing): Claim[] =>
-    claimsOn(one, all, recall(connections.memory, one.sid));
-  const claims = claimsOf(standing);
-  const clear = all.filter((one) => claimsOf(one).length === 0);
-  const { isOperator } = connections;
-  const news = isOperator ? newsFor(standing, clear) : [];
-  const isSettled =
-    isOperator &&
-    standing.isUnsettled &&
-    claims.length === 0 &&
-    isKnownByEnough(standing, all, groups);
-  return claims.length + news.length > 0 || isSettled ? { claims, news, isSettled } : null;
+): (Order | null)[] {
+  const all = peers.flatMap(({ standing }) => standing ?? []);
+  const claimsOf = new Map(all.map((one) => [one, claimsOn(one, all, recall(memory, one.sid))]));
+  const clear = all.filter((one) => claimsOf.get(one)?.length === 0);
+  return peers.map(({ standing }) => {
+    if (!standing) return null;
+    const claims = claimsOf.get(standing) ?? [];
+    const news = isOperator ? newsFor(standing, clear) : [];
+    const isSettled =
+      isOperator &&
+      standing.isUnsettled &&
+      claims.length === 0 &&
+      isKnownByEnough(standing, all, groups);
+    return claims.length + news.length > 0 || isSettled ? { claims, news, isSettled } : null;
+  });
 }
 
 /** Says it, and takes the answer; true where the server answered. */
