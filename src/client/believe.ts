@@ -72,14 +72,16 @@ export function believed<T extends Told>(
   return left;
 }
 
-/** The same once all is said that will be: those that are not believed are named. */
-export function believedInEnd<T extends Told>(
+/** The same once all is said that will be, and it may take time to judge it: those that are not believed are named. */
+export async function believedInEnd<T extends Told>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
   replies: ReadonlyMap<number, T>,
-): Map<number, T> {
-  const left = believed(cluster, stored, quorum, replies);
+): Promise<Map<number, T>> {
+  let left = believed(cluster, stored, quorum, replies);
+  while (left.size < replies.size && (await cluster.guard?.learn()))
+    left = believed(cluster, stored, quorum, replies);
   for (const slot of replies.keys())
     if (!left.has(slot))
       cluster.warn(

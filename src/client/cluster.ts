@@ -12,7 +12,7 @@ import type { Greeted } from "./greeter.ts";
 import { type Judge, takeAll } from "./believe.ts";
 import { Endless } from "./endless.ts";
 import { gather } from "./gather.ts";
-import { decidingIn, meetServers, warnOfOuts } from "./meet.ts";
+import { meetServers, warnOfOuts } from "./meet.ts";
 import type { Guard } from "./guard.ts";
 import type { Peer } from "./peer.ts";
 import { type View, viewOf } from "./view.ts";
@@ -257,7 +257,7 @@ export class Cluster {
   meet(): Promise<void> {
     this.#shared.met = this.#shared.met.then(async () => {
       const before = this.connections.verdicts;
-      await meetServers(this.connections, this.id, decidingIn(this.view));
+      await meetServers(this.connections, this.id, this.view);
       if (this.connections.verdicts === before) return;
       warnOfOuts(this);
       // What such a server said before does not count either.

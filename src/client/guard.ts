@@ -43,19 +43,31 @@ const NOTHING: Facts = {
 
 const keyCodec = struct({ user: text(USER_BYTES), name: text(SEALED_NAME_BYTES) });
 
+/** The records of master keys that a user's password opens. */
+export interface KeyRecords {
+  /** false too where that takes time, until `learn`. */
+  isOpened(record: Uint8Array): boolean;
+  /** Takes the time; true: there is more to know than before. */
+  learn(): Promise<boolean>;
+}
+
 export class Guard {
   readonly keys: Keys;
   readonly #memory: Memory;
   readonly #random: Random;
-  readonly #isKey: (record: Uint8Array) => boolean;
+  readonly #records: KeyRecords;
   readonly #signed = new WeakMap<Version, { stored: string; signed: Signed | null }>();
 
-  /** `isKey`: is this the record of a master key that this user's password opens? */
-  constructor(keys: Keys, memory: Memory, random: Random, isKey: (record: Uint8Array) => boolean) {
+  constructor(keys: Keys, memory: Memory, random: Random, records: KeyRecords) {
     this.keys = keys;
     this.#memory = memory;
     this.#random = random;
-    this.#isKey = isKey;
+    this.#records = records;
+  }
+
+  /** True: key records that could not be judged now can. */
+  learn(): Promise<boolean> {
+    return this.#records.learn();
   }
 
   /** What servers know a name by. */
@@ -107,7 +119,7 @@ export class Guard {
     if (isReserved(stored) && !isKey) return takeAll(stored, accepted);
     if (isFence(version)) return NEVER;
     // Without the key all files are lost: repair must not spread what a server makes up in its place.
-    if (isKey) return this.#isKey(version.body) ? takeAll(stored, accepted) : null;
+    if (isKey) return this.#records.isOpened(version.body) ? takeAll(stored, accepted) : null;
     const signed = this.#signedOf(stored, version);
     if (!signed || signed.ballot > ballot || version.ring.length !== version.pieces) return null;
     const { birthFloor, seq } = version;

@@ -7,6 +7,7 @@ import { isDfsError } from "../errors.ts";
 import { type Life, lifeCodec } from "../life.ts";
 import type { Connections } from "./connections.ts";
 import { type Claim, claimsOn, isKnownByEnough, newsFor, type Standing } from "./lives.ts";
+import type { Config } from "../membership.ts";
 import type { ClusterMemory } from "./memory.ts";
 import type { Peer } from "./peer.ts";
 import type { Cluster } from "./cluster.ts";
@@ -18,7 +19,7 @@ interface DecidingGroup {
   readonly accept: number;
 }
 
-export const decidingIn = ({ config, quorum }: View): DecidingGroup[] =>
+const decidingIn = ({ config, quorum }: View): DecidingGroup[] =>
   quorum.map(({ slots, accept }) => ({
     accept,
     sids: slots.flatMap((slot) => config.seats[slot]?.sid ?? []),
@@ -28,21 +29,22 @@ export const decidingIn = ({ config, quorum }: View): DecidingGroup[] =>
 const ROUNDS_MAX = 5;
 
 /**
- * Meets these servers, those that are connected. Afterwards those that were put back, or run on a copy that not enough others know of, are
+ * Meets the servers that decide, those that are connected. Afterwards those that were put back, or run on a copy that not enough others know of, are
  * out: `connections` does not count them any more.
  */
 export async function meetServers(
   connections: Connections,
   cluster: string,
-  groups: readonly DecidingGroup[],
+  view: View,
 ): Promise<void> {
   const { memory } = connections;
+  const groups = decidingIn(view);
   const sids = [...new Set(groups.flatMap((group) => group.sids))];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const peers = sids.flatMap((sid) => toMeet(connections, sid));
     const orders = ordersFor(connections, peers, groups);
     const said = await Promise.all(
-      peers.map((peer, i) => carryOut(connections, cluster, peer, orders[i] ?? null)),
+      peers.map((peer, i) => carryOut(connections, cluster, view.config, peer, orders[i] ?? null)),
     );
     if (!said.includes(true)) break;
   }
@@ -93,12 +95,15 @@ function ordersFor(
 async function carryOut(
   connections: Connections,
   cluster: string,
+  config: Config,
   peer: Peer,
   order: Order | null,
 ): Promise<boolean> {
   if (!order) return false;
   const { claims, news, isSettled } = order;
   try {
+    // It keeps the lives of those only who are members as far as it knows; and while it does not count nobody else tells it more.
+    if (news.length > 0 && peer.epoch < config.epoch) await peer.install(cluster, config, 0n);
     const areYours = claims.map(({ life, mark }) => ({ life, mark }));
     const { areYours: said } = await peer.meet(cluster, { areYours, tell: news, isSettled });
     const denied = claims.find((_, i) => !said[i]);

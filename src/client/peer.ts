@@ -64,6 +64,8 @@ export class Peer {
   /** The release that the server says it is, and its id. */
   release = "";
   sid = "";
+  /** Of the configuration that it goes by; 0: of none. */
+  epoch = 0;
   /** What it said last of its lives, and of those of others. */
   standing: Standing | null = null;
   /** Whom it has let in; null: nobody, for nobody asked or it knows no users. */
@@ -169,7 +171,8 @@ export class Peer {
   async hello(): Promise<ReplyOf<"hello">> {
     const greeting = await this.#request("hello", HELLO);
     checkGreeting(this.label, greeting);
-    const { sid, now, known, isUnsettled } = greeting;
+    const { sid, now, known, isUnsettled, config } = greeting;
+    this.epoch = config?.epoch ?? 0;
     this.standing = { sid, now, known, isUnsettled, own: this.standing?.own ?? new Set() };
     return greeting;
   }
@@ -199,13 +202,14 @@ export class Peer {
   }
 
   /** Has a member go by a configuration that was chosen. */
-  install(
+  async install(
     cluster: string,
     config: Config,
     floor: Ballot,
     floors: UserFloor[] = [],
-  ): Promise<ReplyOf<"install">> {
-    return this.#request("install", { cluster, sid: this.sid, config, floor, floors });
+  ): Promise<void> {
+    await this.#request("install", { cluster, sid: this.sid, config, floor, floors });
+    this.epoch = Math.max(this.epoch, config.epoch);
   }
 
   /**

@@ -51,7 +51,7 @@ export async function readName(
         return decide(quorum, told).is === "current" ? patienceMs : null;
       },
     );
-    const replies = believedInEnd(cluster, name, view.quorum, all);
+    const replies = await believedInEnd(cluster, name, view.quorum, all);
     const decision = decide(view.quorum, registersOf(replies));
     if (decision.is === "current") {
       const version = decision.current?.version ?? null;
@@ -93,7 +93,7 @@ export async function glance(cluster: Cluster, name: string): Promise<Accepted |
     () => ({ name, asked: [] }),
     (so, { quorum }) => (canAccept(quorum, so.keys()) ? 0 : null),
   );
-  const told = registersOf(believedInEnd(cluster, name, view.quorum, replies));
+  const told = registersOf(await believedInEnd(cluster, name, view.quorum, replies));
   const decision = decide(view.quorum, told);
   return decision.is === "current" ? decision.current : null;
 }

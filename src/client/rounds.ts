@@ -91,7 +91,7 @@ async function prepareOnce(
       return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
     },
   );
-  const heard = believedInEnd(cluster, name, view.quorum, replies);
+  const heard = await believedInEnd(cluster, name, view.quorum, replies);
   for (const [slot, claim] of claimsBySlot(heard)) ballots.saw(slot, claim);
   const refusing = [...heard].map(
     ([

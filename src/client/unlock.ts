@@ -5,7 +5,7 @@ import { KEY_NAME } from "../file/names.ts";
 import { tombstone, type Vid } from "../version.ts";
 import { isFence, NEVER, takeAll } from "./believe.ts";
 import type { Cluster } from "./cluster.ts";
-import { Guard, type Memory } from "./guard.ts";
+import { Guard, type KeyRecords, type Memory } from "./guard.ts";
 import type { Opener } from "./opener.ts";
 import { type Proposal, propose } from "./propose.ts";
 import { glance, type Reading, readName } from "./register.ts";
@@ -45,8 +45,11 @@ export async function unlock(
     );
   if (!known || Buffer.compare(known.record, record) !== 0)
     memory.noteKey(user, { fingerprint: keys.fingerprint, record });
-  const isKey = (other: Uint8Array): boolean => opener.open(user, other) !== null;
-  return cluster.as(user, new Guard(keys, memory, ports.random, isKey));
+  const records: KeyRecords = {
+    isOpened: (other) => opener.open(user, other) !== null,
+    learn: () => opener.learn(user),
+  };
+  return cluster.as(user, new Guard(keys, memory, ports.random, records));
 }
 
 function unwrapped(opener: Opener, user: string, record: Uint8Array): Uint8Array {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createHash, hkdfSync } from "node:crypto";
 import { concat } from "../../src/bytes.ts";
 import { STRETCHES_MAX } from "../../src/limits.ts";
+import { readName } from "../../src/client/register.ts";
 import { type KnownKey, rewrap, unlock } from "../../src/client/unlock.ts";
 import { Cluster } from "../../src/client/cluster.ts";
 import { Opener } from "../../src/client/opener.ts";
@@ -69,15 +70,16 @@ function servers(lie: (ballot: Ballot) => Register | null) {
     arrivals: 0,
     reachSilent: async () => {},
   };
+  const warnings: string[] = [];
   const cluster = Cluster.of({
     ports: { clock: bunClock, random: bunRandom },
     connections,
     id: "1".repeat(32),
     config,
     user: "alice",
-    warn: () => {},
+    warn: (line: string) => warnings.push(line),
   } as never);
-  return { cluster, rows };
+  return { cluster, rows, warnings };
 }
 
 const memory = () => ({
@@ -204,6 +206,19 @@ describe("a record", () => {
     );
     const prints = all.map(({ guard }) => guard?.keys.fingerprint.toHex());
     expect(new Set(prints).size).toBe(1);
+  });
+
+  test("of another computer that came first too is no lie, though it takes time to open it", async () => {
+    const { cluster, rows, warnings } = servers(() => null);
+    const unlocked = await unlock(cluster, old(), memory());
+    const stretched = (salt: Uint8Array): Promise<Uint8Array> =>
+      secretOf(OLD).stretch(costOf(salt));
+    const salt = new Uint8Array(16).fill(7);
+    const wrap = { cost: costOf(salt), stretched: await stretched(salt) };
+    const body = wrapMaster([wrap], "alice", MASTER, new Uint8Array(12));
+    rows[3] = { ...forged(2n, body), prom: 2n };
+    expect((await readName(unlocked, KEY_NAME)).replies.size).toBe(4);
+    expect(warnings).toEqual([]);
   });
 
   test("that one server makes up costs little, and does not keep anybody from the genuine one", async () => {

@@ -1,7 +1,8 @@
 /** Plots in which a folder is not what its server left; see plots.ts. */
-import type { SimServer } from "./cluster.ts";
+import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
-import { begin, EVERYWHERE, isDone, NAME, put } from "./plotting.ts";
+import { configOf } from "./installed.ts";
+import { begin, EVERYWHERE, isDone, NAME, PATIENCE_MS, put } from "./plotting.ts";
 
 /** The content of a server's folder, as it is while that is stopped in order for a moment. */
 function backedUp(run: Run, server: SimServer): boolean {
@@ -95,4 +96,32 @@ export function forked(run: Run): void {
     run.pass(1000);
   }
   run.forgo(copy);
+}
+
+/** All servers are carried elsewhere while one more is about to join, and some have not been told of that. */
+export function carriedAway(run: Run): void {
+  const servers = begin(run);
+  const [spare] = run.cluster.spares;
+  if (!servers || !spare) return;
+  spare.start();
+  run.pass(1000);
+  const grows = run.begin({ do: "grow", by: addressOf(spare) });
+  const [one, two, untold] = servers;
+  const hasAccepted = (server: SimServer): boolean => Boolean(run.invariants.configAt(server)?.acc);
+  if (!run.awaits(PATIENCE_MS, () => servers.every(hasAccepted))) return;
+  for (const { name } of [untold, spare]) run.cluster.net.cutLink(grows.name, name);
+  const isTold = (server: SimServer): boolean => (configOf(server)?.epoch ?? 0) > 1;
+  run.awaits(PATIENCE_MS, () => isTold(one) && isTold(two));
+  run.world.kill(grows);
+  run.cluster.net.healAll();
+  run.cluster.known = run.cluster.servers.slice(0, servers.length + 1);
+  const all = [...servers, spare];
+  for (const server of all) server.stop();
+  if (!run.awaits(PATIENCE_MS, () => all.every((server) => !server.isUp))) return;
+  for (const server of all) {
+    server.move();
+    server.start();
+  }
+  run.pass(1000);
+  run.calmly({ do: "get", name: NAME });
 }

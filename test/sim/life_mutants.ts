@@ -10,7 +10,9 @@ export const LIFE_MUTANTS: readonly Mutant[] = [
     rule: "what others know of a server's lives is not asked about",
     within: 20,
     plot: "restored",
-    edits: [edit(MEET, "const claims = claimsOf(standing);", "const claims: Claim[] = [];")],
+    edits: [
+      edit(MEET, "const claims = claimsOf.get(standing) ?? [];", "const claims: Claim[] = [];"),
+    ],
   },
   {
     name: "nobody-is-told",
@@ -51,6 +53,13 @@ export const LIFE_MUTANTS: readonly Mutant[] = [
         'connections.judge(sid, standing.isUnsettled && sid === "" ? { is: "copy" } : null);',
       ),
     ],
+  },
+  {
+    name: "unseated-not-kept",
+    rule: "who is told of lives is first told who the members are",
+    within: 100,
+    plot: "carriedAway",
+    edits: [edit(MEET, "peer.epoch < config.epoch", "peer.epoch < 0")],
   },
   {
     name: "settled-by-one-less",

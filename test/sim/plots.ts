@@ -4,7 +4,7 @@
  */
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
-import { beheaded, forked, restless, restored } from "./folder_plots.ts";
+import { beheaded, carriedAway, forked, restless, restored } from "./folder_plots.ts";
 import { forgotten, grown, lateDrop, promised } from "./member_plots.ts";
 import {
   NAME,
@@ -35,6 +35,7 @@ export const PLOTS = {
   restless,
   beheaded,
   forked,
+  carriedAway,
   halves,
   lateFounder,
   joined,

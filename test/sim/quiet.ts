@@ -3,7 +3,7 @@ import { decode } from "../../src/bytes.ts";
 import { homesOf } from "../../src/file/placement.ts";
 import { hasParity } from "../../src/file/split.ts";
 import { type Config, membersOf, placesOf, slotOf } from "../../src/membership.ts";
-import { type Register, registerCodec } from "../../src/version.ts";
+import { boundOf, type Register, registerCodec } from "../../src/version.ts";
 import type { SimCluster, SimServer } from "./cluster.ts";
 import { Violation } from "./invariants.ts";
 import { newestConfig, sidOf } from "./installed.ts";
@@ -24,9 +24,7 @@ export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void 
   const members = membersOf(config);
   const names = members.map((slot) => config.seats[slot]?.name);
   if (new Set(names).size < names.length) throw new Violation("two members have one name");
-  const isLost = ({ isPutBack, refused }: SimServer): boolean => isPutBack || refused !== null;
-  const sids = new Set(cluster.servers.filter((server) => !isLost(server)).map(sidOf));
-  const isThere = (slot: number): boolean => sids.has(config.seats[slot]?.sid ?? null);
+  const isThere = thereIn(cluster, config);
   for (const server of cluster.servers) {
     // What nobody counts nobody tidies.
     if (isLost(server)) continue;
@@ -44,6 +42,32 @@ const isSpare = ({ spares }: SimCluster, { seats, awaited }: Config, server: Sim
   seats.some(
     ({ sid, name }, slot) => sid === null && name === server.name && !awaited.includes(slot),
   );
+
+/** What nobody counts any more. */
+const isLost = ({ isPutBack, refused }: SimServer): boolean => isPutBack || refused !== null;
+
+/** Whether the server in a slot is there, and counts. */
+function thereIn({ servers }: SimCluster, { seats }: Config): (slot: number) => boolean {
+  const sids = new Set(servers.filter((server) => !isLost(server)).map(sidOf));
+  return (slot) => sids.has(seats[slot]?.sid ?? null);
+}
+
+/** How many servers are there that may hold pieces. */
+export function placesThere(cluster: SimCluster): number {
+  const config = newestConfig(cluster.servers);
+  return config ? placesOf(config).filter(thereIn(cluster, config)).length : cluster.servers.length;
+}
+
+/** Has any server promised further in a name than it goes in one step from where another one is? */
+export function isUneven({ servers }: SimCluster): boolean {
+  const promises = new Map<string, bigint[]>();
+  for (const server of servers)
+    for (const [name, { prom }] of registersOf(server))
+      promises.set(name, [...(promises.get(name) ?? []), prom]);
+  return [...promises.values()].some((proms) =>
+    proms.some((prom) => proms.some((other) => prom > boundOf(other))),
+  );
+}
 
 function checkServer(
   server: SimServer,
