@@ -225,6 +225,16 @@ test("files are short, and are named for what is in them", () => {
   expect(files.flatMap(({ path, code }) => [...wrongsInShape(path, code)])).toEqual([]);
 });
 
+test("no file has the marks of a merge that was not finished", () => {
+  const documents = [...new Bun.Glob("*.{md,json,ts}").scanSync(root)].map((path) => ({
+    path,
+    code: readFileSync(join(root, path), "utf8"),
+  }));
+  const files = [...documents, ...["src", "test", "bench", "docs"].flatMap(filesIn)];
+  const marks = /^(?:<{7}|>{7}|\|{7}) /mu;
+  expect(files.filter(({ code }) => marks.test(code)).map(({ path }) => path)).toEqual([]);
+});
+
 test("package.json pins exact versions", () => {
   const lines = readFileSync(join(root, "package.json"), "utf8").split("\n");
   const pins = { ...packageJson.dependencies, ...packageJson.devDependencies };
