@@ -1,6 +1,6 @@
 /** Pieces on their way between servers: to the homes that lack them, and away from where they were handed off. */
 import { type DfsError, isDfsError } from "../errors.ts";
-import { pieceBytes } from "../file/split.ts";
+import { hasParity, pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
@@ -54,7 +54,11 @@ export async function bringHome(
     note([lacking], (await delivery.bring([lacking])).arrived);
   const reader = new PieceReader(cluster, name, version);
   let dropped = 0;
-  for (const { piece, homes, slots } of found.away.filter((one) => !failed.has(one.piece))) {
+  // With parity it counts how many pieces lie on servers of their own: none is too much before each is at home.
+  const mayGo = (piece: number): boolean =>
+    hasParity(version) ? failed.size === 0 : !failed.has(piece);
+  const away = found.away.filter(({ piece }) => mayGo(piece));
+  for (const { piece, homes, slots } of away) {
     const isSafe = await verifyAt(cluster, version, reader, piece, homes);
     if (!isSafe) continue;
     const what = { name, vid: version.vid, piece };

@@ -87,6 +87,7 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
   const lacking = lackingOf(version, told, config);
   const atHomes = homesOf(version, config);
   const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
+  const isThere = (homes: readonly number[]): boolean => homes.every((slot) => told.has(slot));
   const isCrowded = hasParity(version) && placesOf(config).length < version.pieces;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
@@ -96,9 +97,10 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
     if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
     const slots = [...from, ...bad].filter((slot) => !atHome.includes(slot));
-    // While a home is away the copy in its stead stays; and so does a piece that has a server of its own only there.
-    if (slots.length > 0 && !isCrowded && atHome.every((slot) => told.has(slot)))
-      away.push({ piece, homes: atHome, slots });
+    // While a home is away the copy in its stead stays; with parity all do, for it counts how many pieces lie on servers of their own. And
+    // so does a piece that has a server of its own only there.
+    const mayGo = isThere(hasParity(version) ? atHomes.flat() : atHome);
+    if (slots.length > 0 && !isCrowded && mayGo) away.push({ piece, homes: atHome, slots });
   }
   return { missing, away, lost };
 }

@@ -122,6 +122,22 @@ describe("pieces", () => {
     expect(diagnosed(current, { 2: { pieces: [2, 3, 0] } }, [3])).toEqual(WELL);
   });
 
+  test("with parity stay where they are while the home of any is silent", () => {
+    const ring = ringFrom(0, 3);
+    const striped = versionOf({ vid: vidOf(1), pieces: 3, needed: 2, copies: 1, ring });
+    const value: Accepted = { ballot: 5n, version: striped };
+    const holds = [[0, 2], [1], [], [0]];
+    const all = new Map(holds.map((pieces, slot) => [slot, told(slot, value, { pieces })]));
+    const missing = [{ piece: 2, from: [0], to: [2] }];
+    const away = [
+      { piece: 0, homes: [0], slots: [3] },
+      { piece: 2, homes: [2], slots: [0] },
+    ];
+    expect(diagnose(value, all, configOf(Y), 50)).toEqual({ ...WELL, missing, away });
+    all.delete(2);
+    expect(diagnose(value, all, configOf(Y), 50)).toEqual(WELL);
+  });
+
   test("that were handed off go once their homes answer, damaged ones too", () => {
     const away = [{ piece: 0, homes: [0, 3], slots: [2] }];
     expect(diagnosed(current, { 2: { pieces: [2, 3, 0] } })).toEqual({ ...WELL, away });

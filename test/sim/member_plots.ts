@@ -133,3 +133,21 @@ export function promised(run: Run): void {
     run.pass(1000);
   }
 }
+
+/** Servers that can open no file for a moment: pieces with parity end up two on one server, and a repair meets the same. */
+export function doubled(run: Run): void {
+  const { first } = run.cluster;
+  for (const server of first) server.start();
+  run.pass(1000);
+  run.calmly({ do: "list" });
+  const strike = (): void => {
+    for (const { disk } of first)
+      if (run.rng.chance(0.5)) disk.failNextOpens = run.rng.between(1, 6);
+  };
+  for (let value = 1; value <= 3; value++) {
+    strike();
+    run.calmly({ ...put(value), bytes: 70_000, layout: "rs:2+1" });
+    strike();
+    run.calmly({ do: "repair" });
+  }
+}

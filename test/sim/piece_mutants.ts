@@ -17,6 +17,19 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "dropped-before-all-home",
+    rule: "with parity no piece is too much before each is at home",
+    within: 200,
+    plot: "doubled",
+    edits: [
+      edit(
+        "src/client/bring_home.ts",
+        "hasParity(version) ? failed.size === 0 : !failed.has(piece);",
+        "hasParity(version) && failed.size === 0 ? true : !failed.has(piece);",
+      ),
+    ],
+  },
+  {
     name: "thin-parity",
     rule: "ACCEPT before K + 1 pieces lie on servers of their own",
     within: 2000,

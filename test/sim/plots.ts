@@ -5,7 +5,7 @@
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import { beheaded, carriedAway, forked, restless, restored } from "./folder_plots.ts";
-import { forgotten, grown, lateDrop, promised } from "./member_plots.ts";
+import { doubled, forgotten, grown, lateDrop, promised } from "./member_plots.ts";
 import {
   NAME,
   BYTES,
@@ -28,6 +28,7 @@ export const PLOTS = {
   lazyForget,
   zombieCommit,
   grown,
+  doubled,
   forgotten,
   lateDrop,
   promised,
@@ -48,7 +49,13 @@ export const PLOTS = {
 export type Plot = keyof typeof PLOTS;
 
 /** With how many servers each is played; three where nothing is said. */
-const SIZES: Partial<Record<Plot, number>> = { halves: 4, joined: 4, emptied: 4, outrun: 2 };
+const SIZES: Partial<Record<Plot, number>> = {
+  halves: 4,
+  joined: 4,
+  emptied: 4,
+  outrun: 2,
+  doubled: 4,
+};
 export const sizeOf = (plot: Plot): number => SIZES[plot] ?? 3;
 
 /**
