@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";
-import { encodeManifest } from "../file/manifest.ts";
+import { encodeManifest, timeWithin } from "../file/manifest.ts";
 import { checkFolder, checkNewName } from "../file/names.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../file/seal.ts";
@@ -81,12 +81,13 @@ export async function put(
 function authored(
   cluster: Cluster,
   stored: string,
-  { modified, mode, bytes, isFolder = false }: About,
+  { mode, bytes, isFolder = false, ...about }: About,
   roots: Uint8Array[],
   key: Uint8Array | null,
   content: Omit<Content, "body">,
 ): Pick<Proposal, "content" | "sign"> {
   const { guard } = cluster;
+  const modified = timeWithin(about.modified);
   if (!guard || !key)
     return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
   const facts = { isFolder, modified, mode, bytes, key };
