@@ -83,7 +83,7 @@ function wantedOf(
   if (names.length > 1 && !into) {
     throw new DfsError(
       "usage",
-      "-o FILE is for a single name; several go to a folder: -o DIR/, or the current one",
+      "-o is for a single name; several go to the current folder, or with -o DIR/ to another",
     );
   }
   const wanted = names.map((name): Wanted => {

@@ -75,7 +75,7 @@ export function folderOf(
 }
 
 /** Is there a folder, itself or over links? Why a path cannot be looked at is told where it is used. */
-function isFolder(path: string): boolean {
+export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
   } catch {

@@ -57,11 +57,14 @@ export async function put(
   const key = cluster.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const what = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
-  await pieces.send().catch((error: unknown) => {
+  try {
+    await pieces.send();
+    await source.confirm?.();
+  } catch (error) {
     throw isDfsError(error)
       ? new DfsError("putFailed", `${error.message}; nothing was changed`)
       : error;
-  });
+  }
   const outcome = await propose(cluster, stored, {
     ...authored(cluster, stored, source, pieces.roots, key, {
       vid,

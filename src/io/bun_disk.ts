@@ -90,7 +90,7 @@ export interface RealFile extends OpenFile {
 }
 
 /** The facts in what the system tells of a file. */
-const factsIn = (info: fs.BigIntStats): FileFacts => ({
+export const factsIn = (info: fs.BigIntStats): FileFacts => ({
   bytes: Number(info.size),
   inode: info.ino,
   modifiedNs: info.mtimeNs,

@@ -132,7 +132,7 @@ describe("folders", () => {
     [["--to", "none", "f"], "none: there is no such folder; make it with: mkdir -p none"],
     [["-o", "", "f"], "-o needs a path; it is empty"],
     [["-o", "a", "--to", "b", "f"], "-o and --to exclude each other; leave out one"],
-    [["-o", "a", "f", "dir/g"], "-o FILE is for a single name"],
+    [["-o", "a", "f", "dir/g"], "-o is for a single name"],
     [["f", "f"], "f is named twice"],
     [["dir/"], "dir/ is a folder; name the files in it"],
   ])("get %j says what is wrong", async (args, message) => {
