@@ -24,7 +24,8 @@ export const getCommand = defineCommand({
       type: "string",
       alias: "o",
       valueHint: "FILE",
-      description: 'The file to write a single name to, or the folder; "-" is stdout',
+      description:
+        'The file to write a single name to, or a folder, with "/" at its end; "-" is stdout',
     },
     to: { type: "string", valueHint: "DIR", description: "The folder to write to" },
     clobber: {

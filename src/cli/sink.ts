@@ -204,7 +204,8 @@ async function takePlace(
   } catch (error) {
     if (codeOf(error) !== "EBUSY") throw error;
     await copyFile(temporary, path);
-    if (modified !== null) await utimes(path, new Date(), new Date(modified));
+    // Only its owner may set its time.
+    if (modified !== null) await utimes(path, new Date(), new Date(modified)).catch(() => {});
     if (sync) await syncAt(path);
     rmSync(temporary, { force: true });
   }
