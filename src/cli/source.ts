@@ -13,11 +13,15 @@ export interface LocalFile {
   readonly modified: number;
   readonly mode: number;
   readonly facts: FileFacts;
+  /** Did it change just then? What comes in the same tick of the system's clock leaves its times as they are. */
+  readonly isFresh: boolean;
   open(): Promise<RealFile>;
 }
 
 const PERMISSIONS = 0o777n;
 const NS_PER_MS = 1_000_000n;
+/** Longer than a tick of the clock by which file systems tell times. */
+const TICK_MS = 20;
 
 /** Throws DfsError("failed") unless there is a regular file that can be put. */
 export async function localFile(path: string): Promise<LocalFile> {
@@ -35,6 +39,7 @@ export async function localFile(path: string): Promise<LocalFile> {
     bytes: facts.bytes,
     mode,
     facts,
+    isFresh: Date.now() - Number(facts.changedNs / NS_PER_MS) < TICK_MS,
     open: () => openToRead(path),
   };
 }
@@ -93,9 +98,10 @@ export async function withSource<T>(
  * committed. Where it only grew, or it changed in something else than its time (a link to it, its rights; or the time was put back),
  * all that was read is read once more in the end: what is the same both times was the file at the moment between.
  */
-function sourceOf({ label, bytes, modified, mode, facts }: LocalFile, open: RealFile): LocalSource {
+function sourceOf(file: LocalFile, open: RealFile): LocalSource {
+  const { label, bytes, modified, mode, facts } = file;
   const parts = new Parts();
-  let isTouched = false;
+  let isTouched = file.isFresh;
   let hasGrown = false;
   const changed = () =>
     new DfsError("putFailed", `${label} changed while it was read; put it again`);

@@ -55,7 +55,7 @@ async function spool(label: string, stream: AsyncIterable<Uint8Array>): Promise<
     const facts = open.facts();
     // It is closed for good when the command is done with it.
     const lent = { ...open, close: async () => {} };
-    const about = { label, ...timeOf(facts), bytes, mode: STREAM_MODE, facts };
+    const about = { label, ...timeOf(facts), bytes, mode: STREAM_MODE, facts, isFresh: false };
     return { file: { ...about, open: async () => lent }, close: () => open.close() };
   } catch (error) {
     await open.close();

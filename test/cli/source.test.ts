@@ -5,6 +5,7 @@ import {
   closeSync,
   linkSync,
   openSync,
+  readFileSync,
   renameSync,
   truncateSync,
   unlinkSync,
@@ -13,7 +14,10 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { localFile, withSource } from "../../src/cli/source.ts";
+import { isDfsError } from "../../src/errors.ts";
+import { samples } from "../property.ts";
 import { rejectionOf } from "../thrown.ts";
 import { newFolder, removeFolders } from "./program.ts";
 
@@ -114,6 +118,54 @@ test.each<[string, (path: string) => void]>([
   const path = newFile("abcdef");
   const { message } = await rejectionOf("putFailed", readAround(path, change));
   expect(message).toBe(`${path} changed while it was read; put it again`);
+});
+
+const text = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 8 });
+const place = fc.nat(15);
+/** What others do to a file meanwhile. */
+const change = fc.oneof(
+  fc.record({ at: place, text }).map(
+    ({ at, text: bytes }) =>
+      (path: string) =>
+        overwrite(path, at, bytes),
+  ),
+  text.map((bytes) => (path: string) => appendFileSync(path, bytes)),
+  place.map((length) => (path: string) => truncateSync(path, length)),
+  fc.constant((path: string) => utimesSync(path, 1000, 1000)),
+  fc.nat(0o777).map((mode) => (path: string) => chmodSync(path, mode)),
+);
+/** The place that is read next, and what happens after it. */
+const step = fc.record({ at: fc.nat(3), changes: fc.array(change, { maxLength: 2 }) });
+
+test("whatever happens to a file while it is read, what is put was the file at one moment", async () => {
+  const path = newFile("");
+  let put = 0;
+  for (const steps of samples(fc.array(step, { minLength: 1, maxLength: 4 }), 2000)) {
+    writeFileSync(path, "abcabcabcabc");
+    utimesSync(path, 1000, 1000);
+    const file = await localFile(path);
+    const states = [readFileSync(path)];
+    const into = new Uint8Array(file.bytes);
+    const reading = withSource(file, async (source) => {
+      for (const part of [0, 1, 2, 3]) {
+        await source.read(into.subarray(3 * part, 3 * part + 3), 3 * part);
+        for (const one of steps.filter(({ at }) => at === part).flatMap(({ changes }) => changes)) {
+          one(path);
+          states.push(readFileSync(path));
+        }
+      }
+      await source.confirm();
+    });
+    const error = await reading.then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    if (isDfsError(error, "putFailed")) continue;
+    expect(error).toBe(null);
+    expect(states.some((state) => state.subarray(0, into.length).equals(into))).toBe(true);
+    put++;
+  }
+  expect(put).toBeGreaterThan(100);
 });
 
 test("a file of a time before 1970, and one without bytes on the disk, are files", async () => {
