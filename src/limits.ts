@@ -46,6 +46,8 @@ export const HOST_BYTES = 64;
 /** What a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
 export const FILE_BYTES_MAX = 2 ** 46;
+/** The last moment that a date can tell, in milliseconds since 1970. */
+export const TIME_MS_MAX = 8_640_000_000_000_000;
 /** The same as it lies on servers, sealed: 16 bytes more for each 64 KiB, and the last segment. */
 export const STORED_BYTES_MAX = FILE_BYTES_MAX + 2 ** 35;
 

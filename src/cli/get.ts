@@ -2,17 +2,19 @@
 import { defineCommand } from "citty";
 import { get } from "../client/get.ts";
 import { DfsError, isDfsError } from "../errors.ts";
+import { bunDisk } from "../io/bun_disk.ts";
 import { baseName, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
+import { folderOf, openDescriptor, pathIn } from "./local_target.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import type { Log } from "./log.ts";
 import { failed, outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
-import { checkLocalName, keeping, stdoutTarget, type Target, targetAt } from "./sink.ts";
+import { descriptorTarget, keeping, type Target, targetAt, type TargetHow } from "./sink.ts";
 
-const STDOUT = "-";
+const STDOUT = 1;
 
 export const getCommand = defineCommand({
   meta: { description: "Bring files back, into the current folder" },
@@ -22,13 +24,32 @@ export const getCommand = defineCommand({
       type: "string",
       alias: "o",
       valueHint: "FILE",
-      description: 'The file to write a single name to; "-" is stdout',
+      description:
+        'The file to write a single name to, or a folder, with "/" at its end; "-" is stdout',
+    },
+    to: { type: "string", valueHint: "DIR", description: "The folder to write to" },
+    clobber: {
+      type: "boolean",
+      default: true,
+      description: "Replace files that are there",
+      negativeDescription: "Leave files that are there as they are, and fail for them",
+    },
+    times: {
+      type: "boolean",
+      default: true,
+      description: "Give files the time they had when they were put",
+      negativeDescription: "Leave files the time at which they are written",
+    },
+    sync: {
+      type: "boolean",
+      description: "End only when the files would survive a power cut of this machine",
     },
     ...commonFlags,
   },
   async run({ args }) {
-    const wanted = wantedOf(args._, args.output);
-    if (args.json && args.output === STDOUT) {
+    const wanted = wantedOf(args._, args.output, args.to);
+    const isForStdout = wanted[0]?.path === STDOUT;
+    if (args.json && isForStdout) {
       throw new DfsError("usage", "--json and -o - would both write to stdout; leave out one");
     }
     const setup = await setUp(args);
@@ -37,9 +58,9 @@ export const getCommand = defineCommand({
       args,
     );
     try {
-      const summary = await getAll(setup, wanted, progress);
+      const summary = await getAll(setup, wanted, progress, args);
       progress.stop();
-      const lineOf = args.output === STDOUT ? saidAside(setup.log) : incompleteLine;
+      const lineOf = isForStdout ? saidAside(setup.log) : incompleteLine;
       return await tell(summary, lineOf, setup.log, args);
     } finally {
       progress.stop();
@@ -49,27 +70,53 @@ export const getCommand = defineCommand({
 
 interface Wanted {
   readonly name: string;
-  /** The path of this machine that it goes to, or "-". */
-  readonly path: string;
+  /** The path of this machine that it goes to, an open descriptor, or why it can go nowhere. */
+  readonly path: string | number | DfsError;
 }
 
 /** What goes where; throws DfsError("usage"). */
-function wantedOf(names: readonly string[], output: string | undefined): Wanted[] {
-  if (names.length > 1 && output !== undefined) {
-    throw new DfsError("usage", "-o is for a single name; several go to the current folder");
+function wantedOf(
+  names: readonly string[],
+  output: string | undefined,
+  to: string | undefined,
+): Wanted[] {
+  const into = folderOf(output, to);
+  if (names.length > 1 && !into) {
+    throw new DfsError(
+      "usage",
+      "-o is for a single name; several go to the current folder, or with -o DIR/ to another",
+    );
   }
-  const wanted = names.map((name) => {
-    checkName(name);
-    return { name, path: output ?? checkLocalName(baseName(name)) };
+  const wanted = names.map((name): Wanted => {
+    try {
+      checkIsFile(name);
+      return { name, path: into ? pathIn(into.folder, baseName(name)) : outputOf(output ?? "") };
+    } catch (error) {
+      // One bad name does not stop the others.
+      if (names.length === 1 || !isDfsError(error)) throw error;
+      return { name, path: error };
+    }
   });
   refuseTwins(
-    wanted,
-    ({ path }) => path,
+    wanted.filter(({ path }) => !(path instanceof DfsError)),
+    ({ path }) => String(path),
     (one, other, path) =>
-      `${one.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
+      one.name === other.name
+        ? `${one.name} is named twice`
+        : `${one.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
   );
   return wanted;
 }
+
+function checkIsFile(name: string): void {
+  if (name.length > 1 && name.endsWith("/"))
+    throw new DfsError("usage", `${name} is a folder; name the files in it, as list ${name} does`);
+  checkName(name);
+}
+
+/** What -o names, if it is no folder. */
+const outputOf = (output: string): string | number =>
+  output === "-" ? STDOUT : (openDescriptor(output) ?? output);
 
 /** The line for a file that cannot be had from the servers that answer; other failures have their reason only. */
 const incompleteLine = (name: string, error: DfsError): string | null =>
@@ -88,32 +135,47 @@ async function getAll(
   setup: Setup,
   wanted: readonly Wanted[],
   progress: Progress,
+  how: TargetHow,
 ): Promise<Summary> {
   const started = performance.now();
   try {
-    return await bringAll(setup, wanted, progress);
+    return await bringAll(setup, wanted, progress, how);
   } catch (error) {
     // Too few servers to begin with: that fails each of the files.
     if (!isDfsError(error, "tooFew")) throw error;
-    const outcomes = wanted.map(({ name }) => failed(name, error));
+    const outcomes = wanted.map(({ name, path }) =>
+      failed(name, path instanceof DfsError ? path : error),
+    );
     const seconds = (performance.now() - started) / 1000;
     return { outcomes, traffic: { sent: 0, received: 0 }, seconds };
   }
 }
 
-function bringAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): Promise<Summary> {
+function bringAll(
+  setup: Setup,
+  wanted: readonly Wanted[],
+  progress: Progress,
+  how: TargetHow,
+): Promise<Summary> {
   const started = performance.now();
+  /** Where names are that must last. */
+  const folders = new Set<string>();
   const options = { progress: (bytes: number) => progress.add(bytes) };
   return withCluster(setup, async (cluster) => {
     const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
       outcomeOf(name, setup.log, async () => {
-        const target = path === STDOUT ? stdoutTarget() : await targetAt(path);
+        if (path instanceof DfsError) throw path;
+        const target = await (typeof path === "number"
+          ? descriptorTarget(path)
+          : targetAt(path, how));
         const found = await keeping(target, () =>
           get(cluster, name, telling(target, progress), options),
         );
+        if (how.sync && target.folder !== null) folders.add(target.folder);
         return { bytes: found.bytes, version: found.vid, x: found.x };
       }),
     );
+    for (const folder of folders) await bunDisk.syncFolder(folder);
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
   });
 }

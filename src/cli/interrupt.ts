@@ -2,20 +2,38 @@
  * What an interrupted command must undo before the process ends: its temporary files, its child processes.
  * Only main.ts ends the process; it says here how.
  */
+import { readFileSync } from "node:fs";
 import { DfsError } from "../errors.ts";
 
 let end: (status: number) => void = () => {};
 let onSignal: ((signal: NodeJS.Signals) => void) | null = null;
 const undos = new Set<() => void>();
 
-/** Signals that end a command, and the exit status that says so. (To handle SIGHUP would undo what nohup does.) */
+/** Signals that end a command, and the exit status that says so. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
+/** A terminal was closed, or a connection to it broke: 128 and the number of the signal. */
+const HANGUP = { number: 1, status: 129 } as const;
 
 /** From now on a signal undoes what is registered and ends the process through `exit`. */
 export function watchSignals(exit: (status: number) => void): void {
   end = exit;
-  for (const [signal, status] of Object.entries(SIGNALS) as [NodeJS.Signals, number][]) {
+  const signals = Object.entries(SIGNALS) as [NodeJS.Signals, number][];
+  if (isHangupMeant()) signals.push(["SIGHUP", HANGUP.status]);
+  for (const [signal, status] of signals) {
     process.on(signal, () => (onSignal ? onSignal(signal) : leave(status)));
+  }
+}
+
+/** To handle SIGHUP would undo what nohup does, which is to have it ignored. Only Linux tells whether it is; elsewhere it does what it does. */
+function isHangupMeant(): boolean {
+  try {
+    const [, ignored] =
+      /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+    return (
+      ignored !== undefined && (BigInt(`0x${ignored}`) >> BigInt(HANGUP.number - 1)) % 2n === 0n
+    );
+  } catch {
+    return false;
   }
 }
 

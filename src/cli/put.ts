@@ -8,21 +8,30 @@ import { type Layout, layoutOf } from "../file/layout.ts";
 import { checkFolder, checkNewName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
+import { isFolder } from "./local_target.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { failed, type Outcome, outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
-import { type LocalFile, localFile, spoolStdin, withSource } from "./source.ts";
+import { type LocalFile, localFile, withSource } from "./source.ts";
+import { type Spooled, spoolCommand, spoolStdin } from "./spool.ts";
 
 const STDIN = "-";
+/** Bytes of a command line that are no UTF-8 arrive as this: different names would become one. */
+const NO_UTF8 = "\uFFFD";
 
 export const putCommand = defineCommand({
   meta: { description: "Store files" },
   args: {
     "file...": {
       type: "positional",
-      required: true,
+      required: false,
       description: 'Files to store, each under its own name; "-" is stdin',
+    },
+    "from-command": {
+      type: "string",
+      valueHint: "CMD",
+      description: "Store what this line of the shell prints, if it ends with 0",
     },
     to: {
       type: "string",
@@ -49,13 +58,16 @@ export const putCommand = defineCommand({
     ...commonFlags,
   },
   async run({ args }) {
-    const wanted = wantedOf(args._, args);
+    const command = args["from-command"];
+    const wanted = wantedOf(command === undefined ? args._ : insteadOf(args._), args);
     const condition = conditionOf(args["if-absent"], args["if-version"]);
     const named = args.layout === undefined ? null : layoutOf(args.layout);
     const setup = await setUp(args);
     const layout = named ?? setup.configuration.layout;
-    const spooled = args._.includes(STDIN) ? await spoolStdin() : null;
-    const look = async ({ path }: Wanted) => spooled?.file ?? localFile(path).catch(asDfsError);
+    const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
+    const stream = spooled instanceof DfsError ? spooled : spooled?.file;
+    const look = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
+      fault ?? stream ?? localFile(path).catch(asDfsError);
     const progress = openProgress(labelOf(wanted), args);
     try {
       const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (one) => ({
@@ -67,15 +79,16 @@ export const putCommand = defineCommand({
       return await tell(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
       progress.stop();
-      spooled?.remove();
+      if (spooled && !(spooled instanceof DfsError)) await spooled.close();
     }
   },
 });
 
-/** A path of this machine, and the name that it gets. */
+/** A path of this machine, and the name that it gets, or why it can have none. */
 interface Wanted {
   readonly path: string;
   readonly name: string;
+  readonly fault: DfsError | null;
 }
 
 /** A name, and its file or why there is none. */
@@ -84,11 +97,18 @@ interface Job {
   readonly file: LocalFile | DfsError;
 }
 
+/** A command takes the place of all files: of what it prints it is as of stdin. */
+function insteadOf(paths: readonly string[]): string[] {
+  if (paths.every((path) => path === STDIN)) return [STDIN];
+  throw new DfsError("usage", "--from-command takes the place of FILE...; leave out one");
+}
+
 /** What is to be put under which name; throws DfsError("usage") before anything is sent. */
 function wantedOf(
   paths: readonly string[],
   { to, name }: { to?: string | undefined; name?: string | undefined },
 ): Wanted[] {
+  if (paths.length === 0) throw new DfsError("usage", "FILE... is missing");
   if (paths.length > 1 && paths.includes(STDIN)) {
     throw new DfsError("usage", '"-" (stdin) must be put alone');
   }
@@ -96,26 +116,64 @@ function wantedOf(
     throw new DfsError("usage", "--name is for a single file; use --to DIR/ for several");
   }
   if (paths[0] === STDIN && name === undefined) {
-    throw new DfsError("usage", "what comes from stdin needs a name: put - --name NAME");
+    throw new DfsError(
+      "usage",
+      "what comes from stdin needs a name, and what a command prints: --name NAME",
+    );
+  }
+  if (to === "") throw new DfsError("usage", "--to needs a folder; it is empty");
+  for (const [flag, value] of Object.entries({ to, name })) {
+    if (value?.includes(NO_UTF8)) throw new DfsError("usage", `--${flag} ${value} is not UTF-8`);
   }
   const folder = to === undefined ? "" : checkFolder(to);
-  const wanted = paths.map((path) => ({
-    path,
-    name: checkNewName(asText(folder + (name ?? basename(path)))),
-  }));
+  const wanted = paths.map((path): Wanted => {
+    try {
+      return { path, name: nameOf(path, folder, name), fault: null };
+    } catch (error) {
+      // One bad name does not stop the others.
+      if (!isDfsError(error) || (paths.length === 1 && error.code === "usage")) throw error;
+      return { path, name: path, fault: error };
+    }
+  });
   refuseTwins(
-    wanted,
+    wanted.filter(({ fault }) => !fault),
     (one) => one.name,
     (one, other) =>
-      `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
+      one.path === other.path
+        ? `${one.path} is named twice`
+        : `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
   );
   return wanted;
 }
 
-/** Bytes of a command line that are no UTF-8 arrive as U+FFFD: different names would become one. */
-function asText(name: string): string {
-  if (!name.includes("\uFFFD")) return name;
-  throw new DfsError("usage", `${JSON.stringify(name)} is not UTF-8; name it with --name`);
+/** What a path is stored as. Throws DfsError("usage"), or ("failed") for a folder that could be no name. */
+function nameOf(path: string, folder: string, name: string | undefined): string {
+  if (path.includes(NO_UTF8)) {
+    const why = "is not UTF-8, and cannot be opened by its name";
+    throw new DfsError("usage", `${path} ${why}; use: dfs-tool put - --name NAME < FILE`);
+  }
+  try {
+    return checkNewName(folder + (name ?? basename(path)));
+  } catch (error) {
+    if (name !== undefined || !isFolder(path)) throw error;
+    throw new DfsError("failed", `${path} is a folder; name the files in it`);
+  }
+}
+
+/** What comes in a stream, if anything does. */
+async function spooledFor(
+  wanted: readonly Wanted[],
+  command: string | undefined,
+  { log }: Setup,
+): Promise<Spooled | null> {
+  const [first] = wanted;
+  if (first?.path !== STDIN) return null;
+  const spooled = await (command === undefined ? spoolStdin() : spoolCommand(command));
+  if (spooled.file.bytes === 0) {
+    const what = command === undefined ? "stdin was empty" : `${command} printed nothing`;
+    log.warn(`${what}: ${first.name} is stored, with no bytes`);
+  }
+  return spooled;
 }
 
 /** Throws DfsError("usage") on conditions that contradict each other, or that no version can meet. */
@@ -145,6 +203,10 @@ async function putAll(
   const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
     return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
   };
+  const faults = jobs.flatMap(({ name, file }) =>
+    file instanceof DfsError ? [failed(name, file)] : [],
+  );
+  if (faults.length === jobs.length) return summary(faults);
   for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
   const { placement } = setup.configuration;
   const options = {
@@ -158,10 +220,12 @@ async function putAll(
       const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>
         outcomeOf(name, setup.log, async () => {
           if (file instanceof DfsError) throw file;
-          const { vid, x, bytes } = await withSource(file, (source) =>
-            put(cluster, name, source, options),
-          );
-          return { bytes, version: vid, x };
+          return withSource(file, async (source) => {
+            const { vid, x, bytes } = await put(cluster, name, source, options);
+            if (source.hasGrown())
+              setup.log.info(`${file.label} grew: it is stored as it was at first`);
+            return { bytes, version: vid, x };
+          });
         }),
       );
       return summary(outcomes, cluster.traffic);

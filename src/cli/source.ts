@@ -1,98 +1,91 @@
-/** Files of this machine as what put reads from. */
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** Files of this machine as what put reads from, each as it was at one moment. Used by put; `spool` makes such files of streams. */
+import { statSync } from "node:fs";
 import type { Source } from "../client/source.ts";
-import { assert, DfsError } from "../errors.ts";
-import { bunDisk } from "../io/bun_disk.ts";
-import type { FileInfo, OpenFile } from "../io/ports.ts";
-import { undoAtInterrupt } from "./interrupt.ts";
+import { DfsError } from "../errors.ts";
+import { type FileFacts, factsIn, openToRead, type RealFile } from "../io/bun_disk.ts";
+import { reasonOf } from "../io/reason.ts";
 
 /** A file as it was when the command began. */
 export interface LocalFile {
   /** What people call it. */
   readonly label: string;
-  readonly path: string;
   readonly bytes: number;
   readonly modified: number;
   readonly mode: number;
+  readonly facts: FileFacts;
+  /** Did it change just then? What comes in the same tick of the system's clock leaves its times as they are. */
+  readonly isFresh: boolean;
+  open(): Promise<RealFile>;
 }
 
-const PERMISSIONS = 0o777;
-/** The mode of what came from stdin. */
-const STDIN_MODE = 0o644;
+const PERMISSIONS = 0o777n;
+const NS_PER_MS = 1_000_000n;
+/** Longer than a tick of the clock by which file systems tell times. */
+const TICK_MS = 20;
 
 /** Throws DfsError("failed") unless there is a regular file that can be put. */
 export async function localFile(path: string): Promise<LocalFile> {
-  const info = await bunDisk.stat(path);
+  const info = infoOf(path);
   if (!info) throw new DfsError("failed", `${path}: no such file`);
-  if (info.isFolder) throw new DfsError("failed", `${path} is a folder; name the files in it`);
-  const facts = statSync(path);
-  // What has no size of its own (a pipe, a device, a file of /proc) cannot be read at any offset, more than once.
-  if (!facts.isFile() || (info.bytes === 0 && (await isNotEmpty(path)))) {
-    throw new DfsError(
-      "failed",
-      `${path} is no ordinary file; use: dfs-tool put - --name NAME < ${path}`,
-    );
-  }
-  const { bytes, modified } = info;
-  return { label: path, path, bytes, modified, mode: facts.mode & PERMISSIONS };
-}
-
-async function isNotEmpty(path: string): Promise<boolean> {
-  const file = await bunDisk.open(path, "read");
-  try {
-    return (await file.read(new Uint8Array(1), 0)) > 0;
-  } finally {
-    await file.close();
-  }
-}
-
-/**
- * Reads all of stdin into a temporary file, which only this user can read, so that it can be read more than once;
- * `remove` it after.
- */
-export async function spoolStdin(): Promise<{ file: LocalFile; remove: () => void }> {
-  const folder = mkdtempSync(join(tmpdir(), "dfs-tool-"));
-  const clear = (): void => rmSync(folder, { recursive: true, force: true });
-  const keep = undoAtInterrupt(clear);
-  const remove = (): void => {
-    clear();
-    keep();
+  if (info.isDirectory()) throw new DfsError("failed", `${path} is a folder; name the files in it`);
+  const facts = factsIn(info);
+  // What takes no room on the disk may be a file of /proc or /sys, whose size means nothing.
+  if (!info.isFile() || (info.blocks === 0n && !(await hasItsSize(path, facts.bytes))))
+    throw isNotOrdinary(path);
+  const mode = Number(info.mode & PERMISSIONS);
+  return {
+    label: path,
+    ...timeOf(facts),
+    bytes: facts.bytes,
+    mode,
+    facts,
+    isFresh: Date.now() - Number(facts.changedNs / NS_PER_MS) < TICK_MS,
+    open: () => openToRead(path),
   };
+}
+
+function infoOf(path: string) {
   try {
-    const path = join(folder, "stdin");
-    const bytes = await copyStdin(path);
-    const info = await bunDisk.stat(path);
-    assert(info?.bytes === bytes, "all of stdin is in the file");
-    const file = { label: "stdin", path, bytes, modified: Date.now(), mode: STDIN_MODE };
-    return { file: { ...file, modified: info.modified }, remove };
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
-    remove();
-    throw error;
+    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
   }
 }
 
-async function copyStdin(path: string): Promise<number> {
-  const file = await bunDisk.open(path, "create");
-  let bytes = 0;
+/** Milliseconds since 1970, of the facts of a file. */
+export const timeOf = ({ modifiedNs }: FileFacts): { modified: number } => ({
+  modified: Number(modifiedNs / NS_PER_MS),
+});
+
+const isNotOrdinary = (label: string): DfsError =>
+  new DfsError(
+    "failed",
+    `${label} is no ordinary file; use: dfs-tool put - --name NAME < ${label}`,
+  );
+
+/** Does a file that claims so many bytes have them, and no more unless it grew just now? */
+async function hasItsSize(path: string, bytes: number): Promise<boolean> {
+  const file = await openToRead(path);
   try {
-    for await (const part of Bun.stdin.stream()) {
-      await file.write(part, bytes);
-      bytes += part.length;
-    }
+    if (bytes > 0) return (await file.read(new Uint8Array(1), bytes - 1)) > 0;
+    return (await file.read(new Uint8Array(1), 0)) === 0 || file.facts().bytes > 0;
   } finally {
     await file.close();
   }
-  return bytes;
+}
+
+/** A source that knows whether its file grew meanwhile. */
+export interface LocalSource extends Source {
+  confirm(): Promise<void>;
+  hasGrown(): boolean;
 }
 
 /** The file open for reading, for as long as `work` takes. */
 export async function withSource<T>(
   file: LocalFile,
-  work: (source: Source) => Promise<T>,
+  work: (source: LocalSource) => Promise<T>,
 ): Promise<T> {
-  const open = await bunDisk.open(file.path, "read");
+  const open = await file.open();
   try {
     return await work(sourceOf(file, open));
   } finally {
@@ -101,20 +94,74 @@ export async function withSource<T>(
 }
 
 /**
- * Each read is followed by a look at the file's size and time: whatever changes the file before the last byte is read
- * is seen before the version can be committed.
+ * Each read is followed by a look at the file: whatever changes it before the last byte is read is seen before the version can be
+ * committed. Where it only grew, or it changed in something else than its time (a link to it, its rights; or the time was put back),
+ * all that was read is read once more in the end: what is the same both times was the file at the moment between.
  */
-function sourceOf({ label, path, bytes, modified, mode }: LocalFile, open: OpenFile): Source {
-  const isSame = (now: FileInfo | null): boolean =>
-    now?.bytes === bytes && now.modified === modified;
+function sourceOf(file: LocalFile, open: RealFile): LocalSource {
+  const { label, bytes, modified, mode, facts } = file;
+  const parts = new Parts();
+  let isTouched = file.isFresh;
+  let hasGrown = false;
+  const changed = () =>
+    new DfsError("putFailed", `${label} changed while it was read; put it again`);
+  const look = (): void => {
+    const now = open.facts();
+    if (isSame(now, facts)) return;
+    if (!mayBeAsItWas(now, facts)) throw changed();
+    isTouched = true;
+    hasGrown ||= now.bytes > bytes;
+  };
   return {
     bytes,
     modified,
     mode,
     async read(into, offset) {
       const got = await open.read(into, offset);
-      if (got === into.length && isSame(await bunDisk.stat(path))) return;
-      throw new DfsError("putFailed", `${label} changed while it was read; put it again`);
+      if (got < into.length) throw isSame(open.facts(), facts) ? isNotOrdinary(label) : changed();
+      look();
+      parts.add(offset, into);
     },
+    async confirm() {
+      if (isTouched && !(await parts.areAsTheyWere(open))) throw changed();
+    },
+    hasGrown: () => hasGrown,
   };
 }
+
+const isSame = (now: FileFacts, then: FileFacts): boolean =>
+  now.changedNs === then.changedNs && isLike(now, then) && now.bytes === then.bytes;
+
+const isLike = (now: FileFacts, then: FileFacts): boolean =>
+  now.modifiedNs === then.modifiedNs && now.inode === then.inode;
+
+const mayBeAsItWas = (now: FileFacts, then: FileFacts): boolean =>
+  now.bytes > then.bytes ? now.inode === then.inode : now.bytes === then.bytes && isLike(now, then);
+
+/** What was read of a file: which parts, and their sums. Plain arrays, for a large file has millions of them. */
+class Parts {
+  readonly #offsets: number[] = [];
+  readonly #lengths: number[] = [];
+  readonly #sums: number[] = [];
+
+  add(offset: number, bytes: Uint8Array): void {
+    this.#offsets.push(offset);
+    this.#lengths.push(bytes.length);
+    this.#sums.push(sumOf(bytes));
+  }
+
+  /** Reads them once more. */
+  async areAsTheyWere(file: RealFile): Promise<boolean> {
+    const buffer = new Uint8Array(
+      this.#lengths.reduce((most, length) => Math.max(most, length), 0),
+    );
+    for (const [i, offset] of this.#offsets.entries()) {
+      const part = buffer.subarray(0, this.#lengths[i]);
+      if ((await file.read(part, offset)) < part.length || sumOf(part) !== this.#sums[i])
+        return false;
+    }
+    return true;
+  }
+}
+
+const sumOf = (bytes: Uint8Array): number => Number(BigInt.asUintN(53, Bun.hash.xxHash3(bytes)));

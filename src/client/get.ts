@@ -1,6 +1,6 @@
 /** get: each piece once, from servers in balance; another copy where one is lost, slow or rotten. */
 import { DfsError } from "../errors.ts";
-import { manifestOf } from "../file/manifest.ts";
+import { manifestOf, timeWithin } from "../file/manifest.ts";
 import { checkEither } from "../file/names.ts";
 import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
@@ -122,8 +122,11 @@ export function factsOf(
   stored: string,
   version: Version,
 ): Omit<Facts, "key"> & { readonly key: Uint8Array | null } {
-  if (cluster.guard) return cluster.guard.read(stored, version).facts;
-  return { ...manifestOf(name, version), bytes: version.size, key: null };
+  const facts = cluster.guard
+    ? cluster.guard.read(stored, version).facts
+    : { ...manifestOf(name, version), bytes: version.size, key: null };
+  // Times later than any date were stored once.
+  return { ...facts, modified: timeWithin(facts.modified) };
 }
 
 /** The version that a reading found; throws DfsError when there is none, or it cannot be told. */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";
-import { encodeManifest } from "../file/manifest.ts";
+import { encodeManifest, timeWithin } from "../file/manifest.ts";
 import { checkFolder, checkNewName } from "../file/names.ts";
 import { digestOfName, ringOf } from "../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../file/seal.ts";
@@ -57,11 +57,14 @@ export async function put(
   const key = cluster.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const what = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
-  await pieces.send().catch((error: unknown) => {
+  try {
+    await pieces.send();
+    await source.confirm?.();
+  } catch (error) {
     throw isDfsError(error)
       ? new DfsError("putFailed", `${error.message}; nothing was changed`)
       : error;
-  });
+  }
   const outcome = await propose(cluster, stored, {
     ...authored(cluster, stored, source, pieces.roots, key, {
       vid,
@@ -81,12 +84,13 @@ export async function put(
 function authored(
   cluster: Cluster,
   stored: string,
-  { modified, mode, bytes, isFolder = false }: About,
+  { mode, bytes, isFolder = false, ...about }: About,
   roots: Uint8Array[],
   key: Uint8Array | null,
   content: Omit<Content, "body">,
 ): Pick<Proposal, "content" | "sign"> {
   const { guard } = cluster;
+  const modified = timeWithin(about.modified);
   if (!guard || !key)
     return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
   const facts = { isFolder, modified, mode, bytes, key };

@@ -1,7 +1,7 @@
 /** The body of a version: what only the client needs to know to make pieces a file again. Format: README.md. */
 import { bool, decode, encode, fixed, list, struct, u32, u53, u8, type Value } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { PIECES_MAX } from "../limits.ts";
+import { PIECES_MAX, TIME_MS_MAX } from "../limits.ts";
 import type { Version } from "../version.ts";
 import { ROOT_BYTES } from "./checksum.ts";
 import { isSealed, rootsInSealed } from "./sealed_manifest.ts";
@@ -21,6 +21,10 @@ export const manifestCodec = struct({
   roots: list(fixed(ROOT_BYTES), PIECES_MAX),
 });
 export type Manifest = Value<typeof manifestCodec>;
+
+/** The time of a file as a manifest has it: what is before 1970, or later than any date, becomes the nearest that fits. */
+export const timeWithin = (ms: number): number =>
+  Math.min(Math.max(Math.floor(ms), 0), TIME_MS_MAX);
 
 /** The bytes of a manifest. */
 export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =>

@@ -70,12 +70,34 @@ async function readAll(fd: number, into: Uint8Array, offset: number): Promise<nu
   return got;
 }
 
-/** A file of this machine, whose rights may be set. */
-export interface NewFile extends OpenFile {
-  chmod(mode: number): Promise<void>;
+/** What tells whether a file is as it was. */
+export interface FileFacts {
+  readonly bytes: number;
+  readonly inode: bigint;
+  readonly modifiedNs: bigint;
+  /** When anything of it changed last; nobody can set that back. */
+  readonly changedNs: bigint;
 }
 
-function openFile(path: string, fd: number): NewFile {
+/** A file of this machine, with what only the command line needs: its facts, and its rights and its time set. */
+export interface RealFile extends OpenFile {
+  facts(): FileFacts;
+  chmod(mode: number): Promise<void>;
+  /** Milliseconds since 1970, not before it. */
+  setModified(ms: number): Promise<void>;
+  /** As `sync`, with the rights and the time of the file. */
+  syncWhole(): Promise<void>;
+}
+
+/** The facts in what the system tells of a file. */
+export const factsIn = (info: fs.BigIntStats): FileFacts => ({
+  bytes: Number(info.size),
+  inode: info.ino,
+  modifiedNs: info.mtimeNs,
+  changedNs: info.ctimeNs,
+});
+
+function openFile(path: string, fd: number): RealFile {
   const working = new Set<Promise<unknown>>();
   let closing: Promise<void> | null = null;
   /** The system lets one write of a file in at a time, and those that wait for it burn time. */
@@ -99,7 +121,11 @@ function openFile(path: string, fd: number): NewFile {
         return mine;
       }),
     sync: () => use(() => io(path, () => datasync(fd), "unsynced")),
+    facts: () => factsIn(fs.fstatSync(fd, { bigint: true })),
     chmod: (mode) => use(() => fs.fchmodSync(fd, mode)),
+    // Seconds with a fraction would be rounded.
+    setModified: (ms) => use(() => fs.futimesSync(fd, new Date(), new Date(ms))),
+    syncWhole: () => use(() => io(path, () => sync(fd), "unsynced")),
     close: () =>
       (closing ??= io(path, async () => {
         if (working.size > 0) await Promise.allSettled(working);
@@ -109,12 +135,15 @@ function openFile(path: string, fd: number): NewFile {
 }
 
 /** Makes a file that only its owner may read; throws if it is there already. */
-export const createFile = (path: string): Promise<NewFile> =>
+export const createFile = (path: string): Promise<RealFile> =>
   io(path, () => openFile(path, fs.openSync(path, "wx+", OWNER_ONLY)));
 
+/** Opens a file that is there, for reading. */
+export const openToRead = (path: string): Promise<RealFile> =>
+  io(path, () => openFile(path, fs.openSync(path, "r")));
+
 export const bunDisk: Disk = {
-  open: (path, mode) =>
-    mode === "create" ? createFile(path) : io(path, () => openFile(path, fs.openSync(path, "r"))),
+  open: (path, mode) => (mode === "create" ? createFile(path) : openToRead(path)),
   rename: (from, to) => io(to, () => fs.renameSync(from, to)),
   remove: (path) => io(path, () => unlessAbsent(undefined, () => fs.unlinkSync(path))),
   makeFolder: (path) => io(path, () => void fs.mkdirSync(path, { recursive: true })),
