@@ -18,6 +18,8 @@ const ERRORS = {
   /** A write whose outcome cannot be told: it may have happened, or may yet happen. */
   open: { wire: 13, exit: 7, http: 503 },
   interrupted: { wire: 12, exit: 130, http: 499 },
+  /** Nobody reads what a command is for: it ends as one that SIGPIPE ends. */
+  unread: { wire: 40, exit: 141, http: 499 },
   /** The peer sent what the protocol does not allow, or speaks another version of it. */
   protocol: { wire: 20, exit: 1, http: 400 },
   /** The peer cannot be reached, or did not answer in time. */

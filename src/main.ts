@@ -1,5 +1,5 @@
 /** Where the program begins: the name it was called by → a command → an exit status. Only this file ends the process. */
-import { existsSync, writeSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { RELEASE } from "./cli/release.ts";
 
@@ -15,8 +15,9 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (args[0] === "--version" || args[0] === "-V") {
     // Before anything else is loaded.
-    writeSync(1, `dfs-tool ${RELEASE}\n`);
-    return 0;
+    const { conclude, printOwn } = await import("./cli/stdout.ts");
+    await printOwn(`dfs-tool ${RELEASE}`);
+    return conclude(0);
   }
   const { leave, watchSignals } = await import("./cli/interrupt.ts");
   watchSignals((status) => process.exit(status));
@@ -47,13 +48,12 @@ function callOf(args: string[], isCommand: (word: string) => boolean): Call {
 async function withoutCommand({ command, called }: Call): Promise<number> {
   const { COMMANDS, overview } = await import("./cli/commands.ts");
   const { helpOf, report } = await import("./cli/invoke.ts");
-  const { flush, printOwn } = await import("./cli/stdout.ts");
+  const { conclude, printOwn } = await import("./cli/stdout.ts");
   const { DfsError } = await import("./errors.ts");
   const program = called.split(" ", 1)[0] ?? called;
   if (command !== undefined && ["--help", "-h", "help"].includes(command)) {
     await printOwn(await helpOf(overview, program));
-    await flush();
-    return 0;
+    return conclude(0);
   }
   const { hint } = await import("./cli/arguments.ts");
   const wrong =

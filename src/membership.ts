@@ -178,6 +178,13 @@ export function founderOf({ seats }: Pick<Config, "seats">, slot: number): numbe
   return before < 0 ? slot : founderOf({ seats }, before);
 }
 
+/** Did this server take the place of a slot's, or is it about to? Its own it may have taken from another. */
+export function hasPlaceOf(config: Config, slot: number, sid: string): boolean {
+  const known = slotOf(config, sid);
+  if (known < 0) return false;
+  return known === slot ? founderOf(config, slot) !== slot : config.seats[slot]?.heir === known;
+}
+
 /** The slot of the server that stands in a slot's place now: itself, or the last of its heirs. */
 export function heirOf({ seats }: Config, slot: number): number {
   let at = slot;

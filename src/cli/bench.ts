@@ -1,5 +1,5 @@
 /** dfs-tool bench: how fast the user's own cluster is, beside what this machine does alone. It deletes all that it stores. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineCommand } from "citty";
@@ -14,6 +14,7 @@ import { firstInterrupt, undoAtInterrupt } from "./interrupt.ts";
 import { sayLine } from "./log.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { print, printJson } from "./stdout.ts";
+import { clearAway } from "./temporary.ts";
 import { sizeText, tableLines } from "./units.ts";
 
 const SIZE_MAX = 1024 * 1024;
@@ -52,7 +53,7 @@ export const benchCommand = defineCommand({
     const setup = await setUp(args);
     const stop = firstInterrupt();
     const folder = mkdtempSync(join(tmpdir(), "dfs-bench-"));
-    const clear = (): void => rmSync(folder, { recursive: true, force: true });
+    const clear = (): void => clearAway(folder);
     const forget = undoAtInterrupt(clear);
     try {
       const report = await withCluster(setup, (cluster) =>

@@ -1,6 +1,6 @@
 /** dfs-tool demo: four servers, three files, and what becomes of the files when servers die. */
 import { createHash, randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineCommand } from "citty";
@@ -9,6 +9,7 @@ import { MIB } from "../limits.ts";
 import { type DemoServer, OWN_COMMAND, runClient, startServer } from "./demo_servers.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 import { flush, print } from "./stdout.ts";
+import { clearAway } from "./temporary.ts";
 import { sizeText, tableLines } from "./units.ts";
 
 const FILES = {
@@ -26,7 +27,7 @@ export const demoCommand = defineCommand({
     const servers: DemoServer[] = [];
     const clear = (): void => {
       for (const server of servers) void server.kill();
-      rmSync(home, { recursive: true, force: true });
+      clearAway(home);
     };
     const forget = undoAtInterrupt(clear);
     try {
@@ -39,6 +40,8 @@ export const demoCommand = defineCommand({
       );
       return isWhole ? 0 : exitStatus("failed");
     } finally {
+      // Who still writes into their folder would keep it from being removed.
+      await Promise.all(servers.map((server) => server.kill()));
       clear();
       forget();
       await say(`The servers are stopped and ${home} is removed.`);

@@ -3,7 +3,7 @@ import { renderUsage, runCommand, type SubCommandsDef } from "citty";
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { sayLine, writeError } from "./log.ts";
-import { flush, printOwn } from "./stdout.ts";
+import { conclude, flush, printOwn } from "./stdout.ts";
 
 /** A command, whatever its arguments are. */
 type Command = Awaited<Extract<SubCommandsDef[string], Promise<unknown>>>;
@@ -12,10 +12,21 @@ const HELP = new Set(["--help", "-h"]);
 const VERBOSE = new Set(["--verbose", "-v"]);
 
 /**
- * A command returns its exit status; nothing means 0. `called` is what the user typed for it, as "dfs-tool put"; null where
- * there is no help text to point to.
+ * A command returns its exit status; nothing means 0. `called` is what the user typed for it, as "dfs-tool put"; null in a
+ * shell, where there is no help text to point to and other commands are to come.
  */
 export async function invoke(
+  command: Command,
+  called: string | null,
+  args: readonly string[],
+): Promise<number> {
+  const status = await statusOf(command, called, args);
+  if (called !== null) return conclude(status);
+  await flush();
+  return status;
+}
+
+async function statusOf(
   command: Command,
   called: string | null,
   args: readonly string[],
@@ -26,11 +37,10 @@ export async function invoke(
     const status = isHelp
       ? await printOwn(await helpOf(command, called ?? "dfs-tool"))
       : await run(command, args);
-    await flush();
     return typeof status === "number" ? status : 0;
   } catch (error) {
-    // What was printed before still counts; if it cannot be written, that is what is being reported.
-    await flush().catch(() => {});
+    // What was printed before comes first.
+    await flush();
     return report(error, { called, isVerbose: flags.some((arg) => VERBOSE.has(arg)) });
   }
 }
@@ -55,6 +65,8 @@ export function report(
   { called = null, isVerbose = false }: { called?: string | null; isVerbose?: boolean } = {},
 ): number {
   const { code, message } = asDfsError(error);
+  // There is no one to tell, and nothing went wrong.
+  if (code === "unread") return exitStatus(code);
   // The mission's own line, which scripts look for: it stands alone, as "<name> put failed" does.
   if (message === INVALID_LOGIN) writeError(`${message}\n`);
   else sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);

@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { list, type Listed } from "../client/list.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
-import { print, printStored } from "./stdout.ts";
+import { flush, mustBeRead, print, printStored } from "./stdout.ts";
 
 export const listCommand = defineCommand({
   meta: { description: "List the names in the store, sorted", alias: "ls" },
@@ -20,12 +20,15 @@ export const listCommand = defineCommand({
       const names = list(cluster, args.prefix ?? "");
       await (args.json ? printAsJson(names) : printAsLines(names));
     });
+    await flush();
+    mustBeRead();
   },
 });
 
 async function printAsLines(names: AsyncIterable<Listed>): Promise<void> {
   for await (const { name, isIncomplete } of names) {
     await printStored(isIncomplete ? `${name} [incomplete]` : name);
+    mustBeRead();
   }
 }
 
@@ -34,6 +37,7 @@ async function printAsJson(names: AsyncIterable<Listed>): Promise<void> {
   let before = "[";
   for await (const { name, bytes, isIncomplete } of names) {
     await print(before + JSON.stringify({ name, bytes, incomplete: isIncomplete }));
+    mustBeRead();
     before = ",";
   }
   await print(before === "[" ? "[]" : "]");

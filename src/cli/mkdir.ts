@@ -1,9 +1,11 @@
 /** dfs-tool mkdir: makes an empty folder, which is a name that ends in "/". */
 import { defineCommand } from "citty";
 import { makeFolder } from "../client/put.ts";
+import { isDfsError } from "../errors.ts";
 import { checkFolder } from "../file/names.ts";
 import { commonFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
+import { notPut } from "./outcomes.ts";
 import { printJson } from "./stdout.ts";
 
 export const mkdirCommand = defineCommand({
@@ -14,7 +16,11 @@ export const mkdirCommand = defineCommand({
   },
   async run({ args }) {
     const name = checkFolder(args["dir/"]);
-    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name));
+    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name)).catch(
+      (error: unknown) => {
+        throw isDfsError(error, "tooFew") ? notPut(error) : error;
+      },
+    );
     if (args.json) await printJson({ name });
   },
 });

@@ -1,5 +1,5 @@
 /** What became of each file of a put or a get: the lines for it, the JSON for it, and one exit status for all. */
-import { asDfsError, type DfsError, type ErrorCode, exitStatus, isDfsError } from "../errors.ts";
+import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../errors.ts";
 import type { CommonFlags } from "./flags.ts";
 import type { Log } from "./log.ts";
 import { print, printJson } from "./stdout.ts";
@@ -43,6 +43,9 @@ export const failed = (name: string, error: DfsError, seconds = 0): Outcome => {
   return { name, seconds, done: null, error };
 };
 
+/** What a put ends with that too few servers answer to begin with: the same as where a few more of them do. */
+export const notPut = ({ message }: DfsError): DfsError => new DfsError("putFailed", message);
+
 export interface Summary {
   readonly outcomes: readonly Outcome[];
   /** Bytes on the wire, of the whole command. */
@@ -73,7 +76,9 @@ export async function tell(
 function reasonsOf(outcomes: readonly Outcome[]): string[] {
   const failures = new Map<DfsError, string[]>();
   for (const { name, error } of outcomes) {
-    if (error) failures.set(error, [...(failures.get(error) ?? []), name]);
+    // Who does not want a file need not be told why it does not come.
+    if (error && error.code !== "unread")
+      failures.set(error, [...(failures.get(error) ?? []), name]);
   }
   return [...failures].map(([{ message }, names]) => {
     const [name] = names;

@@ -10,7 +10,7 @@ import { FILES_IN_FLIGHT } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { isFolder } from "./local_target.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { failed, type Outcome, outcomeOf, type Summary, tell } from "./outcomes.ts";
+import { failed, notPut, type Outcome, outcomeOf, type Summary, tell } from "./outcomes.ts";
 import { openProgress, type Progress } from "./progress.ts";
 import { eachOf, refuseTwins } from "./several.ts";
 import { type LocalFile, localFile, withSource } from "./source.ts";
@@ -233,8 +233,9 @@ async function putAll(
   } catch (error) {
     // Too few servers to begin with: that fails each of the files.
     if (!isDfsError(error, "tooFew")) throw error;
+    const why = notPut(error);
     return summary(
-      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : error)),
+      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : why)),
     );
   }
 }

@@ -115,10 +115,12 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const { setup, flags } = task;
     const slot = slotNamed(cluster, task.name);
     const name = cluster.labelOf(slot);
-    await replaceServer(cluster, slot, addressFor({ ...task, name }));
+    const done = await replaceServer(cluster, slot, addressFor({ ...task, name }));
     await tell(
       task,
-      `another server has the place of ${name}; what it should hold is brought there`,
+      done === "again"
+        ? `that server has the place of ${name} already; what it should hold is brought there`
+        : `another server has the place of ${name}; what it should hold is brought there`,
     );
     const status = await repairAndTell(cluster, setup, flags);
     await tellMissing(cluster, task);
@@ -127,8 +129,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
 
   async remove(cluster, task) {
     const { setup, flags } = task;
-    await finishChange(cluster);
-    const slot = slotNamed(cluster, task.name);
+    const slot = await slotAfterChange(cluster, task.name);
     const name = cluster.labelOf(slot);
     const isGone = cluster.peer(slot) === null;
     await removeServer(cluster, slot, (line) => tell(task, line));
@@ -136,6 +137,18 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     return isGone ? repairAndTell(cluster, setup, flags) : 0;
   },
 };
+
+/**
+ * The slot of the server that is called so, once a change that had begun is finished. That may have ended its membership, which is then what
+ * was wanted; or it put another in its place, who is meant from then on.
+ */
+async function slotAfterChange(cluster: Cluster, name: string): Promise<number> {
+  const slot = slotNamed(cluster, name);
+  await finishChange(cluster);
+  const { config, listed } = cluster.view;
+  const isOver = !listed.includes(slot) && config.seats[slot]?.heir === null;
+  return isOver ? slot : slotNamed(cluster, name);
+}
 
 /** A line for people. */
 const tell = ({ flags }: Task, line: string): Promise<void> =>

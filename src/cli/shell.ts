@@ -10,7 +10,7 @@ import { listCommand } from "./list.ts";
 import { mkdirCommand } from "./mkdir.ts";
 import { putCommand } from "./put.ts";
 import { shellLines, wordsOf } from "./shell_lines.ts";
-import { flush, printOwn } from "./stdout.ts";
+import { flush, goOnUnread, printOwn } from "./stdout.ts";
 
 const HELP = `LIST [dir]            the names in the store, or those below a folder
 GET name [name...]    bring files back, into the current folder
@@ -28,6 +28,7 @@ export const shellCommand = defineCommand({
   async run({ args }) {
     // What is wrong with it is better said now than at each command.
     loadConfiguration(args.config);
+    goOnUnread();
     const flags = flagsAgain(args);
     const statuses = new Set<number>();
     for await (const line of shellLines("dfs> ")) {

@@ -48,7 +48,8 @@ export async function keeping<T>(target: Target, work: () => Promise<T>): Promis
     await target.keep();
     return result;
   } catch (error) {
-    await target.discard();
+    // What went wrong first is what counts, not what that keeps from being cleaned up.
+    await target.discard().catch(() => {});
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { type ServerStatus, type Status, statusOf, type Word } from "../client/s
 import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { flush, print, printJson } from "./stdout.ts";
+import { flush, mustBeRead, print, printJson } from "./stdout.ts";
 import { ageText, SERVER_STATES, sizeText, tableLines } from "./units.ts";
 
 /** The exit status follows the word. */
@@ -31,6 +31,7 @@ export const statusCommand = defineCommand({
       if (!args.watch) return EXIT[status.word];
       // Whoever watches sees it now.
       await flush();
+      mustBeRead();
       await Bun.sleep(STATUS_WATCH_MS);
       if (!args.json) await print("");
     }

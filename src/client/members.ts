@@ -6,6 +6,7 @@ import { DfsError } from "../errors.ts";
 import { SERVERS_MAX } from "../limits.ts";
 import {
   type Config,
+  hasPlaceOf,
   membersOf,
   placesOf,
   renewed,
@@ -51,7 +52,7 @@ const slotsOfId = (config: Config, id: string): number[] =>
     ? []
     : membersOf(config).filter((slot) => config.seats[slot]?.sid?.startsWith(id.toLowerCase()));
 
-/** Makes a blank server a member; one that was leaving stays. Throws DfsError("usage", "tooFew", "failed"). */
+/** Makes a blank server a member; one that was leaving stays, and one that is a member of this name is what was wanted. Throws DfsError("usage", "tooFew", "failed"). */
 export async function addServer(cluster: Cluster, server: ServerAddress): Promise<void> {
   await finishChange(cluster);
   const sid = await greetNew(cluster, server);
@@ -59,8 +60,13 @@ export async function addServer(cluster: Cluster, server: ServerAddress): Promis
   const known = slotOf(config, sid);
   if (config.leaving.includes(known))
     return change(cluster, { ...config, leaving: config.leaving.filter((one) => one !== known) });
-  if (members.includes(known))
-    throw new DfsError("usage", `${server.name} is a member of the cluster already`);
+  if (members.includes(known)) {
+    const label = cluster.labelOf(known);
+    // Who was cut short asks once more.
+    if ([label, config.seats[known]?.name].includes(server.name)) return;
+    const where = addressText(server);
+    throw new DfsError("usage", `${where} is a member of the cluster already: it is ${label}`);
+  }
   const kept = vacantIn(config).find((slot) => isKeptFor(cluster, slot, server));
   if (kept !== undefined) return giveSeat(cluster, kept, server, sid);
   if (members.some((slot) => cluster.labelOf(slot) === server.name))
@@ -157,14 +163,15 @@ async function awaitNoMore(
 
 /**
  * A blank server takes the place of another. Where that one still answers the change is only begun: repair moves what lies there, and
- * brings it to its end. Throws DfsError("usage", "failed", "tooFew").
+ * brings it to its end, as it does when that was done before ("again"). Throws DfsError("usage", "failed", "tooFew").
  */
 export async function replaceServer(
   cluster: Cluster,
   slot: number,
   server: ServerAddress,
-): Promise<void> {
+): Promise<"begun" | "again"> {
   const sid = await greetNew(cluster, server);
+  if (hasPlaceOf(cluster.view.config, slot, sid)) return "again";
   if (cluster.view.config.seats[slot]?.sid === sid)
     throw new DfsError(
       "usage",
@@ -174,10 +181,12 @@ export async function replaceServer(
   const { config } = cluster.view;
   const known = slotOf(config, sid);
   // The change that was just finished may have been this one.
-  if (known === slot) return;
-  if (known >= 0 && config.seats[slot]?.heir === known) return;
+  if (known === slot || hasPlaceOf(config, slot, sid)) return "again";
   if (known >= 0) throw new DfsError("usage", `${server.name} is a member of the cluster already`);
-  if (vacantIn(config).includes(slot)) return giveSeat(cluster, slot, server, sid);
+  if (vacantIn(config).includes(slot)) {
+    await giveSeat(cluster, slot, server, sid);
+    return "begun";
+  }
   checkMember(cluster, slot);
   checkNeed(cluster, slot, await needOf(cluster, slot));
   const heir = config.seats.length;
@@ -185,6 +194,7 @@ export async function replaceServer(
   const next = config.voters.map((one) => (one === slot ? heir : one));
   await change(cluster, { ...config, seats: [...seats, seatOf(server, sid)], next });
   if (goersIn(cluster).length === 0) await finishChange(cluster);
+  return "begun";
 }
 
 /** Throws DfsError("failed") where so many records are damaged that nobody can tell which names there are. */

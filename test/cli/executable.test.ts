@@ -48,7 +48,7 @@ describe("the executable", () => {
     expect(JSON.parse(out)).toMatchObject({ version: expect.any(String), bun: Bun.version });
   });
 
-  test("says when no server answers: exit status 5", async () => {
+  test("says when no server answers: exit status 5, of a put 7", async () => {
     const cwd = newFolder();
     writeDeadConfig(cwd);
     writeFileSync(join(cwd, "a"), "a");
@@ -56,10 +56,10 @@ describe("the executable", () => {
     expect(list.err).toMatch(/^dfs-tool: no server answers .*\n$/);
     expect([list.status, list.out]).toEqual([5, ""]);
     const put = await run(["put", "a"], { cwd });
-    expect([put.status, put.out]).toEqual([5, "a put failed\n"]);
+    expect([put.status, put.out]).toEqual([7, "a put failed\n"]);
     const json = await run(["put", "a", "--json"], { cwd });
     expect(JSON.parse(json.out)).toMatchObject({
-      files: [{ name: "a", ok: false, error: "tooFew" }],
+      files: [{ name: "a", ok: false, error: "putFailed" }],
       traffic: { sent: 0, received: 0 },
     });
   });

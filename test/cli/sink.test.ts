@@ -8,7 +8,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { targetAt } from "../../src/cli/sink.ts";
+import { keeping, targetAt } from "../../src/cli/sink.ts";
+import { DfsError } from "../../src/errors.ts";
 import { rejectionOf } from "../thrown.ts";
 import { newFolder, removeFolders } from "./program.ts";
 
@@ -40,6 +41,14 @@ describe("what get writes to", () => {
     await target.discard();
     expect(readdirSync(folder)).toEqual(["a"]);
     expect(readFileSync(join(folder, "a"), "utf8")).toBe("old");
+  });
+
+  test("says why the get failed, whatever cannot be cleaned up", async () => {
+    const target = await targetAt(join(newFolder(), "a"));
+    const discard = () => Promise.reject(new DfsError("failed", "the disk is read-only"));
+    const work = () => Promise.reject(new DfsError("noSuchName", "there is no a"));
+    const error = await rejectionOf("noSuchName", keeping({ ...target, discard }, work));
+    expect(error.message).toBe("there is no a");
   });
 
   test("keeps its permissions and stays a link", async () => {

@@ -173,6 +173,7 @@ describe("an error", () => {
     login: 10,
     integrity: 11,
     interrupted: 12,
+    unread: 40,
     open: 13,
     protocol: 20,
     down: 21,
