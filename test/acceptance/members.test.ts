@@ -60,6 +60,7 @@ async function expectAll(stage: Stage): Promise<void> {
 async function expectHealthy(stage: Stage): Promise<void> {
   expect(await stage.dfs("verify")).toMatchObject({ status: 0 });
   expect(await stage.dfs("status")).toMatchObject({ status: 0 });
+  await stage.stat("large");
 }
 
 async function membersOf(stage: Stage): Promise<string[]> {
