@@ -35,3 +35,12 @@ export interface CommonFlags {
   readonly verbose?: boolean | undefined;
   readonly progress?: boolean | undefined;
 }
+
+/** The same flags as words, for a command that is run on behalf of another. */
+export const flagsAgain = ({ config, json, quiet, verbose, progress }: CommonFlags): string[] => [
+  ...(config === undefined ? [] : [`--config=${config}`]),
+  ...(json ? ["--json"] : []),
+  ...(quiet ? ["--quiet"] : []),
+  ...(verbose ? ["--verbose"] : []),
+  ...(progress === false ? ["--no-progress"] : []),
+];
