@@ -56,7 +56,8 @@ export const serverCommand = defineCommand({
     const action = actionOf(args.action, args.name, args.address);
     const setup = await setUp(args);
     const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
-    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy" });
+    const doing = `dfs-tool server ${action} ${task.name}`;
+    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy", doing });
   },
 });
 
