@@ -11,7 +11,7 @@ import type { ServerAddress } from "../membership.ts";
 import { credentialsOf } from "../wire/login.ts";
 import { HERE, parseConfiguration } from "./config.ts";
 import { serverLine } from "./edit_config.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { type Log, openLog } from "./log.ts";
 import { askFor, canAsk } from "./password.ts";
 import { print, printJson } from "./stdout.ts";
@@ -28,7 +28,7 @@ export const initCommand = defineCommand({
       description: "Where servers are: all of a new cluster, some of one that is there",
     },
     user: { type: "string", valueHint: "NAME", description: "The user, where servers have users" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const log = await openLog(args);

@@ -1,7 +1,7 @@
 /** dfs-tool list: the names in the store. */
 import { defineCommand } from "citty";
 import { list, type Listed } from "../client/list.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { print, printStored } from "./stdout.ts";
 
@@ -13,7 +13,7 @@ const definition = {
       required: false,
       description: "Only names that begin so, as in photos/",
     },
-    ...commonFlags,
+    ...plainFlags,
   },
 } as const;
 

@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { makeFolder } from "../client/put.ts";
 import { checkFolder } from "../file/names.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { printJson } from "./stdout.ts";
 
@@ -10,7 +10,7 @@ export const mkdirCommand = defineCommand({
   meta: { description: "Make an empty folder in the store" },
   args: {
     "dir/": { type: "positional", required: true, description: "The name of the folder" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const name = checkFolder(args["dir/"]);

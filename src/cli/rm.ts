@@ -8,7 +8,7 @@ import { DfsError, isDfsError } from "../errors.ts";
 import { checkEither } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { confirm } from "./confirm.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { type Outcome, outcomeOf, tell } from "./outcomes.ts";
 import { eachOf, refuseTwins } from "./several.ts";
@@ -28,7 +28,7 @@ export const rmCommand = defineCommand({
     },
     all: { type: "boolean", description: "With --user: all files of that user" },
     yes: { type: "boolean", description: "With --user: do not ask first" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const { user, all = false, yes = false } = args;

@@ -32,6 +32,8 @@ const ACTIONS = {
   remove: "remove NAME",
 } as const;
 type Action = keyof typeof ACTIONS;
+/** What may follow the command's name. */
+export const SERVER_ACTIONS = Object.keys(ACTIONS);
 
 export const serverCommand = defineCommand({
   meta: { description: "Show the servers of the cluster; add, drain, replace or remove one" },

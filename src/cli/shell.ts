@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { exitStatus } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { loadConfiguration } from "./config.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { report } from "./invoke.ts";
 import { shellLines, wordsOf } from "./shell_lines.ts";
 import { helpText, runVerb, type Session } from "./shell_verbs.ts";
@@ -11,7 +11,7 @@ import { flush, printOwn } from "./stdout.ts";
 
 export const shellCommand = defineCommand({
   meta: { description: "Type LIST, GET, PUT and more at a prompt" },
-  args: commonFlags,
+  args: plainFlags,
   async run({ args }) {
     // What is wrong with it is better said now than at each command.
     loadConfiguration(args.config);

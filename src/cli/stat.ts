@@ -4,7 +4,7 @@ import type { Cluster } from "../client/cluster.ts";
 import { type Stat, stat } from "../client/stat.ts";
 import { isDfsError } from "../errors.ts";
 import { checkFolder, checkName } from "../file/names.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { print, printJson } from "./stdout.ts";
 import { SERVER_STATES, sizeText, tableLines } from "./units.ts";
@@ -13,7 +13,7 @@ export const statCommand = defineCommand({
   meta: { description: "Show a file's version, size and placement" },
   args: {
     name: { type: "positional", required: true, description: "The name of a stored file" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     checkName(args.name.replace(/\/$/, ""));

@@ -5,6 +5,8 @@ import { newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
 
 afterAll(removeFolders);
 
+/** The commands that show a bar; all take --no-progress. */
+const BARS = new Set(["put", "get", "verify", "server", "rebalance", "repair"]);
 const VERSION = /^dfs-tool \d+\.\d+\.\d+\n$/;
 
 describe("the executable", () => {
@@ -38,6 +40,8 @@ describe("the executable", () => {
       for (const flag of ["--help", "-h"]) {
         const help = await run([command, flag]);
         expect(help.out).toContain(`USAGE dfs-tool ${command}`);
+        expect(help.out).toContain(`\nEXAMPLE dfs-tool ${command}`);
+        expect(help.out.includes("progress bar")).toBe(BARS.has(command));
         expect([help.status, help.err]).toEqual([0, ""]);
       }
     }
