@@ -26,22 +26,39 @@ async function main(): Promise<number> {
   for (const event of ["uncaughtException", "unhandledRejection"]) {
     process.on(event, (error: unknown) => leave(report(error)));
   }
-  const call = callOf(args, (word) => commandNamed(word) !== undefined);
-  const name = commandNamed(call.command ?? "");
-  return name ? invoke(await COMMANDS[name](), call.called, call.args) : withoutCommand(call);
+  try {
+    const call = await callOf(args, (word) => commandNamed(word) !== undefined);
+    const name = commandNamed(call.command ?? "");
+    return name
+      ? await invoke(await COMMANDS[name](), call.called, call.args)
+      : await withoutCommand(call);
+  } catch (error) {
+    return report(error);
+  }
 }
 
-/** Called `dfs` the program is a server, called `dfc` a client, and `dfc dfc.conf` is the client's prompt. */
-function callOf(args: string[], isCommand: (word: string) => boolean): Call {
+/** Called `dfs` the program is a server, called `dfc` a client; `dfc dfc.conf` is the client's prompt, and with words after it one command. */
+async function callOf(args: string[], isCommand: (word: string) => boolean): Promise<Call> {
   const invokedName = basename(process.argv0).replace(/\.exe$/i, "");
   if (invokedName === "dfs") return { called: "dfs", command: "serve", args };
+  const program = invokedName === "dfc" ? "dfc" : "dfs-tool";
   const [command, ...rest] = args;
-  if (invokedName !== "dfc") return { called: `dfs-tool ${command}`, command, args: rest };
-  const isAlone = command !== undefined && rest.length === 0 && !isCommand(command);
-  if (isAlone && !command.startsWith("-") && (command.endsWith(".conf") || existsSync(command))) {
-    return { called: "dfc", command: "shell", args: [`--config=${command}`] };
-  }
-  return { called: `dfc ${command}`, command, args: rest };
+  const [about] = rest;
+  if (command === "help" && about !== undefined && isCommand(about))
+    return { called: `${program} ${about}`, command: about, args: ["--help"] };
+  const mayBeFile = program === "dfc" && command !== undefined && !isCommand(command);
+  if (!mayBeFile || command.startsWith("-"))
+    return { called: `${program} ${command}`, command, args: rest };
+  const config = `--config=${command}`;
+  if (rest.length === 0 && (command.endsWith(".conf") || existsSync(command)))
+    return { called: "dfc", command: "shell", args: [config] };
+  if (rest.length === 0 || !command.endsWith(".conf"))
+    return { called: `dfc ${command}`, command, args: rest };
+  // It may come as one word, "put 1.txt".
+  const { wordsOf } = await import("./cli/shell_lines.ts");
+  const words = rest.length > 1 ? rest : wordsOf(about ?? "");
+  const [verb = "", ...others] = words;
+  return { called: `dfc ${verb}`, command: verb, args: [config, ...others] };
 }
 
 /** The help text where it was asked for; else what is wrong. */
@@ -61,7 +78,9 @@ async function withoutCommand({ command, called }: Call): Promise<number> {
       ? `say what to do: ${program} COMMAND; the commands are ${Object.keys(COMMANDS).join(", ")}`
       : command.startsWith("-")
         ? `the command comes first, as in ${program} list ${command}`
-        : `there is no command ${command}${hint(command, Object.keys(COMMANDS))}`;
+        : command.endsWith(".conf")
+          ? `the command comes first, as in ${program} list --config ${command}`
+          : `there is no command ${command}${hint(command, Object.keys(COMMANDS))}`;
   return report(new DfsError("usage", wrong), { called: program });
 }
 

@@ -100,10 +100,10 @@ export function actionIn<A extends string>(
   );
 }
 
-/** `; did you mean …?` where one of the known words is close to what was typed. */
+/** `; did you mean …?` where one of the known words is close to what was typed, in whatever case. */
 export function hint(typed: string, known: readonly string[]): string {
   const near = known
-    .map((word) => ({ word, distance: editDistance(typed, word) }))
+    .map((word) => ({ word, distance: editDistance(typed.toLowerCase(), word.toLowerCase()) }))
     .filter(({ word, distance }) => distance <= Math.max(1, Math.floor(word.length / 3)))
     .sort((a, b) => a.distance - b.distance)[0];
   return near ? `; did you mean ${near.word}?` : "";

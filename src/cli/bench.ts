@@ -9,7 +9,7 @@ import { MIB } from "../limits.ts";
 import { bunRandom } from "../io/bun.ts";
 import { BenchFiles } from "./bench_files.ts";
 import { measureSteps, type Step, stepsOf } from "./bench_steps.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { firstInterrupt, undoAtInterrupt } from "./interrupt.ts";
 import { sayLine } from "./log.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -42,7 +42,7 @@ export const benchCommand = defineCommand({
       default: "3",
       description: "How often all is done; the medians are told",
     },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const plan = {

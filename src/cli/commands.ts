@@ -3,6 +3,7 @@ import { defineCommand, type SubCommandsDef } from "citty";
 
 export const COMMANDS = {
   serve: async () => (await import("./serve.ts")).serveCommand,
+  init: async () => (await import("./init.ts")).initCommand,
   put: async () => (await import("./put.ts")).putCommand,
   get: async () => (await import("./get.ts")).getCommand,
   list: async () => (await import("./list.ts")).listCommand,

@@ -2,23 +2,34 @@
 import { type ArgsDef, defineCommand } from "citty";
 import { DfsError } from "../errors.ts";
 import { COMMANDS } from "./commands.ts";
+import { SERVER_ACTIONS } from "./server.ts";
 import { printOwn } from "./stdout.ts";
+import { USER_ACTIONS } from "./user.ts";
 
 /** A command as the shells need it. */
 interface Completed {
   readonly name: string;
   readonly about: string;
   readonly flags: { readonly long: string; readonly about: string; readonly takesValue: boolean }[];
-  /** Are its arguments names in the store (else files of this machine)? */
-  readonly takesNames: boolean;
+  /** What its arguments are, after its actions where it has some. */
+  readonly takes: "names" | "servers" | "files";
+  /** What its first argument is one of; none where it is free. */
+  readonly actions: readonly string[];
 }
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
-const STORED_NAMES = new Set(["get", "list", "stat"]);
+const STORED_NAMES = new Set(["get", "list", "stat", "rm"]);
+const ACTIONS: Readonly<Record<string, readonly string[]>> = {
+  server: SERVER_ACTIONS,
+  user: USER_ACTIONS,
+};
 
 /** The command that prints the stored names that begin so. */
 const listNames = (prefix: string): string =>
   `dfs-tool list -q -- ${prefix} 2>/dev/null | sed 's/ [[]incomplete]$//'`;
+
+/** The command that prints the names of the servers. */
+const LIST_SERVERS = `dfs-tool server list -q --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4`;
 
 export const completionCommand = defineCommand({
   meta: { description: "Print a script that completes commands in bash, zsh or fish" },
@@ -47,7 +58,7 @@ async function completedCommands(): Promise<Completed[]> {
   for (const [name, load] of Object.entries(COMMANDS)) {
     const { meta, args } = (await load()) as { meta: { description: string }; args: ArgsDef };
     const flags = Object.entries(args)
-      .filter(([, { type }]) => type !== "positional")
+      .filter(([, { type, description }]) => type !== "positional" && description)
       .map(([flag, def]) => {
         const takesValue = def.type !== "boolean";
         // What is on by default can only be switched off.
@@ -55,16 +66,28 @@ async function completedCommands(): Promise<Completed[]> {
         const about = (isOn ? def.negativeDescription : def.description) ?? "";
         return { long: isOn ? `no-${flag}` : flag, about, takesValue };
       });
-    out.push({ name, about: meta.description, flags, takesNames: STORED_NAMES.has(name) });
+    const others = name === "server" ? "servers" : "files";
+    const takes = STORED_NAMES.has(name) ? "names" : others;
+    out.push({ name, about: meta.description, flags, takes, actions: ACTIONS[name] ?? [] });
   }
   return out;
 }
 
+/** What it is called by. */
+const wordsFor = ({ name }: Completed): string[] => (name === "list" ? [name, "ls"] : [name]);
+
 const longFlags = ({ flags }: Completed): string => flags.map(({ long }) => `--${long}`).join(" ");
 
 function bashScript(commands: readonly Completed[]): string {
-  const cases = commands.map((command) => `    ${command.name}) flags="${longFlags(command)}" ;;`);
-  const names = commands.filter(({ takesNames }) => takesNames).map(({ name }) => name);
+  const cases = commands.map(
+    (command) => `    ${wordsFor(command).join("|")}) flags="${longFlags(command)}" ;;`,
+  );
+  const names = commands.filter(({ takes }) => takes === "names").flatMap(wordsFor);
+  const actions = commands.flatMap(({ name, actions: words }) =>
+    words.length > 0
+      ? [`    ${name}:2) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$word")); return ;;`]
+      : [],
+  );
   return `# dfs-tool for bash: put this in ~/.bashrc
 #   source <(dfs-tool completion bash)
 _dfs_tool() {
@@ -79,6 +102,10 @@ ${cases.join("\n")}
   esac
   case "$word" in
     -*) COMPREPLY=($(compgen -W "$flags" -- "$word")); return ;;
+  esac
+  case "$command:$COMP_CWORD" in
+${actions.join("\n")}
+    server:3) COMPREPLY=($(compgen -W "$(${LIST_SERVERS})" -- "$word")); return ;;
   esac
   case "$command" in
     ${names.join("|")})
@@ -95,12 +122,15 @@ const zshText = (text: string): string =>
 
 function zshScript(commands: readonly Completed[]): string {
   const about = commands.map(({ name, about: text }) => `    '${name}:${zshText(text)}'`);
-  const cases = commands.map(({ name, flags, takesNames }) => {
+  const cases = commands.map((command) => {
+    const { flags, takes, actions } = command;
+    const first = actions.length > 0 ? [`'1:action:(${actions.join(" ")})'`] : [];
+    const rest = `'*:name:${takes === "files" ? "_files" : `_dfs_tool_${takes}`}'`;
     const options = flags.map(
       ({ long, about: text, takesValue }) =>
         `'--${long}${takesValue ? "=" : ""}[${zshText(text)}]${takesValue ? ":value:_files" : ""}'`,
     );
-    return `    ${name}) _arguments ${[...options, `'*:name:${takesNames ? "_dfs_tool_names" : "_files"}'`].join(" ")} ;;`;
+    return `    ${wordsFor(command).join("|")}) _arguments ${[...options, ...first, rest].join(" ")} ;;`;
   });
   return `#compdef dfs-tool dfc
 # dfs-tool for zsh: put this in ~/.zshrc, after compinit
@@ -108,6 +138,11 @@ function zshScript(commands: readonly Completed[]): string {
 _dfs_tool_names() {
   local -a names
   names=(\${(f)"$(${listNames('"$PREFIX"')})"})
+  compadd -a names
+}
+_dfs_tool_servers() {
+  local -a names
+  names=(\${(f)"$(${LIST_SERVERS})"})
   compadd -a names
 }
 _dfs_tool() {
@@ -133,15 +168,22 @@ compdef _dfs_tool dfs-tool dfc`;
 const fishText = (text: string): string => text.replace(/[\\']/g, "\\$&");
 
 function fishScript(commands: readonly Completed[]): string {
-  const lines = commands.flatMap(({ name, about, flags, takesNames }) => {
-    const inCommand = `-n '__fish_seen_subcommand_from ${name}'`;
+  const lines = commands.flatMap((command) => {
+    const { name, about, flags, takes, actions } = command;
+    const seen = `__fish_seen_subcommand_from ${wordsFor(command).join(" ")}`;
+    const inCommand = `-n '${seen}'`;
+    const acted = `__fish_seen_subcommand_from ${actions.join(" ")}`;
+    const list = takes === "names" ? listNames("(commandline -ct)") : LIST_SERVERS;
     return [
       `complete -c dfs-tool -f -n __fish_use_subcommand -a ${name} -d '${fishText(about)}'`,
-      ...(takesNames
-        ? [
-            `complete -c dfs-tool -f ${inCommand} -a '(${fishText(listNames("(commandline -ct)"))})'`,
-          ]
+      ...(actions.length > 0
+        ? [`complete -c dfs-tool -f -n '${seen}; and not ${acted}' -a '${actions.join(" ")}'`]
         : []),
+      ...(takes === "files"
+        ? []
+        : [
+            `complete -c dfs-tool -f -n '${actions.length > 0 ? `${seen}; and ${acted}` : seen}' -a '(${fishText(list)})'`,
+          ]),
       ...flags.map(
         ({ long, about: text, takesValue }) =>
           `complete -c dfs-tool ${inCommand} -l ${long}${takesValue ? " -r" : ""} -d '${fishText(text)}'`,

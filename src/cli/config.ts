@@ -50,7 +50,8 @@ type Keyword = keyof typeof FORMS;
 
 const PORT_MAX = 65_535;
 
-const HERE = "dfc.conf";
+/** What it is called. */
+export const HERE = "dfc.conf";
 
 /**
  * Reads the configuration that was named, or the first there is in the four places; throws DfsError("config"), also where one that was

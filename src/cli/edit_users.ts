@@ -102,7 +102,7 @@ async function edit(
     const changed = change(text.split("\n"), before).join("\n");
     // What cannot be read back must not be written.
     const after = parseUsers(changed, path);
-    await replace(target, changed);
+    await replaceFile(target, changed);
     return { before, after };
   } finally {
     unlock();
@@ -122,8 +122,8 @@ async function lock(path: string): Promise<() => void> {
   );
 }
 
-/** Replaces the file at once or not at all, with the rights that it had. */
-async function replace(path: string, text: string): Promise<void> {
+/** Replaces a file at once or not at all, with the rights that it had; throws DfsError("failed"). */
+export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.new`;
   try {
     // One that a crash has left may have other rights.

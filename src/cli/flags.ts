@@ -18,6 +18,12 @@ export const commonFlags = {
   },
 } as const satisfies ArgsDef;
 
+/** The same of a command that shows no bar: it takes those flags too, and its help does not show them. */
+export const plainFlags = {
+  ...commonFlags,
+  progress: { type: "boolean", default: true },
+} as const satisfies ArgsDef;
+
 /** Those of a command that goes through all names, or those of a folder. */
 export const namesFlags = {
   prefix: {
@@ -35,3 +41,12 @@ export interface CommonFlags {
   readonly verbose?: boolean | undefined;
   readonly progress?: boolean | undefined;
 }
+
+/** The same flags as words, for a command that is run on behalf of another. */
+export const flagsAgain = ({ config, json, quiet, verbose, progress }: CommonFlags): string[] => [
+  ...(config === undefined ? [] : [`--config=${config}`]),
+  ...(json ? ["--json"] : []),
+  ...(quiet ? ["--quiet"] : []),
+  ...(verbose ? ["--verbose"] : []),
+  ...(progress === false ? ["--no-progress"] : []),
+];

@@ -1,7 +1,9 @@
 /** Runs one command: its help, its arguments checked, its errors as one line and an exit status. */
-import { renderUsage, runCommand, type SubCommandsDef } from "citty";
+import { type ArgDef, renderUsage, runCommand, type SubCommandsDef } from "citty";
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { checkArguments } from "./arguments.ts";
+import { commandNamed } from "./commands.ts";
+import { EXAMPLES } from "./examples.ts";
 import { sayLine, writeError } from "./log.ts";
 import { conclude, flush, printOwn } from "./stdout.ts";
 
@@ -54,9 +56,19 @@ async function run(command: Command, args: readonly string[]): Promise<unknown> 
 /** The help text of a command; in colours only for a terminal. */
 export async function helpOf(command: Command, called: string): Promise<string> {
   const meta = typeof command.meta === "function" ? await command.meta() : await command.meta;
-  const rendered = await renderUsage({ ...command, meta: { ...meta, name: called } });
-  const text = rendered.replace(/ +$/gm, "");
+  const defs = typeof command.args === "function" ? await command.args() : await command.args;
+  // What does nothing here has no description.
+  const shown = Object.entries<ArgDef>(defs ?? {}).filter(([, { description }]) => description);
+  const args = Object.fromEntries(shown);
+  const rendered = await renderUsage({ ...command, args, meta: { ...meta, name: called } });
+  const text = rendered.replace(/ +$/gm, "") + exampleOf(called);
   return process.stdout.isTTY ? text : Bun.stripANSI(text);
+}
+
+/** How the command is used, for one; nothing for the program itself. */
+function exampleOf(called: string): string {
+  const name = called === "dfs" ? "serve" : commandNamed(called.split(" ").at(-1) ?? "");
+  return name ? `\nEXAMPLE ${called} ${EXAMPLES[name]}`.trimEnd() : "";
 }
 
 /** Says what went wrong, on one line, and returns the exit status for it. */

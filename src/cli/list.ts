@@ -1,11 +1,11 @@
 /** dfs-tool list: the names in the store. */
 import { defineCommand } from "citty";
 import { list, type Listed } from "../client/list.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { flush, mustBeRead, print, printStored } from "./stdout.ts";
 
-export const listCommand = defineCommand({
+const definition = {
   meta: { description: "List the names in the store, sorted", alias: "ls" },
   args: {
     prefix: {
@@ -13,17 +13,33 @@ export const listCommand = defineCommand({
       required: false,
       description: "Only names that begin so, as in photos/",
     },
-    ...commonFlags,
+    ...plainFlags,
   },
-  async run({ args }) {
-    await withCluster(await setUp(args), async (cluster) => {
-      const names = list(cluster, args.prefix ?? "");
-      await (args.json ? printAsJson(names) : printAsLines(names));
-    });
-    await flush();
-    mustBeRead();
-  },
-});
+} as const;
+
+/** The same command, which shows names as they are typed in a folder: those in it without it, all others with a "/" before them. */
+export const listFrom = (folder: string) =>
+  defineCommand({
+    ...definition,
+    async run({ args }) {
+      await withCluster(await setUp(args), async (cluster) => {
+        const all = list(cluster, args.prefix ?? "");
+        const names = folder === "" ? all : shownFrom(folder, all);
+        await (args.json ? printAsJson(names) : printAsLines(names));
+      });
+      await flush();
+      mustBeRead();
+    },
+  });
+
+export const listCommand = listFrom("");
+
+async function* shownFrom(folder: string, names: AsyncIterable<Listed>): AsyncGenerator<Listed> {
+  for await (const one of names) {
+    const inside = one.name.startsWith(folder) ? one.name.slice(folder.length) : `/${one.name}`;
+    yield { ...one, name: inside || "./" };
+  }
+}
 
 async function printAsLines(names: AsyncIterable<Listed>): Promise<void> {
   for await (const { name, isIncomplete } of names) {

@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { makeFolder } from "../client/put.ts";
 import { isDfsError } from "../errors.ts";
 import { checkFolder } from "../file/names.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { notPut } from "./outcomes.ts";
 import { printJson } from "./stdout.ts";
@@ -12,7 +12,7 @@ export const mkdirCommand = defineCommand({
   meta: { description: "Make an empty folder in the store" },
   args: {
     "dir/": { type: "positional", required: true, description: "The name of the folder" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const name = checkFolder(args["dir/"]);

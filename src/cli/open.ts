@@ -24,12 +24,18 @@ export interface Setup {
   readonly password: Password | null;
 }
 
+/** What was said of the password already: the prompt sets up each of its commands anew. */
+const warned = new Set<string>();
+
 /** Reads the configuration, and gets the password; throws DfsError("config"). */
 export async function setUp(flags: CommonFlags): Promise<Setup> {
   const log = await openLog(flags);
   const configuration = loadConfiguration(flags.config);
   log.info(`${configuration.path}: ${configuration.servers.map(({ name }) => name).join(", ")}`);
-  const text = await passwordOf(configuration, (line) => log.warn(line));
+  const text = await passwordOf(configuration, (line) => {
+    if (!warned.has(line)) log.warn(line);
+    warned.add(line);
+  });
   const password = text === null ? null : passwordIn(configuration.user, text);
   return { configuration, log, password };
 }
@@ -41,6 +47,8 @@ export interface OpenHow {
   readonly keys?: "needed" | "handy" | "none";
   /** Another password that a server may know the user by: one that is just being changed. */
   readonly also?: Password;
+  /** The command, as advice has it: who is just doing it is not told to. */
+  readonly doing?: string;
 }
 
 /**
@@ -82,8 +90,12 @@ async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Op
     return await open(setup, seen, password, how);
   } catch (error) {
     const isWanted = isDfsError(error, "login") && password === null && user !== "";
-    if (!isWanted || !canAsk()) throw error;
-    return ask();
+    if (isWanted && canAsk()) return ask();
+    if (isDfsError(error, "login") && error.message === INVALID_LOGIN && mustLogIn(configuration))
+      setup.log.warn(
+        "if the password is right, somebody may be between this computer and the servers",
+      );
+    throw error;
   }
 }
 
@@ -95,7 +107,7 @@ async function open(
   { configuration, log }: Setup,
   memory: SeenFile,
   password: Password | null,
-  { patienceMs, also, keys }: OpenHow,
+  { patienceMs, also, keys, doing }: OpenHow,
 ): Promise<Opened> {
   const ports = { clock: bunClock, random: bunRandom, net: bunNet };
   const { servers, user, isPlain } = configuration;
@@ -108,7 +120,9 @@ async function open(
   );
   for (const one of credentials) one.catch(() => {});
   const login = password && { credentials, offersScram: !hasSigned(memory, user) };
-  const warn = (line: string): void => log.warn(line);
+  const warn = (line: string): void => {
+    if (doing === undefined || !line.endsWith(doing)) log.warn(line);
+  };
   const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
   const options = { user, login, isPlain, warn, memory, patienceMs: patience };
   const cluster = await openCluster(ports, servers, options);

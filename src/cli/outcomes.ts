@@ -1,8 +1,14 @@
 /** What became of each file of a put or a get: the lines for it, the JSON for it, and one exit status for all. */
+import { counted } from "../client/counted.ts";
 import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../errors.ts";
 import type { CommonFlags } from "./flags.ts";
-import type { Log } from "./log.ts";
+import { type Log, sayLine } from "./log.ts";
+import { isBarWanted } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
+import { durationText, sizeText } from "./units.ts";
+
+/** What took longer is summed up at its end. */
+const SUM_AFTER_SECONDS = 3;
 
 /** What is known of a file that came through. */
 interface Transferred {
@@ -68,8 +74,21 @@ export async function tell(
     if (line !== null && !flags.json) await print(line);
   }
   for (const reason of reasonsOf(outcomes)) log.error(reason);
+  const sum = sumLine(outcomes, seconds);
+  if (sum !== null && isBarWanted(flags)) sayLine(sum);
   if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
   return statusOf(outcomes.map(({ error }) => error));
+}
+
+/** How much went how fast, where that took so long that somebody may have watched the bar; null: it was soon done. */
+export function sumLine(outcomes: readonly Outcome[], seconds: number): string | null {
+  const done = outcomes.flatMap((one) => (one.done ? [{ ...one.done, name: one.name }] : []));
+  const [first] = done;
+  if (!first || seconds <= SUM_AFTER_SECONDS) return null;
+  const what = done.length === 1 ? first.name : counted(done.length, "file");
+  const bytes = done.reduce((sum, one) => sum + one.bytes, 0);
+  const time = seconds < 100 ? `${seconds.toFixed(1)} s` : durationText(seconds);
+  return `${what}: ${sizeText(bytes)} in ${time}, ${sizeText(bytes / seconds)}/s`;
 }
 
 /** Why files failed; what failed several at once is said once. */

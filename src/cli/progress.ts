@@ -17,13 +17,16 @@ export interface Progress {
   stop(): void;
 }
 
+/** Is there somebody to watch, who wants to? */
+export const isBarWanted = (flags: CommonFlags): boolean =>
+  flags.progress !== false && !flags.quiet && !flags.json && isTerminal();
+
 /** A bar, or nothing where it would be in the way. */
 export function openProgress(label: string, flags: CommonFlags): Progress {
-  const isWanted = flags.progress !== false && !flags.quiet && !flags.json;
   let [done, total] = [0, 0];
   const expect = (bytes: number): void => void (total += bytes);
   const add = (bytes: number): void => void (done += bytes);
-  if (!isWanted || !isTerminal()) return { expect, add, stop: () => {} };
+  if (!isBarWanted(flags)) return { expect, add, stop: () => {} };
   const started = performance.now();
   const draw = (): void => {
     const seconds = (performance.now() - started) / 1000;

@@ -1,24 +1,25 @@
-/** dfs-tool rm: deletes names; of another user too, for an operator. */
+/** dfs-tool rm: deletes files and empty folders; of another user too, for an operator. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
 import { remove } from "../client/remove.ts";
+import { removeFolder } from "../client/remove_folder.ts";
 import { checkRemovable, namesOf, removeIn, spaceOf } from "../client/remove_others.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { checkEither } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { confirm } from "./confirm.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { type Outcome, outcomeOf, tell } from "./outcomes.ts";
 import { eachOf, refuseTwins } from "./several.ts";
 
 export const rmCommand = defineCommand({
-  meta: { description: "Delete files from the store" },
+  meta: { description: "Delete files and empty folders from the store" },
   args: {
     "name...": {
       type: "positional",
       required: false,
-      description: "Names of stored files, or of empty folders (NAME/)",
+      description: "Names of stored files, or of empty folders",
     },
     user: {
       type: "string",
@@ -27,7 +28,7 @@ export const rmCommand = defineCommand({
     },
     all: { type: "boolean", description: "With --user: all files of that user" },
     yes: { type: "boolean", description: "With --user: do not ask first" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const { user, all = false, yes = false } = args;
@@ -43,7 +44,7 @@ export const rmCommand = defineCommand({
     const work = async (cluster: Cluster) => {
       const outcomes =
         user === undefined
-          ? await removeEach(setup, names, (name) => remove(cluster, name))
+          ? await removeOwn(cluster, setup, names)
           : await removeOf(cluster, setup, user, all ? null : names, yes);
       return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
     };
@@ -78,6 +79,26 @@ const removeEach = (
       return null;
     }),
   );
+
+/**
+ * The user's own. Folders come last, the innermost first, so that one may be named beside all that is in it; a name that is no file's may
+ * be that of a folder.
+ */
+async function removeOwn(
+  cluster: Cluster,
+  setup: Setup,
+  names: readonly string[],
+): Promise<Outcome[]> {
+  const files = names.filter((name) => !name.endsWith("/"));
+  const outcomes = new Map<string, Outcome>();
+  for (const one of await removeEach(setup, files, (name) => remove(cluster, name)))
+    if (!one.error || !isDfsError(one.error, "noSuchName")) outcomes.set(one.name, one);
+  const folders = names.filter((name) => !outcomes.has(name));
+  for (const name of folders.toSorted((a, b) => b.length - a.length))
+    for (const one of await removeEach(setup, [name], () => removeFolder(cluster, name)))
+      outcomes.set(name, one);
+  return names.flatMap((name) => outcomes.get(name) ?? []);
+}
 
 /** Names of another user; null: all. */
 async function removeOf(

@@ -18,6 +18,7 @@ import { DfsError, exitStatus } from "../errors.ts";
 import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { serverOf } from "./config.ts";
+import { serverLine, writeServers } from "./edit_config.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { repairAndTell } from "./repair.ts";
 import { print, printJson } from "./stdout.ts";
@@ -31,6 +32,8 @@ const ACTIONS = {
   remove: "remove NAME",
 } as const;
 type Action = keyof typeof ACTIONS;
+/** What may follow the command's name. */
+export const SERVER_ACTIONS = Object.keys(ACTIONS);
 
 export const serverCommand = defineCommand({
   meta: { description: "Show the servers of the cluster; add, drain, replace or remove one" },
@@ -50,20 +53,24 @@ export const serverCommand = defineCommand({
       required: false,
       description: "Where a new one is; in dfc.conf where nothing is said",
     },
+    write: { type: "boolean", description: "With list: write what dfc.conf lacks into it" },
     ...commonFlags,
   },
   async run({ args }) {
     const action = actionOf(args.action, args.name, args.address);
+    if (args.write && action !== "list")
+      throw new DfsError("usage", "--write goes with dfs-tool server list only");
     const setup = await setUp(args);
     const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
-    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy" });
+    const doing = `dfs-tool server ${action} ${task.name}`;
+    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy", doing });
   },
 });
 
 /** What is to be done with which server. */
 interface Task {
   readonly setup: Setup;
-  readonly flags: CommonFlags;
+  readonly flags: CommonFlags & { readonly write?: boolean | undefined };
   readonly name: string;
   readonly address: string | undefined;
 }
@@ -176,6 +183,7 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
     return [{ name, address: `${host}:${port}`, id: sid, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
+    if (task.flags.write) await tellMissing(cluster, task);
     await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
     return 0;
   }
@@ -212,10 +220,12 @@ async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
     const seat = config.seats[slot];
     const at = cluster.peer(slot)?.address ?? seat;
     return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
-      ? [`Server ${cluster.labelOf(slot)} ${seat.host}:${seat.port}`]
+      ? [{ ...seat, name: cluster.labelOf(slot) }]
       : [];
   });
+  if (task.flags.write) await writeServers(path, missing);
   if (missing.length === 0) return;
-  await tell(task, `${path} lacks:`);
-  for (const line of missing) await tell(task, line);
+  await tell(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
+  for (const server of missing) await tell(task, serverLine(server));
+  if (!task.flags.write) await tell(task, "dfs-tool server list --write writes that into it");
 }

@@ -4,18 +4,18 @@ import { DfsError, exitStatus } from "../errors.ts";
 import { leave, undoAtInterrupt } from "./interrupt.ts";
 
 /** Lines until the input ends; the next is read when the one before is done with. */
-export const shellLines = (prompt: string): AsyncIterable<string> =>
+export const shellLines = (prompt: () => string): AsyncIterable<string> =>
   process.stdin.isTTY ? typedLines(prompt) : console;
 
 /**
  * Each prompt has its own readline, with the history of the one before: while a command works the terminal must be
  * its own again, or Ctrl-C would not reach it.
  */
-async function* typedLines(prompt: string): AsyncGenerator<string> {
+async function* typedLines(prompt: () => string): AsyncGenerator<string> {
   let history: string[] = [];
   for (;;) {
     const { stdin: input, stdout: output } = process;
-    const readline = createInterface({ input, output, terminal: true, history, prompt });
+    const readline = createInterface({ input, output, terminal: true, history, prompt: prompt() });
     const giveBack = (): void => readline.close();
     const forget = undoAtInterrupt(giveBack);
     readline.on("SIGINT", () => leave(exitStatus("interrupted")));

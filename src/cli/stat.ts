@@ -1,8 +1,10 @@
 /** dfs-tool stat: all that is known of a file, and which server holds which piece of it. */
 import { defineCommand } from "citty";
+import type { Cluster } from "../client/cluster.ts";
 import { type Stat, stat } from "../client/stat.ts";
-import { checkName } from "../file/names.ts";
-import { commonFlags } from "./flags.ts";
+import { isDfsError } from "../errors.ts";
+import { checkFolder, checkName } from "../file/names.ts";
+import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { print, printJson } from "./stdout.ts";
 import { SERVER_STATES, sizeText, tableLines } from "./units.ts";
@@ -11,15 +13,27 @@ export const statCommand = defineCommand({
   meta: { description: "Show a file's version, size and placement" },
   args: {
     name: { type: "positional", required: true, description: "The name of a stored file" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     checkName(args.name.replace(/\/$/, ""));
-    const found = await withCluster(await setUp(args), (cluster) => stat(cluster, args.name));
+    const found = await withCluster(await setUp(args), (cluster) => statOf(cluster, args.name));
     if (args.json) return printJson(asJson(found));
     for (const line of asLines(found)) await print(line);
   },
 });
+
+/** Of a file, or of an empty folder, whose "/" may be left out. */
+async function statOf(cluster: Cluster, name: string): Promise<Stat> {
+  try {
+    return await stat(cluster, name);
+  } catch (error) {
+    if (!isDfsError(error, "noSuchName") || name.endsWith("/")) throw error;
+    return await stat(cluster, checkFolder(name)).catch((second: unknown) => {
+      throw isDfsError(second, "noSuchName") ? error : second;
+    });
+  }
+}
 
 /** The names of servers by their slots, in the order of the cluster. */
 const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>

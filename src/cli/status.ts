@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { type ServerStatus, type Status, statusOf, type Word } from "../client/status.ts";
 import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
-import { commonFlags } from "./flags.ts";
+import { plainFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { flush, mustBeRead, print, printJson } from "./stdout.ts";
 import { ageText, SERVER_STATES, sizeText, tableLines } from "./units.ts";
@@ -20,7 +20,7 @@ export const statusCommand = defineCommand({
   meta: { description: "Say whether the data is safe, how the servers do, and what is left to do" },
   args: {
     watch: { type: "boolean", description: "Say it again every two seconds" },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const setup = await setUp(args);

@@ -14,7 +14,7 @@ import {
   setVerifier,
   userNamed,
 } from "./edit_users.ts";
-import { type CommonFlags, commonFlags } from "./flags.ts";
+import { type CommonFlags, plainFlags } from "./flags.ts";
 import { sayLine } from "./log.ts";
 import { newPassword } from "./new_password.ts";
 import { changeOwnPassword } from "./passwd.ts";
@@ -36,9 +36,11 @@ const ACTIONS = {
   add: "add PLACE NAME",
   remove: "remove PLACE NAME",
   list: "list PLACE",
-  passwd: "passwd PLACE NAME",
+  passwd: "passwd [PLACE NAME]",
 } as const;
 type Action = keyof typeof ACTIONS;
+/** What may follow the command's name. */
+export const USER_ACTIONS = Object.keys(ACTIONS);
 
 export const userCommand = defineCommand({
   meta: { description: "Show the users of a server; add or remove one, or change a password" },
@@ -58,7 +60,7 @@ export const userCommand = defineCommand({
       type: "boolean",
       description: "With add: the user may also do what concerns all users",
     },
-    ...commonFlags,
+    ...plainFlags,
   },
   async run({ args }) {
     const action = actionIn("user", ACTIONS, args.action);

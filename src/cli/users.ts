@@ -66,11 +66,14 @@ export function parseUsers(text: string, path: string): UserLine[] {
 function userIn(said: string, fail: (what: string) => never): Omit<UserLine, "line"> {
   const [, name = "", secret, role] = LINE.exec(said) ?? [];
   const fault = faultOfUser(name);
-  if (fault !== null) fail(`the name of the user cannot be one: ${fault}`);
+  if (fault !== null) fail(`the name of the user cannot be one: ${fault}; a line is ${FORM}`);
   if (secret === undefined) return fail(`nothing follows the name; a line is ${FORM}`);
   if (role !== undefined && role !== OPERATOR && role !== ORDINARY)
     return fail(`too much follows the name, and a password has no spaces here; a line is ${FORM}`);
   const kind = (["signature", "scram"] as const).find((is) => secret.startsWith(SCHEMES[is]));
+  // Whoever writes a password behind it means that to end the name.
+  if (!kind && /[,;]$/.test(name))
+    fail(`the name of the user ends in "${name.at(-1)}"; a line is ${FORM}`);
   if (!kind) return { name, secret: { password: secret }, role: role ?? null };
   const verifier = verifierIn(secret, kind);
   if (verifier) return { name, secret: { verifier }, role: role ?? null };

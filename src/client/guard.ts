@@ -158,7 +158,7 @@ export class Guard {
     // In each place of the chain there is one version only.
     const isOther = now !== null && !isBefore(seen, now) && now.vid !== seen.vid;
     if (now ? !isBefore(now, seen) && !isOther : canRead(quorum, forgetful)) return;
-    throw this.#rolledBack(stored);
+    throw this.#rolledBack(stored, current);
   }
 
   /** null: there is none, or none that the user made. */
@@ -169,10 +169,12 @@ export class Guard {
     return { birthFloor, seq, vid, ballot: signed.ballot };
   }
 
-  #rolledBack(stored: string): DfsError {
+  #rolledBack(stored: string, current: Version | null): DfsError {
+    const what = current ? "an older version of it than this computer has seen" : "nothing of it";
+    const seen = current ? "" : ", and this computer has seen it";
     return new DfsError(
       "integrity",
-      `${this.#labelOf(stored)}: the servers have an older version of it than this computer has seen; if they were restored from a backup, remove ${this.#memory.place}`,
+      `${this.#labelOf(stored)}: the servers have ${what}${seen}; only if all of them were restored from a backup, or begun anew with empty folders, remove ${this.#memory.place}`,
     );
   }
 

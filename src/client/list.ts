@@ -27,6 +27,14 @@ export interface Listed {
 export const list = (cluster: Cluster, prefix: string): AsyncGenerator<Listed> =>
   cluster.guard ? listSealed(cluster, prefix) : listStored(cluster, prefix);
 
+/** Is there any name that begins so? Throws as `list`. */
+export async function hasAny(cluster: Cluster, prefix: string): Promise<boolean> {
+  const names = list(cluster, prefix);
+  const { done } = await names.next();
+  await names.return(undefined);
+  return !done;
+}
+
 async function* listSealed(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
   const all: Listed[] = [];
   for await (const listed of listStored(cluster, prefix)) all.push(listed);

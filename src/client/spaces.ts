@@ -36,7 +36,7 @@ export function checkOperator(cluster: Cluster): void {
   if (cluster.connections.isOperator) return;
   throw new DfsError(
     "forbidden",
-    `${cluster.user} is no operator of the cluster: dfs-tool user list shows who is`,
+    `${cluster.user} is no operator of the cluster, and this takes one: who is stands in the servers' file of users`,
   );
 }
 

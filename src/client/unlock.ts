@@ -86,7 +86,7 @@ async function recordOf(
     if (other)
       throw new DfsError(
         "login",
-        "the key of your files is sealed with another password: if it was changed on the servers, dfs-tool user passwd with the old one in $DFS_OLD_PASSWORD seals it with this one",
+        "this password does not open the key of your files: it is mistyped; or else, if it was changed on the servers, dfs-tool user passwd with the old one in $DFS_OLD_PASSWORD seals the key with this one",
       );
     if (!isAbsent) throw new DfsError("tooFew", tooFewLine(reading));
     if (known)

@@ -145,7 +145,11 @@ describe.each([
     1,
     /^dfs-tool: DFS1: Invalid Username\/Password\. Please try again\. \(Others take .*\)\n$/,
   ],
-  ["all servers", 4, /^Invalid Username\/Password\. Please try again\.\n$/],
+  [
+    "all servers",
+    4,
+    /^dfs-tool: warning: if the password is right, somebody may be between .*\nInvalid Username\/Password\. Please try again\.\n$/,
+  ],
 ])("a man in the middle, before %s", (_where, count, line) => {
   let men: Middleman[] = [];
   beforeAll(async () => {

@@ -212,10 +212,17 @@ export class Stage {
     return bytes;
   }
 
+  /** What stat tells; throws where what it says of servers and what it says of pieces differ. */
   async stat(name: string): Promise<StatJson> {
     const ran = await this.dfs("stat", "--json", "--", name);
     expectDone(ran);
-    return JSON.parse(ran.out) as StatJson;
+    const told = JSON.parse(ran.out) as StatJson;
+    for (const { piece, servers } of told.pieces) {
+      const holders = told.servers.filter(({ pieces }) => pieces.includes(piece));
+      const names = holders.map((one) => one.name).join();
+      if (names !== servers.join()) throw new Error(`piece ${piece} of ${name}: ${ran.out}`);
+    }
+    return told;
   }
 
   /** Runs `work` with the servers in these slots killed, and has them back after it. */

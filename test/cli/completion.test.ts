@@ -21,11 +21,17 @@ test("bash completes commands, flags and stored names with it", async () => {
   const { out } = await run(["completion", "bash"]);
   const completed = (...words: string[]): string[] => {
     const ask = `COMP_WORDS=(${words.map((word) => `'${word}'`).join(" ")}); COMP_CWORD=${words.length - 1}`;
-    const stub = "dfs-tool() { printf '%s\\n' 'a b' 'c* [incomplete]'; }";
+    const servers = `{"servers":[{"name":"DFS1","id":"1"},{"name":"DFS2"}]}`;
+    const stub = `dfs-tool() { [ "$1" = server ] && echo '${servers}' || printf '%s\\n' 'a b' 'c* [incomplete]'; }`;
     const script = `${out}\n${stub}; ${ask}; _dfs_tool; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return Bun.spawnSync(["bash", "-c", script]).stdout.toString().trim().split("\n");
   };
   expect(completed("dfs-tool", "s")).toEqual(["serve", "stat", "status", "server", "shell"]);
   expect(completed("dfs-tool", "put", "--to")).toEqual(["--to"]);
-  expect(completed("dfs-tool", "get", "")).toEqual(["a b", "c*"]);
+  for (const verb of ["get", "list", "ls", "stat", "rm"])
+    expect(completed("dfs-tool", verb, "")).toEqual(["a b", "c*"]);
+  expect(completed("dfs-tool", "ls", "--j")).toEqual(["--json"]);
+  expect(completed("dfs-tool", "server", "re")).toEqual(["replace", "remove"]);
+  expect(completed("dfs-tool", "server", "drain", "")).toEqual(["DFS1", "DFS2"]);
+  expect(completed("dfs-tool", "user", "")).toEqual(["add", "remove", "list", "passwd"]);
 });

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
+import { type Outcome, sumLine } from "../../src/cli/outcomes.ts";
 import { barLine } from "../../src/cli/progress.ts";
 import { wordsOf } from "../../src/cli/shell_lines.ts";
+import { DfsError } from "../../src/errors.ts";
 import { durationText, sizeText, tableLines } from "../../src/cli/units.ts";
 
 test.each([
@@ -42,6 +44,25 @@ describe("the progress bar", () => {
   test.each([10, 40, 79])("fits %d columns, whatever the name", (columns) => {
     const line = barLine({ label: "put 😀😀😀 ü", done: 0, total: 0, seconds: 0 }, columns);
     expect(Bun.stringWidth(line)).toBeLessThan(columns);
+  });
+});
+
+describe("what a put or a get came to", () => {
+  const file = (name: string, bytes: number | null): Outcome => ({
+    name,
+    seconds: 1,
+    done: bytes === null ? null : { bytes, version: "", x: 0 },
+    error: bytes === null ? new DfsError("failed", "") : null,
+  });
+
+  test.each([
+    [[file("a", 2 ** 31)], 15.2, "a: 2.0 GiB in 15.2 s, 135 MiB/s"],
+    [[file("a", 100), file("b", null)], 4, "a: 100 B in 4.0 s, 25 B/s"],
+    [[file("a", 2 ** 30), file("b", 2 ** 30)], 200, "2 files: 2.0 GiB in 3:20, 10 MiB/s"],
+    [[file("a", 100)], 3, null],
+    [[file("a", null)], 10, null],
+  ])("%#", (outcomes, seconds, line) => {
+    expect(sumLine(outcomes, seconds)).toBe(line);
   });
 });
 

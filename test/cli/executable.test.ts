@@ -1,10 +1,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
 
 afterAll(removeFolders);
 
+/** The commands that show a bar; all take --no-progress. */
+const BARS = new Set(["put", "get", "verify", "server", "rebalance", "repair"]);
 const VERSION = /^dfs-tool \d+\.\d+\.\d+\n$/;
 
 describe("the executable", () => {
@@ -38,6 +40,8 @@ describe("the executable", () => {
       for (const flag of ["--help", "-h"]) {
         const help = await run([command, flag]);
         expect(help.out).toContain(`USAGE dfs-tool ${command}`);
+        expect(help.out).toContain(`\nEXAMPLE dfs-tool ${command}`);
+        expect(help.out.includes("progress bar")).toBe(BARS.has(command));
         expect([help.status, help.err]).toEqual([0, ""]);
       }
     }
@@ -85,6 +89,8 @@ describe("the name it is called by", () => {
     const stdin = 'HELP\nnonsense\nGET "a\nLIST\nEXIT\nLIST\n';
     const { status, out, err } = await run(["dfc.conf"], { name: "dfc", cwd, stdin });
     expect(out).toStartWith("LIST [dir]");
+    for (const verb of ["GET", "PUT", "MKDIR", "RM", "STAT", "STATUS", "CD", "HELP", "EXIT"])
+      expect(out).toMatch(new RegExp(`^${verb} `, "m"));
     const [unknown, quote, down, ...more] = err.trimEnd().split("\n");
     expect(unknown).toStartWith("dfs-tool: nonsense is none of LIST");
     expect(quote).toBe("dfs-tool: a quote is not closed");
@@ -92,6 +98,47 @@ describe("the name it is called by", () => {
     expect([status, more]).toEqual([3, []]);
     const missing = await run(["other.conf"], { name: "dfc", cwd });
     expect(missing.err).toBe("dfs-tool: other.conf: there is no such configuration file\n");
+  });
+
+  test("dfc with a configuration and a command is that command", async () => {
+    const cwd = newFolder();
+    writeDeadConfig(cwd);
+    renameSync(join(cwd, "dfc.conf"), join(cwd, "my.conf"));
+    for (const words of [
+      ["list"],
+      ["get", "a", "b"],
+      ["get a b"],
+      ["ls", "--quiet"],
+      ["server", "list"],
+    ]) {
+      const ran = await run(["my.conf", ...words], { name: "dfc", cwd });
+      expect([words, ran.status, ran.err]).toEqual([
+        words,
+        5,
+        expect.stringContaining("no server answers"),
+      ]);
+    }
+    const quote = await run(["my.conf", 'get "a'], { name: "dfc", cwd });
+    expect(quote).toMatchObject({ status: 2, err: "dfs-tool: a quote is not closed\n" });
+    const loud = await run(["my.conf", "LIST"], { name: "dfc", cwd });
+    expect(loud.err).toStartWith("dfs-tool: there is no command LIST; did you mean list?\n");
+    const called = await run(["my.conf", "list"], { cwd });
+    expect(called.err).toStartWith(
+      "dfs-tool: the command comes first, as in dfs-tool list --config my.conf\n",
+    );
+  });
+
+  test("a command in capitals is known for what it is meant to be", async () => {
+    for (const word of ["LIST", "Get", "PUT"])
+      expect((await run([word, "a"], { name: "dfc" })).err).toContain(
+        `there is no command ${word}; did you mean ${word.toLowerCase()}?`,
+      );
+  });
+
+  test("help with a command is the help of that command", async () => {
+    const help = await run(["help", "put"]);
+    expect(help).toEqual(await run(["put", "--help"]));
+    expect(help.out).toContain("dfs-tool put");
   });
 
   test("dfc with a command is that command, even where there is a file of its name", async () => {

@@ -67,7 +67,11 @@ describe("a file of users", () => {
     ["Alice SECRET operator SECRET", "1: too much follows the name"],
     ["Alice SECRET\n\nAlice SECRET", "3: there is another user Alice, in line 1"],
     ["a/b SECRET", '1: the name of the user cannot be one: it has a "/"'],
-    ["a:b SECRET", '1: the name of the user cannot be one: it has a ":"'],
+    [
+      "a:b SECRET",
+      '1: the name of the user cannot be one: it has a ":"; a line is "NAME PASSWORD"',
+    ],
+    ["Bob, SECRET", '1: the name of the user ends in ","; a line is "NAME PASSWORD"'],
     ["a#b SECRET", '1: the name of the user cannot be one: it has a "#"'],
     ["a\u0007b SECRET", "1: the name of the user cannot be one: it has a control character"],
     ["**a SECRET", '1: the name of the user cannot be one: it begins with "*"'],

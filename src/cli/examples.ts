@@ -1,0 +1,24 @@
+/** One example of each command, as its help text ends with: what follows the command's name. */
+import type { CommandName } from "./commands.ts";
+
+export const EXAMPLES: Readonly<Record<CommandName, string>> = {
+  serve: "./dfs1 10001",
+  init: "127.0.0.1:10001 127.0.0.1:10002 127.0.0.1:10003 127.0.0.1:10004",
+  put: "report.pdf photo.jpg --to 2026/",
+  get: "2026/photo.jpg -o back.jpg",
+  list: "2026/",
+  stat: "2026/photo.jpg",
+  rm: "2026/report.pdf 2026/photo.jpg",
+  mkdir: "2026/",
+  status: "--watch",
+  verify: "--sample 5%",
+  server: "replace DFS2",
+  user: "add ./dfs1 Alice",
+  rebalance: "--dry-run",
+  repair: "--dry-run",
+  shell: "--config dfc.conf",
+  bench: "--size 100 --files 200",
+  demo: "",
+  version: "--json",
+  completion: "bash > ~/.dfs-tool-completion",
+};
