@@ -89,7 +89,7 @@ function readText(path: string): string | null {
 }
 
 /**
- * What the text of a dfc.conf says. A line is a keyword in any case, with or without a colon, and its words; a bullet
+ * What the text of a dfc.conf says. A line is a keyword in any case, with a colon, a "=" or neither, and its words; a bullet
  * (`*` or `-`) before it and what follows a `#` at the start of a word do not count. Throws DfsError("config") that
  * names `path` and the line.
  */
@@ -175,7 +175,7 @@ type Fail = (what: string) => never;
 /** The keyword of a line and what follows it; null where there is neither. */
 function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
   const said = line.replace(/(^|\s)#[^]*$/, "").trim();
-  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:]*):?\s*(.*)$/.exec(said) ?? [];
+  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:=]*)\s*[:=]?\s*(.*)$/.exec(said) ?? [];
   if (said === "") return null;
   const keyword = word.toLowerCase();
   if (Object.hasOwn(FORMS, keyword)) return [keyword as Keyword, value];

@@ -4,6 +4,7 @@ import { get } from "../client/get.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { baseName, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
+import { warnOfOpen } from "./adopt.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import type { Log } from "./log.ts";
@@ -114,6 +115,8 @@ function bringAll(setup: Setup, wanted: readonly Wanted[], progress: Progress): 
         return { bytes: found.bytes, version: found.vid, x: found.x };
       }),
     );
+    if (outcomes.some(({ error }) => isDfsError(error, "noSuchName")))
+      await warnOfOpen(cluster, setup.log);
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
   });
 }

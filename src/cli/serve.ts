@@ -1,4 +1,5 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
+import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
@@ -18,6 +19,8 @@ import { closeCatalog, keepPrivate } from "./private_folder.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
+/** The file of users that the course has servers read. */
+const USERS_NEARBY = "dfs.conf";
 const SECONDS_MAX = 31_536_000;
 
 export const serveCommand = defineCommand({
@@ -128,8 +131,12 @@ interface Protection {
  */
 async function protect({ dir, catalog = dir, host, users, insecure }: Protection) {
   const access = await accessFor(dir, users, (line) => sayLine(`warning: ${line}`));
-  if (isLoopback(host)) return { access, certificate: null };
   const isOpen = (await access.users()) === null;
+  if (isOpen && existsSync(USERS_NEARBY))
+    sayLine(
+      `warning: ./${USERS_NEARBY} is not used, and everybody is let in: with --users ${USERS_NEARBY} only its users are`,
+    );
+  if (isLoopback(host)) return { access, certificate: null };
   if (insecure) {
     const harm = isOpen
       ? `whoever can reach ${host} reads and changes everything`
