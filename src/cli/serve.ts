@@ -6,6 +6,7 @@ import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { descriptorsMax } from "../io/descriptors.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
+import { writtenAddress } from "../membership.ts";
 import { serve, type ServeOptions, type Server } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import { accessFor } from "./access.ts";
@@ -173,7 +174,7 @@ async function serveUntilEnd(
   takeSignals(() => signal.resolve());
   const server = await Promise.race([serve(ports, options, die), end.promise]);
   if (typeof server === "number") return server;
-  const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
+  const address = writtenAddress({ host, port: server.port });
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
   const id = server.sid.slice(0, 8);
   const warning = warningOf(server);

@@ -11,7 +11,8 @@ import {
   slotNamed,
 } from "../client/members.ts";
 import { finishChange } from "../client/migrate.ts";
-import type { ServerAddress } from "../membership.ts";
+import { moveIfMember, moveServer } from "../client/moved.ts";
+import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { needOf } from "../client/safety.ts";
 import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";
@@ -27,13 +28,14 @@ const ACTIONS = {
   list: "list",
   add: "add NAME [HOST:PORT]",
   drain: "drain NAME",
+  move: "move NAME [HOST:PORT]",
   replace: "replace NAME [HOST:PORT]",
   remove: "remove NAME",
 } as const;
 type Action = keyof typeof ACTIONS;
 
 export const serverCommand = defineCommand({
-  meta: { description: "Show the servers of the cluster; add, drain, replace or remove one" },
+  meta: { description: "Show the servers of the cluster; add, drain, move, replace or remove one" },
   args: {
     action: {
       type: "positional",
@@ -48,7 +50,7 @@ export const serverCommand = defineCommand({
     address: {
       type: "positional",
       required: false,
-      description: "Where a new one is; in dfc.conf where nothing is said",
+      description: "Where a new one, or one that moved, is; in dfc.conf where nothing is said",
     },
     ...commonFlags,
   },
@@ -82,6 +84,8 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
 
   async add(cluster, task) {
     const server = addressFor(task);
+    const moved = await moveIfMember(cluster, server);
+    if (moved !== null) return tellMoved(cluster, task, moved, server);
     await addServer(cluster, server);
     await tell(
       task,
@@ -111,6 +115,14 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     return isDone ? 0 : exitStatus("partly");
   },
 
+  async move(cluster, task) {
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    const server = addressFor({ ...task, name });
+    await moveServer(cluster, slot, server);
+    return tellMoved(cluster, task, slot, server);
+  },
+
   async replace(cluster, task) {
     const { setup, flags } = task;
     const slot = slotNamed(cluster, task.name);
@@ -137,6 +149,22 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
   },
 };
 
+/** A member that was there before is at another address. */
+async function tellMoved(
+  cluster: Cluster,
+  task: Task,
+  slot: number,
+  server: ServerAddress,
+): Promise<number> {
+  const name = cluster.labelOf(slot);
+  await tell(
+    task,
+    `${name} is at ${writtenAddress(server)}: whoever finds another server finds it there`,
+  );
+  await tellMissing(cluster, task);
+  return 0;
+}
+
 /** A line for people. */
 const tell = ({ flags }: Task, line: string): Promise<void> =>
   flags.json ? Promise.resolve() : print(line);
@@ -158,9 +186,9 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
     const seat = config.seats[slot];
     if (!seat) return [];
     const name = cluster.labelOf(slot);
-    const { host, port } = cluster.peer(slot)?.address ?? seat;
+    const address = writtenAddress(cluster.peer(slot)?.address ?? seat);
     const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
-    return [{ name, address: `${host}:${port}`, id: sid, state: stateOf(cluster, slot) }];
+    return [{ name, address, id: sid, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
     await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
@@ -199,10 +227,21 @@ async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
     const seat = config.seats[slot];
     const at = cluster.peer(slot)?.address ?? seat;
     return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
-      ? [`Server ${cluster.labelOf(slot)} ${seat.host}:${seat.port}`]
+      ? [lineFor(cluster.labelOf(slot), seat, servers)]
       : [];
   });
   if (missing.length === 0) return;
   await tell(task, `${path} lacks:`);
   for (const line of missing) await tell(task, line);
+}
+
+/** The line of a dfc.conf for a server; in whose place, where there is one of that name. */
+function lineFor(
+  name: string,
+  at: Pick<ServerAddress, "host" | "port">,
+  servers: readonly ServerAddress[],
+): string {
+  const other = servers.find((server) => server.name === name);
+  const instead = other ? ` # in place of ${writtenAddress(other)}` : "";
+  return `Server ${name} ${writtenAddress(at)}${instead}`;
 }
