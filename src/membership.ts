@@ -43,6 +43,10 @@ export type Seat = Value<typeof seatCodec>;
 /** Where a server is, as a configuration says. */
 export type ServerAddress = Pick<Seat, "name" | "host" | "port">;
 
+/** An address as people read it, and as dfc.conf has it: IPv6 in brackets. */
+export const writtenAddress = ({ host, port }: Pick<ServerAddress, "host" | "port">): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+
 const head = struct({ format: u8 });
 const oldFields = {
   /** One more than before with each change. */

@@ -14,6 +14,7 @@ export const COMMANDS = {
   verify: async () => (await import("./verify.ts")).verifyCommand,
   server: async () => (await import("./server.ts")).serverCommand,
   user: async () => (await import("./user.ts")).userCommand,
+  adopt: async () => (await import("./adopt.ts")).adoptCommand,
   rebalance: async () => (await import("./rebalance.ts")).rebalanceCommand,
   repair: async () => (await import("./repair.ts")).repairCommand,
   shell: async () => (await import("./shell.ts")).shellCommand,

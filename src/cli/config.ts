@@ -1,8 +1,9 @@
 /** dfc.conf: which servers there are, and how to use them (DESIGN.md section 2). */
 import { readFileSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { ServerAddress } from "../membership.ts";
+import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { asDfsError, DfsError } from "../errors.ts";
 import { type Layout, layoutOf, PAIRS } from "../file/layout.ts";
 import { HOST_BYTES, PATIENCE_MS_MAX, PATIENCE_MS_MIN, SERVERS_MAX } from "../limits.ts";
@@ -90,7 +91,7 @@ function readText(path: string): string | null {
 }
 
 /**
- * What the text of a dfc.conf says. A line is a keyword in any case, with or without a colon, and its words; a bullet
+ * What the text of a dfc.conf says. A line is a keyword in any case, with a colon, a "=" or neither, and its words; a bullet
  * (`*` or `-`) before it and what follows a `#` at the start of a word do not count. Throws DfsError("config") that
  * names `path` and the line.
  */
@@ -176,7 +177,7 @@ type Fail = (what: string) => never;
 /** The keyword of a line and what follows it; null where there is neither. */
 function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
   const said = line.replace(/(^|\s)#[^]*$/, "").trim();
-  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:]*):?\s*(.*)$/.exec(said) ?? [];
+  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:=]*)\s*[:=]?\s*(.*)$/.exec(said) ?? [];
   if (said === "") return null;
   const keyword = word.toLowerCase();
   if (Object.hasOwn(FORMS, keyword)) return [keyword as Keyword, value];
@@ -244,6 +245,14 @@ function checkLengths({ name, host }: ServerAddress, fail: Fail): void {
     if (Buffer.byteLength(text) > HOST_BYTES) fail(`${text} is longer than ${HOST_BYTES} bytes`);
 }
 
+/** What an IPv6 address without its brackets was meant to be: what may be a port is one. */
+function bracketed(where: string): string {
+  const bare = where.replace(/[[\]]/g, "");
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(bare) ?? [];
+  if (isIPv6(host) && Number(port) <= PORT_MAX) return `[${host}]:${port}`;
+  return isIPv6(bare) ? `[${bare}]:10001` : "[::1]:10001";
+}
+
 /** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
 function addressOf(name: string, where: string, fail: Fail): { host: string; port: number } {
   const [, ipv6, plain, digits] =
@@ -251,17 +260,16 @@ function addressOf(name: string, where: string, fail: Fail): { host: string; por
   const host = (ipv6 ?? plain)?.toLowerCase();
   const address = JSON.stringify(where);
   if (host === undefined) {
-    const bracketed = where.includes("[") ? "[::1]:10001" : `[${where.replace(/:\d+$/, "")}]:10001`;
     const isIpv6 = /^[[\]0-9a-f:.%]+$/i.test(where);
     return fail(
-      `${address} is no address; write ${isIpv6 ? `"Server ${name} ${bracketed}"` : `"${FORMS.server}"`}`,
+      `${address} is no address; write ${isIpv6 ? `"Server ${name} ${bracketed(where)}"` : `"${FORMS.server}"`}`,
     );
   }
   if (host === "")
     fail(`${address} has no host; write "Server ${name} 127.0.0.1:${digits || 10001}"`);
   if (!digits)
     return fail(
-      `${address} has no port; write "Server ${name} ${ipv6 ? `[${host}]` : host}:10001"`,
+      `${address} has no port; write "Server ${name} ${writtenAddress({ host, port: 10001 })}"`,
     );
   const port = Number(digits);
   if (/^\d+$/.test(digits) && port >= 1 && port <= PORT_MAX) return { host, port };

@@ -1,7 +1,7 @@
 /** Changes of a dfc.conf by this program: lines of servers; all else in it stays as it is. */
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import type { ServerAddress } from "../membership.ts";
+import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { parseConfiguration } from "./config.ts";
 import { replaceFile } from "./edit_users.ts";
 
@@ -9,8 +9,8 @@ import { replaceFile } from "./edit_users.ts";
 const SERVER = /^(\s*(?:[*-]\s*)?server(?::\s*|\s+))(\S+)(\s+)\S+/i;
 
 /** The line that names a server. */
-export const serverLine = ({ name, host, port }: ServerAddress): string =>
-  `Server ${name} ${host.includes(":") ? `[${host}]` : host}:${port}`;
+export const serverLine = (server: ServerAddress): string =>
+  `Server ${server.name} ${writtenAddress(server)}`;
 
 /**
  * The text of a dfc.conf with these servers in it: one that it names already gets another address, others follow the last of its lines

@@ -10,6 +10,7 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
   stat: "2026/photo.jpg",
   rm: "2026/report.pdf 2026/photo.jpg",
   mkdir: "2026/",
+  adopt: "photos/",
   status: "--watch",
   verify: "--sample 5%",
   server: "replace DFS2",

@@ -5,6 +5,7 @@ import { DfsError, isDfsError } from "../errors.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { baseName, checkName } from "../file/names.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
+import { warnOfOpen } from "./adopt.ts";
 import { commonFlags } from "./flags.ts";
 import { folderOf, openDescriptor, pathIn } from "./local_target.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
@@ -176,6 +177,8 @@ function bringAll(
       }),
     );
     for (const folder of folders) await bunDisk.syncFolder(folder);
+    if (outcomes.some(({ error }) => isDfsError(error, "noSuchName")))
+      await warnOfOpen(cluster, setup.log);
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
   });
 }

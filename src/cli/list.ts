@@ -1,6 +1,7 @@
 /** dfs-tool list: the names in the store. */
 import { defineCommand } from "citty";
 import { list, type Listed } from "../client/list.ts";
+import { warnOfOpen } from "./adopt.ts";
 import { plainFlags } from "./flags.ts";
 import { setUp, withCluster } from "./open.ts";
 import { flush, mustBeRead, print, printStored } from "./stdout.ts";
@@ -22,10 +23,12 @@ export const listFrom = (folder: string) =>
   defineCommand({
     ...definition,
     async run({ args }) {
-      await withCluster(await setUp(args), async (cluster) => {
+      const setup = await setUp(args);
+      await withCluster(setup, async (cluster) => {
         const all = list(cluster, args.prefix ?? "");
         const names = folder === "" ? all : shownFrom(folder, all);
-        await (args.json ? printAsJson(names) : printAsLines(names));
+        const count = await (args.json ? printAsJson(names) : printAsLines(names));
+        if (count === 0) await warnOfOpen(cluster, setup.log);
       });
       await flush();
       mustBeRead();
@@ -41,20 +44,27 @@ async function* shownFrom(folder: string, names: AsyncIterable<Listed>): AsyncGe
   }
 }
 
-async function printAsLines(names: AsyncIterable<Listed>): Promise<void> {
+/** Returns how many there are. */
+async function printAsLines(names: AsyncIterable<Listed>): Promise<number> {
+  let count = 0;
   for await (const { name, isIncomplete } of names) {
     await printStored(isIncomplete ? `${name} [incomplete]` : name);
     mustBeRead();
+    count++;
   }
+  return count;
 }
 
 /** One array with one entry a line, so that a million names need no memory here. */
-async function printAsJson(names: AsyncIterable<Listed>): Promise<void> {
+async function printAsJson(names: AsyncIterable<Listed>): Promise<number> {
   let before = "[";
+  let count = 0;
   for await (const { name, bytes, isIncomplete } of names) {
     await print(before + JSON.stringify({ name, bytes, incomplete: isIncomplete }));
     mustBeRead();
     before = ",";
+    count++;
   }
-  await print(before === "[" ? "[]" : "]");
+  await print(count === 0 ? "[]" : "]");
+  return count;
 }

@@ -83,21 +83,29 @@ async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Op
     open(setup, seen, passwordIn(user, await askFor(user)), how);
   if (password === null && mustLogIn(configuration)) {
     if (canAsk()) return ask();
-    setup.log.warn(`the password of ${user} goes into ${configuration.path}, or $DFS_PASSWORD`);
+    setup.log.warn(lackOf(configuration));
     throw new DfsError("login", INVALID_LOGIN);
   }
   try {
     return await open(setup, seen, password, how);
   } catch (error) {
-    const isWanted = isDfsError(error, "login") && password === null && user !== "";
-    if (isWanted && canAsk()) return ask();
-    if (isDfsError(error, "login") && error.message === INVALID_LOGIN && mustLogIn(configuration))
+    if (!isDfsError(error, "login")) throw error;
+    if (password === null) {
+      if (user !== "" && canAsk()) return ask();
+      setup.log.warn(lackOf(configuration));
+    } else if (error.message === INVALID_LOGIN && mustLogIn(configuration))
       setup.log.warn(
         "if the password is right, somebody may be between this computer and the servers",
       );
     throw error;
   }
 }
+
+/** What a configuration lacks of a user with a password, as servers want one. */
+const lackOf = ({ path, user }: Configuration): string =>
+  user === ""
+    ? `the servers want a user: write lines "Username: NAME" and "Password: WORD" into ${path}`
+    : `the password of ${user} goes into ${path}, or $DFS_PASSWORD`;
 
 /** Does a user talk to other machines? Without a login whoever gets between could say that there are no users, and get all in the open. */
 export const mustLogIn = ({ user, isPlain, servers }: Configuration): boolean =>
@@ -127,5 +135,7 @@ async function open(
   const options = { user, login, isPlain, warn, memory, patienceMs: patience };
   const cluster = await openCluster(ports, servers, options);
   if (cluster.connections.isSigned) noteSigned(memory, user);
+  if (password && !cluster.connections.isLoggedIn)
+    log.info(`the servers know no users: nobody checks the password of ${user}`);
   return [cluster, opener];
 }

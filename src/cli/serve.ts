@@ -1,10 +1,12 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
+import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
 import { DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { descriptorsMax } from "../io/descriptors.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
+import { writtenAddress } from "../membership.ts";
 import { serve, type ServeOptions, type Server } from "../server/serve.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import { accessFor } from "./access.ts";
@@ -18,6 +20,8 @@ import { closeCatalog, keepPrivate } from "./private_folder.ts";
 import { RELEASE } from "./release.ts";
 
 const PORT_MAX = 65_535;
+/** The file of users that the course has servers read. */
+const USERS_NEARBY = "dfs.conf";
 const SECONDS_MAX = 31_536_000;
 
 export const serveCommand = defineCommand({
@@ -128,8 +132,12 @@ interface Protection {
  */
 async function protect({ dir, catalog = dir, host, users, insecure }: Protection) {
   const access = await accessFor(dir, users, (line) => sayLine(`warning: ${line}`));
-  if (isLoopback(host)) return { access, certificate: null };
   const isOpen = (await access.users()) === null;
+  if (isOpen && existsSync(USERS_NEARBY))
+    sayLine(
+      `warning: ./${USERS_NEARBY} is not used, and everybody is let in: with --users ${USERS_NEARBY} only its users are`,
+    );
+  if (isLoopback(host)) return { access, certificate: null };
   if (insecure) {
     const harm = isOpen
       ? `whoever can reach ${host} reads and changes everything`
@@ -166,7 +174,7 @@ async function serveUntilEnd(
   takeSignals(() => signal.resolve());
   const server = await Promise.race([serve(ports, options, die), end.promise]);
   if (typeof server === "number") return server;
-  const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
+  const address = writtenAddress({ host, port: server.port });
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
   const id = server.sid.slice(0, 8);
   const warning = warningOf(server);

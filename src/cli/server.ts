@@ -11,7 +11,8 @@ import {
   slotNamed,
 } from "../client/members.ts";
 import { finishChange } from "../client/migrate.ts";
-import type { ServerAddress } from "../membership.ts";
+import { moveIfMember, moveServer } from "../client/moved.ts";
+import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { needOf } from "../client/safety.ts";
 import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";
@@ -28,6 +29,7 @@ const ACTIONS = {
   list: "list",
   add: "add NAME [HOST:PORT]",
   drain: "drain NAME",
+  move: "move NAME [HOST:PORT]",
   replace: "replace NAME [HOST:PORT]",
   remove: "remove NAME",
 } as const;
@@ -36,7 +38,7 @@ type Action = keyof typeof ACTIONS;
 export const SERVER_ACTIONS = Object.keys(ACTIONS);
 
 export const serverCommand = defineCommand({
-  meta: { description: "Show the servers of the cluster; add, drain, replace or remove one" },
+  meta: { description: "Show the servers of the cluster; add, drain, move, replace or remove one" },
   args: {
     action: {
       type: "positional",
@@ -51,7 +53,7 @@ export const serverCommand = defineCommand({
     address: {
       type: "positional",
       required: false,
-      description: "Where a new one is; in dfc.conf where nothing is said",
+      description: "Where a new one, or one that moved, is; in dfc.conf where nothing is said",
     },
     write: { type: "boolean", description: "With list: write what dfc.conf lacks into it" },
     ...commonFlags,
@@ -89,6 +91,8 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
 
   async add(cluster, task) {
     const server = addressFor(task);
+    const moved = await moveIfMember(cluster, server);
+    if (moved !== null) return tellMoved(cluster, task, moved, server);
     await addServer(cluster, server);
     await tell(
       task,
@@ -116,6 +120,14 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
           : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
     );
     return isDone ? 0 : exitStatus("partly");
+  },
+
+  async move(cluster, task) {
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    const server = addressFor({ ...task, name });
+    await moveServer(cluster, slot, server);
+    return tellMoved(cluster, task, slot, server);
   },
 
   async replace(cluster, task) {
@@ -157,6 +169,22 @@ async function slotAfterChange(cluster: Cluster, name: string): Promise<number> 
   return isOver ? slot : slotNamed(cluster, name);
 }
 
+/** A member that was there before is at another address. */
+async function tellMoved(
+  cluster: Cluster,
+  task: Task,
+  slot: number,
+  server: ServerAddress,
+): Promise<number> {
+  const name = cluster.labelOf(slot);
+  await tell(
+    task,
+    `${name} is at ${writtenAddress(server)}: whoever finds another server finds it there`,
+  );
+  await tellMissing(cluster, task);
+  return 0;
+}
+
 /** A line for people. */
 const tell = ({ flags }: Task, line: string): Promise<void> =>
   flags.json ? Promise.resolve() : print(line);
@@ -178,9 +206,9 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
     const seat = config.seats[slot];
     if (!seat) return [];
     const name = cluster.labelOf(slot);
-    const { host, port } = cluster.peer(slot)?.address ?? seat;
+    const address = writtenAddress(cluster.peer(slot)?.address ?? seat);
     const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
-    return [{ name, address: `${host}:${port}`, id: sid, state: stateOf(cluster, slot) }];
+    return [{ name, address, id: sid, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
     if (task.flags.write) await tellMissing(cluster, task);
@@ -226,6 +254,13 @@ async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
   if (task.flags.write) await writeServers(path, missing);
   if (missing.length === 0) return;
   await tell(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
-  for (const server of missing) await tell(task, serverLine(server));
+  for (const server of missing)
+    await tell(task, serverLine(server) + (task.flags.write ? "" : instead(server, servers)));
   if (!task.flags.write) await tell(task, "dfs-tool server list --write writes that into it");
+}
+
+/** In whose place a line of a dfc.conf is, where that names a server of the same name. */
+function instead({ name }: ServerAddress, servers: readonly ServerAddress[]): string {
+  const other = servers.find((server) => server.name === name);
+  return other ? ` # in place of ${writtenAddress(other)}` : "";
 }

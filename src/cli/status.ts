@@ -52,6 +52,7 @@ const asJson = ({
   bytes,
   unreadable,
   hollow,
+  open,
   servers,
   notes,
   damaged,
@@ -63,6 +64,7 @@ const asJson = ({
   bytes,
   unreadable,
   hollow,
+  open,
   servers: servers.map(({ name, release, health, state }) => ({
     name,
     up: health !== null,
@@ -86,6 +88,7 @@ function linesOf(status: Status): string[] {
     ...(word === "TOO FEW SERVERS" ? ["so few servers answer that nobody can tell"] : []),
     ...(unreadable > 0 ? [`${unreadable} of ${files} files cannot be had`] : []),
     ...hollowLines(status),
+    ...openLines(status),
     ...status.notes,
     ...servers.flatMap(({ name, health }) => (health?.short ? [fullText(name, health.short)] : [])),
     ...toDoTexts(status),
@@ -111,6 +114,14 @@ function hollowLines({ hollow, firstHollow }: Status): string[] {
   const of = `${hollow} files of others have no piece on any server (as ${name} of ${user})`;
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
+
+/** What was put before there were users is in nobody's list. */
+const openLines = ({ open }: Status): string[] =>
+  open === 0
+    ? []
+    : [
+        `${open === 1 ? "1 file lies" : `${open} files lie`} in the open since before there were users, and ${open === 1 ? "is" : "are"} in nobody's list: dfs-tool adopt makes ${open === 1 ? "it" : "them"} yours, sealed`,
+      ];
 
 const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
   health

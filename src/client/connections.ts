@@ -1,6 +1,6 @@
 /** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
-import { type Config, membersOf, type Seat, slotOf } from "../membership.ts";
+import { type Config, membersOf, type Seat, slotOf, writtenAddress } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { ClientPorts } from "./cluster.ts";
 import type { Left } from "./lives.ts";
@@ -228,7 +228,7 @@ export class Connections {
       if (isRefusal(attempt)) {
         const { message } = attempt.error;
         const isPlain = message === INVALID_LOGIN;
-        const line = isPlain ? `${seat.name} (${addressText(seat)}): ${message}` : message;
+        const line = isPlain ? `${seat.name} (${writtenAddress(seat)}): ${message}` : message;
         throw new DfsError("login", line);
       }
       const one = this.#take(seat, attempt, []);

@@ -196,6 +196,6 @@ function untilEnough(
   });
 }
 
-/** An address as text; "localhost" is what it mostly is. */
+/** An address to tell it from others; "localhost" is what it mostly is. For people it is written otherwise (membership). */
 export const addressText = ({ host, port }: Pick<ServerAddress, "host" | "port">): string =>
   `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`;

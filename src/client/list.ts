@@ -147,7 +147,9 @@ function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string
   if (stored === KEY_NAME) return prefix === "";
   const name = guard.shown(stored);
   if (name === null)
-    cluster.warn("there are names that are not sealed with this user's key; they are left out");
+    cluster.warn(
+      "there are names that are not sealed with this user's key; they are left out: if they were put before there was a password, dfs-tool adopt seals them",
+    );
   return name?.startsWith(prefix) ?? false;
 }
 

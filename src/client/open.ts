@@ -12,6 +12,7 @@ import { initialise } from "./initialise.ts";
 import { seatLate } from "./join.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
 import type { ServerAddress } from "../membership.ts";
+import { noteMoved } from "./moved.ts";
 import { vouched } from "./view.ts";
 
 const OPEN_TRIES = 20;
@@ -62,6 +63,7 @@ async function join(
   await cluster.meet();
   await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
   await seatLate(cluster);
+  await noteMoved(cluster);
   noteOrWarn(cluster, options);
   return cluster;
 }

@@ -1,5 +1,5 @@
 /** Servers that dfc.conf, or the cluster, led to and that do not count: whose seat each is at, and what to do about it. */
-import { slotOf, vacantIn } from "../membership.ts";
+import { slotOf, vacantIn, writtenAddress } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { addressText, type Greeted } from "./greeter.ts";
 import { canAccept, type Group, groupOf } from "./decide.ts";
@@ -80,8 +80,8 @@ export const linesOf = (cluster: Cluster): string[] => [
 
 /** What to tell people of it, in a line. */
 export function lineOf(cluster: Cluster, { is, slot, peer, greeting }: Stranger): string {
-  const { name, host, port } = peer.address;
-  const label = `${name} (${host}:${port})`;
+  const { name } = peer.address;
+  const label = `${name} (${writtenAddress(peer.address)})`;
   switch (is) {
     case "late":
       return `${label} is there, but joins only ${whyNotYet(cluster, slot, peer)}`;

@@ -7,6 +7,9 @@ import { compareNames } from "../file/names.ts";
 import { canAccept, canRead } from "./decide.ts";
 import { hearsMore } from "./silent.ts";
 
+/** The user in whose space lies what was put before there were users. */
+export const NOBODY = "";
+
 /**
  * The cluster once for each user of whom a server that answers has anything, this client's own first; for a user who is no operator, or
  * where only names of theirs are meant, it is their own alone.

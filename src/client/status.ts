@@ -11,7 +11,7 @@ import { readName } from "./register.ts";
 import type { FileOf } from "./safety.ts";
 import { linesOf, strangersIn } from "./seats.ts";
 import { hearsMore } from "./silent.ts";
-import { spacesIn } from "./spaces.ts";
+import { NOBODY, spacesIn } from "./spaces.ts";
 
 /** So many files of others are looked at closely, for that takes time; more count as missing. */
 const HOLLOW_LOOKS = 1000;
@@ -60,6 +60,8 @@ export interface Status {
   /** Files of other users that no server has a piece of, nor ever had, or lost wholly: how many, and the first. */
   readonly hollow: number;
   readonly firstHollow: FileOf | null;
+  /** Files that lie in the open since before there were users; nobody sees them until an operator adopts them. */
+  readonly open: number;
   readonly servers: readonly ServerStatus[];
   /** Of servers that do not count, or were never seen: why, and what to do. */
   readonly notes: readonly string[];
@@ -163,6 +165,7 @@ interface Sums {
   unreadable: number;
   hollow: number;
   firstHollow: FileOf | null;
+  open: number;
   /** Names of others that may be hollow, and were looked at. */
   looks: number;
   /** Servers that were asked for names, and did not answer in time. */
@@ -191,6 +194,7 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     unreadable: 0,
     hollow: 0,
     firstHollow: null,
+    open: 0,
     looks: 0,
     late: new Set<number>(),
     damaged: new Set<number>(),
@@ -200,13 +204,19 @@ async function lookAtNames(cluster: Cluster): Promise<Sums> {
     for await (const said of namesIn(space, "", true)) {
       for (const slot of cluster.live) if (!said.answering.includes(slot)) all.late.add(slot);
       for (const slot of said.answering) if (!said.vouching.includes(slot)) all.damaged.add(slot);
+      const before = all.files;
       const isMissing = lookAt(said, all);
+      if (isOpen(space)) all.open += all.files - before;
       if (isMissing && space.user !== cluster.user) await lookAgain(space, said.name, all);
     }
   // One may be of a name that nobody knows any more.
   toDo.records = Math.max(toDo.records, all.damaged.size);
   return all;
 }
+
+/** Is what a space has out of sight, for there are users, and it is nobody's? */
+const isOpen = ({ user, connections }: Cluster): boolean =>
+  user === NOBODY && connections.isLoggedIn;
 
 /** Adds what servers say of one name. Returns whether no server says that it has a piece of it. */
 function lookAt(one: NameSaid, all: Sums): boolean {

@@ -1,6 +1,7 @@
 /** The real ports but the disk, on Bun. The traps that shaped each line are in the project's notes on Bun's sockets and files. */
 import { getRandomValues } from "node:crypto";
 import { DfsError } from "../errors.ts";
+import { writtenAddress } from "../membership.ts";
 import { BunConn } from "./bun_conn.ts";
 import { bindingOf, CLIENT_TLS, serverTls, tlsAccepting, whyNoTls } from "./bun_tls.ts";
 import type { Clock, Listener, Net, Random } from "./ports.ts";
@@ -32,15 +33,12 @@ const socketHandlers: Bun.SocketHandler<BunConn> = {
   error: (socket) => socket.data.close(),
 };
 
-const hostPort = (host: string, port: number): string =>
-  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-
-const peerOf = (socket: Bun.Socket<BunConn>): string =>
-  hostPort(socket.remoteAddress, socket.remotePort);
+const peerOf = ({ remoteAddress, remotePort }: Bun.Socket<BunConn>): string =>
+  writtenAddress({ host: remoteAddress, port: remotePort });
 
 export const bunNet: Net = {
   connect(host, port, ms, secure) {
-    const where = hostPort(host, port);
+    const where = writtenAddress({ host, port });
     return new Promise((resolve, reject) => {
       let socket: Bun.Socket<BunConn> | null = null;
       let late = false;
@@ -122,7 +120,8 @@ export const bunNet: Net = {
       return { port: server.port, close } satisfies Listener;
     } catch (error) {
       const why = codeOf(error) === "EADDRINUSE" ? "another program is using it" : reasonOf(error);
-      throw new DfsError("folder", `cannot listen on ${hostPort(host, port)}: ${why}`);
+      const where = writtenAddress({ host, port });
+      throw new DfsError("folder", `cannot listen on ${where}: ${why}`);
     }
   },
 };

@@ -23,6 +23,7 @@ import { Store, type StoreOptions } from "../store/store.ts";
 import { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
 import type { UserTable } from "./login.ts";
+import { tellingOfOpen } from "./open_files.ts";
 import { type Member, Places } from "./places.ts";
 import type { Verifier } from "../wire/login.ts";
 import { Session } from "./session.ts";
@@ -85,6 +86,7 @@ export async function serve(
     if (!noted.has(line)) options.warn(line);
     noted.add(line);
   };
+  const users = tellingOfOpen(store, options.users, options.warn);
   const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
   const places = new Places(Math.min(CONNECTIONS_MAX, half));
   const shares = new UploadShares(clock, Math.min(UPLOADS_MAX, half));
@@ -93,8 +95,8 @@ export async function serve(
   /** Ends the sessions of who is no user any more, while there are sessions. */
   const watchUsers = (): void => {
     stopWatching ??= repeat(by, USERS_LOOK_MS, async () => {
-      const users = await options.users();
-      for (const session of sessions.values()) if (!session.isOf(users)) session.close();
+      const table = await users();
+      for (const session of sessions.values()) if (!session.isOf(table)) session.close();
       if (sessions.size === 0) {
         stopWatching?.();
         stopWatching = null;
@@ -105,6 +107,7 @@ export async function serve(
   const accept = (conn: Conn): void => {
     const session = new Session(conn, {
       ...options,
+      users,
       store,
       clock,
       load,
@@ -128,8 +131,8 @@ export async function serve(
     places.enter(caller);
     return () => places.leave(caller);
   };
-  const listener = await ports.net
-    .listen(options.host, options.port, accept, options.certificate, knock)
+  const listener = await users()
+    .then(() => ports.net.listen(options.host, options.port, accept, options.certificate, knock))
     .catch((error: unknown) => {
       store.close();
       throw error;

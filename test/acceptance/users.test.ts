@@ -57,21 +57,32 @@ afterAll(async () => {
   removeFolders();
 });
 
-/** The line alone, and the exit status; nothing on stdout. */
-function expectRefused(args: readonly string[], { status, out, err }: Ran): void {
-  expect({ args, status, out, err }).toEqual({ args, status: 12, out: "", err: `${REFUSED}\n` });
+/** The line on a line of its own, after what dfc.conf `lacks`; and the exit status; nothing on stdout. */
+function expectRefused(args: readonly string[], { status, out, err }: Ran, lacks = ""): void {
+  const said = err.replace(/(?<= )\S+dfc\.conf/, "dfc.conf");
+  const line = lacks && `dfs-tool: warning: ${lacks}\n`;
+  expect({ args, status, out, err: said }).toEqual({
+    args,
+    status: 12,
+    out: "",
+    err: `${line}${REFUSED}\n`,
+  });
 }
 
-/** What dfc.conf says at the ith attempt, and whose failed logins servers count. */
+const NO_PASSWORD = "the password of Alice goes into dfc.conf, or $DFS_PASSWORD";
+const NO_USER =
+  'the servers want a user: write lines "Username: NAME" and "Password: WORD" into dfc.conf';
+
+/** What dfc.conf says at the ith attempt, and whose failed logins servers count; what it lacks. */
 const CASES = [
-  ["a wrong password", (i: number) => lineOf("Alice", `wrong ${i}`), "Alice"],
-  ["a user who is not known", (i: number) => lineOf(`Eve${i}`, PASSWORDS.Alice), null],
-  ["another user's password", () => lineOf("Bob", PASSWORDS.Alice), "Bob"],
-  ["a user without a password", () => "Username: Alice\n", null],
-  ["neither user nor password", () => "", null],
+  ["a wrong password", (i: number) => lineOf("Alice", `wrong ${i}`), "Alice", ""],
+  ["a user who is not known", (i: number) => lineOf(`Eve${i}`, PASSWORDS.Alice), null, ""],
+  ["another user's password", () => lineOf("Bob", PASSWORDS.Alice), "Bob", ""],
+  ["a user without a password", () => "Username: Alice\n", null, NO_PASSWORD],
+  ["neither user nor password", () => "", null, NO_USER],
 ] as const;
 
-describe.each(CASES)("%s", (_, whoOf, counted) => {
+describe.each(CASES)("%s", (_, whoOf, counted, lacks) => {
   /** A login that is right makes servers forget those that failed, and who fails again need not wait. */
   async function forget(): Promise<void> {
     if (counted === null) return;
@@ -84,7 +95,7 @@ describe.each(CASES)("%s", (_, whoOf, counted) => {
     for (const [i, args] of commands.entries()) {
       const computer = new Computer(on.servers, whoOf(i));
       writeFileSync(join(computer.folder, "file"), "content");
-      expectRefused(args, await computer.dfs(...args));
+      expectRefused(args, await computer.dfs(...args), lacks);
       if (on === stage && i % 2 === 1) await forget();
     }
   }
@@ -105,11 +116,13 @@ describe.each(CASES)("%s", (_, whoOf, counted) => {
     const { folder } = new Computer(stage.servers, whoOf(100));
     writeFileSync(join(folder, "file"), "content");
     for (const stdin of LINES) {
-      expectRefused([stdin], await run(["shell"], { cwd: folder, stdin: `${stdin}\n` }));
+      expectRefused([stdin], await run(["shell"], { cwd: folder, stdin: `${stdin}\n` }), lacks);
       await forget();
     }
     const both = await run(["dfc.conf"], { name: "dfc", cwd: folder, stdin: "LIST\nPUT file\n" });
-    expect(both).toEqual({ status: 12, out: "", err: `${REFUSED}\n${REFUSED}\n` });
+    expect(both).toMatchObject({ status: 12, out: "" });
+    const lines = both.err.split("\n").filter((line) => !line.includes(": warning: "));
+    expect(lines).toEqual([REFUSED, REFUSED, ""]);
   });
 
   test("on servers that are blank, which stay so", async () => {

@@ -28,6 +28,23 @@ describe("a dfc.conf", () => {
     });
   });
 
+  test("with a space before the colon, and with =", () => {
+    for (const [line, word] of [
+      ["Password : X", "X"],
+      ["Password :X", "X"],
+      ["Password = X", "X"],
+      ["password=X", "X"],
+      ["Password: =X", "=X"],
+      ["Password: :X", ":X"],
+      ["Password X = Y", "X = Y"],
+    ] as const)
+      expect(parse(`Server : DFS1 h:1\nUsername = Bob\n${line}\n`)).toMatchObject({
+        servers: [{ name: "DFS1", host: "h", port: 1 }],
+        user: "Bob",
+        password: { is: "word", text: word },
+      });
+  });
+
   test("with everything that may be in it", () => {
     const text = [
       "\uFEFF# my store",

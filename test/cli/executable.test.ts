@@ -76,6 +76,18 @@ describe("the name it is called by", () => {
     expect(status).toBe(2);
   });
 
+  test("dfs tells of a dfs.conf that it does not use", async () => {
+    const cwd = newFolder();
+    const path = join(cwd, "dfs.conf");
+    const said = async (...args: string[]): Promise<string> =>
+      (await run([...args, "folder", "0", "--host", "no.such.host.invalid"], { name: "dfs", cwd }))
+        .err;
+    expect(await said("--insecure")).not.toContain("dfs.conf");
+    writeFileSync(path, "Bob ComplextPassword\n");
+    expect(await said("--insecure")).toContain("./dfs.conf is not used, and everybody is let in");
+    expect(await said("--insecure", "--users", "dfs.conf")).not.toContain("is not used");
+  });
+
   test("dfc is the client", async () => {
     expect((await run(["list"], { name: "dfc" })).err).toStartWith(
       "dfs-tool: there is no dfc.conf",
