@@ -142,7 +142,9 @@ describe("how many servers may be lost", () => {
   });
 
   test("of many servers with several pieces each it is found soon, and never too much", () => {
-    const held = Array.from({ length: 30 }, (_, slot) => [0, 5, 11].map((n) => (n * slot + n + slot) % 24));
+    const held = Array.from({ length: 30 }, (_, slot) =>
+      [0, 5, 11].map((n) => (n * slot + n + slot) % 24),
+    );
     const started = performance.now();
     expect(tolerance(held, 16)).toBeGreaterThanOrEqual(0);
     expect(performance.now() - started).toBeLessThan(2000);
