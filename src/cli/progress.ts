@@ -19,16 +19,23 @@ export interface Progress {
 
 /** A bar, or nothing where it would be in the way. */
 export function openProgress(label: string, flags: CommonFlags): Progress {
-  const isWanted = flags.progress !== false && !flags.quiet && !flags.json;
   let [done, total] = [0, 0];
   const expect = (bytes: number): void => void (total += bytes);
   const add = (bytes: number): void => void (done += bytes);
-  if (!isWanted || !isTerminal()) return { expect, add, stop: () => {} };
+  if (!isWanted(flags)) return { expect, add, stop: () => {} };
   const started = performance.now();
   const draw = (): void => {
     const seconds = (performance.now() - started) / 1000;
     redrawLine(barLine({ label, done, total, seconds }, process.stderr.columns || 80));
   };
+  return { expect, add, stop: drawing(draw) };
+}
+
+const isWanted = ({ progress, quiet, json }: CommonFlags): boolean =>
+  progress !== false && !quiet && !json && isTerminal();
+
+/** Draws now and then; the function returned ends that, and takes away what was drawn. */
+function drawing(draw: () => void): () => void {
   const timer = setInterval(draw, REDRAW_MS);
   const stop = (): void => {
     forget();
@@ -36,7 +43,51 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
     redrawLine("");
   };
   const forget = undoAtInterrupt(stop);
-  return { expect, add, stop };
+  return stop;
+}
+
+/** One line on a terminal that counts names, where nobody knows how many there will be. */
+export interface Count {
+  /** One name more was looked at. */
+  name(): void;
+  /** So many bytes more were copied. */
+  add(bytes: number): void;
+  /** Takes the line away until it is drawn anew: something else is said there. */
+  clear(): void;
+  stop(): void;
+}
+
+/** Such a line, or nothing where it would be in the way. */
+export function openCount(label: string, flags: CommonFlags): Count {
+  let [names, bytes] = [0, 0];
+  const isDrawn = isWanted(flags);
+  const started = performance.now();
+  const draw = (): void => {
+    const seconds = (performance.now() - started) / 1000;
+    redrawLine(countLine({ label, names, bytes, seconds }, process.stderr.columns || 80));
+  };
+  const stop = isDrawn ? drawing(draw) : () => {};
+  return {
+    name: () => void names++,
+    add: (more) => void (bytes += more),
+    clear: () => void (isDrawn && redrawLine("")),
+    stop,
+  };
+}
+
+/** `repair 12480 names  853 MiB copied  31 MiB/s  0:27`, cut to the width of the terminal. */
+export function countLine(
+  {
+    label,
+    names,
+    bytes,
+    seconds,
+  }: { label: string; names: number; bytes: number; seconds: number },
+  columns: number,
+): string {
+  const copied = bytes > 0 ? `  ${sizeText(bytes)} copied  ${sizeText(bytes / seconds)}/s` : "";
+  const line = `${printable(label)} ${names} ${names === 1 ? "name" : "names"}${copied}  ${durationText(seconds)}`;
+  return cut(line, columns - 1);
 }
 
 /** `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of the terminal. */

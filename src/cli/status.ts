@@ -4,7 +4,7 @@ import { type ServerStatus, type Status, statusOf, type Word } from "../client/s
 import { SCARCE_BYTES, STATUS_REPLY_MS, STATUS_WATCH_MS, UNREAD_SECONDS_MAX } from "../limits.ts";
 import { commonFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { flush, print, printJson, printOwn } from "./stdout.ts";
+import { clearScreen, flush, print, printJson } from "./stdout.ts";
 import { ageText, SERVER_STATES, sizeText, tableLines } from "./units.ts";
 
 /** The exit status follows the word. */
@@ -43,14 +43,11 @@ export const statusCommand = defineCommand({
   },
 });
 
-/** From the top of a terminal to its end. */
-const CLEAR_SCREEN = "\u001b[H\u001b[J";
-
 /** The time of day, on a terminal in the place of all that was said before. */
-const printTime = (): Promise<void> => {
-  const now = new Date().toTimeString().slice(0, "12:34:56".length);
-  return process.stdout.isTTY ? printOwn(`${CLEAR_SCREEN}${now}`) : print(now);
-};
+async function printTime(): Promise<void> {
+  if (process.stdout.isTTY) await clearScreen();
+  await print(new Date().toTimeString().slice(0, "12:34:56".length));
+}
 
 const look = (setup: Setup, isStrict: boolean): Promise<Status> =>
   withCluster(

@@ -29,6 +29,9 @@ export const printStored = (line: string): Promise<void> =>
 /** This program's own words, of several lines and perhaps in colours: nothing of anybody else's may be in them. */
 export const printOwn = (text: string): Promise<void> => hold(text);
 
+/** Takes away all that stands on a terminal; what is printed next begins at its top. */
+export const clearScreen = (): Promise<void> => writeBytes(Buffer.from("\u001b[H\u001b[J"));
+
 function hold(text: string): Promise<void> {
   held.push(text, "\n");
   heldLength += text.length + 1;
