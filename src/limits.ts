@@ -172,6 +172,8 @@ export const SYNC_EVERY_BYTES = 32 * MIB;
 
 /** What is written, or was not read back for so long, is read back, so many bytes at a time. */
 export const SCRUB_INTERVAL_MS = 14 * 24 * 3600 * 1000;
+/** What was not read back for so long after it came is not just new. */
+export const UNREAD_SECONDS_MAX = 24 * 3600;
 export const SCRUB_LOT_BYTES = 8 * MIB;
 export const SCRUB_PAUSE_MS = 250;
 export const SCRUB_IDLE_MS = 5000;

@@ -3,7 +3,7 @@
  * bug, memory that runs out, nothing of it reaches the server.
  */
 import { asDfsError } from "../errors.ts";
-import { ORPHAN_AGE_SECONDS, REPAIR_JITTER } from "../limits.ts";
+import { REPAIR_JITTER } from "../limits.ts";
 import { OWN_COMMAND } from "./demo_servers.ts";
 import { sayLine } from "./log.ts";
 
@@ -23,9 +23,8 @@ export interface Repairs {
  */
 export function repairInBackground({ config, intervalSeconds, isVerbose }: Repairs): () => void {
   const voice = isVerbose ? "--verbose" : "--quiet";
-  const age = `--orphan-age=${ORPHAN_AGE_SECONDS}`;
   const look = ["server", "list", `--config=${config}`, "--quiet"];
-  const repair = ["repair", `--config=${config}`, "--no-progress", age, voice];
+  const repair = ["repair", `--config=${config}`, "--no-progress", voice];
   let timer: ReturnType<typeof setTimeout>;
   let child: Bun.Subprocess | null = null;
   let isOver = false;

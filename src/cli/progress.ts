@@ -32,6 +32,11 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
     const seconds = (performance.now() - started) / 1000;
     redrawLine(barLine({ label, done, total, seconds }, process.stderr.columns || 80));
   };
+  return { expect, add, stop: drawing(draw) };
+}
+
+/** Draws now and then; the function returned ends that, and takes away what was drawn. */
+function drawing(draw: () => void): () => void {
   const timer = setInterval(draw, REDRAW_MS);
   const stop = (): void => {
     forget();
@@ -39,7 +44,51 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
     redrawLine("");
   };
   const forget = undoAtInterrupt(stop);
-  return { expect, add, stop };
+  return stop;
+}
+
+/** One line on a terminal that counts names, where nobody knows how many there will be. */
+export interface Count {
+  /** One name more was looked at. */
+  name(): void;
+  /** So many bytes more were copied. */
+  add(bytes: number): void;
+  /** Takes the line away until it is drawn anew: something else is said there. */
+  clear(): void;
+  stop(): void;
+}
+
+/** Such a line, or nothing where it would be in the way. */
+export function openCount(label: string, flags: CommonFlags): Count {
+  let [names, bytes] = [0, 0];
+  const isDrawn = isBarWanted(flags);
+  const started = performance.now();
+  const draw = (): void => {
+    const seconds = (performance.now() - started) / 1000;
+    redrawLine(countLine({ label, names, bytes, seconds }, process.stderr.columns || 80));
+  };
+  const stop = isDrawn ? drawing(draw) : () => {};
+  return {
+    name: () => void names++,
+    add: (more) => void (bytes += more),
+    clear: () => void (isDrawn && redrawLine("")),
+    stop,
+  };
+}
+
+/** `repair 12480 names  853 MiB copied  31 MiB/s  0:27`, cut to the width of the terminal. */
+export function countLine(
+  {
+    label,
+    names,
+    bytes,
+    seconds,
+  }: { label: string; names: number; bytes: number; seconds: number },
+  columns: number,
+): string {
+  const copied = bytes > 0 ? `  ${sizeText(bytes)} copied  ${sizeText(bytes / seconds)}/s` : "";
+  const line = `${printable(label)} ${names} ${names === 1 ? "name" : "names"}${copied}  ${durationText(seconds)}`;
+  return cut(line, columns - 1);
 }
 
 /** `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of the terminal. */

@@ -2,10 +2,11 @@
 import { defineCommand } from "citty";
 import { type Repaired, repairAll } from "../client/repair.ts";
 import { DfsError, exitStatus } from "../errors.ts";
+import { ORPHAN_AGE_SECONDS } from "../limits.ts";
 import type { Cluster } from "../client/cluster.ts";
 import { type CommonFlags, commonFlags, namesFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { openProgress } from "./progress.ts";
+import { openCount } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
 import { sizeText } from "./units.ts";
 
@@ -16,8 +17,8 @@ export const repairCommand = defineCommand({
     "orphan-age": {
       type: "string",
       valueHint: "SECONDS",
-      default: "0",
-      description: "Remove pieces that nobody needs only if they are so old",
+      default: String(ORPHAN_AGE_SECONDS),
+      description: "How old pieces of no file must be to be removed; 0 takes those of running puts",
     },
     ...commonFlags,
   },
@@ -47,7 +48,9 @@ interface How {
   readonly orphanAge: number;
 }
 
-const EVERYTHING: How = { prefix: "", dryRun: false, orphanAge: 0 };
+const EVERYTHING: How = { prefix: "", dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
+/** So many names that could not be repaired are told of, unless more is asked for. */
+const PROBLEMS_TOLD = 10;
 
 /** Repairs, and says what that took; resolves to the exit status. */
 export async function repairAndTell(
@@ -56,7 +59,7 @@ export async function repairAndTell(
   flags: CommonFlags,
   { prefix, dryRun, orphanAge }: How = EVERYTHING,
 ): Promise<number> {
-  const progress = openProgress("repair", flags);
+  const count = openCount("repair", flags);
   const total = new Total();
   const started = performance.now();
   const away = cluster.silent.length;
@@ -64,30 +67,51 @@ export async function repairAndTell(
     log.warn(
       `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
     );
+  const tell = async (line: string): Promise<void> => {
+    if (flags.json) return;
+    count.clear();
+    await print(line);
+  };
   try {
     const options = {
       dryRun,
       orphanAge,
-      expect: (bytes: number) => progress.expect(bytes),
-      progress: (bytes: number) => progress.add(bytes),
+      looked: ({ displaced }: Repaired) => {
+        count.name();
+        total.displaced += displaced;
+      },
+      progress: (bytes: number) => count.add(bytes),
     };
     for await (const repaired of repairAll(cluster, prefix, options)) {
       total.add(repaired);
-      if (!flags.json) await print(lineOf(repaired, dryRun));
+      const isTold = isProblem(repaired) && ++total.problems <= PROBLEMS_TOLD;
+      if (flags.verbose || isTold) await tell(lineOf(repaired, dryRun));
     }
     total.traffic = cluster.traffic;
   } finally {
-    progress.stop();
+    count.stop();
   }
+  const more = total.problems - PROBLEMS_TOLD;
+  if (more > 0 && !flags.verbose) await tell(`and ${more} more: repair -v tells of each`);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) await printJson(total.asJson(dryRun, seconds));
   else await print(total.line(dryRun, seconds));
   return total.status;
 }
 
+const isProblem = ({ lost, problem }: Repaired): boolean => lost.length > 0 || problem !== null;
+
+/** "1 name", "2 names". */
+const counted = (count: number, one: string, many = `${one}s`): string =>
+  `${count} ${count === 1 ? one : many}`;
+
 /** What was done to all names together. */
 class Total {
   readonly names: Repaired[] = [];
+  /** Names that could not be repaired, or not wholly. */
+  problems = 0;
+  /** Copies that stay where they are, since there is no room for them at home. */
+  displaced = 0;
   /** Bytes on the wire. */
   traffic = { sent: 0, received: 0 };
 
@@ -104,6 +128,7 @@ class Total {
       dropped: sum(({ dropped }) => dropped),
       collected: sum(({ collected }) => collected),
       forgotten: sum(({ forgotten }) => (forgotten ? 1 : 0)),
+      displaced: this.displaced,
       lost: sum(({ lost }) => lost.length),
       unrepaired: sum(({ problem }) => (problem === null ? 0 : 1)),
     };
@@ -114,21 +139,34 @@ class Total {
   }
 
   line(dryRun: boolean, seconds: number): string {
-    if (this.names.length === 0) return "nothing to repair";
     const { restored, bytes, dropped, collected, forgotten, lost, unrepaired } = this.sums;
+    const stay =
+      this.displaced > 0
+        ? `; ${counted(this.displaced, "copy stays", "copies stay")} elsewhere, for there is no room at home`
+        : "";
+    if (this.names.length === 0) return `nothing to repair${stay}`;
     const rate = dryRun
       ? sizeText(bytes)
       : `${sizeText(bytes)} in ${seconds.toFixed(1)} s, ${sizeText(bytes / seconds)}/s`;
-    const parts = [
-      `${this.names.length} names`,
-      `${restored} copies restored${restored > 0 ? ` (${rate})` : ""}`,
-      `${dropped} sent home`,
-      `${collected} orphans collected`,
-      `${forgotten} deletions forgotten`,
+    // What was made at home and taken away elsewhere was sent home.
+    const moved = Math.min(restored, dropped);
+    const kinds: [count: number, text: string][] = [
+      [moved, `${counted(moved, "copy", "copies")} sent home`],
+      [restored - moved, `${counted(restored - moved, "copy", "copies")} restored`],
     ];
-    if (lost > 0) parts.push(`${lost} pieces lost`);
-    if (unrepaired > 0) parts.push(`${unrepaired} names not repaired`);
-    return `${dryRun ? "to do: " : "done: "}${parts.join(", ")}`;
+    const made = kinds.flatMap(([count, text]) => (count > 0 ? [text] : []));
+    const parts = [
+      counted(this.names.length, "name"),
+      ...(restored > 0 ? [`${made.join(" and ")} (${rate})`] : []),
+      ...(dropped > moved
+        ? [`${counted(dropped - moved, "copy", "copies")} too many taken away`]
+        : []),
+      ...(collected > 0 ? [`${counted(collected, "orphan")} collected`] : []),
+      ...(forgotten > 0 ? [`${counted(forgotten, "deletion")} forgotten`] : []),
+      ...(lost > 0 ? [`${counted(lost, "piece")} lost`] : []),
+      ...(unrepaired > 0 ? [`${counted(unrepaired, "name")} not repaired`] : []),
+    ];
+    return `${dryRun ? "to do: " : "done: "}${parts.join(", ")}${stay}`;
   }
 
   /** What could not be repaired decides: lost pieces, then whether all that was missing were servers. */
@@ -148,9 +186,12 @@ function lineOf(repaired: Repaired, dryRun: boolean): string {
   const { name, agreed, restored, dropped, collected, forgotten, lost, problem } = repaired;
   const parts: string[] = [];
   if (agreed) parts.push("registers brought in line");
-  if (restored > 0) parts.push(`${restored} copies restored`);
-  if (dropped > 0) parts.push(`${dropped} copies sent home`);
-  if (collected > 0) parts.push(`${collected} orphans collected`);
+  const copies = (count: number): string => counted(count, "copy", "copies");
+  const moved = Math.min(restored, dropped);
+  if (moved > 0) parts.push(`${copies(moved)} sent home`);
+  if (restored > moved) parts.push(`${copies(restored - moved)} restored`);
+  if (dropped > moved) parts.push(`${copies(dropped - moved)} too many taken away`);
+  if (collected > 0) parts.push(`${counted(collected, "orphan")} collected`);
   if (forgotten) parts.push("deletion forgotten");
   if (lost.length > 0) parts.push(`piece ${lost.join(", ")} cannot be had`);
   if (problem !== null) parts.push(`not repaired: ${problem}`);

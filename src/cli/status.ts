@@ -1,10 +1,10 @@
 /** dfs-tool status: one word on whether the data is safe, then why. */
 import { defineCommand } from "citty";
 import { type ServerStatus, type Status, statusOf, type Word } from "../client/status.ts";
-import { STATUS_REPLY_MS, STATUS_WATCH_MS } from "../limits.ts";
+import { SCARCE_BYTES, STATUS_REPLY_MS, STATUS_WATCH_MS, UNREAD_SECONDS_MAX } from "../limits.ts";
 import { plainFlags } from "./flags.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
-import { flush, mustBeRead, print, printJson } from "./stdout.ts";
+import { clearScreen, flush, mustBeRead, print, printJson } from "./stdout.ts";
 import { ageText, SERVER_STATES, sizeText, tableLines } from "./units.ts";
 
 /** The exit status follows the word. */
@@ -19,40 +19,61 @@ const EXIT: Readonly<Record<Word, number>> = {
 export const statusCommand = defineCommand({
   meta: { description: "Say whether the data is safe, how the servers do, and what is left to do" },
   args: {
-    watch: { type: "boolean", description: "Say it again every two seconds" },
+    watch: { type: "boolean", description: "Say it again every two seconds, with the time" },
+    strict: {
+      type: "boolean",
+      description: "Healthy only if all was read back, all is at home, and no disk is full",
+    },
     ...plainFlags,
   },
   async run({ args }) {
     const setup = await setUp(args);
+    const isStrict = args.strict ?? false;
     for (;;) {
-      const status = await look(setup);
+      const status = await look(setup, isStrict);
+      if (args.watch && !args.json) await printTime();
       if (args.json) await printJson(asJson(status));
       else for (const line of linesOf(status)) await print(line);
       if (!args.watch) return EXIT[status.word];
       // Whoever watches sees it now.
+      if (!args.json && !process.stdout.isTTY) await print("");
       await flush();
       mustBeRead();
       await Bun.sleep(STATUS_WATCH_MS);
-      if (!args.json) await print("");
     }
   },
 });
 
-const look = (setup: Setup): Promise<Status> =>
-  withCluster(setup, statusOf, {
-    // It says soon how things are, unless that takes longer here.
-    patienceMs: setup.configuration.patienceMs ?? STATUS_REPLY_MS,
-    keys: "none",
-  });
+/** The time of day, on a terminal in the place of all that was said before. */
+async function printTime(): Promise<void> {
+  if (process.stdout.isTTY) await clearScreen();
+  await print(new Date().toTimeString().slice(0, "12:34:56".length));
+}
+
+const look = (setup: Setup, isStrict: boolean): Promise<Status> =>
+  withCluster(
+    setup,
+    (cluster) => statusOf(cluster, { layout: setup.configuration.layout, isStrict }),
+    {
+      // It says soon how things are, unless that takes longer here.
+      patienceMs: setup.configuration.patienceMs ?? STATUS_REPLY_MS,
+      keys: "none",
+    },
+  );
 
 const asJson = ({
   word,
   canLose,
   files,
   bytes,
+  used,
+  free,
+  usable,
+  shared,
   unreadable,
   hollow,
   open,
+  displaced,
   servers,
   notes,
   damaged,
@@ -62,9 +83,14 @@ const asJson = ({
   canLose,
   files,
   bytes,
+  used,
+  free,
+  usable,
+  sameDisk: shared,
   unreadable,
   hollow,
   open,
+  displaced,
   servers: servers.map(({ name, release, health, state }) => ({
     name,
     up: health !== null,
@@ -90,14 +116,20 @@ function linesOf(status: Status): string[] {
     ...hollowLines(status),
     ...openLines(status),
     ...status.notes,
+    ...status.shared.map(sharedText),
     ...servers.flatMap(({ name, health }) => (health?.short ? [fullText(name, health.short)] : [])),
+    ...(status.usable !== null && status.usable < SCARCE_BYTES
+      ? ["no more files find room on the servers that answer"]
+      : []),
+    ...displacedLines(status),
     ...toDoTexts(status),
   ];
   const isBad = word === "DATA MISSING" || word === "TOO FEW SERVERS";
   const lose = isBad ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
   return [
     `${word}${lose ? `, ${lose}` : ""}`,
-    `${files} files, ${sizeText(bytes)}`,
+    `${files} ${files === 1 ? "file" : "files"}, ${sizeText(bytes)}`,
+    roomText(status),
     ...reasons,
     "",
     ...tableLines([
@@ -105,6 +137,23 @@ function linesOf(status: Status): string[] {
       ...servers.map(rowOf),
     ]),
   ];
+}
+
+/** What is used, what is free, and what of that files can have. */
+function roomText({ used, free, usable, layout }: Status): string {
+  const name = layout.is === "pairs" ? "pairs" : `rs:${layout.data}+${layout.parity}`;
+  const more = usable === null ? "" : `, room for ${sizeText(usable)} more of files in ${name}`;
+  return `used ${sizeText(used)}, free ${free === null ? "unknown" : sizeText(free)}${more}`;
+}
+
+const sharedText = (names: readonly string[]): string =>
+  `${names.join(", ")} are on one disk: what is free there is counted once, and they can be lost together`;
+
+function displacedLines({ displaced }: Status): string[] {
+  if (displaced === 0) return [];
+  const pieces =
+    displaced === 1 ? "1 piece lies on another server" : `${displaced} pieces lie on other servers`;
+  return [`${pieces} than at home, where there is no room: nothing is missing`];
 }
 
 /** What nobody has a piece of may be lost, or was made up: either way its user knows, and an operator can delete it. */
@@ -155,16 +204,46 @@ function recordsText(damaged: readonly string[]): string {
 /** What is left to do, a line for each kind. */
 function toDoTexts({ toDo, servers, damaged }: Status): string[] {
   const room = servers.some(({ health }) => health?.short) ? ", once there is room for them" : "";
-  const kinds: [count: number, text: string][] = [
-    [toDo.damaged, "pieces are damaged: repair makes them anew"],
-    [toDo.lacking, `pieces are missing at home: repair makes them anew${room}`],
-    [toDo.astray, "pieces lie away from home: repair brings them back"],
-    [toDo.unsettled, "names whose servers do not agree yet: repair settles them"],
-    [toDo.records, `records of names are damaged${recordsText(damaged)}`],
-    [toDo.changes, "change of the servers is not finished: repair finishes it"],
-    [toDo.deletions, "deletions are not forgotten yet: repair does it"],
-    [toDo.orphans, "names have pieces that nobody needs: repair removes them"],
-    [toDo.unread, "pieces have not been read back yet: servers do it, or verify"],
+  const kinds: [count: number, one: string, many: string, what: string][] = [
+    [toDo.damaged, "piece is", "pieces are", "damaged: repair makes them anew"],
+    [
+      toDo.lacking,
+      "copy of a piece is",
+      "copies of pieces are",
+      `missing: repair makes them anew${room}`,
+    ],
+    [toDo.astray, "piece lies", "pieces lie", "away from home: repair brings them back"],
+    [
+      toDo.unsettled,
+      "name has",
+      "names have",
+      "servers that do not agree yet: repair settles them",
+    ],
+    [toDo.records, "record of names is", "records of names are", `damaged${recordsText(damaged)}`],
+    [toDo.changes, "change of the servers is", "", "not finished: repair finishes it"],
+    [toDo.deletions, "deletion is", "deletions are", "not forgotten yet: repair does it"],
+    [
+      toDo.orphans,
+      "name has",
+      "names have",
+      "pieces that nobody needs: repair removes them after a day",
+    ],
+    [
+      toDo.unread,
+      "piece was",
+      "pieces were",
+      `not read back yet: servers do it, or verify${unreadText(servers)}`,
+    ],
   ];
-  return kinds.flatMap(([count, text]) => (count > 0 ? [`${count} ${text}`] : []));
+  return kinds.flatMap(([count, one, many, what]) =>
+    count > 0 ? [`${count} ${count === 1 ? one : many} ${what}`] : [],
+  );
+}
+
+/** What was not read back for too long. */
+function unreadText(servers: readonly ServerStatus[]): string {
+  const late = servers.flatMap(({ name, health }) =>
+    (health?.unreadFor ?? 0) >= UNREAD_SECONDS_MAX ? [name] : [],
+  );
+  return late.length > 0 ? `; for more than a day on ${late.join(", ")}` : "";
 }

@@ -58,6 +58,9 @@ export async function conclude(status: number): Promise<number> {
   return status === 0 ? exitStatus("failed") : status;
 }
 
+/** Takes away all that stands on a terminal; what is printed next begins at its top. */
+export const clearScreen = (): Promise<void> => writeBytes(Buffer.from("\u001b[H\u001b[J"));
+
 function hold(text: string): Promise<void> {
   if (fault !== null) return Promise.resolve();
   held.push(text, "\n");

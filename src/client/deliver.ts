@@ -116,6 +116,8 @@ export class Delivery {
       if (way.to === null) return;
       way.to = null;
       this.refused.set(to, error);
+      // Whether that matters is seen in the end.
+      if (error.code === "noRoom") return;
       this.#cluster.warn(
         `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
       );

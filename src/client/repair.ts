@@ -10,6 +10,7 @@ import { type Accepted, highest, type Version, type Vid } from "../version.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import type { View } from "./view.ts";
 import { forget } from "./forget.ts";
+import { Full, fullNow } from "./full.ts";
 import { carryFloors, levelFor } from "./floors.ts";
 import { bringUp } from "./climb.ts";
 import { diagnose, type Diagnosis, hasEmptyRow, isDisputed, isEmptyRow } from "./diagnose.ts";
@@ -40,6 +41,8 @@ export interface Repaired {
   readonly collected: number;
   /** Its deletion is forgotten. */
   readonly forgotten: boolean;
+  /** Copies that stay away from home, since there is no room for them there; nothing is missing. */
+  readonly displaced: number;
   /** Pieces (from 1) that no server that answers holds. */
   readonly lost: readonly number[];
   /** Why it could not be repaired, or not wholly; and what kind of reason that is. */
@@ -51,8 +54,8 @@ export interface RepairOptions {
   readonly dryRun: boolean;
   /** Seconds that pieces which belong to no version must have lain before they are collected. */
   readonly orphanAge: number;
-  /** Told of bytes to be copied, once it is known that they are. */
-  readonly expect?: (bytes: number) => void;
+  /** Told of each name that was looked at. */
+  readonly looked?: (one: Repaired) => void;
   /** Told of bytes copied between servers. */
   readonly progress?: (bytes: number) => void;
 }
@@ -68,14 +71,16 @@ export async function* repairAll(
 ): AsyncGenerator<Repaired> {
   // It is about every server: who was silent gets another chance.
   await cluster.reachSilent(() => cluster.silent.length === 0);
-  if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options);
+  const full = options.dryRun ? await fullNow(cluster) : new Full();
+  if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options, full);
   // Where floors are far apart, some servers would go along with nothing that others do.
   if (!options.dryRun) await carryFloors(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
   // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
   const isFinished = options.dryRun || (await finishAndJoin(cluster));
-  for (const space of await spacesIn(cluster, prefix)) yield* repairSpace(space, prefix, options);
+  for (const space of await spacesIn(cluster, prefix))
+    yield* repairSpace(space, prefix, options, full);
   if (!isFinished) await finishChange(cluster);
 }
 
@@ -83,15 +88,16 @@ async function* repairSpace(
   cluster: Cluster,
   prefix: string,
   options: RepairOptions,
+  full: Full,
 ): AsyncGenerator<Repaired> {
   let names: NameSaid[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
-    await inParallel(
-      names,
-      NAMES_IN_REPAIR,
-      async (one) => void done.push(await repairName(cluster, one.name, options, hasEmptyRow(one))),
-    );
+    await inParallel(names, NAMES_IN_REPAIR, async (one) => {
+      const repaired = await repairName(cluster, one.name, options, hasEmptyRow(one), full);
+      options.looked?.(repaired);
+      done.push(repaired);
+    });
     names = [];
     return done.filter(isNews);
   };
@@ -139,20 +145,26 @@ const sumOf = (a: Done, b: Done): Done => ({
   forgotten: a.forgotten || b.forgotten,
 });
 
-/** Repairs one name; never throws for what servers do. `isEmpty`: some server is known to have a row of it that holds nothing. */
+/**
+ * Repairs one name; never throws for what servers do. `isEmpty`: some server is known to have a row of it that holds nothing; `full`: what
+ * servers are known to have no room for, and learns.
+ */
 export async function repairName(
   cluster: Cluster,
   name: string,
   options: RepairOptions,
   isEmpty = false,
+  full = new Full(),
 ): Promise<Repaired> {
   let done = NOTHING;
+  let displaced = 0;
   let lost: number[] = [];
   let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
   const shown = cluster.shown(name);
   const tell = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
     name: shown,
     ...done,
+    displaced,
     lost,
     problem,
     cause: problem === null ? null : cause,
@@ -164,7 +176,9 @@ export async function repairName(
       if (is !== "current") return tell("too few servers answer", "tooFew");
       if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
-      const told = diagnose(current, replies, view.config, options.orphanAge);
+      const all = diagnose(current, replies, view.config, options.orphanAge);
+      const told = full.without(all, current?.version ?? null, replies, view.places.length);
+      displaced = told.displaced;
       const found = { ...told, isEmpty: isEmpty && round === 0 };
       // The configuration has no name: where there was only ever the first one nothing stands for it.
       if (name === "" && current === null && !found.isStray) return tell(null);
@@ -176,10 +190,10 @@ export async function repairName(
       if (moved.failed > 0) return tell(await failedText(cluster, moved), causeOf(moved));
       if (moved.lost.length > 0) return tell(null);
       if (round === REPAIR_ROUNDS) return tell("not all could be done");
-      options.expect?.(planned.bytes);
       const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
       moved = result;
+      if (current) full.learn(current.version, result.refused);
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;

@@ -6,7 +6,7 @@ import { NAMES_IN_REPAIR, VERIFY_BYTES } from "../limits.ts";
 import { isGone, type Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
 import { currentOf } from "./get.ts";
-import { damagedOf, holdersOf, lackingOf } from "./holders.ts";
+import { copiesShort, damagedOf, holdersOf, lackingOf } from "./holders.ts";
 import { namesIn } from "./list.ts";
 import { type Reading, readName } from "./register.ts";
 import { spacesIn } from "./spaces.ts";
@@ -27,7 +27,7 @@ export interface Verified {
   readonly bytes: number;
   /** Copies that do not verify; their servers give them to nobody any more, and repair makes them anew. */
   readonly bad: readonly Copy[];
-  /** Homes of pieces that answer and lack them. */
+  /** Homes of pieces that answer and lack them, where there are too few copies. */
   readonly missing: readonly Copy[];
   /** Slots whose servers did not answer all that they were asked, or cannot tell. */
   readonly silent: readonly number[];
@@ -140,14 +140,18 @@ async function verifyVersion(
   bad.push(...copiesIn(damagedOf(version, replies)));
   for (const { slot } of await stillClaimed(cluster, name, version, gone)) silent.add(slot);
   const found = good.filter((slots) => slots.size > 0).length;
+  const isShort = copiesShort(version, holders, view.places.length) > 0;
   return {
     name: cluster.shown(name),
     copies: copies.length,
     bytes,
     bad,
-    missing: copiesIn(lackingOf(version, replies, view.config)).filter(
-      ({ piece, slot }) => !bad.some((one) => one.piece === piece && one.slot === slot),
-    ),
+    // What has all its copies, and lies elsewhere, is missing nowhere.
+    missing: isShort
+      ? copiesIn(lackingOf(version, replies, view.config)).filter(
+          ({ piece, slot }) => !bad.some((one) => one.piece === piece && one.slot === slot),
+        )
+      : [],
     silent: [...silent],
     isReadable: found >= version.needed,
     problem: null,

@@ -3,7 +3,9 @@
  * and whatever waits for the disk itself, go to other threads.
  */
 import { constants, Database } from "bun:sqlite";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
+import { hostname } from "node:os";
 import { promisify } from "node:util";
 import { DfsError, type ErrorCode, isDfsError } from "../errors.ts";
 import { KIB } from "../limits.ts";
@@ -13,6 +15,24 @@ import { codeOf, reasonOf } from "./reason.ts";
 const SHORT_BYTES = 32 * KIB;
 /** What is not yet whole is nobody else's; who wants it otherwise says so in the end. */
 const OWNER_ONLY = 0o600;
+
+/** Hexadecimal digits that tell a disk from all others. */
+const DISK_DIGITS = 16;
+
+/** A computer since its start: numbers of devices are worth nothing on another one. */
+function computer(): string {
+  try {
+    return fs.readFileSync("/proc/sys/kernel/random/boot_id", "utf8");
+  } catch {
+    return hostname();
+  }
+}
+
+const diskOf = (path: string): string =>
+  createHash("sha256")
+    .update(`${computer()} ${fs.statSync(path).dev}`)
+    .digest("hex")
+    .slice(0, DISK_DIGITS);
 
 const read = promisify(fs.read);
 const write = promisify(fs.write);
@@ -176,6 +196,7 @@ export const bunDisk: Disk = {
       return {
         bytes: blocks > 0 ? { free: bavail * bsize, total: blocks * bsize } : null,
         files: files > 0 ? { free: ffree, total: files } : null,
+        disk: diskOf(path),
       };
     }),
   database(path) {

@@ -113,6 +113,8 @@ export interface Space {
   readonly bytes: Extent | null;
   /** Files and folders that it can hold (inodes). */
   readonly files: Extent | null;
+  /** Which disk it is: two paths on one disk are told the same, whichever process asks. Nothing where that is not known. */
+  readonly disk?: string;
 }
 
 /** Paths are the operating system's. Errors that are not named are DfsError("failed") with the system's reason. */

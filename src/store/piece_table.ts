@@ -227,8 +227,17 @@ export class PieceTable {
       .run(wall, vid, piece, created);
   }
 
-  /** How many there are, how many are damaged, how many were never read back, and when that of longest ago was. */
-  summary(): { pieces: number; bad: number; unread: number; oldest: number | null } {
+  /**
+   * How many there are, how many are damaged, how many were never read back and when the first of those came, and when the read-back of
+   * longest ago was.
+   */
+  summary(): {
+    pieces: number;
+    bad: number;
+    unread: number;
+    unreadSince: number | null;
+    oldest: number | null;
+  } {
     const one = <T>(sql: string): T =>
       this.#reading(() => this.#db.query<{ n: T }, []>(`SELECT ${sql}`).get())?.n as T;
     const good = "FROM piece WHERE trashed IS NULL AND bad = 0";
@@ -236,6 +245,10 @@ export class PieceTable {
       pieces: one<number>(`count(*) AS n ${good}`),
       bad: one<number>("count(*) AS n FROM piece WHERE bad <> 0 AND trashed IS NULL"),
       unread: one<number>(`count(*) AS n ${good} AND checked IS NULL`),
+      // Rows are numbered as they come, and the index has those of one time in their order.
+      unreadSince: one<number | null>(
+        `(SELECT created ${good} AND checked IS NULL ORDER BY rowid LIMIT 1) AS n`,
+      ),
       oldest: one<number | null>(`min(checked) AS n ${good}`),
     };
   }

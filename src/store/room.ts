@@ -22,13 +22,18 @@ export interface Spare {
   readonly bytes: number | null;
   readonly files: number | null;
   readonly total: number | null;
+  /** Which disk it is; "" where that is not known. */
+  readonly disk: string;
 }
 
 /** What a piece in a file of its own takes besides its bytes: it, and the folder that it is the first in. */
 const FILES_OF_ONE = 2;
 
 /** What a disk with this to spare has too few of. */
-export function shortOf({ bytes, files }: Spare, wanted = 0): Short | null {
+export function shortOf(
+  { bytes, files }: Pick<Spare, "bytes" | "files">,
+  wanted = 0,
+): Short | null {
   if (bytes !== null && bytes - wanted < 0) return "bytes";
   return files !== null && files < FILES_OF_ONE ? "inodes" : null;
 }
@@ -55,12 +60,13 @@ export class Room {
   }
 
   async look(): Promise<Spare> {
-    const { bytes, files } = await this.#disk.space(this.#folder);
+    const { bytes, files, disk = "" } = await this.#disk.space(this.#folder);
     const kept = bytes && Math.min(RESERVE_BYTES_MAX, bytes.total * RESERVE_FRACTION);
     return {
       bytes: bytes && bytes.free - Math.max(RESERVE_BYTES_MIN, kept ?? 0),
       files: files && files.free - RESERVE_FILES,
       total: bytes && bytes.total,
+      disk,
     };
   }
 

@@ -26,6 +26,10 @@ export interface Health {
   readonly unread: number;
   /** Seconds since the piece was read back that was so longest ago; null where none was. */
   readonly oldest: number | null;
+  /** Seconds since the first of those came that were never read back; null where all were. */
+  readonly unreadFor: number | null;
+  /** Which disk it is on: the same for all servers on one disk. "" where that is not known. */
+  readonly disk: string;
 }
 
 export class Scrub {
@@ -49,17 +53,22 @@ export class Scrub {
   }
 
   async health(): Promise<Health> {
-    const { oldest, ...counts } = this.#catalog.pieces.summary();
+    const { oldest, unreadSince, ...counts } = this.#catalog.pieces.summary();
     const spare = await this.#pieces.room.look();
     const free = spare.bytes && Math.max(0, spare.bytes);
-    const ageMs = oldest === null ? null : Math.max(0, this.#clock.wall() - oldest);
     return {
       free,
       total: spare.total,
       short: shortOf(spare, SCARCE_BYTES) ?? "",
       ...counts,
-      oldest: ageMs === null ? null : Math.floor(ageMs / 1000),
+      oldest: this.#secondsSince(oldest),
+      unreadFor: this.#secondsSince(unreadSince),
+      disk: spare.disk,
     };
+  }
+
+  #secondsSince(wall: number | null): number | null {
+    return wall === null ? null : Math.floor(Math.max(0, this.#clock.wall() - wall) / 1000);
   }
 
   /**

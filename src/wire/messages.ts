@@ -183,7 +183,8 @@ export const MESSAGES = {
   ),
   /**
    * How the server itself does: `free` is what pieces may still take, `short` says what it has too few of for more ("bytes",
-   * "inodes"; "" nothing), `oldest` is the age in seconds of the read-back of longest ago.
+   * "inodes"; "" nothing), `oldest` is the age in seconds of the read-back of longest ago, `unreadFor` that of the first piece that was
+   * never read back, and `disk` is the same for all servers on one disk.
    */
   status: message(
     15,
@@ -196,6 +197,8 @@ export const MESSAGES = {
       bad: u53,
       unread: u53,
       oldest: optional(u53),
+      unreadFor: optional(u53),
+      disk: text(SHORT_BYTES),
     }),
   ),
   /** A configuration that was chosen, which the server goes by from now on unless it knows a newer one; its floors rise to these. */

@@ -187,7 +187,7 @@ test("repair of a lost piece reads K pieces and writes one, and says how fast", 
   expect(done.traffic.sent / pieceBytes).toBeWithin(1, 1.01);
   await losePieces(stage, 0);
   expect((await stage.dfs("repair")).out).toMatch(
-    /^done: 1 names, 1 copies restored \(8\.0 MiB in \d+\.\d s, [\d.]+ MiB\/s\), /m,
+    /^done: 1 name, 1 copy restored \(8\.0 MiB in \d+\.\d s, [\d.]+ MiB\/s\)$/m,
   );
   await stage.close();
 });

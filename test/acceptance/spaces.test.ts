@@ -92,7 +92,7 @@ test("of the other's files only sealed names are told", async () => {
   await stage.server(1).kill();
   rmSync(join(stage.server(1).folder, "pieces"), { recursive: true });
   await stage.server(1).start();
-  const { out, status } = await alice.dfs("repair");
+  const { out, status } = await alice.dfs("repair", "-v");
   expect(status).toBe(0);
   expect(out.match(/ 2 copies restored/g)).toHaveLength(2);
   expect(out).toContain("a: ");

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { executable, newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
+import { mountDisk } from "./small_disks.ts";
 import { loginLines, writeOwned, writeUsers } from "./password.ts";
 
 const SAMPLE_MS = 5;
@@ -156,6 +157,8 @@ export async function peakOf(child: Bun.Subprocess): Promise<number> {
 interface StageOptions extends ServerOptions {
   /** Further lines of dfc.conf. */
   readonly more?: string;
+  /** The sizes of the servers' disks, each a disk of its own; see small_disks.ts. */
+  readonly disksMib?: readonly number[];
 }
 
 /** A cluster: its servers in the order of dfc.conf, and a folder for the clients' files. */
@@ -175,6 +178,7 @@ export class Stage {
   static async open(size: number, options: StageOptions = {}): Promise<Stage> {
     const home = newFolder();
     const folders = Array.from({ length: size }, (_, i) => join(home, `dfs${i + 1}`));
+    for (const [i, mib] of (options.disksMib ?? []).entries()) mountDisk(folders[i] ?? "", mib);
     const servers = folders.map((folder) => new ServerProcess(folder, options));
     await Promise.all(servers.map((server) => server.start()));
     return new Stage(home, servers, options.more ?? "");

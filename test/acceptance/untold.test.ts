@@ -46,7 +46,7 @@ test("repair", async () => {
 test("status says which server, and the way out", async () => {
   const { status, out } = await stage.dfs("status");
   expect(status).toBe(14);
-  expect(out).toMatch(/1 records of names are damaged on DFS1: .* dfs-tool server replace DFS1\n/);
+  expect(out).toMatch(/1 record of names is damaged on DFS1: .* dfs-tool server replace DFS1\n/);
   const json = JSON.parse((await stage.dfs("status", "--json")).out) as object;
   expect(json).toMatchObject({ damagedRecords: ["DFS1"], toDo: { records: 1 } });
 });

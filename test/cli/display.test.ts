@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type Outcome, sumLine } from "../../src/cli/outcomes.ts";
-import { barLine } from "../../src/cli/progress.ts";
+import { barLine, countLine } from "../../src/cli/progress.ts";
 import { wordsOf } from "../../src/cli/shell_lines.ts";
 import { DfsError } from "../../src/errors.ts";
 import { durationText, sizeText, tableLines } from "../../src/cli/units.ts";
@@ -64,6 +64,17 @@ describe("what a put or a get came to", () => {
   ])("%#", (outcomes, seconds, line) => {
     expect(sumLine(outcomes, seconds)).toBe(line);
   });
+});
+
+test.each([
+  [{ names: 1, bytes: 0, seconds: 0.2 }, "repair 1 name  0:00"],
+  [
+    { names: 12480, bytes: 2 ** 30, seconds: 32 },
+    "repair 12480 names  1.0 GiB copied  32 MiB/s  0:32",
+  ],
+])("a count of %j is %j", (so, line) => {
+  expect(countLine({ label: "repair", ...so }, 120)).toBe(line);
+  expect(Bun.stringWidth(countLine({ label: "repair", ...so }, 12))).toBeLessThan(12);
 });
 
 describe("a line of the shell", () => {

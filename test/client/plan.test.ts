@@ -108,3 +108,45 @@ test.each([
 });
 
 test("an empty file cannot be lost", () => expect(tolerance([], 0)).toBe(Infinity));
+
+/** The fewest servers whose loss leaves too few pieces, less one: every set of them is tried. */
+function exactTolerance(held: readonly (readonly number[])[], needed: number): number {
+  let best = held.length;
+  for (let lost = 0; lost < 2 ** held.length; lost++) {
+    const left = new Set(held.filter((_, slot) => ((lost >> slot) & 1) === 0).flat());
+    const count = lost.toString(2).replaceAll("0", "").length;
+    if (left.size < needed) best = Math.min(best, count - 1);
+  }
+  return best;
+}
+
+describe("how many servers may be lost", () => {
+  const all17 = Array.from({ length: 17 }, (_, i) => i + 1);
+  test.each([
+    ["a piece with one copy, beside pieces with two", [[], [2, 3], [0, 4], [2], [], [0, 1]], 3, 1],
+    ["one server with a piece of its own", [[0], all17, all17], 18, 0],
+  ])("%s", (_, held, needed, expected) => {
+    expect(tolerance(held, needed)).toBe(expected);
+  });
+
+  test("whatever is held: neither more nor less", () => {
+    const held = fc.array(fc.uniqueArray(fc.nat(7), { maxLength: 4 }), {
+      minLength: 1,
+      maxLength: 7,
+    });
+    forAll(
+      [held, fc.integer({ min: 1, max: 6 })],
+      (all, needed) => expect(tolerance(all, needed)).toBe(exactTolerance(all, needed)),
+      3000,
+    );
+  });
+
+  test("of many servers with several pieces each it is found soon, and never too much", () => {
+    const held = Array.from({ length: 30 }, (_, slot) =>
+      [0, 5, 11].map((n) => (n * slot + n + slot) % 24),
+    );
+    const started = performance.now();
+    expect(tolerance(held, 16)).toBeGreaterThanOrEqual(0);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});

@@ -169,6 +169,10 @@ export function diskContract(harness: Harness): void {
         expect(bytes?.free).toBeGreaterThan(0);
         expect(bytes?.total).toBeGreaterThanOrEqual(bytes?.free ?? 0);
         if (files) expect(files.total).toBeGreaterThanOrEqual(files.free);
+        // Another folder of it is on the same disk.
+        await disk.makeFolder(`${folder}/x`);
+        const { disk: which } = await disk.space(folder);
+        expect((await disk.space(`${folder}/x`)).disk).toBe(which);
       }));
 
     test("syncs files and folders", () =>

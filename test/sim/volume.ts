@@ -58,7 +58,7 @@ export class Volume {
     const total = this.capacityFiles;
     const files = { free: Math.max(0, total - this.usedFiles), total };
     const bytes = { free: this.freeBytes, total: this.capacityBytes };
-    return { bytes, files: total < ENDLESS_FILES ? files : null };
+    return { bytes, files: total < ENDLESS_FILES ? files : null, disk: this.#label };
   }
 
   #needInode(path: string): void {

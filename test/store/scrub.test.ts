@@ -17,9 +17,15 @@ test("what was never read back is, once", () =>
       bad: 0,
       unread: 3,
       oldest: null,
+      unreadFor: 0,
     });
+    folder.aheadMs = 7000;
+    await upload(store, idOf(VID, 3), pattern(1000));
+    expect(await store.scrub.health()).toMatchObject({ unread: 4, unreadFor: 7 });
+    folder.aheadMs = 0;
     expect(await store.scrub.run(ALL, HOUR_MS)).toBe(false);
-    expect(await store.scrub.health()).toMatchObject({ pieces: 3, unread: 0, oldest: 0 });
+    expect((await store.scrub.health()).unreadFor).toBe(null);
+    expect(await store.scrub.health()).toMatchObject({ pieces: 4, unread: 0, oldest: 0 });
     folder.aheadMs = HOUR_MS / 2;
     expect(await store.scrub.health()).toMatchObject({ oldest: HOUR_MS / 2000 });
     await store.scrub.run(ALL, HOUR_MS);

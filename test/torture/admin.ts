@@ -81,7 +81,7 @@ export class Admin {
   }
 
   repair(): Promise<void> {
-    return this.#bring(["repair"], async (ran) => ran?.status === 0);
+    return this.#bring(["repair", "--orphan-age", "0"], async (ran) => ran?.status === 0);
   }
 
   async remove({ name }: ServerProcess): Promise<void> {

@@ -111,7 +111,7 @@ export class Commands {
   }
 
   async repairOnce(...flags: string[]): Promise<RepairSums> {
-    const ran = await this.servers.run(["repair", "--json", ...flags]);
+    const ran = await this.servers.run(["repair", "--json", "--orphan-age", "0", ...flags]);
     try {
       return JSON.parse(ran.out) as RepairSums;
     } catch {

@@ -149,6 +149,8 @@ export const EXCHANGES: Exchanges = {
       bad: any.u53,
       unread: any.u53,
       oldest: fc.option(any.u53),
+      unreadFor: fc.option(any.u53),
+      disk: fc.constantFrom("", "0123456789abcdef"),
     }),
   },
   install: {
