@@ -201,6 +201,15 @@ export const LOGIN_NONCE_BYTES = 32;
 export const USERS_LOCK_MS = 2000;
 export const USERS_LOCK_POLL_MS = 50;
 
+// What a server says: so many lines of one kind as they are, then one after a pause, which doubles as long as they come
+export const LOG_LINES_AT_ONCE = 10;
+export const LOG_PAUSE_MS = 60_000;
+export const LOG_PAUSE_MAX_MS = 60 * 60_000;
+export const LOG_LOOK_MS = 5000;
+/** What the disk takes longer for is told. */
+export const SLOW_DISK_MS = 3000;
+export const SLOW_DISK_LOOK_MS = 1000;
+
 // Failed logins, of a user from a host
 export const LOGIN_ATTEMPTS_PER_CONNECTION = 3;
 export const LOGIN_FAILURES_FREE = 2;

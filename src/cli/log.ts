@@ -1,5 +1,5 @@
 /** What a person is told besides the result: one line each, on stderr, whatever stdout is. */
-import { writeSync } from "node:fs";
+import { constants, fstatSync, openSync, write as writeElsewhere, writeSync } from "node:fs";
 import type { ConsolaInstance } from "consola/core";
 import { printable, printableLines } from "../printable.ts";
 import type { CommonFlags } from "./flags.ts";
@@ -7,6 +7,10 @@ import type { CommonFlags } from "./flags.ts";
 export type Log = ConsolaInstance;
 
 const STDERR = 2;
+/** So much waits at most for a reader that nobody waits for. */
+const WAITING_MAX = 64 * 1024;
+const LAST_WORDS_MS = 1000;
+const LOOK_MS = 10;
 /** Takes away what stands on this line of a terminal. */
 const CLEAR_LINE = "\r\u001b[K";
 
@@ -21,6 +25,71 @@ export async function openLog(flags: Pick<CommonFlags, "quiet" | "verbose">): Pr
         log: ({ type, args }) => sayLine(`${type === "warn" ? "warning: " : ""}${args.join(" ")}`),
       },
     ],
+  });
+}
+
+/** Writes without waiting, once that is wanted; false: there was no room. */
+let unwaited: ((text: string) => boolean) | null = null;
+let lost = 0;
+let waiting = "";
+let isWriting = false;
+
+/**
+ * From now on nothing waits for the reader of stderr, who may be one that never reads: a server must serve on, though the pipe be full.
+ * A file takes all.
+ */
+export function neverWait(): void {
+  if (!fstatSync(STDERR).isFile()) unwaited = byOwnWay() ?? later;
+}
+
+/** How many lines were lost since this was asked before. */
+export function lostLines(): number {
+  const count = lost;
+  lost = 0;
+  return count;
+}
+
+/** Resolves when what waits is written; where nobody reads it, soon. */
+export async function endUnwaited(): Promise<void> {
+  const until = performance.now() + LAST_WORDS_MS;
+  while (isWriting && performance.now() < until) await Bun.sleep(LOOK_MS);
+  // What the process says as it ends must not wait for its threads.
+  if (unwaited === later && !isWriting) unwaited = null;
+}
+
+/** A way of its own into the same pipe or terminal, that refuses rather than wait; the one there is has its other users. Linux only. */
+function byOwnWay(): ((text: string) => boolean) | null {
+  const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
+  try {
+    const fd = openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    return (text) => {
+      try {
+        writeSync(fd, text);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+  } catch {
+    return null;
+  }
+}
+
+/** On another thread, which may wait. */
+function later(text: string): boolean {
+  if (waiting.length + text.length > WAITING_MAX) return false;
+  waiting += text;
+  if (!isWriting) writeWaiting();
+  return true;
+}
+
+function writeWaiting(): void {
+  const text = waiting;
+  waiting = "";
+  isWriting = true;
+  writeElsewhere(STDERR, text, () => {
+    isWriting = false;
+    if (waiting !== "") writeWaiting();
   });
 }
 
@@ -39,6 +108,10 @@ export const redrawLine = (line: string): void => write(CLEAR_LINE + printable(l
 
 /** When stderr is closed or full there is nobody to tell, and the work goes on. */
 function write(text: string): void {
+  if (unwaited) {
+    if (!unwaited(text)) lost++;
+    return;
+  }
   try {
     writeSync(STDERR, text);
   } catch {

@@ -1,13 +1,15 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
 import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
-import { DfsError, exitStatus } from "../errors.ts";
+import { asDfsError, DfsError, exitStatus } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { descriptorsMax } from "../io/descriptors.ts";
+import type { Tell, Told } from "../io/ports.ts";
 import { INLINE_BYTES, REPAIR_INTERVAL_SECONDS, SCRUB_IDLE_MS, TRASH_GRACE_MS } from "../limits.ts";
 import { writtenAddress } from "../membership.ts";
 import { serve, type ServeOptions, type Server } from "../server/serve.ts";
+import { trouble } from "../store/findings.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import { accessFor } from "./access.ts";
 import { repairInBackground } from "./background.ts";
@@ -15,9 +17,10 @@ import { certificateIn } from "./certificate.ts";
 import { loadConfiguration } from "./config.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { takeSignals } from "./interrupt.ts";
-import { sayLine, writeError } from "./log.ts";
 import { closeCatalog, keepPrivate } from "./private_folder.ts";
 import { RELEASE } from "./release.ts";
+import { openServerLog, type ServerLog } from "./server_log.ts";
+import { SlowDisk } from "./slow_disk.ts";
 
 const PORT_MAX = 65_535;
 /** The file of users that the course has servers read. */
@@ -78,39 +81,61 @@ export const serveCommand = defineCommand({
     },
     quiet: { ...commonFlags.quiet, description: "Print errors and warnings only" },
     verbose: commonFlags.verbose,
+    log: {
+      type: "string",
+      valueHint: "FORMAT",
+      default: "text",
+      description: "What it says, on stderr: text for people, or json for programs",
+    },
   },
   async run({ args }) {
     keepPrivate();
-    const { access, certificate } = await protect(args);
-    const options: ServeOptions = {
-      ...access,
-      certificate,
-      folder: args.dir,
-      catalogFolder: args.catalog ?? args.dir,
-      trashGraceMs: 1000 * numberIn(args["trash-grace"], "--trash-grace", SECONDS_MAX),
-      inlineBytes: numberIn(args.inline, "--inline", INLINE_BYTES),
-      scrubIdleMs: SCRUB_IDLE_MS,
-      host: args.host,
-      port: numberIn(args.port, "PORT", PORT_MAX),
-      release: RELEASE,
-      descriptors: descriptorsMax(),
-      warn: (line) => sayLine(`serve: ${args.dir}: warning: ${line}`),
-    };
-    const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
-    const { config } = args;
-    // One that cannot be used is better told now.
-    if (config !== undefined) loadConfiguration(config);
-    return serveUntilEnd(options, args, () =>
-      config !== undefined && interval > 0
-        ? repairInBackground({
-            config,
-            intervalSeconds: interval,
-            isVerbose: args.verbose ?? false,
-          })
-        : () => {},
-    );
+    const log = openServerLog(args);
+    try {
+      return await serveWith(args, log);
+    } catch (error) {
+      if (args.log !== "json") throw error;
+      log.fail(asDfsError(error));
+      return exitStatus(asDfsError(error).code);
+    } finally {
+      await log.close();
+    }
   },
 });
+
+interface Flags extends Protection, CommonFlags {
+  readonly port: string;
+  readonly inline: string;
+  readonly "trash-grace": string;
+  readonly "repair-interval": string;
+}
+
+async function serveWith(args: Flags, log: ServerLog): Promise<number> {
+  const { access, certificate } = await protect(args, log.tell);
+  const options: ServeOptions = {
+    ...access,
+    certificate,
+    folder: args.dir,
+    catalogFolder: args.catalog ?? args.dir,
+    trashGraceMs: 1000 * numberIn(args["trash-grace"], "--trash-grace", SECONDS_MAX),
+    inlineBytes: numberIn(args.inline, "--inline", INLINE_BYTES),
+    scrubIdleMs: SCRUB_IDLE_MS,
+    host: args.host,
+    port: numberIn(args.port, "PORT", PORT_MAX),
+    release: RELEASE,
+    descriptors: descriptorsMax(),
+    tell: log.tell,
+  };
+  const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
+  const { config } = args;
+  // One that cannot be used is better told now.
+  if (config !== undefined) loadConfiguration(config);
+  return serveUntilEnd(options, log, () =>
+    config !== undefined && interval > 0
+      ? repairInBackground({ config, intervalSeconds: interval, tell: log.tell })
+      : () => {},
+  );
+}
 
 function numberIn(text: string, what: string, most: number): number {
   const value = Number(text);
@@ -130,19 +155,22 @@ interface Protection {
  * Who may use the server, and what it shows of itself in TLS. Where others can reach it there must be users, and TLS; neither is given up
  * unless that is asked for.
  */
-async function protect({ dir, catalog = dir, host, users, insecure }: Protection) {
-  const access = await accessFor(dir, users, (line) => sayLine(`warning: ${line}`));
+async function protect({ dir, catalog = dir, host, users, insecure }: Protection, tell: Tell) {
+  const access = await accessFor(dir, users, (line) => tell(trouble("users", line)));
   const isOpen = (await access.users()) === null;
   if (isOpen && existsSync(USERS_NEARBY))
-    sayLine(
-      `warning: ./${USERS_NEARBY} is not used, and everybody is let in: with --users ${USERS_NEARBY} only its users are`,
+    tell(
+      trouble(
+        "users-not-used",
+        `./${USERS_NEARBY} is not used, and everybody is let in: with --users ${USERS_NEARBY} only its users are`,
+      ),
     );
   if (isLoopback(host)) return { access, certificate: null };
   if (insecure) {
     const harm = isOpen
       ? `whoever can reach ${host} reads and changes everything`
       : `who listens sees all that goes to and from ${host}, and no TLS keeps others out of it`;
-    sayLine(`warning: --insecure: ${harm}`);
+    tell(trouble("insecure", `--insecure: ${harm}`));
     return { access, certificate: null };
   }
   if (isOpen)
@@ -157,29 +185,26 @@ async function protect({ dir, catalog = dir, host, users, insecure }: Protection
 /** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
 async function serveUntilEnd(
   options: ServeOptions,
-  flags: CommonFlags,
+  { tell, fail }: ServerLog,
   alongside: () => () => void,
 ): Promise<number> {
-  const { folder, host } = options;
-  const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: bunDisk };
+  const slow = new SlowDisk(bunClock, tell);
+  const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: slow.watch(bunDisk) };
   const end = Promise.withResolvers<number>();
   const die = (error: DfsError): void => {
-    sayLine(`serve: ${folder}: ${error.message}`);
+    fail(error);
     end.resolve(exitStatus(error.code));
   };
   if (closeCatalog(options.catalogFolder))
-    sayLine(`serve: ${folder}: others could read its catalog; from now on only its owner can`);
+    tell(trouble("catalog-open", "others could read its catalog; from now on only its owner can"));
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
   const server = await Promise.race([serve(ports, options, die), end.promise]);
   if (typeof server === "number") return server;
-  const address = writtenAddress({ host, port: server.port });
-  const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
-  const id = server.sid.slice(0, 8);
   const warning = warningOf(server);
-  if (warning !== null) sayLine(`serve: ${folder}: warning: ${warning}`);
-  if (!flags.quiet) say(`on ${address} (server id ${id}${server.origin === "new" ? ", new" : ""})`);
+  if (warning !== null) tell(trouble("folder-copied", warning));
+  tell(started(server, options.host));
   const stopRepairs = alongside();
   void signal.promise
     .then(stopRepairs)
@@ -187,8 +212,21 @@ async function serveUntilEnd(
     .then(() => end.resolve(0), end.reject);
   const status = await end.promise;
   stopRepairs();
-  if (flags.verbose) say("stopped");
+  slow.stop();
+  tell({ level: "verbose", event: "stopped", line: "stopped" });
   return status;
+}
+
+/** Programs wait for this line, and take the port from it. */
+function started({ sid, port, origin }: Server, host: string): Told {
+  const address = writtenAddress({ host, port });
+  const isNew = origin === "new" ? ", new" : "";
+  return {
+    level: "info",
+    event: "started",
+    line: `on ${address} (server id ${sid.slice(0, 8)}${isNew})`,
+    facts: { address, id: sid, origin },
+  };
 }
 
 /** What is odd about a folder; null: nothing. */

@@ -144,3 +144,15 @@ export interface Disk {
    */
   database(path: string): Database;
 }
+
+/** What a server says of itself to who runs it. In none of it is a password, or the name of a file. */
+export interface Told {
+  readonly level: "warning" | "info" | "verbose";
+  /** What happened, as programs tell it from others. */
+  readonly event: string;
+  /** The same for people, with what `facts` has of it. */
+  readonly line: string;
+  readonly facts?: Readonly<Record<string, string | number>>;
+}
+
+export type Tell = (told: Told) => void;

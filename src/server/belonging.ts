@@ -1,6 +1,8 @@
 /** What a server says of itself and of its cluster, and how it joins one and goes by a newer configuration. */
 import { DfsError, isDfsError } from "../errors.ts";
+import type { Tell } from "../io/ports.ts";
 import { absentRow } from "../store/acceptor.ts";
+import { trouble } from "../store/findings.ts";
 import type { Store } from "../store/store.ts";
 import type { Register } from "../version.ts";
 import { PROTOCOL_VERSION } from "../wire/handshake.ts";
@@ -13,6 +15,17 @@ import {
   spaceOfUser,
   type Who,
 } from "./answer.ts";
+import { clusterChanged, clusterJoined } from "./tidings.ts";
+
+const LIFE_UNKNOWN =
+  "somebody knows a life of this server that it never had: its folder was put back to an earlier state, or they lie; such a server does not count";
+
+/** Who asks, from where, and who is told of what comes of it. */
+interface By {
+  readonly who: Who;
+  readonly from: string;
+  readonly tell: Tell;
+}
 
 /** HELLO: who this is, and the configuration that it goes by. */
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
@@ -49,7 +62,7 @@ function agreed(store: Store): Register {
 /** INIT: a blank server joins a cluster, for ever. Throws DfsError("identity", "forbidden"). */
 export async function join(
   store: Store,
-  who: Who,
+  { who, tell, from }: By,
   { sid, cluster }: RequestOf<"init">,
 ): Promise<ReplyOf<"init">> {
   checkServer(store, sid);
@@ -58,28 +71,24 @@ export async function join(
       "forbidden",
       `${who.user} is no operator, and a new server begins with one: have an operator run any command first, as dfs-tool status`,
     );
-  await store.membership.join(cluster);
+  if (await store.membership.join(cluster)) tell(clusterJoined(cluster, { ...who, from }));
   return {};
 }
 
 /**
  * LIVES: which lives it had, and what it is told of others; that is taken from operators only, or any user could name a life that never was,
- * and so put a server out. `warn` is told where somebody knows a life that it never had. Throws DfsError("identity").
+ * and so put a server out. It is told where somebody knows a life that it never had. Throws DfsError("identity").
  */
 export async function meet(
   store: Store,
-  who: Who,
+  { who, tell }: By,
   request: RequestOf<"lives">,
-  warn: (line: string) => void,
 ): Promise<ReplyOf<"lives">> {
   checkServer(store, request.sid);
   checkCluster(store.membership.cluster, request.cluster);
   const { lives, membership } = store;
   const areYours = request.areYours.map((life) => lives.isOwn(life));
-  if (areYours.includes(false))
-    warn(
-      "somebody knows a life of this server that it never had: its folder was put back to an earlier state, or they lie; such a server does not count",
-    );
+  if (areYours.includes(false)) tell(trouble("life-unknown", LIFE_UNKNOWN));
   if (who.isOperator) {
     await lives.record(request.tell, membership.config);
     if (request.isSettled) await lives.settle();
@@ -90,7 +99,7 @@ export async function meet(
 /** INSTALL: goes by a configuration that was chosen. Throws DfsError("identity", "forbidden"). */
 export async function install(
   store: Store,
-  who: Who,
+  { who, tell, from }: By,
   request: RequestOf<"install">,
 ): Promise<ReplyOf<"install">> {
   checkServer(store, request.sid);
@@ -99,6 +108,7 @@ export async function install(
   for (const floor of [request.floor, ...request.floors.map((one) => one.floor)])
     checkBallot(floor);
   const floors = request.floors.map(({ user, floor }) => ({ space: spaceOfUser(user), floor }));
-  await store.membership.install(request.config, request.floor, floors);
+  if (await store.membership.install(request.config, request.floor, floors))
+    tell(clusterChanged(request.config, { ...who, from }));
   return {};
 }

@@ -2,10 +2,12 @@
  * Who may log in. A user that the server does not know is treated as one whose password is wrong: the same messages,
  * the same work, the same delay (doorkeeper).
  */
-import { DfsError, INVALID_LOGIN } from "../errors.ts";
+import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
+import type { Tell } from "../io/ports.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../limits.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
+import { loginFailed } from "./tidings.ts";
 import { answerTo, type Exchange, type Proof, type Verifier } from "../wire/login.ts";
 
 export interface KnownUser {
@@ -25,7 +27,9 @@ interface Begun {
 /** One a connection: who is at its other end. */
 export class Login {
   readonly #doorkeeper: Doorkeeper;
+  readonly #peer: string;
   readonly #host: string;
+  readonly #tell: Tell;
   #begun: Begun | null = null;
   #isChecking = false;
   /** Is nobody there any more to be let in? */
@@ -35,8 +39,10 @@ export class Login {
   #isOperator = false;
 
   /** `peer` is whom the connection says it is, as "127.0.0.1:10001". */
-  constructor(doorkeeper: Doorkeeper, peer: string) {
+  constructor(doorkeeper: Doorkeeper, peer: string, tell: Tell) {
     this.#doorkeeper = doorkeeper;
+    this.#peer = peer;
+    this.#tell = tell;
     this.#host = hostOf(peer);
   }
 
@@ -69,6 +75,12 @@ export class Login {
     this.#isChecking = true;
     try {
       return await this.#check(begun, proof);
+    } catch (error) {
+      if (isDfsError(error, "login") && !this.#isGone) {
+        const user = begun.known && begun.exchange.user;
+        this.#tell(loginFailed(user, this.#peer, error.message === INVALID_LOGIN));
+      }
+      throw error;
     } finally {
       this.#isChecking = false;
     }

@@ -1,6 +1,8 @@
 /** What lies on a server since before there were users: in nobody's space, where no user sees it. `serve` tells who runs the server. */
 import { decode } from "../bytes.ts";
 import { LIST_LOT } from "../limits.ts";
+import type { Tell } from "../io/ports.ts";
+import { trouble } from "../store/findings.ts";
 import type { Store } from "../store/store.ts";
 import { isGone, registerCodec } from "../version.ts";
 import { spaceOfUser } from "./answer.ts";
@@ -13,14 +15,14 @@ const TEXT =
 export function tellingOfOpen(
   store: Store,
   users: () => Promise<UserTable | null>,
-  warn: (line: string) => void,
+  tell: Tell,
 ): () => Promise<UserTable | null> {
   let isTold = false;
   return async () => {
     const table = await users();
     if (table === null || isTold) return table;
     isTold = true;
-    if (hasOpen(store)) warn(TEXT);
+    if (hasOpen(store)) tell(trouble("open-files", TEXT));
     return table;
   };
 }

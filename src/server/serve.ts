@@ -1,6 +1,6 @@
 /** A server: its folder, its port, its connections. */
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import type { Caller, Certificate, Clock, Conn, Disk, Net, Random } from "../io/ports.ts";
+import type { Caller, Certificate, Clock, Conn, Disk, Net, Random, Tell } from "../io/ports.ts";
 import {
   CONNECTIONS_MAX,
   DESCRIPTORS_KEPT,
@@ -17,6 +17,7 @@ import {
   UPLOADS_MAX,
   USERS_LOOK_MS,
 } from "../limits.ts";
+import { trouble } from "../store/findings.ts";
 import type { Origin } from "../store/identity.ts";
 import { isCantOpen } from "../store/group_commit.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
@@ -27,6 +28,7 @@ import { tellingOfOpen } from "./open_files.ts";
 import { type Member, Places } from "./places.ts";
 import type { Verifier } from "../wire/login.ts";
 import { Session } from "./session.ts";
+import { passwordChanged, scrubbed } from "./tidings.ts";
 import { Turns } from "./turns.ts";
 import { UploadShares } from "./upload_shares.ts";
 import { Load } from "./weight.ts";
@@ -52,8 +54,8 @@ export interface ServeOptions extends StoreOptions {
   readonly certificate: Certificate | null;
   /** How many files and connections the process may have open. */
   readonly descriptors: number;
-  /** Takes a line for who runs it: something that it does by itself went wrong, and will be tried again. */
-  readonly warn: (line: string) => void;
+  /** Takes what is for who runs it, and makes little of what comes again and again. */
+  readonly tell: Tell;
 }
 
 export interface Server {
@@ -81,16 +83,16 @@ export async function serve(
   const load = new Load();
   const turns = new Turns(clock);
   const doorkeeper = new Doorkeeper(ports);
-  const noted = new Set<string>();
-  const warn = (line: string): void => {
-    if (!noted.has(line)) options.warn(line);
-    noted.add(line);
+  const { tell } = options;
+  const changeVerifier: ServeOptions["changeVerifier"] = async (user, verifier) => {
+    await options.changeVerifier(user, verifier);
+    tell(passwordChanged(user));
   };
-  const users = tellingOfOpen(store, options.users, options.warn);
+  const users = tellingOfOpen(store, options.users, tell);
   const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
   const places = new Places(Math.min(CONNECTIONS_MAX, half));
   const shares = new UploadShares(clock, Math.min(UPLOADS_MAX, half));
-  const by = { clock, die, warn: options.warn };
+  const by = { clock, die, tell };
   let stopWatching: (() => void) | null = null;
   /** Ends the sessions of who is no user any more, while there are sessions. */
   const watchUsers = (): void => {
@@ -108,6 +110,7 @@ export async function serve(
     const session = new Session(conn, {
       ...options,
       users,
+      changeVerifier,
       store,
       clock,
       load,
@@ -115,7 +118,6 @@ export async function serve(
       turns,
       shares,
       doorkeeper,
-      warn,
     });
     sessions.set(conn, session);
     places.enter(session);
@@ -149,6 +151,7 @@ export async function serve(
   });
   let before = 0;
   let putOff = 0;
+  let wasReading = false;
   const stopScrubbing = repeat(by, options.scrubIdleMs, async () => {
     const isBusy = load.total - before > SCRUB_BUSY_BYTES;
     before = load.total;
@@ -156,6 +159,8 @@ export async function serve(
     putOff = isBusy && putOff < SCRUB_PUT_OFF_MAX ? putOff + 1 : 0;
     if (putOff > 0) return SCRUB_PAUSE_MS;
     const isMore = await store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS);
+    if (wasReading && !isMore) tell(scrubbed(await store.scrub.health()));
+    wasReading = isMore;
     return isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs;
   });
 
@@ -182,14 +187,14 @@ export async function serve(
 interface By {
   readonly clock: Clock;
   readonly die: (error: DfsError) => void;
-  readonly warn: (line: string) => void;
+  readonly tell: Tell;
 }
 
 /**
  * Does work again and again, first after `ms`, then after what it says. What went wrong only puts it off, and is said once, but for a full
  * disk, which others say; a sync that failed has ended the server by itself. Returns what ends it.
  */
-function repeat({ clock, die, warn }: By, ms: number, work: () => Promise<number>): () => void {
+function repeat({ clock, die, tell }: By, ms: number, work: () => Promise<number>): () => void {
   let stop = (): void => {};
   let isOver = false;
   let said = "";
@@ -197,7 +202,7 @@ function repeat({ clock, die, warn }: By, ms: number, work: () => Promise<number
     // Else it is a bug, or a catalog that cannot be read.
     if (!isDfsError(error) && !isCantOpen(error)) return die(asDfsError(error));
     const { message } = asDfsError(error);
-    if (!isDfsError(error, "noRoom") && message !== said) warn(message);
+    if (!isDfsError(error, "noRoom") && message !== said) tell(trouble("trouble", message));
     said = message;
     later(ms);
   };

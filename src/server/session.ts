@@ -5,7 +5,7 @@
 import { type Codec, decode, struct, u16, u32 } from "../bytes.ts";
 import { Reader } from "../cursor.ts";
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
-import type { Clock, Conn } from "../io/ports.ts";
+import type { Clock, Conn, Tell } from "../io/ports.ts";
 import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
 import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
@@ -45,8 +45,8 @@ export interface SessionOptions {
   readonly users: () => Promise<UserTable | null>;
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
   readonly doorkeeper: Doorkeeper;
-  /** Takes a line for the operator of the server. */
-  readonly warn: (line: string) => void;
+  /** As ServeOptions has it. */
+  readonly tell: Tell;
 }
 
 const opening = struct({ magic: u32, version: u16 });
@@ -80,7 +80,7 @@ export class Session implements Member {
     const { store, shares } = options;
     const uploads = new Uploads(store, shares, () => this.#who?.user || conn.peer);
     this.#context = { store, uploads };
-    this.#login = new Login(options.doorkeeper, conn.peer);
+    this.#login = new Login(options.doorkeeper, conn.peer, options.tell);
   }
 
   /** Serves the connection to its end; never throws. */
@@ -233,14 +233,18 @@ export class Session implements Member {
     if (kind === "login") return this.#first(request as RequestOf<"login">);
     if (kind === "proof") return this.#pace.hold(() => this.#proof(request as RequestOf<"proof">));
     if (kind === "passwd") return this.#passwd(request as RequestOf<"passwd">);
-    const who = this.#known();
-    const { store } = this.#options;
-    if (kind === "init") return join(store, who, request as RequestOf<"init">);
-    if (kind === "install") return install(store, who, request as RequestOf<"install">);
-    if (kind === "lives") return this.#meet(who, request as RequestOf<"lives">);
+    const { store, tell } = this.#options;
+    const by = { who: this.#known(), from: this.#conn.peer, tell };
+    if (kind === "init") return join(store, by, request as RequestOf<"init">);
+    if (kind === "install") return install(store, by, request as RequestOf<"install">);
+    if (kind === "lives") {
+      const reply = await meet(store, by, request as RequestOf<"lives">);
+      this.#told = store.lives.revision;
+      return reply;
+    }
     if (BOUND_TO_EPOCH.has(kind) && this.#told !== store.lives.revision)
       throw new DfsError("lives", "the lives of servers have changed since it was met");
-    return answer(this.#context, who, kind, request as RequestOf<AddressedKind> as never);
+    return answer(this.#context, by.who, kind, request as RequestOf<AddressedKind> as never);
   }
 
   async #greet(): Promise<ReplyOf<"hello">> {
@@ -248,13 +252,6 @@ export class Session implements Member {
     if (!this.#who && (await users()) === null) this.#letIn(ANYBODY);
     this.#known();
     const reply = await greeting(store, release);
-    this.#told = store.lives.revision;
-    return reply;
-  }
-
-  async #meet(who: Who, request: RequestOf<"lives">): Promise<ReplyOf<"lives">> {
-    const { store, warn } = this.#options;
-    const reply = await meet(store, who, request, warn);
     this.#told = store.lives.revision;
     return reply;
   }

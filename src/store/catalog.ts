@@ -5,10 +5,11 @@
 import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
-import type { Clock } from "../io/ports.ts";
+import type { Clock, Tell } from "../io/ports.ts";
 import { CHECK_ROWS, START_CHECK_MS } from "../limits.ts";
 import { type Register, registerCodec } from "../version.ts";
 import { CatalogCheck, checkStructure } from "./catalog_check.ts";
+import { recordDamaged, trouble } from "./findings.ts";
 import { FLOOR_SCHEMA, Floors } from "./floors.ts";
 import {
   brokenCatalog,
@@ -55,12 +56,7 @@ export class Catalog {
   #damaged = false;
 
   /** Opens the catalog in this database, empty or not; `die` is told of an error after which nothing may be answered. */
-  constructor(
-    db: Database,
-    clock: Clock,
-    die: (error: DfsError) => void,
-    warn: (line: string) => void,
-  ) {
+  constructor(db: Database, clock: Clock, die: (error: DfsError) => void, tell: Tell) {
     this.#db = db;
     this.#reading = readingFrom(db, die);
     this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
@@ -93,10 +89,13 @@ export class Catalog {
       `SELECT min(space) AS space FROM (SELECT min(space) AS space FROM register WHERE space > ?1
        UNION ALL SELECT min(space) FROM piece WHERE space > ?1)`,
     );
-    this.pieces = new PieceTable(db, this.#reading, () => this.check.hurry());
+    this.pieces = new PieceTable(db, this.#reading, tell, () => this.check.hurry());
     this.check = new CatalogCheck(db, {
-      damagedRegister: () => (this.#damaged = true),
-      warn,
+      damagedRegister: () => {
+        if (!this.#damaged) tell(recordDamaged);
+        this.#damaged = true;
+      },
+      warn: (line) => tell(trouble("catalog-mended", line)),
     });
     this.#inspect(clock);
     this.floors = new Floors(db, this, (space, floor) => rowSum(space, "", floor));

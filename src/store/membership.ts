@@ -19,7 +19,7 @@ export class Membership {
   #epoch = 0;
   /** Requests of this epoch that are not answered yet. */
   #underWay = 0;
-  #installing: Promise<void> = Promise.resolve();
+  #installing: Promise<unknown> = Promise.resolve();
   #whenDone: (() => void)[] = [];
 
   constructor(catalog: Catalog, sid: string) {
@@ -49,8 +49,9 @@ export class Membership {
     this.#slot = this.#config ? slotOf(this.#config, this.#sid) : -1;
   }
 
-  /** Joins a cluster, once; joining the same one again changes nothing. Throws DfsError("identity") for another. */
-  async join(cluster: string): Promise<void> {
+  /** Joins a cluster, once; joining the same one again changes nothing. Resolves to whether it is news. Throws DfsError("identity") for another. */
+  async join(cluster: string): Promise<boolean> {
+    const isNews = this.#cluster === null;
     await this.#catalog.write(true, () => {
       const fact = this.#catalog.fact("membership");
       const known = fact && decode(membershipCodec, fact);
@@ -60,6 +61,7 @@ export class Membership {
       this.#catalog.setFact("membership", joined);
     });
     this.#recall();
+    return isNews;
   }
 
   /**
@@ -74,16 +76,17 @@ export class Membership {
 
   /**
    * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `everywhere` for a name that has
-   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it. Throws DfsError("identity")
-   * where it is of another founding.
+   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it. Resolves to whether it is
+   * news. Throws DfsError("identity") where it is of another founding.
    */
-  install(config: Config, everywhere: Ballot, floors: readonly Floor[] = []): Promise<void> {
-    const install = (): Promise<void> => this.#install(config, everywhere, floors);
-    this.#installing = this.#installing.then(install, install);
-    return this.#installing;
+  install(config: Config, everywhere: Ballot, floors: readonly Floor[] = []): Promise<boolean> {
+    const install = (): Promise<boolean> => this.#install(config, everywhere, floors);
+    const installed = this.#installing.then(install, install);
+    this.#installing = installed;
+    return installed;
   }
 
-  async #install(config: Config, everywhere: Ballot, floors: readonly Floor[]): Promise<void> {
+  async #install(config: Config, everywhere: Ballot, floors: readonly Floor[]): Promise<boolean> {
     const cluster = this.#cluster;
     if (cluster === null) throw new DfsError("identity", "this server belongs to no cluster yet");
     const isFirst = this.#config === null;
@@ -107,6 +110,7 @@ export class Membership {
     } finally {
       this.#recall();
     }
+    return isNews;
   }
 
   #allDone(): Promise<void> {

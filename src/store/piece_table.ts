@@ -1,7 +1,9 @@
 /** The catalog's table of pieces: which this server holds, the small ones themselves, and when each was read back. */
 import type { Database } from "bun:sqlite";
 import { DfsError } from "../errors.ts";
+import type { Tell } from "../io/ports.ts";
 import type { Vid } from "../version.ts";
+import { pieceDamaged } from "./findings.ts";
 import type { Reading } from "./group_commit.ts";
 
 export const PIECE_SCHEMA = [
@@ -85,15 +87,17 @@ export type Due = Pick<PieceRow, "vid" | "piece" | "space" | "name" | "bytes" | 
 export class PieceTable {
   readonly #db: Database;
   readonly #reading: Reading;
+  readonly #tell: Tell;
   readonly #onStray: () => void;
   readonly #get;
   readonly #ofVersion;
   readonly #ofNames;
 
   /** `onStray` is told of a record that cannot have been written so. */
-  constructor(db: Database, reading: Reading, onStray: () => void) {
+  constructor(db: Database, reading: Reading, tell: Tell, onStray: () => void) {
     this.#db = db;
     this.#reading = reading;
+    this.#tell = tell;
     this.#onStray = onStray;
     this.#get = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
@@ -166,9 +170,10 @@ export class PieceTable {
 
   /** Marks this very piece as damaged; one that has come in its place meanwhile is not meant. */
   markBad({ vid, piece, created }: PieceRow): void {
-    this.#db
-      .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ?")
+    const { changes } = this.#db
+      .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ? AND bad = 0")
       .run(vid, piece, created);
+    if (changes > 0) this.#tell(pieceDamaged(vid, piece));
   }
 
   drop(vid: Vid, piece: number): void {

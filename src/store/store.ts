@@ -5,7 +5,7 @@
 import { DfsError } from "../errors.ts";
 import { sealOf } from "../file/checksum.ts";
 import { compareNames } from "../file/names.ts";
-import type { Clock, Disk, Random } from "../io/ports.ts";
+import type { Clock, Disk, Random, Tell } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import {
@@ -36,7 +36,7 @@ export interface StoreOptions {
   /** How long pieces that nobody needs any more stay for readers that have begun. */
   readonly trashGraceMs: number;
   /** Told of what the operator should know. */
-  readonly warn?: (line: string) => void;
+  readonly tell?: Tell;
 }
 
 interface StorePorts {
@@ -93,10 +93,10 @@ export class Store {
     const { database, format, logBytes } = await openFolder(ports.disk, layout);
     let close = (): void => database.close();
     try {
-      const { warn = () => {} } = options;
+      const { tell = () => {} } = options;
       const catalog = orFolderError(layout, () => {
         checkLog(database, logBytes);
-        return new Catalog(database, ports.clock, die, warn);
+        return new Catalog(database, ports.clock, die, tell);
       });
       const identity = await openIdentity(ports, layout, catalog, format);
       close = () => catalog.close();

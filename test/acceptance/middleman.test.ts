@@ -250,7 +250,6 @@ describe("who says to be a server", () => {
         release: "0.1.0",
         users: async () => null,
         changeVerifier: async () => {},
-        warn: () => {},
         certificate: await newCertificate(),
       },
       () => {},

@@ -64,7 +64,7 @@ export const table: UserTable = new Map<string, KnownUser>([
 export function newDoor(): { clock: Hand; door: Doorkeeper; connect: (peer?: string) => Login } {
   const clock = new Hand();
   const door = new Doorkeeper({ clock, random: countingRandom() });
-  return { clock, door, connect: (peer = "10.0.0.1:5000") => new Login(door, peer) };
+  return { clock, door, connect: (peer = "10.0.0.1:5000") => new Login(door, peer, () => {}) };
 }
 
 /** Begins a login; resolves to what both have said then. */

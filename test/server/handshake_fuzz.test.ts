@@ -112,7 +112,7 @@ test(
         release: "test",
         users: async () => USERS,
         changeVerifier: () => Promise.reject(new Error("a password was changed")),
-        warn: () => {},
+        tell: () => {},
       };
       const until = performance.now() + seconds * 1000;
       let challenges = 0;

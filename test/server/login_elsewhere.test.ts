@@ -20,7 +20,7 @@ describe("what a server has seen of a login", () => {
   /** The connection of somebody to the server `sid`, and what they have said there so far. */
   const at = (sid: string) => {
     const door = new Doorkeeper({ clock: bunClock, random: bunRandom });
-    const login = new Login(door, "10.0.0.1:5000");
+    const login = new Login(door, "10.0.0.1:5000", () => {});
     const said = { user: "Alice", clientNonce: new Uint8Array(32).fill(3), sid, binding: null };
     return { login, exchange: { ...said, serverNonce: login.begin(said, table) } };
   };
