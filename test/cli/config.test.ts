@@ -45,6 +45,20 @@ describe("a dfc.conf", () => {
       });
   });
 
+  test("IPv6 without brackets is told as it was meant", () => {
+    for (const [where, meant] of [
+      ["::1:10004", "[::1]:10004"],
+      ["::1", "[::1]:10001"],
+      ["fe80::1", "[fe80::1]:10001"],
+      ["2001:db8::7:23015", "[2001:db8::7]:23015"],
+      ["1:2:3:4:5:6:7:8", "[1:2:3:4:5:6:7:8]:10001"],
+      ["[::1:10004", "[::1]:10004"],
+    ] as const)
+      expect(() => parse(`Server D ${where}\n`)).toThrow(
+        `"${where}" is no address; write "Server D ${meant}"`,
+      );
+  });
+
   test("with everything that may be in it", () => {
     const text = [
       "\uFEFF# my store",

@@ -10,7 +10,7 @@ import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
-import { simRandom } from "./random.ts";
+import { type Rng, simRandom } from "./random.ts";
 import type { Backup } from "./backup.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +20,9 @@ export const TRASH_GRACE_MS = 600_000;
 /** More than a history has connections. */
 const DESCRIPTORS = 4096;
 const SCRUB_IDLE_MS = 60_000;
+
+/** How often a server is at another address when it starts again, where servers move. */
+const MOVE_CHANCE = 0.2;
 
 /** One server's box: its disk outlives the processes that run on it. */
 export class SimServer {
@@ -31,6 +34,10 @@ export class SimServer {
   readonly catalog: string;
   disk: SimDisk;
   machine: Machine | null = null;
+  /** Where it listens; it may be elsewhere in its next life. */
+  port = PORT;
+  /** The luck of servers that move; null: they stay where they are. */
+  moves: Rng | null = null;
   /** Counts the disks that it has had. */
   disks = 0;
   /** Counts the processes that it has had. */
@@ -71,6 +78,7 @@ export class SimServer {
 
   start(): void {
     if (this.isUp) return;
+    if (this.lives > 0 && this.moves?.chance(MOVE_CHANCE)) this.port++;
     const machine = this.#world.machine(this.name);
     this.machine = machine;
     const ports = {
@@ -86,7 +94,7 @@ export class SimServer {
       trashGraceMs: TRASH_GRACE_MS,
       scrubIdleMs: SCRUB_IDLE_MS,
       host: "127.0.0.1",
-      port: PORT,
+      port: this.port,
       release: "sim",
       users: async () => null,
       changeVerifier: async () => {},
@@ -213,7 +221,7 @@ export class SimServer {
   }
 }
 
-export const addressOf = ({ name }: SimServer): ServerAddress => ({ name, host: name, port: PORT });
+export const addressOf = ({ name, port }: SimServer): ServerAddress => ({ name, host: name, port });
 
 export class SimCluster {
   readonly world: World;

@@ -10,7 +10,7 @@ import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
 import { type Plot, PLOTS, sizeOf } from "./plots.ts";
 import { portrait } from "./portrait.ts";
-import type { Rng } from "./random.ts";
+import { labelHash, Rng } from "./random.ts";
 import { Sealing } from "./sealing.ts";
 import {
   drawChange,
@@ -63,6 +63,8 @@ const PREPARED_CHANCE = 0.6;
 /** How often some servers are not there yet when it is founded, and how often clients remember it. */
 const LATE_CHANCE = 0.3;
 const MEMORY_CHANCE = 0.5;
+/** How often servers move, where members change. */
+const MOVES_CHANCE = 0.4;
 
 export class Run {
   readonly names = NAMES;
@@ -93,6 +95,10 @@ export class Run {
     const spares = options.plot ? 2 : sparesFor(this.#workload);
     this.cluster = new SimCluster(this.world, size, spares, (server) => this.#toCheck.add(server));
     this.#skip = options.skip ?? new Set();
+    const moves = this.#workload.changes > 0 && !options.plot && new Rng(seed, labelHash("moves"));
+    // Those that clients look for: nobody finds another one that has moved, until he is told.
+    if (moves && moves.chance(MOVES_CHANCE))
+      for (const server of this.cluster.first) server.moves = moves;
     const rates = ratesFor(this.#workload, this.rng.fork("rates"));
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);

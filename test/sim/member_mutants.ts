@@ -90,4 +90,11 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
       edit("src/client/repair.ts", "if (!options.dryRun) await carryFloors(cluster);", ""),
     ],
   },
+  {
+    name: "moved-unnoticed",
+    rule: "a server at another address than the configuration has is not recorded there",
+    within: 20,
+    plot: "relocated",
+    edits: [edit("src/client/open.ts", "await noteMoved(cluster);", "")],
+  },
 ];

@@ -1,6 +1,8 @@
 /** Plots in which the members of the cluster change; see plots.ts. */
 import { addressOf } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
+import { Violation } from "./invariants.ts";
+import type { Order } from "./operations.ts";
 import {
   NAME,
   BYTES,
@@ -57,6 +59,39 @@ export function forgotten(run: Run): void {
   run.world.thaw(writer);
   run.awaits(20 * PATIENCE_MS, () => !writer.alive);
   run.calmly({ do: "get", name: NAME });
+}
+
+/**
+ * A server that has missed the newest version comes back at another address, while a writer has its promises; then all but that one and
+ * another die. Who knows that other one alone must find it.
+ */
+export function relocated(run: Run): void {
+  const servers = begin(run, EVERYWHERE);
+  if (!servers) return;
+  const [away, other, third] = servers;
+  away.kill(false);
+  if (!isDone(run.calmly({ ...put(2), ...EVERYWHERE }))) return;
+  const before = promisesAt(run, [other, third]);
+  const writer = run.begin({ ...put(3), ...EVERYWHERE });
+  if (!run.awaits(PATIENCE_MS, () => risen(before, promisesAt(run, [other, third])) === 2)) return;
+  run.world.freeze(writer);
+  away.port++;
+  away.start();
+  run.pass(1000);
+  // Either somebody says so, or it is found by a dfc.conf that says so.
+  if (run.rng.chance(0.5)) run.cluster.known = [other, third];
+  const how: Order =
+    run.cluster.known.length < 3 ? { do: "move", by: addressOf(away) } : { do: "list" };
+  if (!isDone(run.calmly(how))) return;
+  run.world.thaw(writer);
+  run.awaits(2 * PATIENCE_MS, () => !writer.alive);
+  third.kill(false);
+  run.invariants.excused = 1;
+  run.cluster.known = [other];
+  const { outcome } = run.calmly({ do: "get", name: NAME });
+  if (outcome !== "done")
+    throw new Violation(`who moved is not found: a get ended with ${outcome}`);
+  run.cluster.known = run.cluster.first;
 }
 
 /** A repair stops just before it takes away a copy too many; then both homes of that piece are replaced, alive, by servers without it. */

@@ -12,6 +12,7 @@ import {
 } from "../../src/client/members.ts";
 import { finishChange } from "../../src/client/migrate.ts";
 import type { ClusterMemory } from "../../src/client/memory.ts";
+import { moveServer } from "../../src/client/moved.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/put.ts";
@@ -54,6 +55,7 @@ export type Order =
   | { readonly do: "grow"; readonly by: ServerAddress }
   | { readonly do: "drain"; readonly by: string }
   | { readonly do: "shrink"; readonly by: string }
+  | { readonly do: "move"; readonly by: ServerAddress }
   | { readonly do: "rebalance" }
   | {
       readonly do: "replace";
@@ -200,6 +202,9 @@ export class Recorder {
         return null;
       case "drain":
         await drainServer(cluster, slotNamed(cluster, order.by));
+        return null;
+      case "move":
+        await moveServer(cluster, slotNamed(cluster, order.by.name), order.by);
         return null;
       case "rebalance":
         for await (const _ of rebalance(cluster, "", { dryRun: false, placement: "name" })) void _;

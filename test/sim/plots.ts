@@ -5,7 +5,7 @@
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import { beheaded, carriedAway, forked, restless, restored } from "./folder_plots.ts";
-import { doubled, forgotten, grown, lateDrop, promised } from "./member_plots.ts";
+import { doubled, forgotten, grown, lateDrop, promised, relocated } from "./member_plots.ts";
 import {
   NAME,
   BYTES,
@@ -32,6 +32,7 @@ export const PLOTS = {
   forgotten,
   lateDrop,
   promised,
+  relocated,
   restored,
   restless,
   beheaded,

@@ -249,8 +249,9 @@ class Client {
         if (value !== null) this.#vids.set(value, got.vid);
         return value;
       }
+      case "move":
       case "jump":
-        throw new Error("nobody means harm here");
+        throw new Error("nobody means harm here, and no server moves");
       case "rm":
         await remove(cluster, order.name);
         return 0;
