@@ -62,11 +62,12 @@ const asJson = ({
   bytes,
   unreadable,
   hollow,
-  servers: servers.map(({ name, release, health, state }) => ({
+  servers: servers.map(({ name, release, weight, health, state }) => ({
     name,
     up: health !== null,
     state,
     version: release,
+    weight,
     ...health,
   })),
   notes,
@@ -97,7 +98,17 @@ function linesOf(status: Status): string[] {
     ...reasons,
     "",
     ...tableLines([
-      ["SERVER", "STATE", "FREE", "PIECES", "DAMAGED", "UNREAD", "OLDEST READ", "VERSION"],
+      [
+        "SERVER",
+        "STATE",
+        "FREE",
+        "PIECES",
+        "DAMAGED",
+        "UNREAD",
+        "OLDEST READ",
+        "VERSION",
+        "WEIGHT",
+      ],
       ...servers.map(rowOf),
     ]),
   ];
@@ -111,7 +122,7 @@ function hollowLines({ hollow, firstHollow }: Status): string[] {
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
-const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
+const rowOf = ({ name, release, weight, health, state }: ServerStatus): string[] =>
   health
     ? [
         name,
@@ -124,8 +135,9 @@ const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
         String(health.unread),
         health.oldest === null ? "-" : `${ageText(health.oldest)} ago`,
         release ?? "-",
+        String(weight),
       ]
-    : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-"];
+    : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-", String(weight)];
 
 /** Who takes no more pieces, and why. */
 const fullText = (name: string, short: string): string =>

@@ -24,7 +24,7 @@ import { inParallel } from "./window.ts";
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
   readonly #name: string;
-  readonly #version: Pick<Version, "vid" | "ring" | "copies">;
+  readonly #version: Pick<Version, "vid" | "ring" | "copies" | "needed">;
   readonly #source: Source;
   readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
@@ -46,7 +46,7 @@ export class Pieces implements Supply {
   ) {
     this.#cluster = cluster;
     this.#name = name;
-    this.#version = { vid, ring, copies };
+    this.#version = { vid, ring, copies, needed };
     this.#source = source;
     this.#cut = { size: source.bytes, pieces, needed };
     this.#progress = progress;

@@ -1,6 +1,7 @@
 /** status: is everything that is stored safe, and what would it take to make it so. */
 import { KEY_NAME } from "../file/names.ts";
 import { FIRST_REPLY_MS, REACH_MS, STATUS_REPLY_MS } from "../limits.ts";
+import { weightOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Group } from "./decide.ts";
@@ -43,6 +44,8 @@ export interface ToDo {
 export interface ServerStatus {
   readonly name: string;
   readonly release: string | null;
+  /** How large it counts where files lie on some of the servers; the largest is 65,535. */
+  readonly weight: number;
   /** null: it does not answer, or is not one that counts. */
   readonly health: ReplyOf<"status"> | null;
   /** "awaited": a seat is kept for it, and it has not joined. "lost": another one is at its address, for it has lost its data. */
@@ -104,6 +107,7 @@ async function look(cluster: Cluster, replyMs: number): Promise<Status> {
     return {
       name,
       release: cluster.releaseOf(slot),
+      weight: weightOf(view.config, slot),
       health,
       state: stateOf(cluster, slot, health),
     };
