@@ -2,7 +2,7 @@
  * What servers weigh: as much as their disks have when they come, beside the largest. It is asked once and kept in the configuration,
  * for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
  */
-import { type Config, CONFIG_FORMAT, placesOf, weighed } from "../membership.ts";
+import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { gather } from "./gather.ts";
 
@@ -39,5 +39,5 @@ export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config
     return seat !== undefined && seat.sid !== null && !isKnown(seat);
   };
   const isWeighing = config.format === CONFIG_FORMAT;
-  return weighedIn(cluster, config, isWeighing ? placesOf(config).filter(isNew) : []);
+  return weighedIn(cluster, config, isWeighing ? membersOf(config).filter(isNew) : []);
 }

@@ -156,6 +156,8 @@ export async function peakOf(child: Bun.Subprocess): Promise<number> {
 interface StageOptions extends ServerOptions {
   /** Further lines of dfc.conf. */
   readonly more?: string;
+  /** Where the folder of each server lies, from slot 0; in the home where nothing is said. */
+  readonly disks?: readonly string[];
 }
 
 /** A cluster: its servers in the order of dfc.conf, and a folder for the clients' files. */
@@ -174,7 +176,9 @@ export class Stage {
   /** Servers DFS1, DFS2, …. */
   static async open(size: number, options: StageOptions = {}): Promise<Stage> {
     const home = newFolder();
-    const folders = Array.from({ length: size }, (_, i) => join(home, `dfs${i + 1}`));
+    const folders = Array.from({ length: size }, (_, i) =>
+      join(options.disks?.[i] ?? home, `dfs${i + 1}`),
+    );
     const servers = folders.map((folder) => new ServerProcess(folder, options));
     await Promise.all(servers.map((server) => server.start()));
     return new Stage(home, servers, options.more ?? "");
