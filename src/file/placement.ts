@@ -83,10 +83,14 @@ function heaviest(digest: Uint8Array, slots: readonly number[], config: Config):
   return slots.toSorted((a, b) => (weightOfSlot(a) > weightOfSlot(b) ? -1 : 1));
 }
 
-/** These slots in the order of a draw by capacity. */
-const byCapacity = (digest: Uint8Array, slots: readonly number[], config: Config): number[] =>
+/** Has it parity, and servers weights? */
+const isByCapacity = ({ ring, needed }: Pick<Version, "ring" | "needed">, config: Config) =>
+  config.format === CONFIG_FORMAT && ring.length > needed;
+
+/** These slots in the order of a draw by capacity for a version. */
+const byCapacity = (vid: string, slots: readonly number[], config: Config): number[] =>
   inDrawnOrder(
-    lotOf(createHash("sha256").update(digest).digest()),
+    lotOf(createHash("sha256").update(Uint8Array.fromHex(vid)).digest()),
     slots.map((slot) => ({
       slot,
       founder: founderOf(config, slot),
@@ -116,9 +120,9 @@ export function homesOf(
   ]);
   const wanted = Math.min(copies, places.length);
   if (found.every((slots) => slots.length >= wanted)) return found;
-  const isByCapacity = config.format === CONFIG_FORMAT && ring.length > needed;
-  const draw = isByCapacity ? byCapacity : heaviest;
-  const order = draw(Uint8Array.fromHex(vid), places, config);
+  const order = isByCapacity({ ring, needed }, config)
+    ? byCapacity(vid, places, config)
+    : heaviest(Uint8Array.fromHex(vid), places, config);
   const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
   for (const slots of found)
     while (slots.length < wanted) {
@@ -126,6 +130,15 @@ export function homesOf(
       slots.push(free.reduce((a, b) => (pieces(b) < pieces(a) ? b : a)));
     }
   return found;
+}
+
+/** All places in the order in which those without a piece of a version are handed one: with parity the larger ones oftener first. */
+export function handingOrder(
+  version: Pick<Version, "ring" | "vid" | "needed">,
+  config: Config,
+): readonly number[] {
+  const places = placesOf(config);
+  return isByCapacity(version, config) ? byCapacity(version.vid, places, config) : places;
 }
 
 /** All places in the order in which piece `j` tries them: its homes, those that have no piece, then the others round the ring. */

@@ -1,7 +1,14 @@
 /** Where files with parity lie that take some of the servers: by the capacity of each. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { digestOfName, drawDigest, homesOf, ringOf } from "../../src/file/placement.ts";
+import {
+  candidates,
+  digestOfName,
+  drawDigest,
+  handingOrder,
+  homesOf,
+  ringOf,
+} from "../../src/file/placement.ts";
 import { chancesOf } from "../../src/file/shares.ts";
 import type { Config } from "../../src/membership.ts";
 import { bytesOf, configOf, ringFrom, withHeirs } from "../arbitraries.ts";
@@ -79,6 +86,26 @@ describe("each server holds its part of all pieces", () => {
     expect(Math.abs(two / one / 2 - 1)).toBeLessThan(0.2);
     expect(Math.abs(four / one / 4 - 1)).toBeLessThan(0.2);
   });
+});
+
+test("what a home does not take is handed to others by capacity; pairs as always", () => {
+  const config = weighing([1, 1, 1, 1, 2, 4]);
+  const counts = [0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < 6000; i++) {
+    const vid = digestOfName(`version ${i}`).toHex();
+    const version = { ring: [0, 1, 2], vid, needed: 2, copies: 1 };
+    const order = handingOrder(version, config);
+    expect(new Set(order)).toEqual(new Set([0, 1, 2, 3, 4, 5]));
+    const [home = 0, next = 0] = candidates(homesOf(version, config), 1, order);
+    expect(home).toBe(1);
+    counts[next] = (counts[next] ?? 0) + 1;
+    expect(handingOrder({ ...version, needed: 3 }, config)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(handingOrder(version, { ...config, format: 3 })).toEqual([0, 1, 2, 3, 4, 5]);
+  }
+  expect(counts.slice(0, 3)).toEqual([0, 0, 0]);
+  const [one = 0, two = 0, four = 0] = counts.slice(3);
+  expect(Math.abs(two / one / 2 - 1)).toBeLessThan(0.2);
+  expect(Math.abs(four / one / 4 - 1)).toBeLessThan(0.2);
 });
 
 describe("few pieces move", () => {
