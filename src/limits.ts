@@ -43,6 +43,8 @@ export const SERVERS_MAX = 30;
 /** Servers that a cluster has ever had. */
 export const SLOTS_MAX = 120;
 export const HOST_BYTES = 64;
+/** The weight of the server with the largest disk, in whose parts others weigh. */
+export const WEIGHT_MAX = 65_535;
 /** What a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
 export const FILE_BYTES_MAX = 2 ** 46;

@@ -11,14 +11,17 @@ import {
   text,
   u16,
   u32,
+  u53,
   u8,
   type Value,
 } from "./bytes.ts";
 import { assert, DfsError } from "./errors.ts";
-import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX } from "./limits.ts";
+import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX, WEIGHT_MAX } from "./limits.ts";
 
-export const CONFIG_FORMAT = 3;
-/** The format of before: it does not tell of which founding it is, and seats without a server decide in it. */
+export const CONFIG_FORMAT = 4;
+/** In the format of before no server has a weight. */
+const UNWEIGHED_FORMAT = 3;
+/** The one before that does not tell of which founding it is either, and seats without a server decide in it. */
 const OLD_FORMAT = 2;
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
@@ -27,8 +30,7 @@ export const idCodec = hex(16);
 /** The birth of a cluster that was founded before there were any. */
 export const NO_BIRTH = "0".repeat(32);
 
-/** A place for one server. Its number, the slot, is for ever: versions name their servers by it. */
-const seatCodec = struct({
+const seatFields = {
   /** null: no server was seen there yet. */
   sid: optional(idCodec),
   /** What people call it, and where it was last known to be. */
@@ -37,8 +39,21 @@ const seatCodec = struct({
   port: u16,
   /** The slot of the server that took its place. */
   heir: optional(u8),
+};
+/** A place for one server. Its number, the slot, is for ever: versions name their servers by it. */
+const seatCodec = struct({
+  ...seatFields,
+  /** How large its disk is beside the largest one, which is WEIGHT_MAX. */
+  weight: u16,
 });
 export type Seat = Value<typeof seatCodec>;
+
+const unweighed = struct(seatFields);
+/** As a seat lies in the formats of before: all weigh the same. */
+const unweighedCodec: Codec<Seat> = {
+  write: (w, seat) => unweighed.write(w, seat),
+  read: (r) => ({ ...unweighed.read(r), weight: WEIGHT_MAX }),
+};
 
 /** Where a server is, as a configuration says. */
 export type ServerAddress = Pick<Seat, "name" | "host" | "port">;
@@ -48,24 +63,30 @@ export const writtenAddress = ({ host, port }: Pick<ServerAddress, "host" | "por
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 const head = struct({ format: u8 });
-const oldFields = {
+const fieldsWith = (seat: Codec<Seat>) => ({
   /** One more than before with each change. */
   epoch: u32,
-  seats: list(seatCodec, SLOTS_MAX),
+  seats: list(seat, SLOTS_MAX),
   /** The slots whose servers decide. */
   voters: list(u8, SERVERS_MAX),
   /** While it changes who decides: the slots after that. Until then each decision takes a quorum of both. */
   next: optional(list(u8, SERVERS_MAX)),
   /** Slots that decide and hold no pieces any more, or soon none. */
   leaving: list(u8, SERVERS_MAX),
-};
-const oldConfig = struct(oldFields);
-const newConfig = struct({
-  ...oldFields,
+});
+const laterFields = {
   /** Which founding this is of, at random: two of one list of servers never mix. */
   birth: idCodec,
   /** Slots that are kept for servers that were never seen: they have a place for pieces, and decide nothing. */
   awaited: list(u8, SERVERS_MAX),
+};
+const oldConfig = struct(fieldsWith(unweighedCodec));
+const unweighedConfig = struct({ ...fieldsWith(unweighedCodec), ...laterFields });
+const newConfig = struct({
+  ...fieldsWith(seatCodec),
+  ...laterFields,
+  /** The bytes of the disk that WEIGHT_MAX stands for; 0: no server has told of its own. */
+  largest: u53,
 });
 export type Config = Value<typeof head> & Value<typeof newConfig>;
 
@@ -74,20 +95,28 @@ export const configCodec: Codec<Config> = {
   write(w, config) {
     head.write(w, config);
     if (config.format === OLD_FORMAT) oldConfig.write(w, config);
+    else if (config.format === UNWEIGHED_FORMAT) unweighedConfig.write(w, config);
     else newConfig.write(w, config);
   },
   read(r) {
     const { format } = head.read(r);
-    if (format !== CONFIG_FORMAT && format !== OLD_FORMAT)
-      throw new DfsError("protocol", `a configuration of format ${format} does not read`);
-    const config: Config =
-      format === OLD_FORMAT
-        ? { format, ...oldConfig.read(r), birth: NO_BIRTH, awaited: [] }
-        : { format, ...newConfig.read(r) };
+    const config: Config = { format, ...(FIELDS_OF[format]?.(r) ?? unknown(format)) };
     if (!isSound(config)) throw new DfsError("protocol", "a configuration contradicts itself");
     return config;
   },
 };
+
+/** What follows the number of each format. */
+const FIELDS_OF: Readonly<Record<number, Codec<Value<typeof newConfig>>["read"]>> = {
+  [OLD_FORMAT]: (r) => ({ ...oldConfig.read(r), birth: NO_BIRTH, awaited: [], largest: 0 }),
+  [UNWEIGHED_FORMAT]: (r) => ({ ...unweighedConfig.read(r), largest: 0 }),
+  [CONFIG_FORMAT]: (r) => newConfig.read(r),
+};
+
+function unknown(format: number): never {
+  const what = format > CONFIG_FORMAT ? ": a newer dfs-tool made it, and it takes one as new" : "";
+  throw new DfsError("protocol", `a configuration of format ${format} does not read${what}`);
+}
 
 /** Can this be? What is not may never be chosen: no server would go by it, and none could come after it. */
 export function isSound(config: Config): boolean {
@@ -105,25 +134,49 @@ export function isSound(config: Config): boolean {
     seats.every(({ heir }, slot) => heir === null || heir > slot) &&
     awaited.every((slot) => seats[slot]?.sid === null && !(next ?? voters).includes(slot)) &&
     (config.format === OLD_FORMAT ||
-      (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string"))
+      (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string")) &&
+    seats.every(({ weight }) => weight > 0) &&
+    (config.format === CONFIG_FORMAT || seats.every(({ weight }) => weight === WEIGHT_MAX))
   );
 }
 
 /**
- * A change of who decides, in the format of today: seats that never had a server decide nothing from then on, and are awaited.
- * Until then a configuration of before stays what it is.
+ * A change, in the format of today. In the oldest one seats without a server decide: with a change of who decides they do so no longer,
+ * and are awaited; until then a configuration of it stays what it is.
  */
 export function renewed(config: Config): Config {
   const { format, seats, next, awaited } = config;
-  if (format === CONFIG_FORMAT || next === null) return config;
+  if (format === CONFIG_FORMAT || (format === OLD_FORMAT && next === null)) return config;
   const isVacant = (slot: number): boolean => seats[slot]?.sid === null;
   return {
     ...config,
     format: CONFIG_FORMAT,
-    next: next.filter((slot) => !isVacant(slot)),
-    awaited: [...awaited, ...next.filter(isVacant)],
+    next: next?.filter((slot) => !isVacant(slot)) ?? null,
+    awaited: [...awaited, ...(next ?? []).filter(isVacant)],
   };
 }
+
+/**
+ * These servers weigh what their disks have of the largest there was, by slot; one that does not tell (null) weighs like that. Where
+ * one has more, it is the largest from now on, and all others weigh less.
+ */
+export function weighed(config: Config, disks: ReadonlyMap<number, number | null>): Config {
+  const largest = Math.max(config.largest, ...[...disks.values()].map((bytes) => bytes ?? 0));
+  const partOf = (bytes: number): number =>
+    Math.min(WEIGHT_MAX, Math.max(1, Math.round((bytes / largest) * WEIGHT_MAX)));
+  const seats = config.seats.map((seat, slot) => {
+    const bytes = disks.get(slot);
+    if (bytes !== undefined) return { ...seat, weight: bytes ? partOf(bytes) : WEIGHT_MAX };
+    // Of whom nothing was ever told, it is not known that they are smaller.
+    if (config.largest === 0) return seat;
+    return { ...seat, weight: partOf((seat.weight / WEIGHT_MAX) * config.largest) };
+  });
+  return { ...config, seats, largest };
+}
+
+/** How large the disk of the server in a slot is beside others. */
+export const weightOf = ({ seats }: Config, slot: number): number =>
+  seats[slot]?.weight ?? WEIGHT_MAX;
 
 /** A change that gives seats which were kept to servers that have come, by slot. */
 export function seated(

@@ -1,6 +1,6 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
-import { HISTORY_LENGTH, HOST_BYTES, PIECES_MAX, SERVERS_MAX } from "../src/limits.ts";
+import { HISTORY_LENGTH, HOST_BYTES, PIECES_MAX, SERVERS_MAX, WEIGHT_MAX } from "../src/limits.ts";
 import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../src/membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../src/version.ts";
 
@@ -92,12 +92,14 @@ export const configOf = (y: number, some: Partial<Config> = {}): Config => ({
     host: "127.0.0.1",
     port: 10001 + slot,
     heir: null,
+    weight: WEIGHT_MAX,
   })),
   voters: Array.from({ length: y }, (_, slot) => slot),
   next: null,
   leaving: [],
   birth: NO_BIRTH,
   awaited: [],
+  largest: 0,
   ...some,
 });
 
@@ -110,6 +112,7 @@ const seat = fc.record({
   name: textUpTo(HOST_BYTES),
   host: textUpTo(HOST_BYTES),
   port: u16,
+  weight: fc.integer({ min: 1, max: WEIGHT_MAX }),
   /** How much later its heir comes, from 1. */
   later: fc.option(fc.nat(9)),
 });
@@ -134,6 +137,7 @@ export const config: fc.Arbitrary<Config> = fc
       leaving: slots(0),
       birth: hexOf(16),
       awaited: slots(0),
+      largest: u53,
     });
   })
   .map((drawn) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { concat, decode, encode } from "../src/bytes.ts";
-import { SERVERS_MAX, SLOTS_MAX } from "../src/limits.ts";
+import { SERVERS_MAX, SLOTS_MAX, WEIGHT_MAX } from "../src/limits.ts";
 import {
   type Config,
   CONFIG_FORMAT,
@@ -15,6 +15,7 @@ import {
   seated,
   slotOf,
   vacantIn,
+  weighed,
 } from "../src/membership.ts";
 import { config, configOf, sidOf, vidOf, withHeirs } from "./arbitraries.ts";
 import { forAll } from "./property.ts";
@@ -53,15 +54,14 @@ describe("a configuration", () => {
   });
 
   const two = [
-    { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1 },
-    { sid: null, name: "", host: "", port: 0, heir: null },
+    { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1, weight: WEIGHT_MAX },
+    { sid: null, name: "", host: "", port: 0, heir: null, weight: WEIGHT_MAX },
   ];
-  const seatWords = [
-    ["01", vidOf(1), "00000002", "6162", "00000001", "63", "1234", "01", "01"],
-    ["00", "00000000", "00000000", "0000", "00"],
-  ].flat();
+  const firstWords = ["01", vidOf(1), "00000002", "6162", "00000001", "63", "1234", "01", "01"];
+  const secondWords = ["00", "00000000", "00000000", "0000", "00"];
+  const seatWords = [...firstWords, ...secondWords];
 
-  test("of the format before, in which seats without a server decide, reads and lies in its bytes as it always did", () => {
+  test("of the oldest format, in which seats without a server decide, reads and lies in its bytes as it always did", () => {
     const value = configOf(0, { format: 2, epoch: 3, seats: two, voters: [1], next: [0, 1] });
     const words = [
       ["02", "00000003", "00000002"],
@@ -73,13 +73,34 @@ describe("a configuration", () => {
     expect(value).toMatchObject({ birth: NO_BIRTH, awaited: [] });
   });
 
-  test("lies in its bytes like that, and after it come its birth and the seats that are kept", () => {
+  test("of the format before, in which all servers weigh the same, lies in its bytes like that, and after it come its birth and the seats that are kept", () => {
     const more = { birth: vidOf(7), awaited: [1] };
-    const value = configOf(0, { epoch: 3, seats: two, voters: [0], next: null, ...more });
+    const value = configOf(0, {
+      format: 3,
+      epoch: 3,
+      seats: two,
+      voters: [0],
+      next: null,
+      ...more,
+    });
     const words = [
       ["03", "00000003", "00000002"],
       seatWords,
       ["00000001", "00", "00", "00000000", vidOf(7), "00000001", "01"],
+    ];
+    expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
+    expect(through(value)).toEqual(value);
+  });
+
+  test("lies in its bytes like that, with the weight of each seat, and last what weights are parts of", () => {
+    const seats = two.map((seat, i) => ({ ...seat, weight: i === 0 ? 0x0203 : WEIGHT_MAX }));
+    const more = { birth: vidOf(7), awaited: [1], largest: 0x1234_5678_9abc };
+    const value = configOf(0, { epoch: 3, seats, voters: [0], next: null, ...more });
+    const words = [
+      ["04", "00000003", "00000002"],
+      [...firstWords, "0203", ...secondWords, "ffff"],
+      ["00000001", "00", "00", "00000000", vidOf(7), "00000001", "01"],
+      ["0000123456789abc"],
     ];
     expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
     expect(through(value)).toEqual(value);
@@ -107,6 +128,7 @@ describe("a configuration", () => {
     ["one that was never seen is to decide", { seats: vacated(four, 3), next: [2, 3] }],
     ["a seat is kept that has a server", { voters: [0, 1, 2], awaited: [3] }],
     ["a seat is kept that there is not", { awaited: [4] }],
+    ["one weighs nothing", { seats: four.seats.map((seat) => ({ ...seat, weight: 0 })) }],
     ["a seat is kept twice", { seats: vacated(four, 3), voters: [0, 1, 2], awaited: [3, 3] }],
   ])("is refused where %s", (_, wrong) => {
     expect(through(four)).toEqual(four);
@@ -115,11 +137,11 @@ describe("a configuration", () => {
   });
 
   test("is refused where it is of another format, whatever it says", () => {
-    for (const format of [0, 1, 4, 255]) {
+    for (const format of [0, 1, 5, 255]) {
       const value = { ...four, format };
       expect(errorOf("protocol", () => through(value)).message).toContain(`format ${format}`);
     }
-    expect(CONFIG_FORMAT).toBe(3);
+    expect(CONFIG_FORMAT).toBe(4);
   });
 
   test("is refused where it claims more seats or members than there may be", () => {
@@ -128,8 +150,8 @@ describe("a configuration", () => {
     const seats = body.slice();
     new DataView(seats.buffer).setUint32(5, SLOTS_MAX + 1);
     errorOf("protocol", () => decode(configCodec, seats));
-    // Last come the number of voters, four of them, no next, the number of those that leave, the birth, and the number of those awaited.
-    for (const at of [33, 24, 4]) {
+    // Last come the number of voters, four of them, no next, the number of those that leave, the birth, the number of those awaited, and the largest disk.
+    for (const at of [41, 32, 12]) {
       const many = body.slice();
       new DataView(many.buffer).setUint32(body.length - at, SERVERS_MAX + 1);
       errorOf("protocol", () => decode(configCodec, many));
@@ -188,6 +210,15 @@ describe("who is what in a configuration", () => {
     expect(renewed({ ...old, next: [0, 1, 2] })).toMatchObject({ next: [0, 2], awaited: [1] });
   });
 
+  test("each change of the format before is one of today's, and nothing else of it is another", () => {
+    const seats = vacated(configOf(4), 3);
+    const old = configOf(4, { format: 3, seats, voters: [0, 1, 2], awaited: [3], birth: vidOf(7) });
+    expect(renewed({ ...old, leaving: [0] })).toEqual({ ...old, leaving: [0], format: 4 });
+    expect(renewed({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2], format: 4 });
+    expect(through({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2] });
+    expect(renewed(configOf(4))).toEqual(configOf(4));
+  });
+
   test("requests call a cluster by its birth, once it has one", () => {
     const [one, list] = [configOf(4, { birth: vidOf(7) }), vidOf(8)];
     expect(requestIdOf(one, list)).toBe(vidOf(7));
@@ -206,5 +237,49 @@ describe("who is what in a configuration", () => {
     const one = configOf(6, { seats });
     expect([0, 1, 2, 3, 4, 5].map((slot) => heirOf(one, slot))).toEqual([5, 1, 5, 4, 4, 5]);
     expect(heirOf(one, 77)).toBe(77);
+  });
+});
+
+describe("what servers weigh", () => {
+  const TIB = 2 ** 40;
+  const weights = ({ seats }: Config): number[] => seats.map(({ weight }) => weight);
+
+  test("is their part of the largest disk; a server that tells nothing weighs as the largest", () => {
+    const disks = new Map([TIB, null, 4 * TIB, 2 * TIB, 0, 1].entries());
+    const one = weighed(configOf(7), disks);
+    expect(weights(one)).toEqual([16_384, 65_535, 65_535, 32_768, 65_535, 1, 65_535]);
+    expect(one.largest).toBe(4 * TIB);
+    expect(through(one)).toEqual(one);
+  });
+
+  test("stays, where one comes that is no larger than the largest", () => {
+    const one = weighed(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
+    for (const bytes of [1, TIB, 4 * TIB, null]) {
+      const more = weighed(one, new Map([[3, bytes]]));
+      expect(weights(more).slice(0, 3)).toEqual(weights(one).slice(0, 3));
+      expect(more.largest).toBe(4 * TIB);
+    }
+    expect(weights(weighed(one, new Map([[3, 3 * TIB]])))[3]).toBe(49_151);
+  });
+
+  test("becomes less where one comes that is larger, one part at least", () => {
+    const one = weighed(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
+    const more = weighed(one, new Map([[3, 8 * TIB]]));
+    expect(weights(more)).toEqual([8192, 16_384, 32_768, 65_535]);
+    expect(more.largest).toBe(8 * TIB);
+    expect(weights(weighed(one, new Map([[3, 2 ** 52]])))).toEqual([16, 32, 64, 65_535]);
+    expect(weights(weighed(configOf(2), new Map([1, 2 ** 52].entries())))).toEqual([1, 65_535]);
+  });
+
+  test("is the same of all, where nobody tells, or only the first", () => {
+    expect(weighed(configOf(3), new Map([[1, null]]))).toEqual(configOf(3));
+    expect(weights(weighed(configOf(3), new Map([[1, TIB]])))).toEqual([65_535, 65_535, 65_535]);
+  });
+
+  test("is what people have made of it too, in the same proportion", () => {
+    const one = weighed(configOf(3), new Map([2 * TIB, 2 * TIB].entries()));
+    const seats = one.seats.map((seat, i) => ({ ...seat, weight: i === 0 ? 30_000 : seat.weight }));
+    const more = weighed({ ...one, seats }, new Map([[2, 4 * TIB]]));
+    expect(weights(more)).toEqual([15_000, 32_768, 65_535]);
   });
 });

@@ -12,10 +12,12 @@ import {
 } from "../client/members.ts";
 import { finishChange } from "../client/migrate.ts";
 import { moveIfMember, moveServer } from "../client/moved.ts";
+import { weighServer } from "../client/reweigh.ts";
 import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { needOf } from "../client/safety.ts";
 import { absenceIn, strangersIn } from "../client/seats.ts";
 import { DfsError, exitStatus } from "../errors.ts";
+import { WEIGHT_MAX } from "../limits.ts";
 import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { serverOf } from "./config.ts";
@@ -32,13 +34,16 @@ const ACTIONS = {
   move: "move NAME [HOST:PORT]",
   replace: "replace NAME [HOST:PORT]",
   remove: "remove NAME",
+  weight: "weight NAME N",
 } as const;
 type Action = keyof typeof ACTIONS;
 /** What may follow the command's name. */
 export const SERVER_ACTIONS = Object.keys(ACTIONS);
 
 export const serverCommand = defineCommand({
-  meta: { description: "Show the servers of the cluster; add, drain, move, replace or remove one" },
+  meta: {
+    description: "Show the servers of the cluster; add, drain, move, replace, remove or weigh one",
+  },
   args: {
     action: {
       type: "positional",
@@ -53,7 +58,7 @@ export const serverCommand = defineCommand({
     address: {
       type: "positional",
       required: false,
-      description: "Where a new one, or one that moved, is; in dfc.conf where nothing is said",
+      description: `Where a new one, or one that moved, is; in dfc.conf where nothing is said. With weight: how large it counts, from 1 to ${WEIGHT_MAX}, the largest`,
     },
     write: { type: "boolean", description: "With list: write what dfc.conf lacks into it" },
     ...commonFlags,
@@ -81,7 +86,8 @@ function actionOf(word: string, name?: string, address?: string): Action {
   const action = actionIn("server", ACTIONS, word);
   const form = ACTIONS[action];
   const isWanted = form.includes("NAME") === (name !== undefined);
-  if (!isWanted || (address !== undefined && !form.includes("HOST")))
+  const isMore = address !== undefined && !form.includes("HOST");
+  if (!isWanted || isMore !== form.endsWith(" N"))
     throw new DfsError("usage", `it is dfs-tool server ${form}`);
   return action;
 }
@@ -155,6 +161,18 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     await tell(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
     return isGone ? repairAndTell(cluster, setup, flags) : 0;
   },
+
+  async weight(cluster, task) {
+    const weight = weightFrom(task.address ?? "");
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    await weighServer(cluster, slot, weight);
+    await tell(
+      task,
+      `${name} has the weight ${weight} now: new files with parity on some of the servers go by it; dfs-tool rebalance moves those that are there`,
+    );
+    return 0;
+  },
 };
 
 /**
@@ -189,6 +207,16 @@ async function tellMoved(
 const tell = ({ flags }: Task, line: string): Promise<void> =>
   flags.json ? Promise.resolve() : print(line);
 
+/** Throws DfsError("usage") where it is none. */
+function weightFrom(text: string): number {
+  const weight = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (weight >= 1 && weight <= WEIGHT_MAX) return weight;
+  throw new DfsError(
+    "usage",
+    `${text} is no weight: it is a whole number from 1 to ${WEIGHT_MAX}, which is that of the largest disk`,
+  );
+}
+
 /** Where the new server is: as the command says, or dfc.conf. */
 function addressFor({ setup, name, address }: Task): ServerAddress {
   if (address !== undefined) return serverOf(name, address);
@@ -208,15 +236,23 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
     const name = cluster.labelOf(slot);
     const address = writtenAddress(cluster.peer(slot)?.address ?? seat);
     const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
-    return [{ name, address, id: sid, state: stateOf(cluster, slot) }];
+    const { weight } = seat;
+    return [{ name, address, id: sid, weight, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
     if (task.flags.write) await tellMissing(cluster, task);
     await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
     return 0;
   }
-  const rows = servers.map(({ name, address, id, state }) => [name, address, id ?? "-", state]);
-  for (const line of tableLines([["SERVER", "ADDRESS", "ID", "STATE"], ...rows])) await print(line);
+  const rows = servers.map(({ name, address, id, weight, state }) => [
+    name,
+    address,
+    id ?? "-",
+    String(weight),
+    state,
+  ]);
+  const header = ["SERVER", "ADDRESS", "ID", "WEIGHT", "STATE"];
+  for (const line of tableLines([header, ...rows])) await print(line);
   if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
   const absence = absenceIn(cluster);
   if (absence !== null) await print(absence);

@@ -91,11 +91,12 @@ const asJson = ({
   hollow,
   open,
   displaced,
-  servers: servers.map(({ name, release, health, state }) => ({
+  servers: servers.map(({ name, release, weight, health, state }) => ({
     name,
     up: health !== null,
     state,
     version: release,
+    weight,
     ...health,
   })),
   notes,
@@ -133,7 +134,17 @@ function linesOf(status: Status): string[] {
     ...reasons,
     "",
     ...tableLines([
-      ["SERVER", "STATE", "FREE", "PIECES", "DAMAGED", "UNREAD", "OLDEST READ", "VERSION"],
+      [
+        "SERVER",
+        "STATE",
+        "FREE",
+        "PIECES",
+        "DAMAGED",
+        "UNREAD",
+        "OLDEST READ",
+        "VERSION",
+        "WEIGHT",
+      ],
       ...servers.map(rowOf),
     ]),
   ];
@@ -172,7 +183,7 @@ const openLines = ({ open }: Status): string[] =>
         `${open === 1 ? "1 file lies" : `${open} files lie`} in the open since before there were users, and ${open === 1 ? "is" : "are"} in nobody's list: dfs-tool adopt makes ${open === 1 ? "it" : "them"} yours, sealed`,
       ];
 
-const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
+const rowOf = ({ name, release, weight, health, state }: ServerStatus): string[] =>
   health
     ? [
         name,
@@ -185,8 +196,9 @@ const rowOf = ({ name, release, health, state }: ServerStatus): string[] =>
         String(health.unread),
         health.oldest === null ? "-" : `${ageText(health.oldest)} ago`,
         release ?? "-",
+        String(weight),
       ]
-    : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-"];
+    : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-", String(weight)];
 
 /** Who takes no more pieces, and why. */
 const fullText = (name: string, short: string): string =>

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
+import { WEIGHT_MAX } from "../limits.ts";
 import { type Config, configCodec, CONFIG_FORMAT, membersOf, NO_BIRTH } from "../membership.ts";
 import { Again, changeConfig, goByChosen } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
@@ -11,6 +12,7 @@ import { initServer } from "./blank.ts";
 import { groupOf, newest } from "./decide.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
 import type { ServerAddress } from "../membership.ts";
+import { weighedIn } from "./weigh.ts";
 
 /** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */
 export async function initialise(
@@ -63,7 +65,8 @@ async function found(cluster: Cluster, birth: string): Promise<void> {
   const voters = config.voters.filter(isThere);
   const awaited = config.voters.filter((slot) => !isThere(slot));
   // Where another first client was quicker its configuration is as good as ours.
-  const outcome = await changeConfig(cluster, { ...config, epoch: 1, birth, voters, awaited });
+  const first = { ...config, epoch: 1, birth, voters, awaited };
+  const outcome = await changeConfig(cluster, await weighedIn(cluster, first, voters));
   if (outcome !== "done" || awaited.length === 0) return;
   const names = awaited.map((slot) => cluster.labelOf(slot)).join(", ");
   cluster.warn(
@@ -80,11 +83,13 @@ const configOf = (servers: readonly ServerAddress[], greeted: readonly Greeted[]
     ...server,
     sid: greeted.find(({ peer }) => peer.address === server)?.greeting.sid ?? null,
     heir: null,
+    weight: WEIGHT_MAX,
   })),
   voters: [...servers.keys()],
   next: null,
   leaving: [],
   awaited: [],
+  largest: 0,
 });
 
 /** The cluster that this computer has used, unless dfc.conf names other servers by now; those of its servers that dfc.conf lacks are asked too. */

@@ -3,7 +3,7 @@
  * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with it.
  */
 import { DfsError } from "../errors.ts";
-import { SERVERS_MAX } from "../limits.ts";
+import { SERVERS_MAX, WEIGHT_MAX } from "../limits.ts";
 import {
   type Config,
   hasPlaceOf,
@@ -25,6 +25,7 @@ import type { ServerAddress } from "../membership.ts";
 import { makingWay } from "./seats.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "./spaces.ts";
+import { withNewWeighed } from "./weigh.ts";
 
 /** So many digits of a server's id are shown, and enough to name it where no other begins so. */
 export const ID_DIGITS = 8;
@@ -208,9 +209,9 @@ async function checkListed(cluster: Cluster): Promise<void> {
         );
 }
 
-/** Has this come next, in the format of today; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
+/** Has this come next, in the format of today, and who is new weigh what it does; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
 export async function change(cluster: Cluster, wanted: Config): Promise<void> {
-  const config = renewed(wanted);
+  const config = await withNewWeighed(cluster, renewed(wanted));
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );
@@ -260,6 +261,7 @@ const seatOf = ({ name, host, port }: ServerAddress, sid: string): Seat => ({
   host,
   port,
   heir: null,
+  weight: WEIGHT_MAX,
 });
 
 /** Throws where a change that was finished just now ended this membership. */

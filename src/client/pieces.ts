@@ -4,7 +4,7 @@
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { rootOf, sumsOf } from "../file/checksum.ts";
-import { candidates, homesOf } from "../file/placement.ts";
+import { candidates, handingOrder, homesOf } from "../file/placement.ts";
 import type { Shape } from "../file/layout.ts";
 import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
 import { concat } from "../bytes.ts";
@@ -24,7 +24,7 @@ import { inParallel } from "./window.ts";
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
   readonly #name: string;
-  readonly #version: Pick<Version, "vid" | "ring" | "copies">;
+  readonly #version: Pick<Version, "vid" | "ring" | "copies" | "needed">;
   readonly #source: Source;
   readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
@@ -46,7 +46,7 @@ export class Pieces implements Supply {
   ) {
     this.#cluster = cluster;
     this.#name = name;
-    this.#version = { vid, ring, copies };
+    this.#version = { vid, ring, copies, needed };
     this.#source = source;
     this.#cut = { size: source.bytes, pieces, needed };
     this.#progress = progress;
@@ -126,11 +126,13 @@ export class Pieces implements Supply {
     let sent = 0;
     for (;;) {
       const { arrivals } = this.#cluster;
-      const homes = homesOf(this.#version, this.#cluster.view.config);
+      const { config } = this.#cluster.view;
+      const homes = homesOf(this.#version, config);
+      const order = handingOrder(this.#version, config);
       const targets = new Map<number, number[]>();
       let isShort = false;
       for (const [piece, count] of missing) {
-        const slots = this.#nextFor(piece, count, homes);
+        const slots = this.#nextFor(piece, count, homes, order);
         if (slots.length < count) isShort = true;
         if (slots.length > 0) targets.set(piece, slots);
         for (const slot of slots) this.#sent[piece]?.add(slot);
@@ -153,8 +155,13 @@ export class Pieces implements Supply {
     }
   }
 
-  #nextFor(piece: number, count: number, homes: readonly (readonly number[])[]): number[] {
-    const [home, ...others] = candidates(homes, piece, this.#cluster.view.places);
+  #nextFor(
+    piece: number,
+    count: number,
+    homes: readonly (readonly number[])[],
+    order: readonly number[],
+  ): number[] {
+    const [home, ...others] = candidates(homes, piece, order);
     // A server with one piece of a file with parity should not get a second one while others have none.
     const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
     if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));

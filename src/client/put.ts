@@ -4,7 +4,7 @@ import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";
 import { encodeManifest, timeWithin } from "../file/manifest.ts";
 import { checkFolder, checkNewName } from "../file/names.ts";
-import { digestOfName, ringOf } from "../file/placement.ts";
+import { digestOfName, drawDigest, ringOf } from "../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
 import { type Content, tombstone, type Vid } from "../version.ts";
@@ -52,7 +52,7 @@ export async function put(
   const stored = cluster.stored(name);
   const byName = options.placement === "name";
   const turn = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(digestOfName(stored), shape.pieces, config, turn);
+  const ring = ringOf(drawDigest(cluster.user, stored), shape.pieces, config, turn);
   const progress = options.progress ?? (() => {});
   const key = cluster.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const what = key ? sealedSource(source, key) : source;

@@ -4,7 +4,7 @@
  */
 import { isDfsError } from "../errors.ts";
 import { PAIRS, shapeOf } from "../file/layout.ts";
-import { digestOfName, ringOf } from "../file/placement.ts";
+import { drawDigest, ringOf } from "../file/placement.ts";
 import { isSealed } from "../file/sealed_manifest.ts";
 import { hasParity } from "../file/split.ts";
 import { type Config, heirOf, placesOf } from "../membership.ts";
@@ -63,7 +63,7 @@ async function rebalanceName(
     problem,
   });
   if (is !== "current") return tell(`${replies.size} servers answer: too few`);
-  const ring = wantedRing(name, version, view.config);
+  const ring = wantedRing(cluster.user, name, version, view.config);
   if (ring === null || options.dryRun) return ring && tell(null);
   if (ring === "tooFewPlaces") return tell("it has more pieces than there are servers for them");
   try {
@@ -81,6 +81,7 @@ async function rebalanceName(
 
 /** The ring that a version should have; null where it has it, whatever the order. */
 function wantedRing(
+  user: string,
   name: string,
   version: Version,
   config: Config,
@@ -89,7 +90,7 @@ function wantedRing(
   const isPairs = !hasParity(version);
   const pieces = isPairs ? shapeOf(PAIRS, places.length).pieces : version.pieces;
   if (pieces > places.length) return "tooFewPlaces";
-  const wanted = ringOf(digestOfName(name), pieces, config);
+  const wanted = ringOf(drawDigest(user, name), pieces, config);
   const now = version.ring.map((slot) => heirOf(config, slot));
   const isThere = now.length === wanted.length && wanted.every((slot) => now.includes(slot));
   return isThere ? null : isPairs ? wanted : keepingPlaces(now, wanted);

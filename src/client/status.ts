@@ -8,6 +8,7 @@ import {
   STATUS_REPLY_MS,
   UNREAD_SECONDS_MAX,
 } from "../limits.ts";
+import { weightOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import type { Group } from "./decide.ts";
@@ -21,6 +22,8 @@ export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING" | "TOO FE
 export interface ServerStatus {
   readonly name: string;
   readonly release: string | null;
+  /** How large it counts where files lie on some of the servers; the largest is 65,535. */
+  readonly weight: number;
   /** null: it does not answer, or is not one that counts. */
   readonly health: ReplyOf<"status"> | null;
   /** "awaited": a seat is kept for it, and it has not joined. "lost": another one is at its address, for it has lost its data. */
@@ -123,6 +126,7 @@ const serverOf = (
 ): ServerStatus => ({
   name: cluster.labelOf(slot),
   release: cluster.releaseOf(slot),
+  weight: weightOf(cluster.view.config, slot),
   health,
   state: stateOf(cluster, slot, health),
 });

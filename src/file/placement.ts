@@ -4,20 +4,33 @@
  * where it has two copies, on the one before: so with pairs server i holds pieces (i - x) mod y and (i - x + 1) mod y.
  */
 import { createHash } from "node:crypto";
-import { type Config, founderOf, heirOf, placesOf } from "../membership.ts";
+import {
+  type Config,
+  CONFIG_FORMAT,
+  founderOf,
+  heirOf,
+  placesOf,
+  weightOf,
+} from "../membership.ts";
 import type { Version } from "../version.ts";
+import { inDrawnOrder, lotOf } from "./draw.ts";
+import { drawingWeights } from "./shares.ts";
 
-/** What a file is placed by: the MD5 of its name. */
+/** What the rotation of a file is taken from: the MD5 of its name. */
 export const digestOfName = (name: string): Uint8Array => createHash("md5").update(name).digest();
+
+/** What the servers of a file are drawn by, where it does not lie on all: a hash of its name as servers know it, and of whose it is. */
+export const drawDigest = (user: string, stored: string): Uint8Array =>
+  createHash("sha256").update(user).update("\0").update(stored).digest();
 
 /** x = digest mod y, the digest read as one big-endian number. */
 export const rotation = (digest: Uint8Array, y: number): number =>
   digest.reduce((rest, byte) => (rest * 256 + byte) % y, 0);
 
 /**
- * The servers of a new version with `pieces` pieces, `turn` telling the first. Where that is not all of them it is those that draw
- * the highest weights (rendezvous hashing, Thaler and Ravishankar 1998) with the digest of the name as servers know it: one
- * server more takes the place of at most one of them.
+ * The servers of a new version with `pieces` pieces, `turn` telling the first. Where that is not all of them they are drawn with
+ * `digest`, so that each holds as much as its weight is of all weights, as far as different servers can; one server more takes the
+ * place of others hardly oftener than it must.
  */
 export function ringOf(
   digest: Uint8Array,
@@ -26,21 +39,64 @@ export function ringOf(
   turn: Uint8Array = digest,
 ): number[] {
   const places = placesOf(config);
-  const chosen =
-    pieces < places.length ? heaviest(digest, places, config).slice(0, pieces) : places;
+  const chosen = pieces < places.length ? drawn(lotOf(digest), pieces, config) : places;
   const ring = places.filter((slot) => chosen.includes(slot));
   const x = rotation(turn, ring.length);
   return [...ring.slice(x), ...ring.slice(0, x)];
 }
 
-/** These slots, the one that draws the highest weight first; who takes another's place takes its weights. */
+/** What each place draws with, by how many are drawn: a configuration does not change. */
+const drawersOf = new WeakMap<Config, Map<number, readonly Drawer[]>>();
+
+type Drawer = Parameters<typeof inDrawnOrder>[1][number] & { readonly slot: number };
+
+/** The first `count` places of a draw; who takes another's place draws with its number. */
+function drawn(lot: number, count: number, config: Config): number[] {
+  const known = drawersOf.get(config) ?? new Map<number, readonly Drawer[]>();
+  drawersOf.set(config, known);
+  const drawers = known.get(count) ?? drawersFor(count, config);
+  known.set(count, drawers);
+  return inDrawnOrder(lot, drawers)
+    .slice(0, count)
+    .map(({ slot }) => slot);
+}
+
+function drawersFor(count: number, config: Config): Drawer[] {
+  const places = placesOf(config);
+  const weights = drawingWeights(
+    places.map((slot) => weightOf(config, slot)),
+    count,
+  );
+  return places.map((slot, i) => ({
+    slot,
+    founder: founderOf(config, slot),
+    weight: weights[i] ?? null,
+  }));
+}
+
+/** These slots, the one that draws the highest number first; who takes another's place takes its numbers. */
 function heaviest(digest: Uint8Array, slots: readonly number[], config: Config): number[] {
   const weigh = (founder: number): bigint =>
     createHash("md5").update(digest).update(Uint8Array.of(founder)).digest().readBigUInt64BE();
   const weights = new Map(slots.map((slot) => [slot, weigh(founderOf(config, slot))]));
-  const weightOf = (slot: number): bigint => weights.get(slot) ?? 0n;
-  return slots.toSorted((a, b) => (weightOf(a) > weightOf(b) ? -1 : 1));
+  const weightOfSlot = (slot: number): bigint => weights.get(slot) ?? 0n;
+  return slots.toSorted((a, b) => (weightOfSlot(a) > weightOfSlot(b) ? -1 : 1));
 }
+
+/** Has it parity, and servers weights? */
+const isByCapacity = ({ ring, needed }: Pick<Version, "ring" | "needed">, config: Config) =>
+  config.format === CONFIG_FORMAT && ring.length > needed;
+
+/** These slots in the order of a draw by capacity for a version. */
+const byCapacity = (vid: string, slots: readonly number[], config: Config): number[] =>
+  inDrawnOrder(
+    lotOf(createHash("sha256").update(Uint8Array.fromHex(vid)).digest()),
+    slots.map((slot) => ({
+      slot,
+      founder: founderOf(config, slot),
+      weight: BigInt(weightOf(config, slot)),
+    })),
+  ).map(({ slot }) => slot);
 
 /** The servers of a ring that are home to piece `j`, the first choice first. */
 export function homes(ring: readonly number[], j: number, copies: number): number[] {
@@ -50,11 +106,11 @@ export function homes(ring: readonly number[], j: number, copies: number): numbe
 
 /**
  * For each piece of a version the slots that are home to it, the first choice first. Where a server of its ring holds no pieces
- * any more another takes its place: its heir; else of those with fewest pieces of this version the one that draws the highest
- * weight. So it follows from the version and the configuration alone.
+ * any more another takes its place: its heir; else of those with fewest pieces of this version the one that comes first in a draw,
+ * by capacity where it has parity and servers have weights. So it follows from the version and the configuration alone.
  */
 export function homesOf(
-  { ring, copies, vid }: Pick<Version, "ring" | "copies" | "vid">,
+  { ring, copies, vid, needed }: Pick<Version, "ring" | "copies" | "vid" | "needed">,
   config: Config,
 ): number[][] {
   const places = placesOf(config);
@@ -64,7 +120,9 @@ export function homesOf(
   ]);
   const wanted = Math.min(copies, places.length);
   if (found.every((slots) => slots.length >= wanted)) return found;
-  const order = heaviest(Uint8Array.fromHex(vid), places, config);
+  const order = isByCapacity({ ring, needed }, config)
+    ? byCapacity(vid, places, config)
+    : heaviest(Uint8Array.fromHex(vid), places, config);
   const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
   for (const slots of found)
     while (slots.length < wanted) {
@@ -72,6 +130,15 @@ export function homesOf(
       slots.push(free.reduce((a, b) => (pieces(b) < pieces(a) ? b : a)));
     }
   return found;
+}
+
+/** All places in the order in which those without a piece of a version are handed one: with parity the larger ones oftener first. */
+export function handingOrder(
+  version: Pick<Version, "ring" | "vid" | "needed">,
+  config: Config,
+): readonly number[] {
+  const places = placesOf(config);
+  return isByCapacity(version, config) ? byCapacity(version.vid, places, config) : places;
 }
 
 /** All places in the order in which piece `j` tries them: its homes, those that have no piece, then the others round the ring. */

@@ -8,7 +8,7 @@ import type { Version } from "../../src/version.ts";
 import { bytesOf, configOf, ringFrom, vid, vidOf, withHeirs } from "../arbitraries.ts";
 import { forAll } from "../property.ts";
 
-type Lies = Pick<Version, "ring" | "copies" | "vid">;
+type Lies = Pick<Version, "ring" | "copies" | "vid" | "needed">;
 
 const sorted = (slots: Iterable<number>): number[] => [...slots].toSorted((a, b) => a - b);
 const upTo = (y: number): number[] => ringFrom(0, y);
@@ -18,9 +18,15 @@ const pairs = (x: number, y: number, of = vidOf(1)): Lies => ({
   ring: ringFrom(x, y),
   copies: Math.min(2, y),
   vid: of,
+  needed: y,
 });
 /** One with parity. */
-const striped = (ring: number[], of = vidOf(1)): Lies => ({ ring, copies: 1, vid: of });
+const striped = (ring: number[], of = vidOf(1)): Lies => ({
+  ring,
+  copies: 1,
+  vid: of,
+  needed: ring.length - 1,
+});
 const asPut = ({ ring, copies }: Lies): number[][] => ring.map((_, j) => homes(ring, j, copies));
 
 /** A cluster that began with `y` servers; what became of it since; and a version that was put on the first ones. */
@@ -56,7 +62,8 @@ const changed: fc.Arbitrary<Changed> = fc
       leaving: leaving.filter((slot) => voters.includes(slot)).slice(0, voters.length - 1),
     });
     const ring = ringOf(digest, isPairs ? y : Math.max(1, y - less), configOf(y));
-    return { y, config, version: { ring, copies: isPairs ? Math.min(2, y) : 1, vid: of } };
+    const shape = isPairs ? { copies: Math.min(2, y), needed: y } : { copies: 1, needed: 1 };
+    return { y, config, version: { ring, vid: of, ...shape } };
   });
 
 /** The server that holds the pieces of one of the ring: itself, or the last of its heirs; null where it holds none any more. */
@@ -153,7 +160,7 @@ describe("the homes of pieces", () => {
         [2, 3, 4],
       ])
         for (const slots of homesOf(
-          { ring, copies: 2, vid: vidOf(1) },
+          { ring, copies: 2, vid: vidOf(1), needed: ring.length },
           configOf(5, { seats, voters }),
         )) {
           expect(slots.length).toBe(2);

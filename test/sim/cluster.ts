@@ -10,8 +10,9 @@ import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
-import { type Rng, simRandom } from "./random.ts";
+import { labelHash, type Rng, simRandom } from "./random.ts";
 import type { Backup } from "./backup.ts";
+import { ENDLESS_BYTES } from "./volume.ts";
 import type { World } from "./world.ts";
 
 const PORT = 10_001;
@@ -69,11 +70,18 @@ export class SimServer {
     this.#world = world;
     this.#net = net;
     this.#onCommit = onCommit;
-    this.disk = new SimDisk(world, name);
+    this.disk = this.#newDisk(name);
   }
 
   get isUp(): boolean {
     return this.machine?.alive ?? false;
+  }
+
+  /** Disks are of different sizes, and none is ever full by itself. */
+  #newDisk(label: string): SimDisk {
+    const disk = new SimDisk(this.#world, label);
+    disk.capacityBytes = ENDLESS_BYTES * (1 + (labelHash(`${this.#world.seed} ${label}`) % 8));
+    return disk;
   }
 
   start(): void {
@@ -167,7 +175,7 @@ export class SimServer {
     this.kill(true);
     this.isPutBack = false;
     this.backups.length = 0;
-    this.disk = new SimDisk(this.#world, `${this.name} ${++this.disks}`);
+    this.disk = this.#newDisk(`${this.name} ${++this.disks}`);
   }
 
   /** Tells of every transaction and of each row it wrote, so that checkers can look at what it did. */

@@ -93,7 +93,7 @@ export class Invariants {
   constructor(servers: readonly SimServer[]) {
     const voters = [...servers.keys()];
     const empty = { seats: [], next: null, leaving: [], awaited: [] };
-    const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters };
+    const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters, largest: 0 };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
 

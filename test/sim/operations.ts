@@ -19,6 +19,7 @@ import { put } from "../../src/client/put.ts";
 import { rebalance } from "../../src/client/rebalance.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
+import { weighServer } from "../../src/client/reweigh.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
@@ -54,6 +55,7 @@ export type Order =
   /** A server more, one less, or one in another's place. */
   | { readonly do: "grow"; readonly by: ServerAddress }
   | { readonly do: "drain"; readonly by: string }
+  | { readonly do: "weigh"; readonly by: string; readonly weight: number }
   | { readonly do: "shrink"; readonly by: string }
   | { readonly do: "move"; readonly by: ServerAddress }
   | { readonly do: "rebalance" }
@@ -205,6 +207,9 @@ export class Recorder {
         return null;
       case "move":
         await moveServer(cluster, slotNamed(cluster, order.by.name), order.by);
+        return null;
+      case "weigh":
+        await weighServer(cluster, slotNamed(cluster, order.by), order.weight);
         return null;
       case "rebalance":
         for await (const _ of rebalance(cluster, "", { dryRun: false, placement: "name" })) void _;

@@ -2,6 +2,7 @@
 import { addressOf, type SimCluster } from "./cluster.ts";
 import { CALM, drawRates, type Rates } from "./faults.ts";
 import type { Order } from "./operations.ts";
+import { WEIGHT_MAX } from "../../src/limits.ts";
 import type { Rng } from "./random.ts";
 
 export interface Workload {
@@ -51,6 +52,7 @@ export function drawChange(rng: Rng, { first, spares, servers }: SimCluster): Or
   const by = addressOf(rng.pick(spares));
   if (rng.chance(0.2)) return { do: "rebalance" };
   if (rng.chance(0.2)) return { do: "drain", by: name };
+  if (rng.chance(0.2)) return { do: "weigh", by: name, weight: 1 + rng.int(WEIGHT_MAX) };
   if (rng.chance(0.5)) return { do: "grow", by };
   return rng.chance(0.5)
     ? { do: "shrink", by: name }

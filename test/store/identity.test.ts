@@ -40,7 +40,7 @@ async function killed(folder: Folder): Promise<void> {
 }
 
 const seated = (sid: string): Config =>
-  configOf(1, { seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null }] });
+  configOf(1, { seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null, weight: 1 }] });
 
 const knownTo = (store: Store) => store.lives.known.map(({ sid, mark }) => [sid, mark]);
 

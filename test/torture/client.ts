@@ -262,6 +262,7 @@ class Client {
         for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
         return 0;
       case "drain":
+      case "weigh":
       case "rebalance":
       case "grow":
       case "shrink":
