@@ -1,6 +1,8 @@
 /** Changes of a dfc.conf by this program: lines of servers; all else in it stays as it is. */
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
+import type { Cluster } from "../client/cluster.ts";
+import { addressText } from "../client/greeter.ts";
 import { type ServerAddress, writtenAddress } from "../membership.ts";
 import { parseConfiguration } from "./config.ts";
 import { replaceFile } from "./edit_users.ts";
@@ -11,6 +13,25 @@ const SERVER = /^(\s*(?:[*-]\s*)?server(?::\s*|\s+))(\S+)(\s+)\S+/i;
 /** The line that names a server. */
 export const serverLine = (server: ServerAddress): string =>
   `Server ${server.name} ${writtenAddress(server)}`;
+
+/** In whose place such a line is, where these servers of a dfc.conf have one of the same name. */
+export function insteadIn({ name }: ServerAddress, servers: readonly ServerAddress[]): string {
+  const other = servers.find((server) => server.name === name);
+  return other ? ` # in place of ${writtenAddress(other)}` : "";
+}
+
+/** The members that are at none of these addresses. */
+export function missingIn(cluster: Cluster, servers: readonly ServerAddress[]): ServerAddress[] {
+  const { config, listed } = cluster.view;
+  const known = new Set(servers.map(addressText));
+  return listed.flatMap((slot) => {
+    const seat = config.seats[slot];
+    const at = cluster.peer(slot)?.address ?? seat;
+    return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
+      ? [{ ...seat, name: cluster.labelOf(slot) }]
+      : [];
+  });
+}
 
 /**
  * The text of a dfc.conf with these servers in it: one that it names already gets another address, others follow the last of its lines

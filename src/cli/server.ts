@@ -21,7 +21,7 @@ import { WEIGHT_MAX } from "../limits.ts";
 import { actionIn } from "./arguments.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import { serverOf } from "./config.ts";
-import { serverLine, writeServers } from "./edit_config.ts";
+import { insteadIn, missingIn, serverLine, writeServers } from "./edit_config.ts";
 import { type Setup, setUp, withCluster } from "./open.ts";
 import { repairAndTell } from "./repair.ts";
 import { print, printJson } from "./stdout.ts";
@@ -278,25 +278,11 @@ function stateOf(cluster: Cluster, slot: number): string {
 /** The lines that a dfc.conf lacks: its clients find these servers as long as they find any that it names. */
 async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
   const { path, servers } = task.setup.configuration;
-  const { config, listed } = cluster.view;
-  const known = new Set(servers.map(addressText));
-  const missing = listed.flatMap((slot) => {
-    const seat = config.seats[slot];
-    const at = cluster.peer(slot)?.address ?? seat;
-    return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
-      ? [{ ...seat, name: cluster.labelOf(slot) }]
-      : [];
-  });
+  const missing = missingIn(cluster, servers);
   if (task.flags.write) await writeServers(path, missing);
   if (missing.length === 0) return;
   await tell(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
   for (const server of missing)
-    await tell(task, serverLine(server) + (task.flags.write ? "" : instead(server, servers)));
+    await tell(task, serverLine(server) + (task.flags.write ? "" : insteadIn(server, servers)));
   if (!task.flags.write) await tell(task, "dfs-tool server list --write writes that into it");
-}
-
-/** In whose place a line of a dfc.conf is, where that names a server of the same name. */
-function instead({ name }: ServerAddress, servers: readonly ServerAddress[]): string {
-  const other = servers.find((server) => server.name === name);
-  return other ? ` # in place of ${writtenAddress(other)}` : "";
 }

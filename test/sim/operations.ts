@@ -3,28 +3,19 @@ import { isDfsError } from "../../src/errors.ts";
 import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
 import { get } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
-import {
-  addServer,
-  drainServer,
-  removeServer,
-  replaceServer,
-  slotNamed,
-} from "../../src/client/members.ts";
-import { finishChange } from "../../src/client/migrate.ts";
 import type { ClusterMemory } from "../../src/client/memory.ts";
-import { moveServer } from "../../src/client/moved.ts";
 import { openCluster } from "../../src/client/open.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/put.ts";
 import { rebalance } from "../../src/client/rebalance.ts";
 import { remove } from "../../src/client/remove.ts";
 import { repairAll } from "../../src/client/repair.ts";
-import { weighServer } from "../../src/client/reweigh.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
+import { changeMembers, type MemberOrder } from "./member_orders.ts";
 import type { Operation } from "./linearizable.ts";
 import type { Sealing } from "./sealing.ts";
 
@@ -52,20 +43,8 @@ export type Order =
   /** By somebody who means harm, of some servers. */
   | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
   | { readonly do: "repair" }
-  /** A server more, one less, or one in another's place. */
-  | { readonly do: "grow"; readonly by: ServerAddress }
-  | { readonly do: "drain"; readonly by: string }
-  | { readonly do: "weigh"; readonly by: string; readonly weight: number }
-  | { readonly do: "shrink"; readonly by: string }
-  | { readonly do: "move"; readonly by: ServerAddress }
-  | { readonly do: "rebalance" }
-  | {
-      readonly do: "replace";
-      readonly old: string;
-      readonly by: ServerAddress;
-      /** Is what it should hold left for others to bring? */
-      readonly bare?: boolean;
-    };
+  | MemberOrder
+  | { readonly do: "rebalance" };
 
 export interface Recorded {
   readonly id: number;
@@ -199,29 +178,11 @@ export class Recorder {
       case "repair":
         await repairAllOf(cluster);
         return null;
-      case "grow":
-        await addServer(cluster, order.by);
-        return null;
-      case "drain":
-        await drainServer(cluster, slotNamed(cluster, order.by));
-        return null;
-      case "move":
-        await moveServer(cluster, slotNamed(cluster, order.by.name), order.by);
-        return null;
-      case "weigh":
-        await weighServer(cluster, slotNamed(cluster, order.by), order.weight);
-        return null;
       case "rebalance":
         for await (const _ of rebalance(cluster, "", { dryRun: false, placement: "name" })) void _;
         return null;
-      case "shrink":
-        await drainServer(cluster, slotNamed(cluster, order.by));
-        await repairAllOf(cluster);
-        await removeServer(cluster, slotNamed(cluster, order.by));
-        return null;
-      case "replace":
-        await replaceServer(cluster, slotNamed(cluster, order.old), order.by);
-        await (order.bare ? finishChange(cluster) : repairAllOf(cluster));
+      default:
+        await changeMembers(cluster, order, () => repairAllOf(cluster));
         return null;
     }
   }
