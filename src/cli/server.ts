@@ -1,7 +1,6 @@
 /** dfs-tool server: who makes the cluster, and how that changes. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
-import { addressText } from "../client/greeter.ts";
 import {
   addServer,
   drainServer,
