@@ -124,6 +124,22 @@ test("by itself, where an operator's dfc.conf leads to it; not where a plain use
   expect(await up(computer)).toContain(is);
 });
 
+test("all at once, as in another network: it is one change", async () => {
+  const { servers, computer } = await open();
+  await Promise.all(servers.map((server) => server.terminate()));
+  const moved = servers.map(({ folder }) => new ServerProcess(folder, { users: null }));
+  running.push(...moved);
+  await Promise.all(moved.map((server) => server.start()));
+  const epochOf = async (by: Computer): Promise<number> =>
+    (JSON.parse((await by.dfs("server", "list", "--json")).out) as { epoch: number }).epoch;
+  const now = new Computer(moved, "");
+  expect((await now.dfs("list")).err.match(/has moved from/g)).toHaveLength(3);
+  expect(await epochOf(now)).toBe(2);
+  // Who knows of one of them finds all.
+  writeOwned(computer.config, `Server DFS1 ${at(moved[0] as ServerProcess)}\n`);
+  expect(await up(computer)).toEqual(moved.map((server) => at(server)));
+});
+
 test("not where it is at both addresses, as seen from two networks", async () => {
   const { servers, computer } = await open();
   const [, second] = servers as [ServerProcess, ServerProcess];
