@@ -120,8 +120,9 @@ interface Move {
 
 /**
  * Where a member has moved to; null: nowhere. One that is at both addresses is seen from two networks. Each pair of addresses is looked
- * at once by a computer, so that two whose ways to a server differ do not take turns for ever. What others could not reach, and where
- * another member was, is left to who says so.
+ * at once by a computer, so that two whose ways to a server differ do not take turns for ever. What others could not reach is left to
+ * who says so; and so is an address under another name, or of another member: a server that lies could pass itself off for one that is
+ * down, and count twice.
  */
 async function moveOf(cluster: Cluster, slot: number): Promise<Move | null> {
   const { seats } = cluster.view.config;
@@ -129,7 +130,8 @@ async function moveOf(cluster: Cluster, slot: number): Promise<Move | null> {
   const to = cluster.peer(slot)?.address;
   if (!seat || !to) return null;
   const isTaken = seats.some((other) => addressText(other) === addressText(to));
-  if (isTaken || (isLoopback(to.host) && !isLoopback(seat.host))) return null;
+  if (isTaken || to.name !== seat.name) return null;
+  if (isLoopback(to.host) && !isLoopback(seat.host)) return null;
   const looked = cluster.connections.memory?.factOf(keyOf(seat));
   if (looked && Buffer.compare(looked, pairOf(seat, to)) === 0) return null;
   if (!(await isAt(cluster, seat))) return { slot, seat, to };
