@@ -93,41 +93,59 @@ const moved = (config: Config, slot: number, { host, port }: ServerAddress): Con
  * throws for what servers do: another time will do.
  */
 export async function noteMoved(cluster: Cluster): Promise<void> {
-  if (!cluster.connections.isOperator) return;
-  for (const slot of cluster.live) {
-    const { config, quorum } = cluster.view;
-    const seat = config.seats[slot];
-    const there = cluster.peer(slot)?.address;
-    if (!seat || !there || addressText(there) === addressText(seat)) continue;
-    if (config.next || !canAccept(quorum, cluster.live)) return;
-    try {
-      if (!(await hasMoved(cluster, seat, there))) continue;
-      await change(cluster, moved(config, slot, there));
+  const { config, quorum } = cluster.view;
+  if (!cluster.connections.isOperator || config.next || !canAccept(quorum, cluster.live)) return;
+  try {
+    const looked = await Promise.all(cluster.live.map((slot) => moveOf(cluster, slot)));
+    const moves = looked.filter((one) => one !== null);
+    if (moves.length === 0) return;
+    const now = moves.reduce((before, { slot, to }) => moved(before, slot, to), config);
+    await change(cluster, now);
+    for (const { slot, seat, to } of moves) {
+      noteLooked(cluster, seat, to);
       cluster.warn(
-        `${cluster.labelOf(slot)} has moved from ${writtenAddress(seat)} to ${writtenAddress(there)}: the cluster knows it now`,
+        `${cluster.labelOf(slot)} has moved from ${writtenAddress(seat)} to ${writtenAddress(to)}: the cluster knows it now`,
       );
-    } catch (error) {
-      if (!isDfsError(error)) throw error;
     }
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
   }
 }
 
-/**
- * Is a server at its new address alone? Else both are its, as seen from two networks. Each pair of addresses is looked at once by a
- * computer, so that two whose ways to a server differ do not take turns for ever. What others cannot reach is left to who says so.
- */
-async function hasMoved(cluster: Cluster, seat: Seat, there: ServerAddress): Promise<boolean> {
-  const { connections, view } = cluster;
-  const isTaken = view.config.seats.some((other) => addressText(other) === addressText(there));
-  if (isTaken || (isLoopback(there.host) && !isLoopback(seat.host))) return false;
-  const key = `moved ${seat.sid}`;
-  const pair = Buffer.from(`${addressText(seat)} ${addressText(there)}`);
-  const looked = connections.memory?.factOf(key);
-  if (looked && pair.equals(looked)) return false;
-  const isThereToo = await isAt(cluster, seat);
-  connections.memory?.noteFact(key, pair);
-  return !isThereToo;
+interface Move {
+  readonly slot: number;
+  readonly seat: Seat;
+  readonly to: ServerAddress;
 }
+
+/**
+ * Where a member has moved to; null: nowhere. One that is at both addresses is seen from two networks. Each pair of addresses is looked
+ * at once by a computer, so that two whose ways to a server differ do not take turns for ever. What others could not reach is left to
+ * who says so; and so is an address under another name, or of another member: a server that lies could pass itself off for one that is
+ * down, and count twice.
+ */
+async function moveOf(cluster: Cluster, slot: number): Promise<Move | null> {
+  const { seats } = cluster.view.config;
+  const seat = seats[slot];
+  const to = cluster.peer(slot)?.address;
+  if (!seat || !to) return null;
+  const isTaken = seats.some((other) => addressText(other) === addressText(to));
+  if (isTaken || to.name !== seat.name) return null;
+  if (isLoopback(to.host) && !isLoopback(seat.host)) return null;
+  const looked = cluster.connections.memory?.factOf(keyOf(seat));
+  if (looked && Buffer.compare(looked, pairOf(seat, to)) === 0) return null;
+  if (!(await isAt(cluster, seat))) return { slot, seat, to };
+  noteLooked(cluster, seat, to);
+  return null;
+}
+
+const keyOf = ({ sid }: Seat): string => `moved ${sid}`;
+
+const pairOf = (seat: Seat, to: ServerAddress): Buffer =>
+  Buffer.from(`${addressText(seat)} ${addressText(to)}`);
+
+const noteLooked = ({ connections }: Cluster, seat: Seat, to: ServerAddress): void =>
+  connections.memory?.noteFact(keyOf(seat), pairOf(seat, to));
 
 /** Is the server of a seat where the configuration says? */
 async function isAt(cluster: Cluster, seat: Seat): Promise<boolean> {

@@ -54,9 +54,14 @@ async function up(computer: Computer): Promise<string[]> {
 }
 
 /** A dfc.conf that has the second server where it is now. */
-function corrected(servers: readonly ServerProcess[], moved: ServerProcess, who = ""): Computer {
+function corrected(
+  servers: readonly ServerProcess[],
+  moved: Pick<ServerProcess, "port">,
+  who = "",
+  name = "DFS2",
+): Computer {
   const [one, , three] = servers as [ServerProcess, ServerProcess, ServerProcess];
-  return new Computer([one, { name: "DFS2", port: moved.port }, three], who);
+  return new Computer([one, { name, port: moved.port }, three], who);
 }
 
 test("an operator says where it is, twice; every dfc.conf of before leads there", async () => {
@@ -124,6 +129,31 @@ test("by itself, where an operator's dfc.conf leads to it; not where a plain use
   expect(await up(computer)).toContain(is);
 });
 
+test("not under another name, by which a server that lies could pass for one that is down", async () => {
+  const { servers, computer } = await open();
+  const moved = await move(servers);
+  expect((await corrected(servers, moved, "", "Other").dfs("list")).err).toBe("");
+  expect(await up(computer)).toHaveLength(2);
+  expect((await corrected(servers, moved).dfs("list")).err).toContain("DFS2 has moved from");
+  expect(await up(computer)).toHaveLength(3);
+});
+
+test("all at once, as in another network: it is one change", async () => {
+  const { servers, computer } = await open();
+  await Promise.all(servers.map((server) => server.terminate()));
+  const moved = servers.map(({ folder }) => new ServerProcess(folder, { users: null }));
+  running.push(...moved);
+  await Promise.all(moved.map((server) => server.start()));
+  const epochOf = async (by: Computer): Promise<number> =>
+    (JSON.parse((await by.dfs("server", "list", "--json")).out) as { epoch: number }).epoch;
+  const now = new Computer(moved, "");
+  expect((await now.dfs("list")).err.match(/has moved from/g)).toHaveLength(3);
+  expect(await epochOf(now)).toBe(2);
+  // Who knows of one of them finds all.
+  writeOwned(computer.config, `Server DFS1 ${at(moved[0] as ServerProcess)}\n`);
+  expect(await up(computer)).toEqual(moved.map((server) => at(server)));
+});
+
 test("not where it is at both addresses, as seen from two networks", async () => {
   const { servers, computer } = await open();
   const [, second] = servers as [ServerProcess, ServerProcess];
@@ -146,8 +176,7 @@ test("not where it is at both addresses, as seen from two networks", async () =>
     data: null,
   });
   try {
-    const [one, , three] = servers as [ServerProcess, ServerProcess, ServerProcess];
-    const outside = new Computer([one, { name: "DFS2", port: way.port }, three], "");
+    const outside = corrected(servers, way);
     expect(await outside.dfs("list")).toEqual({ status: 0, out: "file\n", err: "" });
     expect(await up(outside)).toContain(`${LOCAL}:${way.port}`);
     expect(await up(computer)).toContain(at(second));
