@@ -34,6 +34,14 @@ export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register 
   return isTooHigh(row, floor, ballot) ? "high" : { ...row, prom: ballot };
 }
 
+/**
+ * Whether a version that is promised to may yet become current, as far as this server knows: then its pieces are taken out of the trash.
+ * To do so is as if they had come anew just before the promise, so no rule is touched by it: whoever condemned them did so behind a
+ * lower promise, and is refused from now on. Of what was current before they are not needed any more.
+ */
+export const mayBecomeCurrent = ({ com }: Register, vid: Vid): boolean =>
+  com?.version.vid !== vid && !com?.version.history.includes(vid);
+
 /** ACCEPT: the row that holds the value, or why it is refused. */
 export function accept(
   row: Register,

@@ -198,6 +198,15 @@ export class PieceTable {
       .run(wall, vid, piece, space, name);
   }
 
+  /** Takes the good pieces of a version of a name out of the trash. */
+  restore(space: string, name: string, vid: Vid): void {
+    this.#db
+      .query(
+        "UPDATE piece SET trashed = NULL WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NOT NULL",
+      )
+      .run(vid, space, name);
+  }
+
   /** Pieces that went into the trash at `wall` or before. */
   trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
     const query = this.#db.query<{ vid: Vid; piece: number; inline: number }, [number]>(

@@ -12,6 +12,7 @@ import {
   absentRow,
   accept,
   commit,
+  mayBecomeCurrent,
   mayCollect,
   mayForget,
   prepare,
@@ -170,7 +171,10 @@ export class Store {
     return this.#catalog.pieces.ofVersion(space, name, vid);
   }
 
-  /** PREPARE, with small pieces that are stored in the same transaction; on a full disk it is a promise without them. */
+  /**
+   * PREPARE, with small pieces that are stored in the same transaction; on a full disk it is a promise without them. Pieces of this
+   * version that are in the trash are held again.
+   */
   async prepare(
     space: string,
     name: string,
@@ -195,6 +199,7 @@ export class Store {
         return { ok: false, refused: row, floor, register: old, held: held() };
       this.#catalog.putRegister(space, name, row);
       if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
+      if (mayBecomeCurrent(row, vid)) this.#catalog.pieces.restore(space, name, vid);
       return { ok: true, refused: null, floor, register: row, held: held() };
     });
   }

@@ -42,6 +42,24 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "trusted-trash",
+    rule: "pieces in the trash are counted, and not taken out of it",
+    within: 100,
+    plot: "collected",
+    edits: [
+      edit(
+        STORE,
+        "if (mayBecomeCurrent(row, vid)) this.#catalog.pieces.restore(space, name, vid);",
+        "",
+      ),
+      edit(
+        "src/store/piece_table.ts",
+        "vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
+        "vid = ? AND space = ? AND name = ? AND bad = 0",
+      ),
+    ],
+  },
+  {
     name: "eager-trash",
     rule: "old pieces deleted at ACCEPT",
     within: 2000,

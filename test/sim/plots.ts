@@ -27,6 +27,7 @@ export const PLOTS = {
   missed,
   lazyForget,
   zombieCommit,
+  collected,
   grown,
   doubled,
   forgotten,
@@ -164,5 +165,27 @@ function zombieCommit(run: Run): void {
   run.calmly({ do: "get", name: NAME });
   run.world.thaw(writer);
   run.awaits(PATIENCE_MS, () => !writer.alive);
+  run.calmly({ do: "get", name: NAME });
+}
+
+/** A writer stops when all its pieces lie where they should; a repair throws them away, and it goes on before the trash is emptied, or after. */
+function collected(run: Run): void {
+  const servers = begin(run);
+  if (!servers) return;
+  const before = servers.map((server) => run.invariants.piecesAt(server));
+  const writer = run.begin({ ...put(2), bytes: 90_000 });
+  const hasSent = (): boolean =>
+    servers.every((server, i) => run.invariants.piecesAt(server) >= (before[i] ?? 0) + 2);
+  if (!run.awaits(PATIENCE_MS, hasSent)) {
+    run.world.kill(writer);
+    return;
+  }
+  run.world.freeze(writer);
+  run.calmly({ do: "repair" });
+  // The trash keeps what it has for a minute.
+  run.pass(run.rng.pick([0, 1000, 30_000, 59_000, 61_000, 90_000]));
+  run.world.thaw(writer);
+  if (!run.awaits(10 * PATIENCE_MS, () => !writer.alive)) run.world.kill(writer);
+  run.pass(run.rng.pick([0, 90_000]));
   run.calmly({ do: "get", name: NAME });
 }

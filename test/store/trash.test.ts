@@ -4,9 +4,10 @@ import { existsSync } from "node:fs";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { vidOf } from "../arbitraries.ts";
+import { versionOf, vidOf } from "../arbitraries.ts";
 import { rejectionOf } from "../thrown.ts";
 import {
+  flip,
   type Folder,
   heldOf,
   idOf,
@@ -88,6 +89,70 @@ describe("the trash", () => {
       await Promise.all(coming);
       expect(heldOf(store, VID)).toEqual([0]);
       expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
+    }));
+
+  test("a promise for a version takes its pieces out of it, for good", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open({ trashGraceMs: 60_000 });
+      await overtaken(store);
+      expect(heldOf(store, VID)).toEqual([]);
+      const { ok, held } = await store.prepare(SPACE, "a", 6n, VID, []);
+      expect({ ok, held }).toEqual({ ok: true, held: [0, 1] });
+      folder.aheadMs = 3_600_000;
+      await store.sweep();
+      expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
+      expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
+      // Who condemned them did so behind a promise that is not the last one any more.
+      expect(await store.collect(SPACE, "a", VID, 5n)).toEqual({ ok: false });
+      expect(heldOf(await folder.reopen(), VID)).toEqual([0, 1]);
+    }));
+
+  test("a promise that is refused, or for another name's version, takes nothing out of it", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open({ trashGraceMs: 0 });
+      await overtaken(store);
+      expect(await store.prepare(SPACE, "a", 4n, VID, [])).toMatchObject({ ok: false, held: [] });
+      expect(await store.prepare(SPACE, "b", 9n, VID, [])).toMatchObject({ ok: true, held: [] });
+      await store.sweep();
+      await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
+      expect(await store.prepare(SPACE, "a", 9n, VID, [])).toMatchObject({ ok: true, held: [] });
+    }));
+
+  test("what was current once and is so no more stays in it, and so does what is damaged", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open({ trashGraceMs: 60_000 });
+      const version = versionOf({ vid: VID });
+      await upload(store, idOf(VID, 0), pattern(LARGE));
+      await store.commit(SPACE, "a", { ballot: 5n, version }, false);
+      const next = versionOf({ vid: vidOf(7), seq: 2, history: [VID] });
+      await store.commit(SPACE, "a", { ballot: 6n, version: next }, false);
+      expect(await store.prepare(SPACE, "a", 7n, VID, [])).toMatchObject({ ok: true, held: [] });
+
+      const bad = vidOf(8);
+      await upload(store, idOf(bad, 0), pattern(LARGE));
+      flip(folder.file(bad, 0), 100);
+      await rejectionOf("badPiece", store.pieces.fetch(idOf(bad, 0), 0, BLOCK_BYTES));
+      await store.collect(SPACE, "a", bad, 7n);
+      expect(await store.prepare(SPACE, "a", 8n, bad, [])).toMatchObject({ ok: true, held: [] });
+    }));
+
+  test("a promise that comes while the trash is swept takes out what is still there, and no more", () =>
+    inFolder(async (folder) => {
+      const promises: Promise<{ held: number[] }>[] = [];
+      const store: Store = await folder.open(
+        { trashGraceMs: 0 },
+        {
+          async remove(path) {
+            if (path === folder.file(VID, 0)) promises.push(store.prepare(SPACE, "a", 6n, VID, []));
+            await bunDisk.remove(path);
+          },
+        },
+      );
+      await overtaken(store);
+      await store.sweep();
+      const [promised] = await Promise.all(promises);
+      expect(promised?.held).toEqual([]);
+      expect(existsSync(folder.file(VID, 0))).toBe(false);
     }));
 
   /** Opens a server that does this once between the naming of the next piece's file and its row. */
