@@ -155,9 +155,12 @@ export const USERS_LOOK_MS = 2000;
 export const FILES_AT_ONCE = 32;
 export const TABLES_AT_ONCE = 2;
 export const TABLE_BYTES_SMALL = 256 * KIB;
-export const RESERVE_FRACTION = 0.02;
-export const RESERVE_BYTES_MIN = 8 * MIB;
+const RESERVE_FRACTION = 0.02;
+const RESERVE_BYTES_MIN = 8 * MIB;
 export const RESERVE_BYTES_MAX = 256 * MIB;
+/** What pieces leave free of a disk of so many bytes. */
+export const reserveBytes = (total: number): number =>
+  Math.max(RESERVE_BYTES_MIN, Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION));
 /** With less than that for pieces a disk is told to be full. */
 export const SCARCE_BYTES = 1024 * KIB;
 /** Inodes that stay free. */

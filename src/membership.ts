@@ -85,7 +85,7 @@ const unweighedConfig = struct({ ...fieldsWith(unweighedCodec), ...laterFields }
 const newConfig = struct({
   ...fieldsWith(seatCodec),
   ...laterFields,
-  /** The bytes of the disk that WEIGHT_MAX stands for; 0: no server has told of its own. */
+  /** The bytes that WEIGHT_MAX stands for: what pieces may take of the largest disk; 0: no server has told of its own. */
   largest: u53,
 });
 export type Config = Value<typeof head> & Value<typeof newConfig>;
@@ -157,8 +157,8 @@ export function renewed(config: Config): Config {
 }
 
 /**
- * These servers weigh what their disks have of the largest there was, by slot; one that does not tell (null) weighs like that. Where
- * one has more, it is the largest from now on, and all others weigh less.
+ * These servers, by slot, weigh what their disks take of what the largest does that there was; one that does not tell (null) weighs like
+ * that. Where one takes more, it is the largest from now on, and all others weigh less.
  */
 export function weighed(config: Config, disks: ReadonlyMap<number, number | null>): Config {
   const largest = Math.max(config.largest, ...[...disks.values()].map((bytes) => bytes ?? 0));
@@ -166,7 +166,8 @@ export function weighed(config: Config, disks: ReadonlyMap<number, number | null
     Math.min(WEIGHT_MAX, Math.max(1, Math.round((bytes / largest) * WEIGHT_MAX)));
   const seats = config.seats.map((seat, slot) => {
     const bytes = disks.get(slot);
-    if (bytes !== undefined) return { ...seat, weight: bytes ? partOf(bytes) : WEIGHT_MAX };
+    if (bytes !== undefined)
+      return { ...seat, weight: bytes === null || largest === 0 ? WEIGHT_MAX : partOf(bytes) };
     // Of whom nothing was ever told, it is not known that they are smaller.
     if (config.largest === 0) return seat;
     return { ...seat, weight: partOf((seat.weight / WEIGHT_MAX) * config.largest) };

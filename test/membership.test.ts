@@ -247,7 +247,7 @@ describe("what servers weigh", () => {
   test("is their part of the largest disk; a server that tells nothing weighs as the largest", () => {
     const disks = new Map([TIB, null, 4 * TIB, 2 * TIB, 0, 1].entries());
     const one = weighed(configOf(7), disks);
-    expect(weights(one)).toEqual([16_384, 65_535, 65_535, 32_768, 65_535, 1, 65_535]);
+    expect(weights(one)).toEqual([16_384, 65_535, 65_535, 32_768, 1, 1, 65_535]);
     expect(one.largest).toBe(4 * TIB);
     expect(through(one)).toEqual(one);
   });
@@ -273,6 +273,7 @@ describe("what servers weigh", () => {
 
   test("is the same of all, where nobody tells, or only the first", () => {
     expect(weighed(configOf(3), new Map([[1, null]]))).toEqual(configOf(3));
+    expect(weighed(configOf(3), new Map([[1, 0]]))).toEqual(configOf(3));
     expect(weights(weighed(configOf(3), new Map([[1, TIB]])))).toEqual([65_535, 65_535, 65_535]);
   });
 

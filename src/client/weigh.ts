@@ -1,12 +1,13 @@
 /**
- * What servers weigh: as much as their disks have when they come, beside the largest. It is asked once and kept in the configuration,
- * for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
+ * What servers weigh: as much as pieces may take of their disks when they come, beside the largest. It is asked once and kept in the
+ * configuration, for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
  */
+import { reserveBytes } from "../limits.ts";
 import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { gather } from "./gather.ts";
 
-/** Has the servers in these slots weigh what their disks have; who does not tell in time weighs as the largest. */
+/** Has the servers in these slots weigh what their disks take; who does not tell in time weighs as the largest. */
 export async function weighedIn(
   cluster: Cluster,
   config: Config,
@@ -25,11 +26,12 @@ export async function weighedIn(
     isMoot: () => false,
     onError: (slot, error) => cluster.mention(slot, error),
   });
-  for (const [slot, { total }] of told) disks.set(slot, total);
+  for (const [slot, { total }] of told)
+    if (total !== null) disks.set(slot, Math.max(0, Math.floor(total - reserveBytes(total))));
   return weighed(config, disks);
 }
 
-/** A change, in which servers that are new weigh what their disks have; all do where before it they had no weights. */
+/** A change, in which servers that are new weigh what their disks take; all do where before it they had no weights. */
 export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config> {
   const before = cluster.view.config;
   const isKnown = ({ sid }: Config["seats"][number]): boolean =>

@@ -4,14 +4,7 @@
  */
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Clock, Disk } from "../io/ports.ts";
-import {
-  RESERVE_BYTES_MAX,
-  RESERVE_BYTES_MIN,
-  RESERVE_FILES,
-  RESERVE_FRACTION,
-  SPARE_BYTES,
-  SPARE_MS,
-} from "../limits.ts";
+import { RESERVE_FILES, reserveBytes, SPARE_BYTES, SPARE_MS } from "../limits.ts";
 
 /** What a disk has too few of. */
 export type Short = "bytes" | "inodes";
@@ -61,9 +54,8 @@ export class Room {
 
   async look(): Promise<Spare> {
     const { bytes, files, disk = "" } = await this.#disk.space(this.#folder);
-    const kept = bytes && Math.min(RESERVE_BYTES_MAX, bytes.total * RESERVE_FRACTION);
     return {
-      bytes: bytes && bytes.free - Math.max(RESERVE_BYTES_MIN, kept ?? 0),
+      bytes: bytes && bytes.free - reserveBytes(bytes.total),
       files: files && files.free - RESERVE_FILES,
       total: bytes && bytes.total,
       disk,
