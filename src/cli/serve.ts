@@ -1,6 +1,6 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
 import { defineCommand } from "citty";
-import { DfsError, exitStatus } from "../errors.ts";
+import { DfsError, exitStatus, isDfsError } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { descriptorsMax } from "../io/descriptors.ts";
@@ -164,7 +164,10 @@ async function serveUntilEnd(
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
-  const server = await Promise.race([serve(ports, options, die), end.promise]);
+  const starting = serve(ports, options, die).catch((error: unknown) => {
+    throw withFolder(error, folder);
+  });
+  const server = await Promise.race([starting, end.promise]);
   if (typeof server === "number") return server;
   const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
   const say = (line: string): void => writeError(`dfs-tool serve: ${folder} ${line}\n`);
@@ -181,6 +184,18 @@ async function serveUntilEnd(
   stopRepairs();
   if (flags.verbose) say("stopped");
   return status;
+}
+
+/** The same error, which says whose it is; and a folder at the top of the disk may be meant to be in this one. */
+function withFolder(error: unknown, folder: string): unknown {
+  if (!isDfsError(error)) return error;
+  const isOfCatalog = error.message.startsWith("the catalog ");
+  const text = isOfCatalog ? `${folder}: ${error.message}` : error.message;
+  const isAtTop = /^\/[^/]+$/.test(folder) && text.endsWith("permission denied");
+  return new DfsError(
+    error.code,
+    isAtTop ? `${text}; the one in the current folder is .${folder}` : text,
+  );
 }
 
 /** What is odd about a folder; null: nothing. */
