@@ -2,7 +2,7 @@
 import { DfsError } from "../errors.ts";
 import { PASSWORD_BYTES } from "../limits.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
-import { writeError } from "./log.ts";
+import { answered, ask } from "./log.ts";
 
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
@@ -14,17 +14,24 @@ const KEY = /^(?:\[[0-9;]*[A-Za-z~]?|O[A-Za-z]?)/;
 /** What was typed after the line: the answer to the next question, where both were pasted. */
 let typedAhead = "";
 
+let waitedMs = 0;
+
+/** How long this program has waited for answers. */
+export const secondsAsked = (): number => waitedMs / 1000;
+
 /** Asks for a password; throws DfsError("interrupted") at Ctrl-C, DfsError("usage") where there is no terminal. */
 export async function askPassword(prompt: string): Promise<string> {
   const { stdin } = process;
   if (!stdin.isTTY) throw new DfsError("usage", "there is no terminal to ask for the password at");
   // Before it asks: who answers at once must not see the answer.
   stdin.setRawMode(true);
-  writeError(prompt);
+  ask(prompt);
+  const began = performance.now();
   const giveBack = (): void => {
     stdin.setRawMode(false);
     stdin.pause();
-    writeError("\n");
+    answered();
+    waitedMs += performance.now() - began;
   };
   const forget = undoAtInterrupt(giveBack);
   try {

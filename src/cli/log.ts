@@ -103,8 +103,24 @@ export function sayLine(line: string): void {
 /** Text on stderr without that, of one line or several. */
 export const writeError = (text: string): void => write(printableLines(text));
 
+let isAsking = false;
+
+/** Asks for something: this stands on the line of the terminal, and nothing is drawn over it until `answered`. */
+export function ask(question: string): void {
+  if (isTerminal()) redrawLine("");
+  isAsking = true;
+  writeError(question);
+}
+
+export function answered(): void {
+  isAsking = false;
+  writeError("\n");
+}
+
 /** This in the place of what stands on the line of a terminal. */
-export const redrawLine = (line: string): void => write(CLEAR_LINE + printable(line));
+export function redrawLine(line: string): void {
+  if (!isAsking) write(CLEAR_LINE + printable(line));
+}
 
 /** When stderr is closed or full there is nobody to tell, and the work goes on. */
 function write(text: string): void {

@@ -2,6 +2,7 @@
 import { counted } from "../client/counted.ts";
 import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../errors.ts";
 import type { CommonFlags } from "./flags.ts";
+import { secondsAsked } from "./ask_password.ts";
 import { type Log, sayLine } from "./log.ts";
 import { isBarWanted } from "./progress.ts";
 import { print, printJson } from "./stdout.ts";
@@ -74,7 +75,7 @@ export async function tell(
     if (line !== null && !flags.json) await print(line);
   }
   for (const reason of reasonsOf(outcomes)) log.error(reason);
-  const sum = sumLine(outcomes, seconds);
+  const sum = sumLine(outcomes, seconds - secondsAsked());
   if (sum !== null && isBarWanted(flags)) sayLine(sum);
   if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
   return statusOf(outcomes.map(({ error }) => error));

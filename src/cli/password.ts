@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
 import { DfsError } from "../errors.ts";
+import { reasonOf } from "../io/reason.ts";
 import { PASSWORD_BYTES } from "../limits.ts";
 import { askPassword } from "./ask_password.ts";
 import type { Configuration, PasswordSource } from "./config.ts";
@@ -75,8 +76,10 @@ function textOf(file: string, path: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DfsError("config", `${path}: the password file ${file} cannot be read: ${code}`);
+    throw new DfsError(
+      "config",
+      `${path}: the password file ${file} cannot be read: ${reasonOf(error)}`,
+    );
   }
 }
 

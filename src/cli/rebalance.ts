@@ -1,5 +1,6 @@
 /** dfs-tool rebalance: moves files to where they would be put today. */
 import { defineCommand } from "citty";
+import { counted } from "../client/counted.ts";
 import { rebalance } from "../client/rebalance.ts";
 import { exitStatus } from "../errors.ts";
 import { commonFlags, namesFlags } from "./flags.ts";
@@ -47,7 +48,7 @@ export const rebalanceCommand = defineCommand({
     else if (files === 0) await print("nothing to move");
     else
       await print(
-        `${dryRun ? "to do" : "done"}: ${files} files, ${sizeText(bytes)}${unmoved > 0 ? `, ${unmoved} of them not moved` : ""}`,
+        `${dryRun ? "to do" : "done"}: ${counted(files, "file")}, ${sizeText(bytes)}${unmoved > 0 ? `, ${unmoved} of them not moved` : ""}`,
       );
     return unmoved > 0 ? exitStatus("partly") : 0;
   },

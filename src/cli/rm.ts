@@ -1,6 +1,7 @@
 /** dfs-tool rm: deletes files and empty folders; of another user too, for an operator. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
+import { counted } from "../client/counted.ts";
 import { remove } from "../client/remove.ts";
 import { removeFolder } from "../client/remove_folder.ts";
 import { checkRemovable, namesOf, removeIn, spaceOf } from "../client/remove_others.ts";
@@ -111,7 +112,7 @@ async function removeOf(
   const space = spaceOf(cluster, user);
   const names = wanted ?? (await namesOf(space));
   if (names.length === 0) throw new DfsError("noSuchName", `${user} has no files`);
-  const files = names.length === 1 ? (names[0] ?? "") : `${names.length} files`;
+  const files = names.length === 1 ? (names[0] ?? "") : counted(names.length, "file");
   if (!isSure) await confirm(`Delete ${files} of ${user} for good?`);
   return removeEach(setup, names, (name) => removeIn(space, name));
 }

@@ -1,7 +1,7 @@
 /** dfs-tool serve: one server, on one folder and one port, until a signal ends it. */
 import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
-import { asDfsError, DfsError, exitStatus } from "../errors.ts";
+import { asDfsError, DfsError, exitStatus, isDfsError } from "../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
 import { bunDisk } from "../io/bun_disk.ts";
 import { descriptorsMax } from "../io/descriptors.ts";
@@ -200,7 +200,10 @@ async function serveUntilEnd(
   // A signal that comes while the server starts must wait until there is one to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
-  const server = await Promise.race([serve(ports, options, die), end.promise]);
+  const starting = serve(ports, options, die).catch((error: unknown) => {
+    throw withFolder(error, options.folder);
+  });
+  const server = await Promise.race([starting, end.promise]);
   if (typeof server === "number") return server;
   const warning = warningOf(server);
   if (warning !== null) tell(trouble("folder-copied", warning));
@@ -227,6 +230,18 @@ function started({ sid, port, origin }: Server, host: string): Told {
     line: `on ${address} (server id ${sid.slice(0, 8)}${isNew})`,
     facts: { address, id: sid, origin },
   };
+}
+
+/** The same error, which says whose it is; and a folder at the top of the disk may be meant to be in this one. */
+function withFolder(error: unknown, folder: string): unknown {
+  if (!isDfsError(error)) return error;
+  const isOfCatalog = error.message.startsWith("the catalog ");
+  const text = isOfCatalog ? `${folder}: ${error.message}` : error.message;
+  const isAtTop = /^\/[^/]+$/.test(folder) && text.endsWith("permission denied");
+  return new DfsError(
+    error.code,
+    isAtTop ? `${text}; the one in the current folder is .${folder}` : text,
+  );
 }
 
 /** What is odd about a folder; null: nothing. */

@@ -1,6 +1,7 @@
 /** dfs-tool server: who makes the cluster, and how that changes. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
+import { counted } from "../client/counted.ts";
 import {
   addServer,
   drainServer,
@@ -101,7 +102,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     await addServer(cluster, server);
     await tell(
       task,
-      `${server.name} is a member: the cluster has ${cluster.view.members.length} servers`,
+      `${server.name} is a member: the cluster has ${counted(cluster.view.members.length, "server")}`,
     );
     await tell(task, "new files use it; dfs-tool rebalance moves those that are there");
     await tellMissing(cluster, task);
@@ -122,7 +123,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
         ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
         : !isTold
           ? `${name} cannot read all its records, and so not tell what lies on it: dfs-tool server replace ${name} does without it`
-          : `${pieces} pieces still lie on ${name}: it is not safe to remove; try again`,
+          : `${counted(pieces, "piece still lies", "pieces still lie")} on ${name}: it is not safe to remove; try again`,
     );
     return isDone ? 0 : exitStatus("partly");
   },

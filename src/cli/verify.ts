@@ -1,6 +1,7 @@
 /** dfs-tool verify: has the servers read back what they hold, and says what is damaged. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../client/cluster.ts";
+import { counted } from "../client/counted.ts";
 import { type Copy, shareOf, type Verified, verifyAll } from "../client/verify.ts";
 import { type ErrorCode, exitStatus } from "../errors.ts";
 import { checkName } from "../file/names.ts";
@@ -75,12 +76,12 @@ class Findings {
   line(cluster: Cluster): string {
     const { bad, missing, unreadable, untold } = this.#sums;
     const parts = [
-      `${this.#names} files, ${this.#copies} pieces, ${sizeText(this.#bytes)} read back`,
+      `${counted(this.#names, "file")}, ${counted(this.#copies, "piece")}, ${sizeText(this.#bytes)} read back`,
     ];
-    if (bad > 0) parts.push(`${bad} pieces damaged`);
-    if (missing > 0) parts.push(`${missing} pieces missing`);
-    if (unreadable > 0) parts.push(`${unreadable} files cannot be had`);
-    if (untold > 0) parts.push(`${untold} files not wholly verified`);
+    if (bad > 0) parts.push(`${counted(bad, "piece")} damaged`);
+    if (missing > 0) parts.push(`${counted(missing, "piece")} missing`);
+    if (unreadable > 0) parts.push(`${counted(unreadable, "file")} cannot be had`);
+    if (untold > 0) parts.push(`${counted(untold, "file")} not wholly verified`);
     const away = cluster.silent.length;
     if (away > 0) parts.push(`${away} of ${cluster.view.members.length} servers do not answer`);
     if (parts.length === 1) parts.push("all good");

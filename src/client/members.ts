@@ -15,6 +15,7 @@ import {
   slotOf,
   vacantIn,
 } from "../membership.ts";
+import { counted } from "./counted.ts";
 import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { addressText } from "./greeter.ts";
@@ -140,7 +141,7 @@ export async function removeServer(
   if (cluster.peer(slot) && (need.pieces > 0 || !config.leaving.includes(slot)))
     throw new DfsError(
       "failed",
-      `${name} cannot be removed yet (${need.pieces} pieces lie on it): dfs-tool server drain ${name} comes first`,
+      `${name} cannot be removed yet (${counted(need.pieces, "piece lies", "pieces lie")} on it): dfs-tool server drain ${name} comes first`,
     );
   await say(
     `${name} is safe to remove: ${cluster.peer(slot) ? "nothing lies on it" : "it does not answer, and no file needs it"}`,
@@ -279,7 +280,7 @@ function checkNeed(cluster: Cluster, slot: number, need: Need): void {
   const which = filesText(need.first, need.files);
   throw new DfsError(
     "failed",
-    `${need.files} files cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first, with ${removalText(cluster, need.first)}`,
+    `${counted(need.files, "file")} cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first, with ${removalText(cluster, need.first)}`,
   );
 }
 
@@ -291,6 +292,6 @@ function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): v
   if (left < wanted)
     throw new DfsError(
       "failed",
-      `without ${cluster.labelOf(slot)} there are ${left} servers for pieces, and the files there are take ${wanted}${widest}`,
+      `without ${cluster.labelOf(slot)} there ${left === 1 ? "is 1 server" : `are ${left} servers`} for pieces, and the files there are take ${wanted}${widest}`,
     );
 }

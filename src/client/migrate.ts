@@ -5,6 +5,7 @@
 import { DfsError } from "../errors.ts";
 import { NAMES_IN_REPAIR } from "../limits.ts";
 import { highest } from "../version.ts";
+import { counted } from "./counted.ts";
 import { changeConfig, goByChosen, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { canAccept } from "./decide.ts";
@@ -47,7 +48,7 @@ async function checkMoved(cluster: Cluster): Promise<void> {
     if (files > 0)
       throw new DfsError(
         "failed",
-        `${files} files (as ${filesText(first.slice(0, 1), 1)}) lie on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
+        `${counted(files, "file")} (as ${filesText(first.slice(0, 1), 1)}) ${files === 1 ? "lies" : "lie"} on ${cluster.labelOf(slot)} alone: dfs-tool repair moves them, and goes on with the change`,
       );
   }
 }

@@ -44,9 +44,11 @@ async function join(
   options: OpenOptions,
 ): Promise<Cluster> {
   const { greeted, failures } = await connections.greetAll();
-  const [first] = failures;
   if (greeted.length === 0)
-    throw new DfsError("tooFew", `no server answers (${first}); are they running?`);
+    throw new DfsError(
+      "tooFew",
+      `no server answers (${whyNone(servers, failures)}); are they running?`,
+    );
   checkDistinct(greeted);
   const id = theOneCluster(greeted);
   const config = vouched(greeted.map(({ greeting }) => greeting));
@@ -66,6 +68,13 @@ async function join(
   await noteMoved(cluster);
   noteOrWarn(cluster, options);
   return cluster;
+}
+
+/** Why none of them answers: what is wrong with one of them, and which others do not either. */
+function whyNone(servers: readonly ServerAddress[], [first = ""]: readonly string[]): string {
+  const others = servers.map(({ name }) => name).filter((name) => !first.startsWith(`${name} `));
+  const nor = others.length === 1 ? "nor does" : "nor do";
+  return `${first}${others.length > 0 ? `, ${nor} ${others.join(", ")}` : ""}`;
 }
 
 /** Remembers the cluster; and says so where it is another one than this computer has used. */

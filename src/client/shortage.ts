@@ -1,6 +1,7 @@
 /** Why pieces find no server that takes them, in words: which servers have no room and of what, or how many are missing. */
 import { type DfsError, type ErrorCode, isDfsError } from "../errors.ts";
 import { type Cut, hasParity } from "../file/split.ts";
+import { counted } from "./counted.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** What servers said that did not take a piece, by slot. */
@@ -48,7 +49,7 @@ export async function failedText(
 ): Promise<string> {
   const full = [...refused].flatMap(([slot, { code }]) => (code === "noRoom" ? [slot] : []));
   const why = await roomsOf(cluster, full);
-  return `${failed} copies could not be made${why.length > 0 ? `: ${why.join(", ")}` : ""}`;
+  return `${counted(failed, "copy", "copies")} could not be made${why.length > 0 ? `: ${why.join(", ")}` : ""}`;
 }
 
 /** What kind of reason that is. */

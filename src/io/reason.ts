@@ -9,6 +9,16 @@ export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const known: Record<string, string> = {
     ECONNREFUSED: "connection refused",
+    ECONNRESET: "the connection was cut",
+    ETIMEDOUT: "no answer in time",
+    EHOSTUNREACH: "there is no way to that machine",
+    ENETUNREACH: "there is no way to that network",
+    ENOTFOUND: "there is no machine of that name",
+    EAI_AGAIN: "its name cannot be looked up",
+    EADDRNOTAVAIL: "this machine has no such address",
+    ENOSPC: "the disk is full",
+    EPERM: "permission denied",
+    ELOOP: "its links lead in a circle",
     ENOENT: "no such file or folder",
     EACCES: "permission denied",
     EISDIR: "it is a folder",

@@ -34,7 +34,7 @@ test("verify", async () => {
   const { status, out } = await stage.dfs("verify");
   expect(status).toBe(3);
   expect(out).toMatch(/: DFS1 cannot tell of it, or did not answer\n/);
-  expect(out).toContain("1 files not wholly verified");
+  expect(out).toContain("1 file not wholly verified");
 });
 
 test("repair", async () => {

@@ -58,7 +58,7 @@ describe.each(["pairs", "rs:2+2"])("%s", (layout) => {
     const found = await stage.dfs("verify");
     expect(found.status).toBe(3);
     expect(found.out).toMatch(/large: piece 2 on DFS\d is damaged\n/);
-    expect(found.out).toContain("1 pieces damaged, run dfs-tool repair");
+    expect(found.out).toContain("1 piece damaged, run dfs-tool repair");
     // Its server knows now, and says so without another look.
     expect(await stage.dfs("verify", "--sample", "1%")).toMatchObject({ status: 3 });
     expect(await stage.dfs("repair")).toMatchObject({ status: 0 });
@@ -88,7 +88,7 @@ describe.each(["pairs", "rs:2+2"])("%s", (layout) => {
     const { status, out } = await stage.dfs("verify");
     expect(status).toBe(13);
     expect(out).toContain("lost: too few good pieces are left\n");
-    expect(out).toContain("1 files cannot be had");
+    expect(out).toContain("1 file cannot be had");
     expect((await stage.dfs("get", "lost")).status).toBe(13);
     await stage.dfs("rm", "lost");
     expect(await stage.dfs("verify")).toMatchObject({ status: 0 });

@@ -27,8 +27,8 @@ const BUSY = /not repaired: not all could be done/;
 /** A put that began before its server was to go ended after: the line says what to do, and the command is run again. */
 const JUST_COME = [
   /lie on \S+ alone: dfs-tool repair moves them/,
-  /cannot be removed yet \([1-9]\d* pieces lie on it\)/,
-  /[1-9]\d* pieces still lie on /,
+  /cannot be removed yet \([1-9]\d* pieces? lies? on it\)/,
+  /[1-9]\d* pieces? still lies? on /,
 ];
 /** How commands may rightly end, in rough weather. */
 const EXCUSES = [
@@ -39,7 +39,7 @@ const EXCUSES = [
   /is no member of the cluster any more/,
   /is there with its folder/,
   /cannot be removed yet/,
-  /files cannot be had without/,
+  /files? cannot be had without/,
   /does not answer in time/,
   /too few servers answer/,
   /does not answer/,

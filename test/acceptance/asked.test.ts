@@ -1,0 +1,49 @@
+/** A password that is asked for at a terminal, in the midst of a command that draws there. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { executable } from "../cli/program.ts";
+import { Computer, usersFile } from "./computer.ts";
+import { Stage } from "./stage.ts";
+
+setDefaultTimeout(60_000);
+
+/** Some redraws of a bar, and longer than a put may take before it is summed up. */
+const THINKING_MS = 3500;
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open(1, { users: await usersFile({ Alice: "secret" }) });
+});
+afterAll(() => stage.close());
+
+test("stands alone on its line for as long as its user thinks, and the time is not the put's", async () => {
+  const { folder } = new Computer(stage.servers, "Username: Alice\n");
+  writeFileSync(join(folder, "file"), "content");
+  const decoder = new TextDecoder();
+  const question = "Password of Alice: ";
+  let shown = "";
+  let before: string | null = null;
+  const ended = Promise.withResolvers<void>();
+  const child = Bun.spawn([executable, "put", "file"], {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", HOME: folder },
+    timeout: 30_000,
+    terminal: {
+      exit: () => ended.resolve(),
+      data(terminal, bytes) {
+        shown += decoder.decode(bytes, { stream: true });
+        if (before !== null || !shown.includes(question)) return;
+        before = shown;
+        setTimeout(() => {
+          before = shown;
+          terminal.write("secret\r");
+        }, THINKING_MS);
+      },
+    },
+  });
+  expect(await child.exited).toBe(0);
+  await ended.promise;
+  expect(before as string | null).toEndWith(question);
+  expect(shown).not.toContain(" in 3.");
+});
