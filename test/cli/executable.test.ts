@@ -6,7 +6,7 @@ import { newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
 afterAll(removeFolders);
 
 /** The commands that show a bar; all take --no-progress. */
-const BARS = new Set(["put", "get", "verify", "server", "rebalance", "repair"]);
+const BARS = new Set(["put", "get", "verify", "server", "rebalance", "repair", "adopt"]);
 const VERSION = /^dfs-tool \d+\.\d+\.\d+\n$/;
 
 describe("the executable", () => {
