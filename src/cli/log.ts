@@ -112,10 +112,17 @@ function write(text: string): void {
     if (!unwaited(text)) lost++;
     return;
   }
-  try {
-    writeSync(STDERR, text);
-  } catch {
-    // As the docstring says.
+  const bytes = Buffer.from(text);
+  const until = performance.now() + LAST_WORDS_MS;
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += writeSync(STDERR, bytes, done);
+    } catch (error) {
+      // Somebody else may have made it non-blocking, and it may be full.
+      const isFull = (error as NodeJS.ErrnoException).code === "EAGAIN";
+      if (!isFull || performance.now() > until) return;
+      Bun.sleepSync(LOOK_MS);
+    }
   }
 }
 
