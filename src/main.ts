@@ -23,8 +23,12 @@ async function main(): Promise<number> {
   watchSignals((status) => process.exit(status));
   const { commandNamed, COMMANDS } = await import("./cli/commands.ts");
   const { invoke, report } = await import("./cli/invoke.ts");
+  const { speakAtOnce } = await import("./cli/log.ts");
   for (const event of ["uncaughtException", "unhandledRejection"]) {
-    process.on(event, (error: unknown) => leave(report(error)));
+    process.on(event, (error: unknown) => {
+      speakAtOnce();
+      leave(report(error));
+    });
   }
   try {
     const call = await callOf(args, (word) => commandNamed(word) !== undefined);

@@ -39,7 +39,11 @@ let isWriting = false;
  * A file takes all.
  */
 export function neverWait(): void {
-  if (!fstatSync(STDERR).isFile()) unwaited = byOwnWay() ?? later;
+  try {
+    if (!fstatSync(STDERR).isFile()) unwaited = byOwnWay() ?? later;
+  } catch {
+    // It is closed.
+  }
 }
 
 /** How many lines were lost since this was asked before. */
@@ -53,8 +57,12 @@ export function lostLines(): number {
 export async function endUnwaited(): Promise<void> {
   const until = performance.now() + LAST_WORDS_MS;
   while (isWriting && performance.now() < until) await Bun.sleep(LOOK_MS);
-  // What the process says as it ends must not wait for its threads.
-  if (unwaited === later && !isWriting) unwaited = null;
+  if (!isWriting) speakAtOnce();
+}
+
+/** What the process says as it ends must not wait for its threads, which end with it. */
+export function speakAtOnce(): void {
+  if (unwaited === later) unwaited = null;
 }
 
 /** A way of its own into the same pipe or terminal, that refuses rather than wait; the one there is has its other users. Linux only. */
@@ -128,10 +136,17 @@ function write(text: string): void {
     if (!unwaited(text)) lost++;
     return;
   }
-  try {
-    writeSync(STDERR, text);
-  } catch {
-    // As the docstring says.
+  const bytes = Buffer.from(text);
+  const until = performance.now() + LAST_WORDS_MS;
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += writeSync(STDERR, bytes, done);
+    } catch (error) {
+      // Somebody else may have made it non-blocking, and it may be full.
+      const isFull = (error as NodeJS.ErrnoException).code === "EAGAIN";
+      if (!isFull || performance.now() > until) return;
+      Bun.sleepSync(LOOK_MS);
+    }
   }
 }
 

@@ -64,6 +64,7 @@ export function openServerLog({ dir, log, quiet, verbose }: LogFlags): ServerLog
       sayAll("error", { event: "failed", line: message, facts: { code } }),
     async close() {
       clearInterval(timer);
+      sparing.end();
       await endUnwaited();
     },
   };

@@ -13,8 +13,10 @@ export const shellLines = (prompt: () => string): AsyncIterable<string> =>
  */
 async function* typedLines(prompt: () => string): AsyncGenerator<string> {
   let history: string[] = [];
+  // Nobody may read the prompt any more: the lines are carried out all the same.
+  const { stdin: input, stdout: output } = process;
+  output.on("error", () => {});
   for (;;) {
-    const { stdin: input, stdout: output } = process;
     const readline = createInterface({ input, output, terminal: true, history, prompt: prompt() });
     const giveBack = (): void => readline.close();
     const forget = undoAtInterrupt(giveBack);

@@ -50,6 +50,11 @@ export class Sparing {
     }
   }
 
+  /** Says all that was only counted. */
+  end(): void {
+    for (const flow of this.#flows.values()) if (flow.last !== null) this.#sum(flow, flow.last);
+  }
+
   #begin(event: string): Flow {
     const until = this.#clock.now() + LOG_PAUSE_MS;
     const flow = { left: LOG_LINES_AT_ONCE, more: 0, last: null, pauseMs: LOG_PAUSE_MS, until };
@@ -59,12 +64,13 @@ export class Sparing {
 
   #sum(flow: Flow, last: Told): void {
     const { more, pauseMs } = flow;
-    const seconds = Math.round((this.#clock.now() - flow.until + pauseMs) / 1000);
+    const now = this.#clock.now();
+    const seconds = Math.round((now - flow.until + pauseMs) / 1000);
     const line = more > 1 ? `${last.line}; ${more} like it in the last ${seconds} s` : last.line;
     this.#tell({ ...last, line, facts: { ...last.facts, count: more, seconds } });
     flow.more = 0;
     flow.last = null;
     flow.pauseMs = Math.min(2 * pauseMs, LOG_PAUSE_MAX_MS);
-    flow.until = this.#clock.now() + flow.pauseMs;
+    flow.until = now + flow.pauseMs;
   }
 }

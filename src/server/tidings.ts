@@ -38,19 +38,27 @@ export const clusterJoined = (cluster: string, by: Asker): Told => ({
   facts: { cluster, ...factsOf(by) },
 });
 
+/** A server that takes the place of another has mostly its name: then the id is what tells them apart. */
+function labelOf({ seats, voters, next }: Config, slot: number): string {
+  const seat = seats[slot];
+  const name = seat?.name ?? "?";
+  const alike = new Set([...voters, ...(next ?? [])].filter((one) => seats[one]?.name === name));
+  return alike.size > 1 ? `${name} (${seat?.sid?.slice(0, 8)})` : name;
+}
+
 /** This server goes by another configuration now. */
 export function clusterChanged(config: Config, by: Asker): Told {
-  const { epoch, seats, voters, next, leaving } = config;
+  const { epoch, voters, next, leaving } = config;
   const named = (slots: readonly number[]): string =>
-    slots.map((slot) => seats[slot]?.name).join(", ");
+    slots.map((slot) => labelOf(config, slot)).join(", ");
   const who = next
     ? `who makes the cluster changes from ${named(voters)} to ${named(next)}`
     : `${named(voters)} make the cluster`;
-  const drained = leaving.length > 0 ? `, ${named(leaving)} to hold no pieces` : "";
+  const drained = leaving.length > 0 ? `; no new pieces for ${named(leaving)}` : "";
   return {
     level: "info",
     event: "cluster-changed",
-    line: `${who}${drained} (epoch ${epoch}), ${byText(by)}`,
+    line: `${who}${drained} (epoch ${epoch}, ${byText(by)})`,
     facts: {
       epoch,
       servers: named(voters),

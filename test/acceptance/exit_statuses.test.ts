@@ -222,6 +222,15 @@ describe.skipIf(!isThere("closed"))("a reader that goes ends no work", () => {
     expect((await whole!.dfs("stat", "after-list/a")).status).toBe(0);
   });
 
+  test.skipIf(!isThere("terminal"))("a prompt does what is typed", async () => {
+    const [whole] = stages;
+    const typed = String.raw`for line in LIST "PUT b typed/" EXIT; do sleep 0.5; printf "$line\r"; done`;
+    const shell = `script -qec '"${executable}" shell | true' /dev/null`;
+    const env = { DFS_CONFIG: whole!.config, TERM: "dumb" };
+    await runBefore("open", ["sh", "-c", `{ ${typed}; sleep 1; } | ${shell}`], whole!.home, env);
+    expect((await whole!.dfs("stat", "typed/b")).status).toBe(0);
+  });
+
   test("a repair that says more than a pipe holds does all there is to do", async () => {
     const stage = await Stage.open(4);
     stages.push(stage);

@@ -104,7 +104,7 @@ describe.each(["text", "json"])("in %s", (format) => {
       from,
     });
     expectDone(await dfs("server", "add", "DFS4", `127.0.0.1:${fourth.port}`));
-    const text = /DFS1, DFS2, DFS3, DFS4 make the cluster \(epoch \d+\), by a client from 127/;
+    const text = /DFS1, DFS2, DFS3, DFS4 make the cluster \(epoch \d+, by a client from 127/;
     await says(first, text, "cluster-changed", { servers: "DFS1, DFS2, DFS3, DFS4", from });
   });
 

@@ -47,6 +47,14 @@ test("what was said of it is told once, and after a quiet time the next one is n
   expect(lines.at(-1)).toBe("news");
 });
 
+test("at the end nothing is left uncounted", () => {
+  const { say, log, lines } = sparing();
+  for (let i = 1; i <= LOG_LINES_AT_ONCE + 5; i++) say(`${i}`);
+  log.end();
+  log.end();
+  expect(lines.slice(LOG_LINES_AT_ONCE)).toEqual(["15; 5 like it in the last 0 s"]);
+});
+
 test("a flood of a day is some forty lines, and all are counted", () => {
   const counts: number[] = [];
   let ms = 0;
