@@ -1,8 +1,18 @@
 /** Files of before there were users are not lost from sight: it is told of them, and an operator adopts them, killed at any point or not. */
 import { afterAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { executable, removeFolders } from "../cli/program.ts";
+import { adopt, openNamesFor } from "../../src/client/adopt.ts";
+import { openCluster } from "../../src/client/open.ts";
+import { Opener } from "../../src/client/opener.ts";
+import { unlock } from "../../src/client/unlock.ts";
+import { DfsError, isDfsError } from "../../src/errors.ts";
+import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import type { Net } from "../../src/io/ports.ts";
+import { type Password, passwordIn } from "../../src/io/stretch.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
+import { removeFolders } from "../cli/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
+import { newMemory } from "./password.ts";
 import { expectDone, ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(120_000);
@@ -120,20 +130,52 @@ test("a file's time, size and layout stay", async () => {
   expect([await factsOf(alice)]).toEqual(were);
 });
 
-test("killed again and again, it loses nothing, and goes on", async () => {
-  await withUsersNow();
-  for (let ms = 40; ms < 700; ms += 60) {
-    const child = Bun.spawn([executable, "adopt"], {
-      cwd: alice.folder,
-      env: { PATH: process.env.PATH ?? "", HOME: alice.folder },
-      stdio: ["ignore", "ignore", "ignore"],
-    });
-    await Bun.sleep(ms);
-    child.kill("SIGKILL");
-    await child.exited;
+/** The network of a process that comes to say so many things, and is killed then. */
+function netOf(things: number): Net {
+  let left = things;
+  return {
+    ...bunNet,
+    async connect(...where) {
+      const conn = await bunNet.connect(...where);
+      const write = conn.write.bind(conn);
+      conn.write = (...parts) => {
+        if (left-- > 0) return write(...parts);
+        conn.close();
+        return Promise.reject(new DfsError("down", "killed"));
+      };
+      return conn;
+    },
+  };
+}
+
+/** Adopts as Alice, up to where it is killed; was it not? */
+async function adoptUntilKilled(things: number, password: Password): Promise<boolean> {
+  const addresses = servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
+  const ports = { clock: bunClock, net: netOf(things), random: bunRandom };
+  const login = { credentials: [password.login.then((word) => credentialsOf("Alice", word))] };
+  try {
+    const options = { user: "Alice", login: { ...login, offersScram: false }, warn: () => {} };
+    const cluster = await openCluster(ports, addresses, options);
+    try {
+      const mine = await unlock(cluster, new Opener(password), newMemory());
+      for (const one of await openNamesFor(mine, "")) await adopt(mine, one, { placement: "name" });
+      return true;
+    } finally {
+      cluster.close();
+    }
+  } catch (error) {
+    if (isDfsError(error)) return false;
+    throw error;
   }
-  const last = await alice.dfs("adopt");
-  expect(last).toMatchObject({ status: 0, err: "" });
+}
+
+test("killed at any point, it loses nothing, and goes on", async () => {
+  await withUsersNow();
+  const password = passwordIn("Alice", PASSWORDS.Alice);
+  let deaths = 0;
+  // Opening the cluster takes some ten messages, a file some twenty.
+  for (let things = 1; !(await adoptUntilKilled(things, password)); things += 3) deaths++;
+  expect(deaths).toBeGreaterThan(5);
   await expectAdopted(alice);
   expect(await openCount()).toBe(0);
 });
