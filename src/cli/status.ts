@@ -214,7 +214,7 @@ function toDoTexts({ toDo, servers, damaged }: Status): string[] {
       toDo.orphans,
       "name has",
       "names have",
-      "pieces that nobody needs: repair removes them after a day",
+      "pieces that nobody needs: repair removes them once nobody puts them any more",
     ],
     [
       toDo.unread,
