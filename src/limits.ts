@@ -107,7 +107,10 @@ export const PROPOSE_MS = 60_000;
 export const STOP_GRACE_MS = 800;
 export const REPAIR_INTERVAL_SECONDS = 3600;
 export const REPAIR_JITTER = 0.3;
-export const ORPHAN_AGE_SECONDS = 24 * 3600;
+/** Pieces of no version are left alone for so long after their sender was last connected. */
+export const ORPHAN_AGE_SECONDS = 3600;
+/** Versions that count as under way on one connection; a client sends the pieces of far fewer at once. */
+export const SENT_PER_CONNECTION = 1024;
 export const TRASH_GRACE_MS = 60_000;
 /** The trash is looked through so often in its grace, but not more often nor less often than these. */
 export const SWEEPS_PER_GRACE = 10;

@@ -76,9 +76,10 @@ export async function repairAndTell(
     const options = {
       dryRun,
       orphanAge,
-      looked: ({ displaced }: Repaired) => {
+      looked: ({ displaced, spared }: Repaired) => {
         count.name();
         total.displaced += displaced;
+        total.spared += spared;
       },
       progress: (bytes: number) => count.add(bytes),
     };
@@ -112,6 +113,8 @@ class Total {
   problems = 0;
   /** Copies that stay where they are, since there is no room for them at home. */
   displaced = 0;
+  /** Versions of no file whose pieces are left alone for now. */
+  spared = 0;
   /** Bytes on the wire. */
   traffic = { sent: 0, received: 0 };
 
@@ -129,6 +132,7 @@ class Total {
       collected: sum(({ collected }) => collected),
       forgotten: sum(({ forgotten }) => (forgotten ? 1 : 0)),
       displaced: this.displaced,
+      spared: this.spared,
       lost: sum(({ lost }) => lost.length),
       unrepaired: sum(({ problem }) => (problem === null ? 0 : 1)),
     };
@@ -140,10 +144,7 @@ class Total {
 
   line(dryRun: boolean, seconds: number): string {
     const { restored, bytes, dropped, collected, forgotten, lost, unrepaired } = this.sums;
-    const stay =
-      this.displaced > 0
-        ? `; ${counted(this.displaced, "copy stays", "copies stay")} elsewhere, for there is no room at home`
-        : "";
+    const stay = this.#staying;
     if (this.names.length === 0) return `nothing to repair${stay}`;
     const rate = dryRun
       ? sizeText(bytes)
@@ -167,6 +168,18 @@ class Total {
       ...(unrepaired > 0 ? [`${counted(unrepaired, "name")} not repaired`] : []),
     ];
     return `${dryRun ? "to do: " : "done: "}${parts.join(", ")}${stay}`;
+  }
+
+  /** What is left as it is, and why. */
+  get #staying(): string {
+    const away = counted(this.displaced, "copy stays", "copies stay");
+    const puts = counted(this.spared, "put that may go on", "puts that may go on");
+    return [
+      ...(this.displaced > 0 ? [`; ${away} elsewhere, for there is no room at home`] : []),
+      ...(this.spared > 0
+        ? [`; the pieces of ${puts} stay (--orphan-age 0 removes them as well)`]
+        : []),
+    ].join("");
   }
 
   /** What could not be repaired decides: lost pieces, then whether all that was missing were servers. */

@@ -216,6 +216,7 @@ function recordsText(damaged: readonly string[]): string {
 /** What is left to do, a line for each kind. */
 function toDoTexts({ toDo, servers, damaged }: Status): string[] {
   const room = servers.some(({ health }) => health?.short) ? ", once there is room for them" : "";
+  const all = servers.some(({ state }) => state !== "up") ? ", once all servers answer" : "";
   const kinds: [count: number, one: string, many: string, what: string][] = [
     [toDo.damaged, "piece is", "pieces are", "damaged: repair makes them anew"],
     [
@@ -224,7 +225,7 @@ function toDoTexts({ toDo, servers, damaged }: Status): string[] {
       "copies of pieces are",
       `missing: repair makes them anew${room}`,
     ],
-    [toDo.astray, "piece lies", "pieces lie", "away from home: repair brings them back"],
+    [toDo.astray, "piece lies", "pieces lie", `away from home: repair brings them back${all}`],
     [
       toDo.unsettled,
       "name has",
@@ -233,12 +234,12 @@ function toDoTexts({ toDo, servers, damaged }: Status): string[] {
     ],
     [toDo.records, "record of names is", "records of names are", `damaged${recordsText(damaged)}`],
     [toDo.changes, "change of the servers is", "", "not finished: repair finishes it"],
-    [toDo.deletions, "deletion is", "deletions are", "not forgotten yet: repair does it"],
+    [toDo.deletions, "deletion is", "deletions are", `not forgotten yet: repair does it${all}`],
     [
       toDo.orphans,
       "name has",
       "names have",
-      "pieces that nobody needs: repair removes them after a day",
+      "pieces that nobody needs: repair removes them once nobody puts them any more",
     ],
     [
       toDo.unread,

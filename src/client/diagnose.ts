@@ -35,6 +35,8 @@ export interface Diagnosis {
   readonly lost: readonly number[];
   /** Versions that are neither current nor pending anywhere, and have pieces. */
   readonly orphans: readonly Vid[];
+  /** How many more of them there are that are left alone: too young, or of puts that may go on. */
+  readonly spared: number;
   /** It is deleted, or was never there: its rows can go once all servers agree. */
   readonly isGone: boolean;
 }
@@ -59,7 +61,7 @@ export function diagnose(
     isStray,
     isLagging: all.some(({ register: { com } }) => com?.ballot !== current?.ballot),
     ...(version ? diagnosePieces(version, told, config) : { missing: [], away: [], lost: [] }),
-    orphans: orphansAmong(all, orphanAge),
+    ...orphansAmong(all, orphanAge),
     isGone: version === null,
   };
 }
@@ -105,13 +107,16 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
   return { missing, away, lost };
 }
 
-function orphansAmong(all: readonly Told[], orphanAge: number): Vid[] {
+function orphansAmong(
+  all: readonly Told[],
+  orphanAge: number,
+): Pick<Diagnosis, "orphans" | "spared"> {
   const known = new Set(
     all.flatMap(({ register: { acc, com } }) => [acc?.version.vid, com?.version.vid]),
   );
   const held = all.flatMap((told) => told.held);
   const young = new Set(held.flatMap(({ vid, age }) => (age < orphanAge ? [vid] : [])));
-  return [...new Set(held.map(({ vid }) => vid))].filter(
-    (vid) => !known.has(vid) && !young.has(vid),
-  );
+  const unknown = [...new Set(held.map(({ vid }) => vid))].filter((vid) => !known.has(vid));
+  const orphans = unknown.filter((vid) => !young.has(vid));
+  return { orphans, spared: unknown.length - orphans.length };
 }

@@ -270,7 +270,8 @@ export class Pieces implements Supply {
       } catch (error) {
         if (!isDfsError(error)) throw error;
         if (!alive.delete(slot)) return;
-        this.#cluster.mention(slot, error);
+        // A full disk is a normal state while others have room; where they have none that is the reason of the failure.
+        if (error.code !== "noRoom") this.#cluster.mention(slot, error);
         this.#refused.set(slot, error);
       }
     });

@@ -43,6 +43,8 @@ export interface Repaired {
   readonly forgotten: boolean;
   /** Copies that stay away from home, since there is no room for them there; nothing is missing. */
   readonly displaced: number;
+  /** Versions of no file whose pieces are left alone: too young, or of puts that may go on. */
+  readonly spared: number;
   /** Pieces (from 1) that no server that answers holds. */
   readonly lost: readonly number[];
   /** Why it could not be repaired, or not wholly; and what kind of reason that is. */
@@ -157,7 +159,7 @@ export async function repairName(
   full = new Full(),
 ): Promise<Repaired> {
   let done = NOTHING;
-  let displaced = 0;
+  let [displaced, spared] = [0, 0];
   let lost: number[] = [];
   let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
   const shown = cluster.shown(name);
@@ -165,6 +167,7 @@ export async function repairName(
     name: shown,
     ...done,
     displaced,
+    spared,
     lost,
     problem,
     cause: problem === null ? null : cause,
@@ -178,7 +181,7 @@ export async function repairName(
         return tell("only its user can tell which one is right");
       const all = diagnose(current, replies, view.config, options.orphanAge);
       const told = full.without(all, current?.version ?? null, replies, view.places.length);
-      displaced = told.displaced;
+      ({ displaced, spared } = told);
       const found = { ...told, isEmpty: isEmpty && round === 0 };
       // The configuration has no name: where there was only ever the first one nothing stands for it.
       if (name === "" && current === null && !found.isStray) return tell(null);

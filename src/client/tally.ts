@@ -14,8 +14,8 @@ import { NOBODY, spacesIn } from "./spaces.ts";
 
 /** So many files of others are looked at closely, for that takes time; more count as missing. */
 const HOLLOW_LOOKS = 1000;
-/** So many names that look bad are looked at once more, for a put may have been under way. */
-const SECOND_LOOKS = 100;
+/** Names that look bad are looked at once more, for a put may have been under way; but not for longer than that in all. */
+const SECOND_LOOKS_MS = 1000;
 
 /** What repair, or reading back, has left to do. */
 export interface ToDo {
@@ -81,9 +81,9 @@ interface Look {
   readonly healths: Healths;
   /** Whose own names are not mistrusted. */
   readonly own: string;
-  /** How many names may still be looked at closely: those that may be hollow, and others. */
+  /** How many names that may be hollow may still be looked at closely, and for how long others. */
   hollowLooks: number;
-  secondLooks: number;
+  secondLooksMs: number;
 }
 
 /** Looks at all names of all users that this one may see. Throws DfsError("tooFew") when no server answers. */
@@ -94,7 +94,7 @@ export async function tallyOf(cluster: Cluster, healths: Healths): Promise<Tally
     healths,
     own: cluster.user,
     hollowLooks: HOLLOW_LOOKS,
-    secondLooks: SECOND_LOOKS,
+    secondLooksMs: SECOND_LOOKS_MS,
   };
   for (const space of await spacesIn(cluster))
     for await (const said of namesIn(space, "", true)) {
@@ -165,16 +165,22 @@ async function lookAt(space: Cluster, one: NameSaid, look: Look): Promise<void> 
     astray: said.reduce((sum, { astray }) => sum + astray, 0),
   };
   const isWorth = one.name !== KEY_NAME && isWorthAnotherLook(pieces, space, look);
-  if (isWorth) await lookAgain(space, one.name, pieces, look);
-  else await add(space, one.name, pieces, look);
+  if (!isWorth) return add(space, one.name, pieces, look);
+  const { clock } = space.ports;
+  const begun = clock.now();
+  await lookAgain(space, one.name, pieces, look);
+  if (!isHollow(pieces, space, look)) look.secondLooksMs -= clock.now() - begun;
 }
+
+/** May it be a file of somebody else that nobody has a piece of? */
+const isHollow = ({ cut, held }: Pieces, space: Cluster, look: Look): boolean =>
+  space.user !== look.own && cut.needed > 0 && [...held.values()].every(isNothing);
 
 /** A put that came between the answers of two servers looks like a loss. Where a server is late, each such look would wait for it. */
 function isWorthAnotherLook(pieces: Pieces, space: Cluster, look: Look): boolean {
-  const isEmpty = pieces.cut.needed > 0 && [...pieces.held.values()].every(isNothing);
-  if (isEmpty && space.user !== look.own) return look.hollowLooks-- > 0;
+  if (isHollow(pieces, space, look)) return look.hollowLooks-- > 0;
   const isSound = pieces.isCurrent && shortOf(pieces, space) === 0;
-  return !isSound && look.tally.late.size === 0 && look.secondLooks-- > 0;
+  return !isSound && look.tally.late.size === 0 && look.secondLooksMs > 0;
 }
 
 const isNothing = (pieces: readonly number[]): boolean => pieces.length === 0;

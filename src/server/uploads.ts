@@ -3,6 +3,7 @@ import { DfsError } from "../errors.ts";
 import { UPLOADS_PER_CONNECTION } from "../limits.ts";
 import type { PieceId } from "../store/pieces.ts";
 import type { Store } from "../store/store.ts";
+import type { Sender } from "../store/under_way.ts";
 import type { Upload } from "../store/upload.ts";
 import type { Share, UploadShares } from "./upload_shares.ts";
 
@@ -28,12 +29,14 @@ export class Uploads {
   readonly #shares: UploadShares;
   readonly #holder: () => string;
   readonly #open = new Map<string, Incoming>();
+  readonly #sender: Sender;
 
   /** `holder` says whose share of all the pieces under way these are of. */
   constructor(store: Store, shares: UploadShares, holder: () => string) {
     this.#store = store;
     this.#shares = shares;
     this.#holder = holder;
+    this.#sender = store.pieces.underWay.sender();
   }
 
   /** Takes one portion; the last one has the root, and resolves when the piece is durable. Throws DfsError. */
@@ -66,6 +69,7 @@ export class Uploads {
       if (this.#forget(key, incoming)) void abort(incoming);
     });
     const id = { space, name, vid, piece };
+    this.#sender.sends(vid);
     const upload = this.#store.pieces.receive(id, size);
     upload.catch(() => {});
     const incoming: Incoming = { upload, id, size, share, tail: Promise.resolve() };
@@ -82,6 +86,7 @@ export class Uploads {
 
   /** Ends what is unfinished. */
   async close(): Promise<void> {
+    this.#sender.close();
     const open = [...this.#open];
     for (const [key, incoming] of open) this.#forget(key, incoming);
     await Promise.all(open.map(([, incoming]) => abort(incoming)));

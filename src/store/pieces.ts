@@ -15,6 +15,7 @@ import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
 import type { Layout } from "./recover.ts";
 import { Room } from "./room.ts";
+import { UnderWay } from "./under_way.ts";
 import { orDie, Upload } from "./upload.ts";
 
 /** Whose piece it is, and which. */
@@ -51,6 +52,7 @@ export class PieceStore {
   #temporaries = 0;
   readonly room: Room;
   readonly ballast: Ballast;
+  readonly underWay = new UnderWay();
 
   /** `die` is called when the disk fails so that nothing may be answered any more. */
   constructor(

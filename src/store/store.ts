@@ -161,9 +161,11 @@ export class Store {
   #heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
-    return this.#catalog.pieces
-      .ofName(space, name)
-      .map(({ created, ...rest }) => ({ ...rest, age: ageOf(created) }));
+    const { underWay } = this.pieces;
+    return this.#catalog.pieces.ofName(space, name).map(({ created, ...rest }) => ({
+      ...rest,
+      age: underWay.has(rest.vid) ? 0 : ageOf(created),
+    }));
   }
 
   /** The good pieces of a version. */

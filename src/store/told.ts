@@ -2,7 +2,7 @@
 import type { Register, Vid } from "../version.ts";
 import type { Refused } from "./acceptor.ts";
 
-/** The pieces held of one version, those found damaged apart, and the seconds since the last of them came. */
+/** The pieces held of one version, those found damaged apart, and the seconds since the last of them came; 0 while their sender is connected. */
 export interface Held {
   readonly vid: Vid;
   readonly pieces: number[];

@@ -42,7 +42,7 @@ export const heldCodec = struct({
   pieces: pieceList,
   /** Pieces that were found damaged: their bytes are worth nothing, and still there. */
   bad: pieceList,
-  /** Seconds since the last of them came, by the server's own clock. */
+  /** Seconds since the last of them came, by the server's own clock; 0 while a connection is open over which one came. */
   age: u32,
 });
 export type Held = Value<typeof heldCodec>;

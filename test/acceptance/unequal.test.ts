@@ -1,6 +1,8 @@
 /** Disks of different sizes are a normal state: once the smallest is full its pieces lie elsewhere, and everything says that all is well. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { canMount, unmountDisks } from "./small_disks.ts";
 import { expectDone, Stage } from "./stage.ts";
 
@@ -55,6 +57,10 @@ describe.skipIf(!canMount())(
       );
       expect(out).not.toContain("missing at home");
       expect(out).not.toContain("away from home");
+      // Whoever puts a file has no part in that.
+      const path = join(stage.home, "more");
+      writeFileSync(path, randomBytes(15 * MIB));
+      expect(await stage.dfs("put", "--name", "f5", path)).toEqual({ status: 0, out: "", err: "" });
       const { displaced, toDo } = await status();
       expect(displaced).toBeGreaterThan(0);
       expect(toDo).toMatchObject({ lacking: 0, astray: 0 });

@@ -53,6 +53,7 @@ const WELL = {
   away: [],
   lost: [],
   orphans: [],
+  spared: 0,
   isGone: false,
 };
 
@@ -202,6 +203,7 @@ describe("pieces while the cluster changes", () => {
       isLagging: false,
       lost: [],
       orphans: [],
+      spared: 0,
       isGone: false,
     });
     expect(missing.map(({ piece, from }) => ({ piece, from }))).toEqual([
@@ -221,8 +223,9 @@ describe("orphans", () => {
     const one = told(0, current, says);
     return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
   };
-  const orphansOf = (...all: Told[]): readonly string[] =>
-    diagnose(current, new Map(all.map((one, slot) => [slot, one])), configOf(Y), 50).orphans;
+  const found = (...all: Told[]) =>
+    diagnose(current, new Map(all.map((one, slot) => [slot, one])), configOf(Y), 50);
+  const orphansOf = (...all: Told[]): readonly string[] => found(...all).orphans;
 
   test("are versions with pieces that no register knows, each named once", () => {
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);
@@ -238,5 +241,6 @@ describe("orphans", () => {
     expect(orphansOf(holding(vidOf(8), 50))).toEqual([vidOf(8)]);
     expect(orphansOf(holding(vidOf(8), 49))).toEqual([]);
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 49))).toEqual([]);
+    expect(found(holding(vidOf(8), 99), holding(vidOf(9), 49)).spared).toBe(1);
   });
 });

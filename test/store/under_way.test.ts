@@ -1,0 +1,44 @@
+/** What is still being put: for as long as a connection is open over which pieces of it came. */
+import { expect, test } from "bun:test";
+import { SENT_PER_CONNECTION } from "../../src/limits.ts";
+import { UnderWay } from "../../src/store/under_way.ts";
+import { vidOf } from "../arbitraries.ts";
+import { idOf, inFolder, pattern, SPACE, upload } from "./folder.ts";
+
+test("a version is under way until the last connection is closed over which it came", () => {
+  const all = new UnderWay();
+  const [one, other] = [all.sender(), all.sender()];
+  for (const sender of [one, one, other]) sender.sends(vidOf(1));
+  one.sends(vidOf(2));
+  one.close();
+  expect([1, 2, 3].map((n) => all.has(vidOf(n)))).toEqual([true, false, false]);
+  other.close();
+  other.close();
+  expect(all.has(vidOf(1))).toBe(false);
+});
+
+test("of one connection the last ones count", () => {
+  const all = new UnderWay();
+  const sender = all.sender();
+  for (let n = 0; n <= SENT_PER_CONNECTION; n++) sender.sends(vidOf(n + 1));
+  expect([1, 2, SENT_PER_CONNECTION + 1].map((n) => all.has(vidOf(n)))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  sender.close();
+  expect(all.has(vidOf(2))).toBe(false);
+});
+
+test("its pieces are told as new, however long ago they came, also where the clock was put forward", () =>
+  inFolder(async (folder) => {
+    const store = await folder.open();
+    const vid = vidOf(1);
+    const sender = store.pieces.underWay.sender();
+    sender.sends(vid);
+    await upload(store, idOf(vid, 0), pattern(100_000));
+    folder.aheadMs = 7_200_000;
+    expect(store.read(SPACE, "a").held).toMatchObject([{ vid, age: 0 }]);
+    sender.close();
+    expect(store.read(SPACE, "a").held).toMatchObject([{ vid, age: 7200 }]);
+  }));
