@@ -164,6 +164,8 @@ export const RESERVE_BYTES_MAX = 256 * MIB;
 /** What pieces leave free of a disk of so many bytes. */
 export const reserveBytes = (total: number): number =>
   Math.max(RESERVE_BYTES_MIN, Math.min(RESERVE_BYTES_MAX, total * RESERVE_FRACTION));
+/** What a catalog and its log take of a disk, at least. */
+export const CATALOG_BYTES = 8 * MIB;
 /** With less than that for pieces a disk is told to be full. */
 export const SCARCE_BYTES = 1024 * KIB;
 /** Inodes that stay free. */

@@ -2,7 +2,7 @@
  * What servers weigh: as much as pieces may take of their disks when they come, beside the largest. It is asked once and kept in the
  * configuration, for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
  */
-import { reserveBytes } from "../limits.ts";
+import { CATALOG_BYTES, reserveBytes } from "../limits.ts";
 import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { gather } from "./gather.ts";
@@ -26,10 +26,13 @@ export async function weighedIn(
     isMoot: () => false,
     onError: (slot, error) => cluster.mention(slot, error),
   });
-  for (const [slot, { total }] of told)
-    if (total !== null) disks.set(slot, Math.max(0, Math.floor(total - reserveBytes(total))));
+  for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
   return weighed(config, disks);
 }
+
+/** What pieces may take of a disk of so many bytes. */
+const roomOn = (total: number): number =>
+  Math.max(0, Math.floor(total - reserveBytes(total) - CATALOG_BYTES));
 
 /** A change, in which servers that are new weigh what their disks take; all do where before it they had no weights. */
 export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config> {

@@ -26,7 +26,7 @@ function unmount(): void {
   for (const path of mounted.splice(0)) Bun.spawnSync(["umount", "-l", path]);
 }
 
-/** A disk of its own, of which servers leave 8 MiB free; null where none can be had. */
+/** A disk of its own, of which pieces leave 16 MiB to others; null where none can be had. */
 function diskOf(mib: number): string | null {
   const path = join(newFolder(), "disk");
   mkdirSync(path);
@@ -79,7 +79,7 @@ test.skipIf(!isAble)("of five disks of 1, 2, 2, 4, 4 the smallest is not full fi
   const { status, servers, toDo } = JSON.parse(ran.out) as Health;
   expect({ status, toDo, err: ran.err }).toMatchObject({ status: "HEALTHY" });
   expect(servers.map(({ short }) => short)).toEqual(["", "", "", "", ""]);
-  expect(servers.map(({ weight }) => weight)).toEqual([14_247, 31_343, 31_343, 65_535, 65_535]);
+  expect(servers.map(({ weight }) => weight)).toEqual([11_915, 29_789, 29_789, 65_535, 65_535]);
   const full = disks.map((path, slot) => usedOf(path) / (((sizes[slot] ?? 0) - 8) * MIB));
   expect(Math.max(...full) - Math.min(...full)).toBeLessThan(0.15);
 });
@@ -94,7 +94,7 @@ const asBefore = (cluster: Stage): Promise<void> =>
   });
 
 test.skipIf(!isAble)("weights come with the next change, and are changed by hand", async () => {
-  stage = await Stage.open(4, { disks: disksOf(16, 24, 24, 20), more: "Layout: rs:1+1\n" });
+  stage = await Stage.open(4, { disks: disksOf(24, 32, 32, 28), more: "Layout: rs:1+1\n" });
   const all = [WEIGHT_MAX, WEIGHT_MAX, WEIGHT_MAX, WEIGHT_MAX];
   const byDisk = [32_768, WEIGHT_MAX, WEIGHT_MAX, 49_151];
   expect(await weightsIn(stage)).toEqual(byDisk);
@@ -115,7 +115,7 @@ test.skipIf(!isAble)("weights come with the next change, and are changed by hand
   expect(out).toMatch(/WEIGHT[^]*DFS1 .* 1000 /);
 
   // A larger disk makes all others lighter.
-  const fifth = new ServerProcess(join(disksOf(40)[0] ?? "", "dfs5"), {});
+  const fifth = new ServerProcess(join(disksOf(48)[0] ?? "", "dfs5"), {});
   extra.push(fifth);
   await fifth.start();
   expectDone(await stage.dfs("server", "add", "DFS5", `127.0.0.1:${fifth.port}`));
@@ -138,9 +138,9 @@ test.skipIf(!isAble)("weights come with the next change, and are changed by hand
 });
 
 test.skipIf(!isAble)("who takes another's place weighs what its disk has", async () => {
-  stage = await Stage.open(3, { disks: disksOf(16, 24, 24), more: "Layout: rs:1+1\n" });
+  stage = await Stage.open(3, { disks: disksOf(24, 32, 32), more: "Layout: rs:1+1\n" });
   expect(await weightsIn(stage)).toEqual([32_768, WEIGHT_MAX, WEIGHT_MAX]);
-  const heir = new ServerProcess(join(disksOf(20)[0] ?? "", "heir"), {});
+  const heir = new ServerProcess(join(disksOf(28)[0] ?? "", "heir"), {});
   extra.push(heir);
   await heir.start();
   expectDone(await stage.dfs("server", "replace", "DFS1", `127.0.0.1:${heir.port}`));
