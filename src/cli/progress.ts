@@ -100,9 +100,11 @@ export function barLine(
   const full = Math.floor(part * BAR_WIDTH);
   const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
+  // What is sealed is a little longer.
+  const shown = Math.min(done, total);
   const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? `  ${durationText((total - done) / rate)} left` : "";
-  const line = `${printable(label)} ${bar} ${percent}  ${sizeText(done)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
+  const line = `${printable(label)} ${bar} ${percent}  ${sizeText(shown)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
   return cut(line, columns - 1);
 }
 

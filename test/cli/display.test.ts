@@ -41,6 +41,12 @@ describe("the progress bar", () => {
     );
   });
 
+  test("says of what is sealed no more than there is", () => {
+    expect(barLine({ label: "put a", done: 22, total: 6, seconds: 1 }, 120)).toContain(
+      "100%  6 B of 6 B",
+    );
+  });
+
   test.each([10, 40, 79])("fits %d columns, whatever the name", (columns) => {
     const line = barLine({ label: "put 😀😀😀 ü", done: 0, total: 0, seconds: 0 }, columns);
     expect(Bun.stringWidth(line)).toBeLessThan(columns);

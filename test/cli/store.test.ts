@@ -1,6 +1,6 @@
 /** Commands against four real servers: what they print, and their exit status. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoServer, startServer } from "../../src/cli/demo_servers.ts";
 import { executable, newFolder, removeFolders, run } from "./program.ts";
@@ -109,67 +109,6 @@ describe("with all servers", () => {
       err: "dfs-tool: there is no none\n",
     });
     expect(readFileSync(join(home, "b b"), "utf8")).toBe("b b".repeat(100_000));
-  });
-
-  test("the shell has the folders of the store", async () => {
-    const cwd = newFolder();
-    const config = join(home, "dfc.conf");
-    writeFileSync(join(cwd, "1.txt"), "one");
-    writeFileSync(join(cwd, "2.txt"), "two");
-    const session = async (...lines: string[]) =>
-      run(["shell", "--config", config], { cwd, stdin: `${lines.join("\n")}\n` });
-    const lines = (...out: string[]) => ({ ...done, out: out.map((line) => `${line}\n`).join("") });
-    expect(
-      await session("MKDIR sub", "PUT 1.txt sub/", "LIST sub/", "PUT 2.txt sub", "ls sub"),
-    ).toEqual(lines("sub/", "sub/1.txt", "sub/", "sub/1.txt", "sub/2.txt"));
-    rmSync(join(cwd, "1.txt"));
-    expect(await session("GET 1.txt sub/")).toEqual(done);
-    expect(readFileSync(join(cwd, "1.txt"), "utf8")).toBe("one");
-    // A second word that is no folder is a name, as cp has it.
-    expect(await session("PUT 1.txt other.txt", "RM other.txt", "RM other.txt")).toMatchObject({
-      status: 3,
-      err: "dfs-tool: there is no other.txt\n",
-    });
-    const all = await dfs("list");
-    for (const dir of ["", " .", " /", " sub/.."])
-      expect(await session(`LIST${dir}`)).toEqual({ ...done, out: all.out });
-    // Names are taken from the folder, and shown as they are typed there.
-    expect(await session("cd sub", "ls", "cd ..", "ls sub/")).toEqual(
-      lines("./", "1.txt", "2.txt", "sub/", "sub/1.txt", "sub/2.txt"),
-    );
-    expect(
-      await session(
-        "CD /sub/",
-        "PUT 1.txt 3.txt",
-        "GET 3.txt",
-        "RM 3.txt ../sub/2.txt",
-        "LS",
-        "LS ../docs",
-      ),
-    ).toEqual(lines("./", "1.txt", "/docs/a"));
-    expect(await session("CD nowhere")).toEqual({
-      status: 4,
-      out: "",
-      err: "dfs-tool: there is no folder nowhere\n",
-    });
-    expect((await session("STAT sub/1.txt")).out).toContain("name      sub/1.txt\n");
-    expect((await session("STATUS")).out).toMatch(/^(HEALTHY|DEGRADED), can lose 1 more server\n/);
-    expect((await session("STATSU")).err).toContain("; did you mean STATUS?");
-    const two = await session("PUT 1.txt 2.txt 3.txt");
-    expect(two.err).toBe('dfs-tool: several files go into a folder: end it with "/"\n');
-    expect(
-      await session(
-        "RM sub",
-        "RM sub/1.txt",
-        "RM sub",
-        "PUT 1.txt 2.txt sub/",
-        "rm sub/1.txt sub/2.txt",
-      ),
-    ).toMatchObject({
-      status: 3,
-      out: "sub was not deleted\n",
-      err: "dfs-tool: sub/ is not empty: 1 name is in it, as sub/1.txt; delete what is in it first\n",
-    });
   });
 });
 
