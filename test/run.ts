@@ -18,17 +18,20 @@ const SAME_BOTH_WAYS = new Set([
   "middleman.test.ts",
   "passwords.test.ts",
   "secrecy.test.ts",
+  "server_log.test.ts",
   "spaces.test.ts",
   "users.test.ts",
 ]);
 
 /** What is about servers and connections more than about what lies there: a second time only with ACCEPTANCE=full. */
 const SELDOM_SEALED = new Set([
+  "exit_statuses.test.ts",
   "frozen.test.ts",
   "hostile.test.ts",
   "identity.test.ts",
   "late.test.ts",
   "lifecycle.test.ts",
+  "members_again.test.ts",
   "stale.test.ts",
 ]);
 const isLeftOut = (name: string): boolean =>
