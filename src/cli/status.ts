@@ -153,7 +153,8 @@ function linesOf(status: Status): string[] {
 /** What is used, what is free, and what of that files can have. */
 function roomText({ used, free, usable, layout }: Status): string {
   const name = layout.is === "pairs" ? "pairs" : `rs:${layout.data}+${layout.parity}`;
-  const more = usable === null ? "" : `, room for ${sizeText(usable)} more of files in ${name}`;
+  const more =
+    usable === null ? "" : `, room for about ${sizeText(usable)} more of files in ${name}`;
   return `used ${sizeText(used)}, free ${free === null ? "unknown" : sizeText(free)}${more}`;
 }
 

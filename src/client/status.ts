@@ -152,10 +152,11 @@ function roomIn(
   shape: Shape | null,
 ): Pick<Status, "free" | "usable" | "shared"> {
   const disks = [...replies].map(([slot, { disk, free }]) => ({ slot, disk, free }));
+  // Nothing more comes to who is about to leave.
   const taking = disks.filter(({ slot }) => places.includes(slot));
   const shared = byDisk(disks).filter((group) => group.length > 1);
   return {
-    free: freeOn(disks),
+    free: freeOn(taking),
     usable: shape && usableOn(taking, shape),
     shared: shared.map((group) => group.map(({ slot }) => cluster.labelOf(slot)).sort()),
   };

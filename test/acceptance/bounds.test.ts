@@ -207,7 +207,7 @@ test("a user who makes up files holds up no operator, who can delete them", asyn
     { ring: [0, 1, 2, 100] },
   ])
     await rejectionOf("protocol", make(stage, "fake", madeUp(some)));
-  expect((await op.dfs("status")).out).toContain("\n1 files, 293 KiB\n");
+  expect((await op.dfs("status")).out).toContain("\n1 file, 293 KiB\n");
 
   await make(stage, "fake", madeUp({}));
   await make(stage, "fake2", madeUp({ needed: 2, copies: 1 }));

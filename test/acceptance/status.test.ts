@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { flip } from "../store/folder.ts";
+import { executable } from "../cli/program.ts";
 import { empty, Stage } from "./stage.ts";
 
 setDefaultTimeout(60_000);
@@ -68,6 +69,23 @@ test("servers on one disk are named, and what is free there is counted once", as
   expect(out).toContain("DFS1, DFS2, DFS3, DFS4 are on one disk: ");
   const { free, servers } = await status();
   expect(free).toBeLessThanOrEqual(Math.max(...servers.map((server) => server.free ?? 0)));
+});
+
+test("--watch says the time of day before each look", async () => {
+  const child = Bun.spawn([executable, "status", "--watch"], {
+    cwd: stage.home,
+    env: { PATH: process.env.PATH ?? "", HOME: stage.home, DFS_CONFIG: stage.config },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += part;
+    if ((said.match(/SERVER/g) ?? []).length === 2) child.kill();
+  }
+  const looks = said.match(/^\d\d:\d\d:\d\d\n[A-Z ]+, can lose /gm) ?? [];
+  expect(looks).toHaveLength(2);
+  // Only a terminal is cleared.
+  expect(said).not.toContain("\u001b");
 });
 
 test("a store that is written all the time is healthy, look after look", async () => {
