@@ -26,6 +26,9 @@ export interface Setup {
 
 /** What was said of the password already: the prompt sets up each of its commands anew. */
 const warned = new Set<string>();
+/** Passwords that were typed, and let in, by configuration and user: the prompt asks once. */
+const typed = new Map<string, string>();
+const typedKey = ({ path, user }: Configuration): string => `${path}\0${user}`;
 
 /** Reads the configuration, and gets the password; throws DfsError("config"). */
 export async function setUp(flags: CommonFlags): Promise<Setup> {
@@ -36,7 +39,8 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
     if (!warned.has(line)) log.warn(line);
     warned.add(line);
   });
-  const password = text === null ? null : passwordIn(configuration.user, text);
+  const known = text ?? typed.get(typedKey(configuration)) ?? null;
+  const password = known === null ? null : passwordIn(configuration.user, known);
   return { configuration, log, password };
 }
 
@@ -79,8 +83,12 @@ type Opened = [cluster: Cluster, opener: Opener | null];
 async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Opened> {
   const { password, configuration } = setup;
   const { user } = configuration;
-  const ask = async (): Promise<Opened> =>
-    open(setup, seen, passwordIn(user, await askFor(user)), how);
+  const ask = async (): Promise<Opened> => {
+    const answer = await askFor(user);
+    const opened = await open(setup, seen, passwordIn(user, answer), how);
+    typed.set(typedKey(configuration), answer);
+    return opened;
+  };
   if (password === null && mustLogIn(configuration)) {
     if (canAsk()) return ask();
     setup.log.warn(lackOf(configuration));
@@ -90,6 +98,8 @@ async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Op
     return await open(setup, seen, password, how);
   } catch (error) {
     if (!isDfsError(error, "login")) throw error;
+    // One that was changed meanwhile is asked for again, at the next line of the prompt.
+    typed.delete(typedKey(configuration));
     if (password === null) {
       if (user !== "" && canAsk()) return ask();
       setup.log.warn(lackOf(configuration));
