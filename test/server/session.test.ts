@@ -18,6 +18,7 @@ import { Places } from "../../src/server/places.ts";
 import { Session } from "../../src/server/session.ts";
 import { Turns } from "../../src/server/turns.ts";
 import { UploadShares } from "../../src/server/upload_shares.ts";
+import { UnderWay } from "../../src/store/under_way.ts";
 import { Load } from "../../src/server/weight.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { requestFrame } from "../../src/wire/frames.ts";
@@ -73,7 +74,10 @@ function session(users: UserTable | null) {
   const random = { bytes: (n: number) => new Uint8Array(n), fraction: () => 0 };
   const store = {
     sid: "1".repeat(32),
-    floor: 0n,
+    floors: { of: () => 0n },
+    lives: { now: { life: 1, mark: "1".repeat(16) }, known: [], isUnsettled: false, revision: 0 },
+    was: null,
+    pieces: { underWay: new UnderWay() },
     membership: { settled: async () => {}, cluster: null, config: null },
     read: () => ({ register: { prom: 0n, acc: null, com: null } }),
   };
