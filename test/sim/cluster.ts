@@ -10,7 +10,7 @@ import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
-import { labelHash, type Rng, simRandom } from "./random.ts";
+import { labelHash, simRandom } from "./random.ts";
 import type { Backup } from "./backup.ts";
 import { ENDLESS_BYTES } from "./volume.ts";
 import type { World } from "./world.ts";
@@ -21,9 +21,6 @@ export const TRASH_GRACE_MS = 600_000;
 /** More than a history has connections. */
 const DESCRIPTORS = 4096;
 const SCRUB_IDLE_MS = 60_000;
-
-/** How often a server is at another address when it starts again, where servers move. */
-const MOVE_CHANCE = 0.2;
 
 /** One server's box: its disk outlives the processes that run on it. */
 export class SimServer {
@@ -37,8 +34,8 @@ export class SimServer {
   machine: Machine | null = null;
   /** Where it listens; it may be elsewhere in its next life. */
   port = PORT;
-  /** The luck of servers that move; null: they stay where they are. */
-  moves: Rng | null = null;
+  /** Whether it moves as it starts again. */
+  moves: () => boolean = () => false;
   /** Counts the disks that it has had. */
   disks = 0;
   /** Counts the processes that it has had. */
@@ -86,7 +83,7 @@ export class SimServer {
 
   start(): void {
     if (this.isUp) return;
-    if (this.lives > 0 && this.moves?.chance(MOVE_CHANCE)) this.port++;
+    if (this.lives > 0 && this.moves()) this.port++;
     const machine = this.#world.machine(this.name);
     this.machine = machine;
     const ports = {

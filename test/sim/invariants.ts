@@ -84,6 +84,7 @@ export class Invariants {
   /** What each server holds, "vid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
+
   /** The one founding that there is. */
   #birth: string | null = null;
   /** How many copies of a piece may be missing: those of disks that were lost or rot. */
@@ -95,6 +96,11 @@ export class Invariants {
     const empty = { seats: [], next: null, leaving: [], awaited: [] };
     const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters, largest: 0 };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
+  }
+
+  /** Has any server been told who makes the cluster? */
+  get isFounded(): boolean {
+    return this.#newest !== null;
   }
 
   /** Looks at one server after a transaction; throws a Violation. */
