@@ -10,7 +10,7 @@ import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { SimNet } from "./net.ts";
-import { labelHash, simRandom } from "./random.ts";
+import { labelHash, type Rng, simRandom } from "./random.ts";
 import type { Backup } from "./backup.ts";
 import { ENDLESS_BYTES } from "./volume.ts";
 import type { World } from "./world.ts";
@@ -21,6 +21,9 @@ export const TRASH_GRACE_MS = 600_000;
 /** More than a history has connections. */
 const DESCRIPTORS = 4096;
 const SCRUB_IDLE_MS = 60_000;
+
+/** How often a server is at another address when it starts again, where servers move. */
+const MOVE_CHANCE = 0.2;
 
 /** One server's box: its disk outlives the processes that run on it. */
 export class SimServer {
@@ -248,6 +251,11 @@ export class SimCluster {
     this.first = all.slice(0, size);
     this.spares = all.slice(size);
     this.known = this.first;
+  }
+
+  /** The servers that clients look for are elsewhere now and then as they start again, while `mayMove`. */
+  moveAbout(luck: Rng, mayMove: () => boolean): void {
+    for (const server of this.first) server.moves = () => mayMove() && luck.chance(MOVE_CHANCE);
   }
 
   get servers(): readonly SimServer[] {

@@ -65,8 +65,6 @@ const LATE_CHANCE = 0.3;
 const MEMORY_CHANCE = 0.5;
 /** How often servers move, where members change. */
 const MOVES_CHANCE = 0.4;
-/** How often a server then moves as it starts again. */
-const MOVE_CHANCE = 0.2;
 
 export class Run {
   readonly names = NAMES;
@@ -100,8 +98,7 @@ export class Run {
     const moves = this.#workload.changes > 0 && !options.plot && new Rng(seed, labelHash("moves"));
     // Those that clients look for: nobody finds another one that has moved, until he is told. What is not founded yet goes by its addresses.
     if (moves && moves.chance(MOVES_CHANCE))
-      for (const server of this.cluster.first)
-        server.moves = () => this.invariants.isFounded && moves.chance(MOVE_CHANCE);
+      this.cluster.moveAbout(moves, () => this.invariants.isFounded);
     const rates = ratesFor(this.#workload, this.rng.fork("rates"));
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
