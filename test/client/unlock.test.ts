@@ -216,8 +216,12 @@ describe("a record", () => {
     const salt = new Uint8Array(16).fill(7);
     const wrap = { cost: costOf(salt), stretched: await stretched(salt) };
     const body = wrapMaster([wrap], "alice", MASTER, new Uint8Array(12));
-    rows[3] = { ...forged(2n, body), prom: 2n };
+    const other = { ...forged(2n, body), prom: 2n };
+    rows[3] = other;
     expect((await readName(unlocked, KEY_NAME)).replies.size).toBe(4);
+    // Nor is it for who logs in with it there.
+    rows[3] = other;
+    await unlock(cluster, old(), memory());
     expect(warnings).toEqual([]);
   });
 
