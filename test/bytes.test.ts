@@ -107,7 +107,7 @@ describe("how values lie in bytes", () => {
     ["u128", encode(u128, (7n << 64n) | 9n), "00000000000000070000000000000009"],
     ["bool", encode(bool, true), "01"],
     ["fixed", encode(fixed(2), new Uint8Array([1, 2])), "0102"],
-    ["hex", encode(hex(2), "aBcD"), "abcd"],
+    ["hex", encode(hex(2), "abcd"), "abcd"],
     ["bytes", encode(bytes(9), new Uint8Array([7])), "0000000107"],
     ["text", encode(text(9), "ä😀"), "00000006c3a4f09f9880"],
     ["list", encode(list(u8, 3), [5, 6]), "000000020506"],
@@ -180,6 +180,7 @@ describe("limits", () => {
     expect(() => encode(list(u8, 1), [1, 2])).toThrow("bug");
     expect(() => encode(fixed(2), new Uint8Array(3))).toThrow("bug");
     expect(() => encode(hex(2), "aabbcc")).toThrow("bug");
+    expect(() => encode(hex(2), "aBcD")).toThrow("hexadecimal");
   });
 
   test("u53 ends at 2^53 - 1", () => {
