@@ -2,6 +2,7 @@
 import { defineCommand } from "citty";
 import { adopt, areSomeOpen, openNamesFor } from "../client/adopt.ts";
 import type { Cluster } from "../client/cluster.ts";
+import { counted } from "../client/counted.ts";
 import { FILES_IN_FLIGHT } from "../limits.ts";
 import { type CommonFlags, commonFlags } from "./flags.ts";
 import type { Log } from "./log.ts";
@@ -50,7 +51,7 @@ async function adoptAll(
 ): Promise<Summary> {
   const started = performance.now();
   const open = await openNamesFor(cluster, prefix);
-  const progress = openProgress(`adopt ${filesText(open.length)}`, flags);
+  const progress = openProgress(`adopt ${counted(open.length, "file")}`, flags);
   for (const { bytes } of open) progress.expect(bytes);
   try {
     const outcomes = await eachOf(open, FILES_IN_FLIGHT, (one) =>
@@ -67,10 +68,8 @@ async function adoptAll(
 
 function lineOf(outcomes: readonly Outcome[], isOperator: boolean): string {
   const adopted = outcomes.filter(({ error }) => error === null).length;
-  if (outcomes.length > 0) return `${filesText(adopted)} adopted: sealed, and yours`;
+  if (outcomes.length > 0) return `${counted(adopted, "file")} adopted: sealed, and yours`;
   return isOperator
     ? "nothing to adopt: no files lie in the open"
     : "nothing to adopt: no files of yours lie in the open; those of before there were users an operator adopts";
 }
-
-const filesText = (count: number): string => (count === 1 ? "1 file" : `${count} files`);

@@ -1,4 +1,5 @@
 /** The progress bar of put and get: one line on stderr over all their files, on a terminal only. */
+import { counted } from "../client/counted.ts";
 import { printable } from "../printable.ts";
 import type { CommonFlags } from "./flags.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
@@ -87,7 +88,7 @@ export function countLine(
   columns: number,
 ): string {
   const copied = bytes > 0 ? `  ${sizeText(bytes)} copied  ${sizeText(bytes / seconds)}/s` : "";
-  const line = `${printable(label)} ${names} ${names === 1 ? "name" : "names"}${copied}  ${durationText(seconds)}`;
+  const line = `${printable(label)} ${counted(names, "name")}${copied}  ${durationText(seconds)}`;
   return cut(line, columns - 1);
 }
 

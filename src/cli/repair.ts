@@ -1,5 +1,6 @@
 /** dfs-tool repair: brings everything to where it belongs, and says what that took. */
 import { defineCommand } from "citty";
+import { counted } from "../client/counted.ts";
 import { type Repaired, repairAll } from "../client/repair.ts";
 import { DfsError, exitStatus } from "../errors.ts";
 import { ORPHAN_AGE_SECONDS } from "../limits.ts";
@@ -101,10 +102,6 @@ export async function repairAndTell(
 }
 
 const isProblem = ({ lost, problem }: Repaired): boolean => lost.length > 0 || problem !== null;
-
-/** "1 name", "2 names". */
-const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count} ${count === 1 ? one : many}`;
 
 /** What was done to all names together. */
 class Total {

@@ -1,5 +1,6 @@
 /** dfs-tool status: one word on whether the data is safe, then why. */
 import { defineCommand } from "citty";
+import { counted } from "../client/counted.ts";
 import { type ServerStatus, type Status, statusOf, type Word } from "../client/status.ts";
 import { SCARCE_BYTES, STATUS_REPLY_MS, STATUS_WATCH_MS, UNREAD_SECONDS_MAX } from "../limits.ts";
 import { plainFlags } from "./flags.ts";
@@ -129,7 +130,7 @@ function linesOf(status: Status): string[] {
   const lose = isBad ? "" : canLose > 0 ? `can lose ${more}` : "can lose no more server";
   return [
     `${word}${lose ? `, ${lose}` : ""}`,
-    `${files} ${files === 1 ? "file" : "files"}, ${sizeText(bytes)}`,
+    `${counted(files, "file")}, ${sizeText(bytes)}`,
     roomText(status),
     ...reasons,
     "",
@@ -163,8 +164,7 @@ const sharedText = (names: readonly string[]): string =>
 
 function displacedLines({ displaced }: Status): string[] {
   if (displaced === 0) return [];
-  const pieces =
-    displaced === 1 ? "1 piece lies on another server" : `${displaced} pieces lie on other servers`;
+  const pieces = counted(displaced, "piece lies on another server", "pieces lie on other servers");
   return [`${pieces} than at home, where there is no room: nothing is missing`];
 }
 
@@ -181,7 +181,7 @@ const openLines = ({ open }: Status): string[] =>
   open === 0
     ? []
     : [
-        `${open === 1 ? "1 file lies" : `${open} files lie`} in the open since before there were users, and ${open === 1 ? "is" : "are"} in nobody's list: dfs-tool adopt makes ${open === 1 ? "it" : "them"} yours, sealed`,
+        `${counted(open, "file lies", "files lie")} in the open since before there were users, and ${open === 1 ? "is" : "are"} in nobody's list: dfs-tool adopt makes ${open === 1 ? "it" : "them"} yours, sealed`,
       ];
 
 const rowOf = ({ name, release, weight, health, state }: ServerStatus): string[] =>
@@ -250,7 +250,7 @@ function toDoTexts({ toDo, servers, damaged }: Status): string[] {
     ],
   ];
   return kinds.flatMap(([count, one, many, what]) =>
-    count > 0 ? [`${count} ${count === 1 ? one : many} ${what}`] : [],
+    count > 0 ? [`${counted(count, one, many)} ${what}`] : [],
   );
 }
 

@@ -1,10 +1,10 @@
 /** Pieces on their way between servers: to the homes that lack them, and away from where they were handed off. */
 import { type DfsError, isDfsError } from "../errors.ts";
-import { hasParity, pieceBytes } from "../file/split.ts";
+import { pieceBytes } from "../file/split.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Diagnosis } from "./diagnose.ts";
+import { type Diagnosis, goingBeside } from "./diagnose.ts";
 import { Delivery } from "./deliver.ts";
 import { PieceReader } from "./piece_reader.ts";
 
@@ -54,11 +54,7 @@ export async function bringHome(
     note([lacking], (await delivery.bring([lacking])).arrived);
   const reader = new PieceReader(cluster, name, version);
   let dropped = 0;
-  // With parity it counts how many pieces lie on servers of their own: none is too much before each is at home.
-  const mayGo = (piece: number): boolean =>
-    hasParity(version) ? failed.size === 0 : !failed.has(piece);
-  const away = found.away.filter(({ piece }) => mayGo(piece));
-  for (const { piece, homes, slots } of away) {
+  for (const { piece, homes, slots } of goingBeside(version, found.away, failed)) {
     const isSafe = await verifyAt(cluster, version, reader, piece, homes);
     if (!isSafe) continue;
     const what = { name, vid: version.vid, piece };

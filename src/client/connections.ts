@@ -296,5 +296,5 @@ const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
   !attempt.greeted && attempt.error.code === "login";
 
 /** The configuration that these servers tell of; null: none. */
-const configIn = (greeted: readonly Greeted[]): Config | null =>
+export const configIn = (greeted: readonly Greeted[]): Config | null =>
   vouched(greeted.map(({ greeting }) => greeting));

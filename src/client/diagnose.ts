@@ -107,6 +107,17 @@ function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, confi
   return { missing, away, lost };
 }
 
+/**
+ * Of what lies away, what may go though these pieces are not all at home. With parity that is nothing: it counts how many pieces lie on
+ * servers of their own, so none is too much before each is at home.
+ */
+export const goingBeside = (
+  version: Version,
+  away: Diagnosis["away"],
+  notHome: ReadonlySet<number>,
+): Diagnosis["away"] =>
+  hasParity(version) && notHome.size > 0 ? [] : away.filter(({ piece }) => !notHome.has(piece));
+
 function orphansAmong(
   all: readonly Told[],
   orphanAge: number,

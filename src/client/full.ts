@@ -2,12 +2,12 @@
  * What servers have no room for, as repair finds out: a piece that has all its copies stays where it is while its home cannot take it. Disks
  * of different sizes are a normal state.
  */
-import { hasParity, pieceBytes } from "../file/split.ts";
+import { pieceBytes } from "../file/split.ts";
 import type { DfsError } from "../errors.ts";
 import type { Version } from "../version.ts";
 import type { Held } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Diagnosis } from "./diagnose.ts";
+import { type Diagnosis, goingBeside } from "./diagnose.ts";
 import { copiesShort, holdersOf } from "./holders.ts";
 
 /** What servers say they hold, by slot. */
@@ -50,11 +50,8 @@ export class Full {
       staying.add(one.piece);
       return to.length > 0 ? [{ ...one, to }] : [];
     });
-    // The copies that are elsewhere are needed there; with parity those of other pieces too, for it counts that each has a server of its own.
-    const mayGo = (piece: number): boolean =>
-      hasParity(version) ? staying.size === 0 : !staying.has(piece);
-    const away = found.away.filter(({ piece }) => mayGo(piece));
-    return { ...found, missing, away, displaced };
+    // The copies that are elsewhere are needed there.
+    return { ...found, missing, away: goingBeside(version, found.away, staying), displaced };
   }
 }
 

@@ -2,8 +2,7 @@
 import { DfsError } from "../errors.ts";
 import { listedIn, type ServerAddress } from "../membership.ts";
 import type { ClientPorts } from "./cluster.ts";
-import { Connections, type OpenOptions } from "./connections.ts";
-import { vouched } from "./view.ts";
+import { configIn, Connections, type OpenOptions } from "./connections.ts";
 
 /**
  * The servers of the cluster that these are of, as they say; null where they have begun none. Nothing is begun by asking. Throws
@@ -18,7 +17,7 @@ export async function knownServers(
   try {
     const { greeted, failures } = await connections.greetAll();
     if (greeted.length === 0) throw new DfsError("tooFew", `no server answers (${failures[0]})`);
-    const config = vouched(greeted.map(({ greeting }) => greeting));
+    const config = configIn(greeted);
     return config && listedIn(config).flatMap((slot) => config.seats[slot] ?? []);
   } finally {
     connections.close();

@@ -5,7 +5,7 @@
 import { DfsError } from "../errors.ts";
 import { Again } from "./change.ts";
 import { type ClientPorts, Cluster } from "./cluster.ts";
-import { Connections, type OpenOptions } from "./connections.ts";
+import { configIn, Connections, type OpenOptions } from "./connections.ts";
 import type { Greeted } from "./greeter.ts";
 import { canRead } from "./decide.ts";
 import { initialise } from "./initialise.ts";
@@ -13,7 +13,6 @@ import { seatLate } from "./join.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
 import type { ServerAddress } from "../membership.ts";
 import { noteMoved } from "./moved.ts";
-import { vouched } from "./view.ts";
 
 const OPEN_TRIES = 20;
 const OPEN_PAUSE_MS = 50;
@@ -51,7 +50,7 @@ async function join(
     );
   checkDistinct(greeted);
   const id = theOneCluster(greeted);
-  const config = vouched(greeted.map(({ greeting }) => greeting));
+  const config = configIn(greeted);
   if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
   const cluster = Cluster.of({
     ports,

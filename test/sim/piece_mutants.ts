@@ -23,9 +23,9 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     plot: "doubled",
     edits: [
       edit(
-        "src/client/bring_home.ts",
-        "hasParity(version) ? failed.size === 0 : !failed.has(piece);",
-        "hasParity(version) && failed.size === 0 ? true : !failed.has(piece);",
+        "src/client/diagnose.ts",
+        "hasParity(version) && notHome.size > 0 ?",
+        "hasParity(version) && notHome.size < 0 ?",
       ),
     ],
   },
