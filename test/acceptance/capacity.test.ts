@@ -1,45 +1,37 @@
 /** Servers whose disks are of different sizes: files with parity on some of the servers are placed by capacity. */
 import { afterAll, afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, statfsSync, writeFileSync } from "node:fs";
+import { statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { changeConfig } from "../../src/client/change.ts";
 import { MIB, WEIGHT_MAX } from "../../src/limits.ts";
 import type { Config } from "../../src/membership.ts";
 import { newFolder, removeFolders } from "../cli/program.ts";
 import { without } from "./in_process.ts";
+import { canMount, mountDisk, unmountDisks } from "./small_disks.ts";
 import { expectDone, ServerProcess, Stage } from "./stage.ts";
 
 setDefaultTimeout(300_000);
 
-const mounted: string[] = [];
 let stage: Stage | null = null;
 const extra: ServerProcess[] = [];
 afterEach(async () => {
   await Promise.all([stage?.close(), ...extra.splice(0).map((one) => one.kill())]);
-  unmount();
+  unmountDisks();
 });
-process.on("exit", unmount);
 afterAll(removeFolders);
 
-function unmount(): void {
-  for (const path of mounted.splice(0)) Bun.spawnSync(["umount", "-l", path]);
+const isAble = canMount();
+
+/** A server that is no member yet, with a disk of its own. */
+async function another(mib: number): Promise<ServerProcess> {
+  const folder = newFolder();
+  mountDisk(folder, mib);
+  const server = new ServerProcess(folder, {});
+  extra.push(server);
+  await server.start();
+  return server;
 }
-
-/** A disk of its own, of which pieces leave 16 MiB to others; null where none can be had. */
-function diskOf(mib: number): string | null {
-  const path = join(newFolder(), "disk");
-  mkdirSync(path);
-  const how = ["mount", "-t", "tmpfs", "-o", `size=${mib}m`, "tmpfs", path];
-  if (Bun.which("mount") === null || !Bun.spawnSync(how).success) return null;
-  mounted.push(path);
-  return path;
-}
-
-const isAble = diskOf(1) !== null;
-unmount();
-
-const disksOf = (...sizes: number[]): string[] => sizes.map((mib) => diskOf(mib) ?? "");
 
 interface Listed {
   readonly servers: readonly { readonly name: string; readonly weight: number }[];
@@ -63,8 +55,7 @@ interface Health {
 
 test.skipIf(!isAble)("of five disks of 1, 2, 2, 4, 4 the smallest is not full first", async () => {
   const sizes = [48, 96, 96, 192, 192];
-  const disks = disksOf(...sizes);
-  stage = await Stage.open(5, { disks, more: "Layout: rs:2+1\n" });
+  stage = await Stage.open(5, { disksMib: sizes, more: "Layout: rs:2+1\n" });
   const files = newFolder();
   const bytes = randomBytes(MIB);
   // With as much on each the smallest would be full after 200 MiB of pieces.
@@ -81,7 +72,7 @@ test.skipIf(!isAble)("of five disks of 1, 2, 2, 4, 4 the smallest is not full fi
   expect(servers.map(({ short }) => short)).toEqual(["", "", "", "", ""]);
   expect(servers.map(({ weight }) => weight)).toEqual([11_915, 29_789, 29_789, 65_535, 65_535]);
   // About 65 % of what pieces may take, as of all of them; which files they are is chance where names are sealed.
-  expect(usedOf(disks[0] ?? "") / (40 * MIB)).toBeLessThan(0.95);
+  expect(usedOf(stage.server(0).folder) / (40 * MIB)).toBeLessThan(0.95);
 });
 
 /** As it was before there were weights. */
@@ -94,7 +85,7 @@ const asBefore = (cluster: Stage): Promise<void> =>
   });
 
 test.skipIf(!isAble)("weights come with the next change, and are changed by hand", async () => {
-  stage = await Stage.open(4, { disks: disksOf(24, 32, 32, 28), more: "Layout: rs:1+1\n" });
+  stage = await Stage.open(4, { disksMib: [24, 32, 32, 28], more: "Layout: rs:1+1\n" });
   const all = [WEIGHT_MAX, WEIGHT_MAX, WEIGHT_MAX, WEIGHT_MAX];
   const byDisk = [32_768, WEIGHT_MAX, WEIGHT_MAX, 49_151];
   expect(await weightsIn(stage)).toEqual(byDisk);
@@ -115,9 +106,7 @@ test.skipIf(!isAble)("weights come with the next change, and are changed by hand
   expect(out).toMatch(/WEIGHT[^]*DFS1 .* 1000 /);
 
   // A larger disk makes all others lighter.
-  const fifth = new ServerProcess(join(disksOf(48)[0] ?? "", "dfs5"), {});
-  extra.push(fifth);
-  await fifth.start();
+  const fifth = await another(48);
   expectDone(await stage.dfs("server", "add", "DFS5", `127.0.0.1:${fifth.port}`));
   expect(await weightsIn(stage)).toEqual([500, 32_768, 32_768, 24_576, WEIGHT_MAX]);
   for (const wrong of ["0", "65536", "-1", "1.5", "x", ""]) {
@@ -138,11 +127,9 @@ test.skipIf(!isAble)("weights come with the next change, and are changed by hand
 });
 
 test.skipIf(!isAble)("who takes another's place weighs what its disk has", async () => {
-  stage = await Stage.open(3, { disks: disksOf(24, 32, 32), more: "Layout: rs:1+1\n" });
+  stage = await Stage.open(3, { disksMib: [24, 32, 32], more: "Layout: rs:1+1\n" });
   expect(await weightsIn(stage)).toEqual([32_768, WEIGHT_MAX, WEIGHT_MAX]);
-  const heir = new ServerProcess(join(disksOf(28)[0] ?? "", "heir"), {});
-  extra.push(heir);
-  await heir.start();
+  const heir = await another(28);
   expectDone(await stage.dfs("server", "replace", "DFS1", `127.0.0.1:${heir.port}`));
   expect(await weightsIn(stage)).toEqual([49_151, WEIGHT_MAX, WEIGHT_MAX]);
 });

@@ -29,7 +29,8 @@ export function unmountDisks(): void {
 
 /** May such disks be made here? */
 export function canMount(): boolean {
-  const can = process.platform === "linux" && mountDisk(newFolder(), 1);
+  const mayTry = process.platform === "linux" && Bun.which("mount") !== null;
+  const can = mayTry && mountDisk(newFolder(), 1);
   unmountDisks();
   return can;
 }

@@ -159,8 +159,6 @@ interface StageOptions extends ServerOptions {
   readonly more?: string;
   /** The sizes of the servers' disks, each a disk of its own; see small_disks.ts. */
   readonly disksMib?: readonly number[];
-  /** Where the folder of each server lies, from slot 0; in the home where nothing is said. */
-  readonly disks?: readonly string[];
 }
 
 /** A cluster: its servers in the order of dfc.conf, and a folder for the clients' files. */
@@ -179,9 +177,7 @@ export class Stage {
   /** Servers DFS1, DFS2, …. */
   static async open(size: number, options: StageOptions = {}): Promise<Stage> {
     const home = newFolder();
-    const folders = Array.from({ length: size }, (_, i) =>
-      join(options.disks?.[i] ?? home, `dfs${i + 1}`),
-    );
+    const folders = Array.from({ length: size }, (_, i) => join(home, `dfs${i + 1}`));
     for (const [i, mib] of (options.disksMib ?? []).entries()) mountDisk(folders[i] ?? "", mib);
     const servers = folders.map((folder) => new ServerProcess(folder, options));
     await Promise.all(servers.map((server) => server.start()));
