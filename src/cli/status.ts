@@ -172,7 +172,7 @@ function displacedLines({ displaced }: Status): string[] {
 function hollowLines({ hollow, firstHollow }: Status): string[] {
   if (!firstHollow) return [];
   const { user, name } = firstHollow;
-  const of = `${hollow} files of others have no piece on any server (as ${name} of ${user})`;
+  const of = `${counted(hollow, "file of others has", "files of others have")} no piece on any server (as ${name} of ${user})`;
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
