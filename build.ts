@@ -36,6 +36,7 @@ async function compile(outfile: string, target?: (typeof TARGETS)[number]): Prom
     format: "esm", // bytecode in any other format leaves an executable that dies
     minify: true,
     bytecode: true,
+    splitting: true, // a command loads what it needs, and nothing else
     define: {
       "process.env.DFS_VERSION": JSON.stringify(packageJson.version),
       "process.env.DFS_COMMIT": JSON.stringify(commit()),

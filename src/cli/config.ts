@@ -1,6 +1,5 @@
 /** dfc.conf: which servers there are, and how to use them (DESIGN.md section 2). */
 import { readFileSync } from "node:fs";
-import { isIPv6 } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { type ServerAddress, writtenAddress } from "../membership.ts";
@@ -244,6 +243,9 @@ function checkLengths({ name, host }: ServerAddress, fail: Fail): void {
   for (const text of [name, host])
     if (Buffer.byteLength(text) > HOST_BYTES) fail(`${text} is longer than ${HOST_BYTES} bytes`);
 }
+
+/** Is it an IPv6 address? (`isIPv6` of node:net would load streams for each command.) */
+const isIPv6 = (text: string): boolean => URL.canParse(`http://[${text.replace(/%.*$/, "")}]`);
 
 /** What an IPv6 address without its brackets was meant to be: what may be a port is one. */
 function bracketed(where: string): string {

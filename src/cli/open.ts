@@ -3,7 +3,6 @@ import type { Cluster } from "../client/cluster.ts";
 import { openCluster } from "../client/open.ts";
 import { hasSigned, noteSigned } from "../client/login.ts";
 import { Opener } from "../client/opener.ts";
-import { unlock } from "../client/unlock.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { FIRST_REPLY_MS } from "../limits.ts";
 import { bunClock, bunNet, bunRandom } from "../io/bun.ts";
@@ -69,6 +68,8 @@ export async function withCluster<T>(
     const [cluster, opener] = await openOrAsk(setup, seen, how);
     try {
       if (!opener || how.keys === "none") return await work(cluster, opener);
+      // Without a password no command waits for the ciphers to load.
+      const { unlock } = await import("../client/unlock.ts");
       return await work(await unlock(cluster, opener, seen, how.keys !== "handy"), opener);
     } finally {
       cluster.close();
