@@ -50,8 +50,11 @@ export const roundOf = (ballot: Ballot): bigint => ballot >> 64n;
  * The highest round that a server goes along with where it has promised so much in a name, and knows so much to be forgotten in its
  * space: as a ballot that nobody proposes at, for its c is 0.
  */
-export const boundOf = (...known: Ballot[]): Ballot =>
-  (roundOf(highest(known)) + BigInt(BALLOT_STEP)) << 64n;
+export const boundOf = (...known: Ballot[]): Ballot => stepsAbove(highest(known), 1);
+
+/** How far servers that have promised so much can be led in so many steps, each to the bound of the one before. */
+export const stepsAbove = (promised: Ballot, steps: number): Ballot =>
+  (roundOf(promised) + BigInt(steps * BALLOT_STEP)) << 64n;
 
 /** Why a server does not go along with a ballot: more was promised, or it is above the bound. */
 export type Refusal = "low" | "high";
@@ -238,8 +241,9 @@ export function unsoundness(version: Version): string | null {
     return pieces + needed + copies + ring.length + size === 0
       ? null
       : "it has no pieces, and says what they are";
-  if (ring.length !== pieces || new Set(ring).size !== pieces || Math.max(...ring) >= SLOTS_MAX)
-    return "its pieces do not each have a server";
+  const isSlot = (slot: number, at: number): boolean =>
+    slot < SLOTS_MAX && ring.indexOf(slot) === at;
+  if (ring.length !== pieces || !ring.every(isSlot)) return "its pieces do not each have a server";
   // Pairs: all pieces make the file, each on two servers, or the only one. Parity: each on one.
   const isPairs = needed === pieces && copies === Math.min(COPIES, pieces);
   const isParity = needed >= 1 && needed < pieces && copies === 1;

@@ -3,7 +3,14 @@
  * steps only, so that nobody can leave others no room; and no single server is followed to where it is not needed.
  */
 import { CLIMB_STEPS } from "../limits.ts";
-import { type Ballot, ballotAbove, boundOf, highest, type Register } from "../version.ts";
+import {
+  type Ballot,
+  ballotAbove,
+  boundOf,
+  highest,
+  type Register,
+  stepsAbove,
+} from "../version.ts";
 
 /** What a server's register says it has promised: never less than it accepted. Where it has no row that is the floor of the space. */
 export const claimOf = ({ prom, acc, com }: Register): Ballot =>
@@ -15,8 +22,12 @@ export const claimsIn = (told: ReadonlyMap<number, { readonly register: Register
 
 /** The highest and the second highest; the same where there is only one. */
 function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
-  const [first = 0n, second = first] = [...numbers].sort((a, b) => (a > b ? -1 : a < b ? 1 : 0));
-  return { first, second };
+  let first: Ballot | null = null;
+  let second: Ballot | null = null;
+  for (const number of numbers)
+    if (first === null || number > first) [first, second] = [number, first];
+    else if (second === null || number > second) second = number;
+  return { first: first ?? 0n, second: second ?? first ?? 0n };
 }
 
 /** The highest that two servers vouch for: the second highest, or the highest where that is at most a step above it. */
@@ -28,8 +39,8 @@ export function vouchedFor(numbers: Iterable<Ballot>): Ballot {
 /** How far to go where too few servers promise at that: to the highest, but only so many steps above the second highest. */
 export function reachOf(numbers: Iterable<Ballot>): Ballot {
   const { first, second } = topOf(numbers);
-  let bound = second;
-  for (let step = 0; step < CLIMB_STEPS; step++) bound = boundOf(bound);
+  if (first === second) return first;
+  const bound = stepsAbove(second, CLIMB_STEPS);
   return first < bound ? first : bound;
 }
 
@@ -54,10 +65,11 @@ export class Ballots {
   /** The next one to try. */
   next(): Ballot {
     const vouched = vouchedFor(this.#numbers);
+    const reach = this.#reach;
     // Where nobody has a higher one since, those that two vouch for are too few.
-    const base = vouched > this.#short ? vouched : this.#reach;
+    const base = vouched > this.#short ? vouched : reach;
     const wanted = highest([base, this.#above, this.#floor]);
-    const above = wanted < this.#reach ? wanted : this.#reach;
+    const above = wanted < reach ? wanted : reach;
     this.#tried = ballotAbove([above], this.#random());
     return this.#tried;
   }

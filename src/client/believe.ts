@@ -55,7 +55,7 @@ export function believed<T extends Told>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
-  replies: ReadonlyMap<number, T>,
+  replies: Map<number, T>,
 ): Map<number, T> {
   const isTold = ({ version: { vid } }: Accepted): boolean =>
     [...replies.values()].filter(({ register: { acc, com } }) =>
@@ -67,6 +67,7 @@ export function believed<T extends Told>(
   const out = liars(quorum, replies, (accepted) =>
     isMadeUp(accepted) ? null : cluster.judge(stored, accepted),
   );
+  if (out.length === 0) return replies;
   const left = new Map(replies);
   for (const slot of out) left.delete(slot);
   return left;
@@ -77,7 +78,7 @@ export async function believedInEnd<T extends Told>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
-  replies: ReadonlyMap<number, T>,
+  replies: Map<number, T>,
 ): Promise<Map<number, T>> {
   let left = believed(cluster, stored, quorum, replies);
   while (left.size < replies.size && (await cluster.guard?.learn()))

@@ -38,10 +38,16 @@ function countIn(group: Group, slots: { has(slot: number): boolean }): number {
   return count;
 }
 
+/** These servers, to be counted. They are few, and are counted at each reply: a set of them would take longer. */
+function countable(slots: Iterable<number>): { has(slot: number): boolean } {
+  const all = [...slots];
+  return { has: (slot) => all.includes(slot) };
+}
+
 /** Are these servers enough to choose a value? */
 export function canAccept(quorum: Quorum, slots: Iterable<number>): boolean {
-  const set = new Set(slots);
-  return quorum.every((group) => countIn(group, set) >= group.accept);
+  const those = countable(slots);
+  return quorum.every((group) => countIn(group, those) >= group.accept);
 }
 
 /** How many of these servers count, of how many, where that is fewer than it takes to choose a value; else null. */
@@ -51,14 +57,14 @@ export function shortOf(
 ): { count: number; of: number; takes: number } | null {
   const group = quorum.find((one) => !canAccept([one], slots));
   return group
-    ? { count: countIn(group, new Set(slots)), of: group.slots.length, takes: group.accept }
+    ? { count: countIn(group, countable(slots)), of: group.slots.length, takes: group.accept }
     : null;
 }
 
 /** Are these servers enough to see every chosen value? */
 export function canRead(quorum: Quorum, slots: Iterable<number>): boolean {
-  const set = new Set(slots);
-  return quorum.every((group) => countIn(group, set) >= group.read);
+  const those = countable(slots);
+  return quorum.every((group) => countIn(group, those) >= group.read);
 }
 
 /** A value at its ballot, and what one server has of them: the parts of its register that decide. */

@@ -25,7 +25,7 @@ export function gather<T>(
     const end = (): void => {
       cancel();
       open = 0;
-      resolve(new Map(replies));
+      resolve(replies);
     };
     const settle = (): void => {
       if (open === 0) return;
@@ -41,6 +41,8 @@ export function gather<T>(
     for (const [slot, reply] of calls)
       reply.then(
         (told) => {
+          // What comes too late changes nothing that was given out.
+          if (open === 0) return;
           replies.set(slot, told);
           settle();
         },

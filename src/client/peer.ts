@@ -234,17 +234,17 @@ export class Peer {
     this.#fail("the connection was closed");
   }
 
-  async #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
-    if (this.#down) throw this.#down;
-    const id = this.#newId();
-    // Nobody waits for what cannot be said.
-    const frame = requestFrame(kind, id, request);
-    const { promise, resolve, reject } = Promise.withResolvers<ReplyOf<K>>();
-    this.#waiting.set(id, { kind, resolve, reject });
-    this.#pulse.asked(id);
-    const bytes = frame.reduce((sum, { length }) => sum + length, 0);
-    this.#pulse.writing(bytes, this.#conn.write(...frame));
-    return promise;
+  #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    return new Promise((resolve, reject) => {
+      if (this.#down) throw this.#down;
+      const id = this.#newId();
+      // Nobody waits for what cannot be said.
+      const frame = requestFrame(kind, id, request);
+      this.#waiting.set(id, { kind, resolve, reject });
+      this.#pulse.asked(id);
+      const bytes = frame.reduce((sum, { length }) => sum + length, 0);
+      this.#pulse.writing(bytes, this.#conn.write(...frame));
+    });
   }
 
   /** One that no question has which waits for its answer. */

@@ -35,21 +35,10 @@ export class Pulse {
 
   /** A question goes out. */
   asked(id: number): void {
-    if (this.#asked.size === 0) this.#sign();
-    this.#asked.set(id, this.#clock.now());
+    const now = this.#clock.now();
+    if (this.#asked.size === 0) this.#sign(now);
+    this.#asked.set(id, now);
     if (!this.#cancel) this.#watch();
-  }
-
-  /** The whole answer to it is here. */
-  answered(id: number): void {
-    this.#asked.delete(id);
-    this.#sign();
-  }
-
-  /** Bytes came: of how many answers they were the end, and whether they leave one begun. */
-  received(ended: number, isMidFrame: boolean): void {
-    if (!isMidFrame) this.#frameBegun = null;
-    else if (ended > 0 || this.#frameBegun === null) this.#frameBegun = this.#clock.now();
   }
 
   /** So many bytes are being written; `taken` resolves once the connection has them. */
@@ -65,14 +54,27 @@ export class Pulse {
     );
   }
 
+  /** The whole answer to it is here. */
+  answered(id: number): void {
+    this.#asked.delete(id);
+  }
+
+  /** Bytes came: of how many answers they were the end, and whether they leave one begun. */
+  received(ended: number, isMidFrame: boolean): void {
+    const now = this.#clock.now();
+    if (ended > 0) this.#sign(now);
+    if (!isMidFrame) this.#frameBegun = null;
+    else if (ended > 0 || this.#frameBegun === null) this.#frameBegun = now;
+  }
+
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
     this.#asked.clear();
   }
 
-  #sign(): void {
-    this.#lastSign = this.#clock.now();
+  #sign(now: number): void {
+    this.#lastSign = now;
     this.#received = this.#conn.received;
     this.#sent = this.#conn.sent;
     this.#taken = 0;
@@ -108,7 +110,7 @@ export class Pulse {
     const moved = this.#conn.received - this.#received + Math.max(this.#taken, sent);
     if (moved < PROGRESS_BYTES)
       return moved > 0 ? "it all but stopped answering" : "it stopped answering";
-    this.#sign();
+    this.#sign(now);
     return null;
   }
 }

@@ -84,11 +84,12 @@ async function prepareOnce(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
     (so, { quorum, members }) => {
-      const granted = grantedOf(believed(cluster, name, quorum, so));
-      const left = members.filter((slot) => !so.has(slot) || granted.has(slot));
+      const told = believed(cluster, name, quorum, so);
+      const left = members.filter((slot) => !so.has(slot) || told.get(slot)?.ok);
       if (!enough(quorum, left)) return ballots.isAhead(claimsBySlot(so)) ? STRAGGLER_MS : 0;
-      if (!enough(quorum, granted.keys())) return null;
-      return !supply || supply.isWhole(heldIn(granted)) ? 0 : STRAGGLER_MS;
+      const granted = left.filter((slot) => so.has(slot));
+      if (!enough(quorum, granted)) return null;
+      return !supply || supply.isWhole(heldIn(grantedOf(told))) ? 0 : STRAGGLER_MS;
     },
   );
   const heard = await believedInEnd(cluster, name, view.quorum, replies);

@@ -27,10 +27,11 @@ function computer(): string {
     return hostname();
   }
 }
+let here: string | null = null;
 
 const diskOf = (path: string): string =>
   createHash("sha256")
-    .update(`${computer()} ${fs.statSync(path).dev}`)
+    .update(`${(here ??= computer())} ${fs.statSync(path).dev}`)
     .digest("hex")
     .slice(0, DISK_DIGITS);
 

@@ -25,7 +25,7 @@ export interface Refused {
 
 /** Ballots go up in steps: else one request could leave no room above it for all that others will ever write. */
 const isTooHigh = ({ prom }: Register, floor: Ballot, ballot: Ballot): boolean =>
-  roundOf(ballot) > roundOf(boundOf(prom, floor));
+  ballot > boundOf(prom, floor) && roundOf(ballot) > roundOf(boundOf(prom, floor));
 
 /** PREPARE: the row with the promise, or why it is refused. */
 export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register | Refusal {

@@ -33,6 +33,7 @@ interface Facts {
 }
 
 const EVERYWHERE = "floor";
+const SPACES_KNOWN = 1000;
 
 export class Floors {
   readonly #facts: Facts;
@@ -41,6 +42,8 @@ export class Floors {
   readonly #put;
   readonly #after;
   #everywhere: Ballot = NO_BALLOT;
+  /** What is known of spaces: each request asks for the floor of one. */
+  readonly #known = new Map<string, Ballot>();
 
   /** Throws DfsError("folder") where a floor is damaged. */
   constructor(db: Database, facts: Facts, sum: Sum) {
@@ -58,6 +61,7 @@ export class Floors {
 
   /** To be called once a transaction was undone. */
   recall(): void {
+    this.#known.clear();
     const fact = this.#facts.fact(EVERYWHERE);
     this.#everywhere = fact ? decode(ballotCodec, fact) : NO_BALLOT;
   }
@@ -76,6 +80,7 @@ export class Floors {
     if (to <= this.of(space)) return;
     const floor = encode(ballotCodec, to);
     this.#put.run(space, floor, this.#sum(space, floor));
+    this.#known.delete(space);
   }
 
   /** In every space; to be called in a transaction. */
@@ -96,8 +101,13 @@ export class Floors {
   }
 
   #ownOf(space: string): Ballot {
+    const known = this.#known.get(space);
+    if (known !== undefined) return known;
     const stored = this.#get.get(space);
-    return stored ? this.#read(stored) : NO_BALLOT;
+    const floor = stored ? this.#read(stored) : NO_BALLOT;
+    if (this.#known.size >= SPACES_KNOWN) this.#known.clear();
+    this.#known.set(space, floor);
+    return floor;
   }
 
   #read({ space, floor, sum }: StoredFloor): Ballot {

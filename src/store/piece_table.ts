@@ -89,6 +89,7 @@ export class PieceTable {
   readonly #reading: Reading;
   readonly #tell: Tell;
   readonly #onStray: () => void;
+  readonly #restore;
   readonly #get;
   readonly #ofVersion;
   readonly #ofNames;
@@ -99,6 +100,9 @@ export class PieceTable {
     this.#reading = reading;
     this.#tell = tell;
     this.#onStray = onStray;
+    this.#restore = db.query(
+      "UPDATE piece SET trashed = NULL WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NOT NULL",
+    );
     this.#get = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
     );
@@ -200,11 +204,7 @@ export class PieceTable {
 
   /** Takes the good pieces of a version of a name out of the trash. */
   restore(space: string, name: string, vid: Vid): void {
-    this.#db
-      .query(
-        "UPDATE piece SET trashed = NULL WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NOT NULL",
-      )
-      .run(vid, space, name);
+    this.#restore.run(vid, space, name);
   }
 
   /** Pieces that went into the trash at `wall` or before. */

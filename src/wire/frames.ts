@@ -106,12 +106,12 @@ export class FrameParser {
   }
 
   #cut(length: number): Frame {
-    const whole = this.#take(LENGTH_BYTES + length);
-    return {
-      kind: whole[LENGTH_BYTES] as number,
-      id: u32At(whole, LENGTH_BYTES + 1),
-      body: whole.subarray(LENGTH_BYTES + HEAD_BYTES),
-    };
+    const count = LENGTH_BYTES + length;
+    // Bytes in one part are given out as they are; only those in several parts are copied.
+    if (this.#inFirst < count) return frameIn(this.#copied(count), 0, count);
+    const frame = frameIn(this.#waiting[0] as Uint8Array, this.#taken, count);
+    this.#pass(count);
+    return frame;
   }
 
   /** How much is left of the first part. */
@@ -125,21 +125,33 @@ export class FrameParser {
     this.#taken = 0;
   }
 
-  /** The next bytes: those that are in one part as they are; only where they are in several, a copy, and of no more than them. */
-  #take(count: number): Uint8Array {
+  /** A copy of the next bytes, which are in several parts. */
+  #copied(count: number): Uint8Array {
     const taken: Uint8Array[] = [];
     for (let left = count; left > 0;) {
       const [part] = this.#waiting;
       assert(part, "as many bytes are here");
       const n = Math.min(left, this.#inFirst);
       taken.push(part.subarray(this.#taken, this.#taken + n));
-      this.#taken += n;
+      this.#pass(n);
       left -= n;
-      if (this.#inFirst > 0) continue;
-      this.#waiting.shift();
-      this.#taken = 0;
     }
-    this.#have -= count;
     return concat(taken);
   }
+
+  /** Goes on behind the next bytes, which are in the first part. */
+  #pass(count: number): void {
+    this.#taken += count;
+    this.#have -= count;
+    if (this.#inFirst > 0) return;
+    this.#waiting.shift();
+    this.#taken = 0;
+  }
 }
+
+/** The frame in the `count` bytes from `at` on; its body is a view of them. */
+const frameIn = (bytes: Uint8Array, at: number, count: number): Frame => ({
+  kind: bytes[at + LENGTH_BYTES] as number,
+  id: u32At(bytes, at + LENGTH_BYTES + 1),
+  body: bytes.subarray(at + LENGTH_BYTES + HEAD_BYTES, at + count),
+});

@@ -64,6 +64,7 @@ test("answers to other questions are signs, but the first one must come as well"
   const at = waited((pulse, _, second) => {
     pulse.asked(second + 1);
     pulse.answered(second + 1);
+    pulse.received(1, false);
   });
   expect(within(ANSWER_MS)(at)).toBe(true);
 });
@@ -91,6 +92,7 @@ test("a long write that gets on is a sign, and one that drips is none", () => {
 test("who answers all is never down", () => {
   const at = waited((pulse, _, second) => {
     pulse.answered(second);
+    pulse.received(1, false);
     pulse.asked(second + 1);
   });
   expect(at).toBeNull();
