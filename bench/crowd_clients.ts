@@ -4,7 +4,8 @@
  * what came of it as JSON.
  */
 import type { Cluster } from "../src/client/cluster.ts";
-import { get, type Sink } from "../src/client/get.ts";
+import { get } from "../src/client/get.ts";
+import { type Sink } from "../src/client/sink.ts";
 import { openCluster } from "../src/client/open.ts";
 import type { Source } from "../src/client/source.ts";
 import { put } from "../src/client/put.ts";

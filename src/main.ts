@@ -21,7 +21,8 @@ async function main(): Promise<number> {
   }
   const { leave, watchSignals } = await import("./cli/interrupt.ts");
   watchSignals((status) => process.exit(status));
-  const { commandNamed, COMMANDS } = await import("./cli/commands.ts");
+  const { commandNamed } = await import("./cli/command_names.ts");
+  const { COMMANDS } = await import("./cli/commands.ts");
   const { invoke, report } = await import("./cli/invoke.ts");
   const { speakAtOnce } = await import("./cli/log.ts");
   for (const event of ["uncaughtException", "unhandledRejection"]) {

@@ -12,6 +12,7 @@ const ROOT_FILES = [
   "bytes",
   "printable",
   "membership",
+  "quorum",
   "life",
   "version",
 ];
@@ -32,6 +33,7 @@ const PARTS: Record<string, Part | "everything"> = {
   bytes: { parts: ["errors", "limits", "cursor"], modules: HASHES },
   printable: { parts: [], modules: [] },
   membership: { parts: ["errors", "limits", "bytes"], modules: [] },
+  quorum: { parts: ["membership"], modules: [] },
   life: { parts: ["limits", "bytes", "membership"], modules: [] },
   version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
   file: { parts: ROOT_FILES, modules: HASHES },

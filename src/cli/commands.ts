@@ -1,5 +1,7 @@
 /** The commands, each loaded only when it is asked for. */
 import { defineCommand, type SubCommandsDef } from "citty";
+import type { CommandName } from "./command_names.ts";
+import type { completionOf } from "./completion.ts";
 
 export const COMMANDS = {
   serve: async () => (await import("./serve.ts")).serveCommand,
@@ -21,16 +23,10 @@ export const COMMANDS = {
   bench: async () => (await import("./bench.ts")).benchCommand,
   demo: async () => (await import("./demo.ts")).demoCommand,
   version: async () => (await import("./version.ts")).versionCommand,
-  completion: async () => (await import("./completion.ts")).completionCommand,
-} as const satisfies SubCommandsDef;
-
-export type CommandName = keyof typeof COMMANDS;
-
-/** The command for a word; undefined when there is none. */
-export function commandNamed(word: string): CommandName | undefined {
-  if (word === "ls") return "list";
-  return Object.hasOwn(COMMANDS, word) ? (word as CommandName) : undefined;
-}
+  // It completes all of these.
+  completion: async (): Promise<ReturnType<typeof completionOf>> =>
+    (await import("./completion.ts")).completionOf(COMMANDS),
+} as const satisfies SubCommandsDef & Record<CommandName, unknown>;
 
 /** All commands as one, for the help text. */
 export const overview = defineCommand({

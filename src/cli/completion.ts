@@ -1,7 +1,6 @@
 /** dfs-tool completion: a script for bash, zsh or fish, made from the commands' own definitions. */
-import { type ArgsDef, defineCommand } from "citty";
+import { type ArgsDef, defineCommand, type SubCommandsDef } from "citty";
 import { DfsError } from "../errors.ts";
-import { COMMANDS } from "./commands.ts";
 import { SERVER_ACTIONS } from "./server.ts";
 import { printOwn } from "./stdout.ts";
 import { USER_ACTIONS } from "./user.ts";
@@ -31,32 +30,37 @@ const listNames = (prefix: string): string =>
 /** The command that prints the names of the servers. */
 const LIST_SERVERS = `dfs-tool server list -q --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4`;
 
-export const completionCommand = defineCommand({
-  meta: { description: "Print a script that completes commands in bash, zsh or fish" },
-  args: {
-    shell: {
-      type: "positional",
-      required: true,
-      description: `One of ${Object.keys(SCRIPTS).join(", ")}`,
+/** The command that prints a script which completes these commands. */
+export const completionOf = (commands: SubCommandsDef) =>
+  defineCommand({
+    meta: { description: "Print a script that completes commands in bash, zsh or fish" },
+    args: {
+      shell: {
+        type: "positional",
+        required: true,
+        description: `One of ${Object.keys(SCRIPTS).join(", ")}`,
+      },
     },
-  },
-  async run({ args }) {
-    if (!Object.hasOwn(SCRIPTS, args.shell)) {
-      const known = Object.keys(SCRIPTS).join(", ");
-      throw new DfsError(
-        "usage",
-        `there is no completion for ${args.shell}; there is one for ${known}`,
-      );
-    }
-    const script = SCRIPTS[args.shell as keyof typeof SCRIPTS];
-    await printOwn(script(await completedCommands()));
-  },
-});
+    async run({ args }) {
+      if (!Object.hasOwn(SCRIPTS, args.shell)) {
+        const known = Object.keys(SCRIPTS).join(", ");
+        throw new DfsError(
+          "usage",
+          `there is no completion for ${args.shell}; there is one for ${known}`,
+        );
+      }
+      const script = SCRIPTS[args.shell as keyof typeof SCRIPTS];
+      await printOwn(script(await completedOf(commands)));
+    },
+  });
 
-async function completedCommands(): Promise<Completed[]> {
+async function completedOf(commands: SubCommandsDef): Promise<Completed[]> {
   const out: Completed[] = [];
-  for (const [name, load] of Object.entries(COMMANDS)) {
-    const { meta, args } = (await load()) as { meta: { description: string }; args: ArgsDef };
+  for (const [name, load] of Object.entries(commands)) {
+    const { meta, args } = (await (load as () => unknown)()) as {
+      meta: { description: string };
+      args: ArgsDef;
+    };
     const flags = Object.entries(args)
       .filter(([, { type, description }]) => type !== "positional" && description)
       .map(([flag, def]) => {

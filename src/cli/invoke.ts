@@ -2,8 +2,7 @@
 import { type ArgDef, renderUsage, runCommand, type SubCommandsDef } from "citty";
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../errors.ts";
 import { checkArguments } from "./arguments.ts";
-import { commandNamed } from "./commands.ts";
-import { EXAMPLES } from "./examples.ts";
+import { commandNamed, EXAMPLES } from "./command_names.ts";
 import { sayLine, writeError } from "./log.ts";
 import { conclude, flush, printOwn } from "./stdout.ts";
 

@@ -6,7 +6,7 @@ import { linkSync, renameSync, rmSync, type Stats, write as writeFrom } from "no
 import { copyFile, type FileHandle, open as openPath, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import type { Found, Sink } from "../client/get.ts";
+import type { Found, Sink } from "../client/sink.ts";
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { bunRandom } from "../io/bun.ts";
 import { bunDisk, createFile, openToRead, type RealFile } from "../io/bun_disk.ts";

@@ -1,8 +1,10 @@
 /** Blank servers: how they come to belong to a cluster. Used where one begins, and where INIT did not reach a member of one. */
 import { isDfsError } from "../errors.ts";
 import { type Config, membersOf } from "../membership.ts";
-import { Again } from "./change.ts";
 import type { Greeted } from "./greeter.ts";
+
+/** Somebody else is changing the configuration at this moment: to open the cluster anew shows what came of it. */
+export class Again extends Error {}
 
 /** Has a blank server join. */
 export async function initServer({ peer }: Greeted, cluster: string): Promise<void> {

@@ -7,7 +7,8 @@ import { pieceBytes } from "../file/split.ts";
 import { FEW_PATIENCE_MS, INLINE_BYTES } from "../limits.ts";
 import type { Version } from "../version.ts";
 import type { Cluster, Replies } from "./cluster.ts";
-import { decide, type Group } from "./decide.ts";
+import { decide } from "./decide.ts";
+import { type Group } from "../quorum.ts";
 import type { Reading } from "./register.ts";
 import { registersOf } from "./rounds.ts";
 

@@ -12,9 +12,6 @@ import { readName } from "./register.ts";
 /** The reserved name whose register holds the configuration. */
 export const CONFIG_NAME = "";
 
-/** Somebody else is changing the configuration at this moment. */
-export class Again extends Error {}
-
 /** The configuration that was chosen last, which the servers may not have been told yet; null where there is none, or it cannot be told. */
 async function chosenConfig(cluster: Cluster): Promise<{ vid: string; config: Config } | null> {
   const { is, current } = await readName(cluster, CONFIG_NAME);

@@ -1,6 +1,5 @@
 /** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
 import { DfsError, isDfsError } from "../errors.ts";
-import type { Clock, Net, Random } from "../io/ports.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { EPOCHS_FOLLOWED } from "../limits.ts";
 import { type Config, requestIdOf } from "../membership.ts";
@@ -9,20 +8,14 @@ import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
 import { joinBlank } from "./blank.ts";
 import type { Greeted } from "./greeter.ts";
-import { type Judge, takeAll } from "./believe.ts";
+import { type Judge, takeAll } from "./judge.ts";
 import { Endless } from "./endless.ts";
 import { gather } from "./gather.ts";
 import { meetServers, warnOfOuts } from "./meet.ts";
 import type { Guard } from "./guard.ts";
-import type { Peer } from "./peer.ts";
+import type { ClientPorts, Peer } from "./peer.ts";
 import { type View, viewOf } from "./view.ts";
 import { Window } from "./window.ts";
-
-export interface ClientPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly net: Net;
-}
 
 /** Replies by slot. */
 export type Replies<K extends AddressedKind> = Map<number, ReplyOf<K>>;

@@ -1,23 +1,27 @@
 /** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../errors.ts";
-import { type Config, membersOf, type Seat, slotOf, writtenAddress } from "../membership.ts";
+import {
+  type Config,
+  membersOf,
+  type Seat,
+  type ServerAddress,
+  slotOf,
+  writtenAddress,
+} from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
-import type { ClientPorts } from "./cluster.ts";
+import type { ClientPorts, Peer, PeerOptions } from "./peer.ts";
 import type { Left } from "./lives.ts";
-import { canRead, groupOf, quorumOf } from "./decide.ts";
+import { canRead, groupOf, quorumOf } from "../quorum.ts";
 import { addressText, type Attempt, Greeter, type Greeted } from "./greeter.ts";
 import type { ClusterMemory } from "./memory.ts";
-import type { Peer, PeerOptions } from "./peer.ts";
-import type { ServerAddress } from "../membership.ts";
-import { vouched } from "./view.ts";
+import { configIn } from "./view.ts";
 
 export interface OpenOptions extends PeerOptions {
   /** Whose names and files; the empty one is nobody's. */
   readonly user: string;
   /** Takes a line for the user, such as that a server is lost. */
   readonly warn: (line: string) => void;
-  /** Nothing is remembered where there is none. */
-  readonly memory?: ClusterMemory | undefined;
+  readonly memory?: ClusterMemory | undefined; // none: nothing is remembered
 }
 
 export class Connections {
@@ -294,7 +298,3 @@ const ALONE =
 
 const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
   !attempt.greeted && attempt.error.code === "login";
-
-/** The configuration that these servers tell of; null: none. */
-export const configIn = (greeted: readonly Greeted[]): Config | null =>
-  vouched(greeted.map(({ greeting }) => greeting));

@@ -4,7 +4,7 @@ import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../limits.ts";
 import type { Vid } from "../version.ts";
 import type { SentPiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
-import type { Sink } from "./get.ts";
+import type { Sink } from "./sink.ts";
 import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";
 import type { VersionReader } from "./version_reader.ts";
 import { inParallel } from "./window.ts";

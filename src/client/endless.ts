@@ -13,8 +13,8 @@ import {
   USERS_PAGE,
 } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
-import type { Cluster } from "./cluster.ts";
-import { canRead, type Quorum } from "./decide.ts";
+import type { Guard } from "./guard.ts";
+import { canRead, type Quorum } from "../quorum.ts";
 
 /** What there are pages of: names, or users. */
 type Kind = "list" | "spaces";
@@ -28,6 +28,13 @@ const MOST = {
   list: [LONE_NAMES, LONE_NAMES_MAX],
   spaces: [LONE_USERS, LONE_USERS_MAX],
 } as const;
+
+/** The cluster whose servers are judged: it tells its user, and its keys open what the user made. */
+interface Judged {
+  readonly guard: Guard | null;
+  readonly warn: (line: string) => void;
+  labelOf(slot: number): string;
+}
 
 /** What one client has seen of all servers. */
 export class Endless {
@@ -43,7 +50,7 @@ export class Endless {
   }
 
   /** Takes note of names and of the pages that they are from, which have more to come; returns whether one of their servers is out now. */
-  judge(cluster: Cluster, kind: Kind, quorum: Quorum, pages: Pages, names: Named): boolean {
+  judge(cluster: Judged, kind: Kind, quorum: Quorum, pages: Pages, names: Named): boolean {
     for (const [name, by] of names) this.#count(cluster, kind, name, by);
     for (const [slot, page] of pages) if (isShort(page)) add(this.#short, slot);
     const answering = [...pages.keys()];
@@ -57,7 +64,7 @@ export class Endless {
     return out.length > 0;
   }
 
-  #count(cluster: Cluster, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
+  #count(cluster: Judged, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
     const [slot] = by.keys();
     if (by.size > 1) this.#shared[kind]++;
     // What this user's keys open was made by this user, whoever has it.
@@ -66,7 +73,7 @@ export class Endless {
   }
 
   #isTooMuch(
-    { guard }: Cluster,
+    { guard }: Judged,
     kind: Kind,
     slot: number,
     quorum: Quorum,

@@ -8,7 +8,7 @@ import type { UserFloor } from "../wire/values.ts";
 import { claimsIn, reachOf, vouchedFor } from "./ballots.ts";
 import { CONFIG_NAME, install } from "./change.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
-import { canAccept } from "./decide.ts";
+import { canAccept } from "../quorum.ts";
 
 /** What each space's floor is to be, a page at a time. */
 interface Page {

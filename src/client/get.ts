@@ -4,39 +4,18 @@ import { manifestOf, timeWithin } from "../file/manifest.ts";
 import { checkEither } from "../file/names.ts";
 import type { Stream } from "../file/seal.ts";
 import type { Facts } from "../file/sealed_manifest.ts";
-import { isGone, type Version, type Vid } from "../version.ts";
+import { isGone, type Version } from "../version.ts";
 import type { SentPiece } from "../wire/values.ts";
 import { readBriefly } from "./brief.ts";
 import type { Cluster } from "./cluster.ts";
 import { Download } from "./download.ts";
 import { holdersOf } from "./holders.ts";
+import type { Found, Sink } from "./sink.ts";
 import { openingSink, sealedRange } from "./opening_sink.ts";
 import { checkRange, cutTo, type Range, WHOLE } from "./portions.ts";
 import { type Reading, readName } from "./register.ts";
 import { hearsMore, silentText } from "./silent.ts";
 import { VersionReader } from "./version_reader.ts";
-
-/** What a get learned before its bytes come. */
-export interface Found {
-  readonly name: string;
-  readonly vid: Vid;
-  readonly bytes: number;
-  /** The rotation of its placement. */
-  readonly x: number;
-  readonly modified: number;
-  readonly mode: number;
-}
-
-/**
- * Where bytes go. `open` is called before the first write, and once more should a newer version have to take the place of one
- * that could not be read to its end: then all that was written is void. What is written has been verified.
- */
-export interface Sink {
-  /** Must writes come in the order of the file? */
-  readonly inOrder: boolean;
-  open(found: Found): Promise<void>;
-  write(bytes: Uint8Array, offset: number): Promise<void>;
-}
 
 export interface GetOptions {
   /** Only these bytes, as far as the file goes. Just the blocks that they touch are moved. */

@@ -6,7 +6,7 @@ import { type DfsError, isDfsError } from "../errors.ts";
 import type { Clock } from "../io/ports.ts";
 import { FIRST_REPLY_MS, REACH_MS } from "../limits.ts";
 import type { ReplyOf } from "../wire/messages.ts";
-import { Peer, type PeerOptions, type PeerPorts } from "./peer.ts";
+import { Peer, type PeerOptions, type ClientPorts } from "./peer.ts";
 import type { ServerAddress } from "../membership.ts";
 
 /** A server that answered, and what it said of itself. */
@@ -28,7 +28,7 @@ const SILENT_SHARE = 0.9;
 
 export class Greeter {
   readonly patienceMs: number;
-  readonly #ports: PeerPorts;
+  readonly #ports: ClientPorts;
   readonly #options: PeerOptions;
   /** Those that may yet answer, by address; and of these the tries that are under way. */
   readonly #silent = new Map<string, ServerAddress>();
@@ -37,7 +37,7 @@ export class Greeter {
   readonly #down = new Set<string>();
   #isClosed = false;
 
-  constructor(ports: PeerPorts, options: PeerOptions) {
+  constructor(ports: ClientPorts, options: PeerOptions) {
     this.#ports = ports;
     this.#options = options;
     this.patienceMs = options.patienceMs ?? FIRST_REPLY_MS;

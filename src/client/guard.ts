@@ -13,8 +13,8 @@ import { openName, sealName } from "../file/sealed_name.ts";
 import type { Random } from "../io/ports.ts";
 import { USER_BYTES, SEALED_NAME_BYTES } from "../limits.ts";
 import type { Ballot, Version, Vid } from "../version.ts";
-import { isBefore, isFence, type Judge, NEVER, takeAll, type Told } from "./believe.ts";
-import { canRead, type Quorum } from "./decide.ts";
+import { isBefore, isFence, type Judge, NEVER, takeAll } from "./judge.ts";
+import { canRead, type Quorum } from "../quorum.ts";
 
 /** A version of a name that was current once: where it stands in the chain, and the ballot at which it was proposed. */
 export interface Seen {
@@ -148,7 +148,7 @@ export class Guard {
     seen: Seen | null,
     current: Version | null,
     quorum: Quorum,
-    replies: ReadonlyMap<number, Pick<Told, "floor">>,
+    replies: ReadonlyMap<number, { readonly floor: Ballot }>,
   ): void {
     if (!seen) return;
     const now = this.#placeOf(stored, current);

@@ -3,15 +3,23 @@ import { createHash } from "node:crypto";
 import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { WEIGHT_MAX } from "../limits.ts";
-import { type Config, configCodec, CONFIG_FORMAT, membersOf, NO_BIRTH } from "../membership.ts";
-import { Again, changeConfig, goByChosen } from "./change.ts";
-import { type ClientPorts, Cluster } from "./cluster.ts";
+import {
+  type Config,
+  CONFIG_FORMAT,
+  configCodec,
+  membersOf,
+  NO_BIRTH,
+  type ServerAddress,
+} from "../membership.ts";
+import { changeConfig, goByChosen } from "./change.ts";
+import { Again, initServer } from "./blank.ts";
+import { Cluster } from "./cluster.ts";
+import { type ClientPorts } from "./peer.ts";
 import { type Connections, type OpenOptions } from "./connections.ts";
 import { addressText, type Greeted } from "./greeter.ts";
-import { initServer } from "./blank.ts";
-import { groupOf, newest } from "./decide.ts";
+import { newest } from "./decide.ts";
+import { groupOf } from "../quorum.ts";
 import { knownCluster, noteCluster } from "./memory.ts";
-import type { ServerAddress } from "../membership.ts";
 import { weighedIn } from "./weigh.ts";
 
 /** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */

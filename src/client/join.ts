@@ -7,7 +7,7 @@ import { JOIN_MS, JOIN_NAMES_MAX } from "../limits.ts";
 import { seated } from "../membership.ts";
 import { goByChosen } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept } from "./decide.ts";
+import { canAccept } from "../quorum.ts";
 import { pagesIn } from "./list.ts";
 import { change } from "./members.ts";
 import { finishChange, goersIn } from "./migrate.ts";

@@ -1,8 +1,9 @@
 /** Who makes a cluster, for somebody who knows some of its servers only, and has no dfc.conf yet. */
 import { DfsError } from "../errors.ts";
 import { listedIn, type ServerAddress } from "../membership.ts";
-import type { ClientPorts } from "./cluster.ts";
-import { configIn, Connections, type OpenOptions } from "./connections.ts";
+import type { ClientPorts } from "./peer.ts";
+import { Connections, type OpenOptions } from "./connections.ts";
+import { configIn } from "./view.ts";
 
 /**
  * The servers of the cluster that these are of, as they say; null where they have begun none. Nothing is begun by asking. Throws

@@ -10,7 +10,6 @@ import { type Claim, claimsOn, isKnownByEnough, newsFor, type Standing } from ".
 import type { Config } from "../membership.ts";
 import type { ClusterMemory } from "./memory.ts";
 import type { Peer } from "./peer.ts";
-import type { Cluster } from "./cluster.ts";
 import type { View } from "./view.ts";
 
 /** The servers that decide, by id: of two groups while that changes; and how many of each choose a value. */
@@ -129,7 +128,12 @@ function remember(memory: ClusterMemory | undefined, { sid, now }: Standing): vo
 }
 
 /** Says of each server that answers and does not count, why, and what to do. */
-export function warnOfOuts(cluster: Cluster): void {
+export function warnOfOuts(cluster: {
+  readonly view: View;
+  readonly connections: Connections;
+  readonly warn: (line: string) => void;
+  labelOf(slot: number): string;
+}): void {
   const { seats } = cluster.view.config;
   for (const [slot, { sid }] of seats.entries()) {
     const why = sid === null ? null : cluster.connections.whyOut(sid);

@@ -12,6 +12,7 @@ import {
   renewed,
   type Seat,
   seated,
+  type ServerAddress,
   slotOf,
   vacantIn,
 } from "../membership.ts";
@@ -19,10 +20,9 @@ import { counted } from "./counted.ts";
 import { changeConfig, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
 import { addressText } from "./greeter.ts";
-import { canAccept, quorumOf } from "./decide.ts";
+import { canAccept, quorumOf } from "../quorum.ts";
 import { pagesIn } from "./list.ts";
 import { finishChange, goersIn, tooFew } from "./migrate.ts";
-import type { ServerAddress } from "../membership.ts";
 import { makingWay } from "./seats.ts";
 import { filesText, type Need, needOf, removalText } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "./spaces.ts";

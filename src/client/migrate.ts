@@ -8,7 +8,7 @@ import { highest } from "../version.ts";
 import { counted } from "./counted.ts";
 import { changeConfig, goByChosen, install } from "./change.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept } from "./decide.ts";
+import { canAccept } from "../quorum.ts";
 import { carryFloors } from "./floors.ts";
 import { pagesIn } from "./list.ts";
 import { settle } from "./register.ts";

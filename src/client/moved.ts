@@ -12,7 +12,7 @@ import {
 } from "../membership.ts";
 import { isLoopback } from "../wire/handshake.ts";
 import type { Cluster } from "./cluster.ts";
-import { canAccept } from "./decide.ts";
+import { canAccept } from "../quorum.ts";
 import { addressText } from "./greeter.ts";
 import { change } from "./members.ts";
 import { finishChange } from "./migrate.ts";

@@ -3,11 +3,13 @@
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../errors.ts";
-import { Again } from "./change.ts";
-import { type ClientPorts, Cluster } from "./cluster.ts";
-import { configIn, Connections, type OpenOptions } from "./connections.ts";
+import { Again } from "./blank.ts";
+import { Cluster } from "./cluster.ts";
+import { type ClientPorts } from "./peer.ts";
+import { Connections, type OpenOptions } from "./connections.ts";
+import { configIn } from "./view.ts";
 import type { Greeted } from "./greeter.ts";
-import { canRead } from "./decide.ts";
+import { canRead } from "../quorum.ts";
 import { initialise } from "./initialise.ts";
 import { seatLate } from "./join.ts";
 import { knownCluster, noteCluster } from "./memory.ts";

@@ -9,7 +9,7 @@ import {
   type Stream,
 } from "../file/seal.ts";
 import { roomFor } from "./buffers.ts";
-import type { Sink } from "./get.ts";
+import type { Sink } from "./sink.ts";
 import type { Range } from "./portions.ts";
 
 /** The sealed bytes that hold a range of the file: whole segments. */

@@ -21,7 +21,7 @@ import {
 } from "../wire/messages.ts";
 import type { Address, UserFloor } from "../wire/values.ts";
 
-export interface PeerPorts {
+export interface ClientPorts {
   readonly clock: Clock;
   readonly net: Net;
   readonly random: Random;
@@ -84,7 +84,7 @@ export class Peer {
    * answer, and eleven more for all of it; ("login") where it does not take the password, or does not know it itself.
    */
   static async connect(
-    ports: PeerPorts,
+    ports: ClientPorts,
     address: ServerAddress,
     { login, patienceMs = FIRST_REPLY_MS, isPlain = false }: PeerOptions,
   ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
@@ -106,7 +106,7 @@ export class Peer {
   }
 
   static async #connect(
-    { clock, net, random }: PeerPorts,
+    { clock, net, random }: ClientPorts,
     address: ServerAddress,
     login: Login | null,
     secure: boolean,

@@ -3,22 +3,30 @@
  * to the next live server (handoff), so that it has its copies all the same.
  */
 import { assert, DfsError, isDfsError } from "../errors.ts";
-import { rootOf, sumsOf } from "../file/checksum.ts";
+import { sumsOf } from "../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../file/placement.ts";
 import type { Shape } from "../file/layout.ts";
-import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
+import {
+  chunkBytes,
+  chunkOffset,
+  type Cut,
+  hasParity,
+  parityPieces,
+  pieceBytes,
+} from "../file/split.ts";
 import { concat } from "../bytes.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../limits.ts";
 import type { Version, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/values.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Supply } from "./rounds.ts";
+import { PieceRoots } from "./piece_roots.ts";
 import { matched } from "./plan.ts";
 import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "./silent.ts";
 import { smallPieces } from "./small_pieces.ts";
 import type { Source } from "./source.ts";
-import { parityPieces, stripeInRoom } from "./stripes.ts";
+import { stripeInRoom } from "./stripes.ts";
 import { inParallel } from "./window.ts";
 
 export class Pieces implements Supply {
@@ -28,7 +36,7 @@ export class Pieces implements Supply {
   readonly #source: Source;
   readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
-  readonly #roots: (Uint8Array | undefined)[] = [];
+  readonly #roots: PieceRoots;
   /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
   readonly #sent: Set<number>[];
   readonly #small: InlinePiece[] = [];
@@ -47,6 +55,7 @@ export class Pieces implements Supply {
     this.#cluster = cluster;
     this.#name = name;
     this.#version = { vid, ring, copies, needed };
+    this.#roots = new PieceRoots(vid);
     this.#source = source;
     this.#cut = { size: source.bytes, pieces, needed };
     this.#progress = progress;
@@ -55,7 +64,7 @@ export class Pieces implements Supply {
 
   /** The root of each piece, once all are sent. */
   get roots(): Uint8Array[] {
-    return this.#roots.map((root) => {
+    return this.#roots.known.map((root) => {
       assert(root, "a root is known once its piece is sent");
       return root;
     });
@@ -251,7 +260,7 @@ export class Pieces implements Supply {
   #summed(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
     sums.push(sumsOf(this.#version.vid, piece, offset / BLOCK_BYTES, data));
     const size = pieceBytes(this.#cut, piece);
-    return offset + data.length === size ? this.#settleRoot(piece, size, concat(sums)) : null;
+    return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
   /** Puts one chunk on the way to all that are alive; those that do not take it are alive no more. */
@@ -283,18 +292,9 @@ export class Pieces implements Supply {
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
     for (const one of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
-      this.#roots[one.piece] = one.root;
+      this.#roots.known[one.piece] = one.root;
       this.#small.push(one);
       if (one.piece < this.#cut.needed) this.#progress(one.data.length);
     }
-  }
-
-  #settleRoot(piece: number, size: number, table: Uint8Array): Uint8Array {
-    const root = rootOf(this.#version.vid, piece, size, table);
-    const known = this.#roots[piece];
-    if (known && Buffer.compare(known, root) !== 0)
-      throw new DfsError("putFailed", "the file changed while it was read");
-    this.#roots[piece] = root;
-    return root;
   }
 }

@@ -1,8 +1,14 @@
 /** Which blocks of which pieces a range of a file needs, and which of their bytes are the range. Pure. */
 import { DfsError } from "../errors.ts";
-import { chunkBytes, chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
+import {
+  chunkBytes,
+  chunkOffset,
+  type Cut,
+  dataPieces,
+  hasParity,
+  pieceBytes,
+} from "../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX } from "../limits.ts";
-import { dataPieces } from "./stripes.ts";
 
 /** So many bytes of a file, from `offset` on. */
 export interface Range {

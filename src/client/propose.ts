@@ -3,15 +3,8 @@ import { isDfsError } from "../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
 import { type Ballot, childOf, type Content, type Version, type Vid } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import {
-  areDead,
-  type Attempt,
-  canAccept,
-  type Condition,
-  nextStep,
-  select,
-  shortOf,
-} from "./decide.ts";
+import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
+import { canAccept, shortOf } from "../quorum.ts";
 import { bornOn, fenceOf, glance } from "./register.ts";
 import { backOffMs, pause } from "./pause.ts";
 import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";

@@ -7,7 +7,7 @@ import type { Cluster } from "./cluster.ts";
 import { hedgeMs } from "./fetcher.ts";
 import type { Portion } from "./portions.ts";
 import type { Fetch } from "./remembering.ts";
-import { codeOfCut } from "./stripes.ts";
+import { codeOfCut } from "../file/parity.ts";
 
 export class Rebuilder {
   readonly #cluster: Cluster;

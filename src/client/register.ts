@@ -14,7 +14,8 @@ import { believed, believedInEnd } from "./believe.ts";
 import type { Cluster, Replies } from "./cluster.ts";
 import { hearsMore } from "./silent.ts";
 import type { View } from "./view.ts";
-import { canAccept, canRead, decide, select } from "./decide.ts";
+import { decide, select } from "./decide.ts";
+import { canAccept, canRead } from "../quorum.ts";
 import { backOffMs, pause } from "./pause.ts";
 import { acceptAndCommit, ballotsOf, prepare, registersOf, sendCommit } from "./rounds.ts";
 

@@ -3,7 +3,8 @@ import { DfsError } from "../errors.ts";
 import { checkEither } from "../file/names.ts";
 import { tombstone } from "../version.ts";
 import type { Cluster } from "./cluster.ts";
-import { type Condition, shortOf } from "./decide.ts";
+import { type Condition } from "./decide.ts";
+import { shortOf } from "../quorum.ts";
 import { propose } from "./propose.ts";
 import { reachToChange, silentText } from "./silent.ts";
 

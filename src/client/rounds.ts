@@ -7,7 +7,7 @@ import { believed, believedInEnd } from "./believe.ts";
 import { climb, type Refused, tooHighFor } from "./climb.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
 import type { View } from "./view.ts";
-import { canAccept, type Quorum } from "./decide.ts";
+import { canAccept, type Quorum } from "../quorum.ts";
 
 /** The registers in these replies. */
 export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Map<number, Register> =>

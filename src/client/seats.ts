@@ -2,7 +2,7 @@
 import { slotOf, vacantIn, writtenAddress } from "../membership.ts";
 import type { Cluster } from "./cluster.ts";
 import { addressText, type Greeted } from "./greeter.ts";
-import { canAccept, type Group, groupOf } from "./decide.ts";
+import { canAccept, type Group, groupOf } from "../quorum.ts";
 import type { Peer } from "./peer.ts";
 
 /** A server that answers and does not count. */

@@ -1,6 +1,6 @@
 /** Servers that did not answer in time: who they are, for people, and another chance for them before a command gives up. */
 import type { Cluster } from "./cluster.ts";
-import { canAccept } from "./decide.ts";
+import { canAccept } from "../quorum.ts";
 
 /** ": DFS2, DFS3 do not answer"; nothing where all members can be asked. */
 export function silentText(cluster: Cluster): string {

@@ -1,10 +1,10 @@
 /** The pieces of a small file, which is read and cut in one go. Used by Pieces. */
 import { sealOf } from "../file/checksum.ts";
-import { chunkOffset, type Cut, hasParity, pieceBytes } from "../file/split.ts";
+import { chunkOffset, type Cut, hasParity, parityPieces, pieceBytes } from "../file/split.ts";
 import type { Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/values.ts";
 import type { Source } from "./source.ts";
-import { parityPieces, readStripe } from "./stripes.ts";
+import { readStripe } from "./stripes.ts";
 
 /** All pieces of a source of which none is longer than a chunk, with their roots. Throws what the source throws. */
 export async function smallPieces(source: Source, cut: Cut, vid: Vid): Promise<InlinePiece[]> {

@@ -4,7 +4,7 @@ import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies, Round } from "./cluster.ts";
 import { STRAGGLER_MS } from "../limits.ts";
 import { compareNames } from "../file/names.ts";
-import { canAccept, canRead } from "./decide.ts";
+import { canAccept, canRead } from "../quorum.ts";
 import { hearsMore } from "./silent.ts";
 
 /** The user in whose space lies what was put before there were users. */

@@ -11,7 +11,7 @@ import {
 import { weightOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
 import type { Cluster, Replies } from "./cluster.ts";
-import type { Group } from "./decide.ts";
+import type { Group } from "../quorum.ts";
 import { byDisk, freeOn, usableOn } from "./room_left.ts";
 import { linesOf, strangersIn } from "./seats.ts";
 import { hearsMore } from "./silent.ts";

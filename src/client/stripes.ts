@@ -1,18 +1,9 @@
 /** Stripes of a file that is put with parity: a chunk of each data piece, and what follows from them. */
 import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../limits.ts";
-import { codeOf, type Stripe } from "../file/parity.ts";
-import { chunkBytes, chunkOffset, type Cut } from "../file/split.ts";
+import { codeOfCut, type Stripe } from "../file/parity.ts";
+import { chunkBytes, chunkOffset, type Cut, dataPieces } from "../file/split.ts";
 import type { Source } from "./source.ts";
 import type { Window } from "./window.ts";
-
-/** The numbers of the data pieces, and of the parity pieces. */
-export const dataPieces = ({ needed }: Cut): number[] =>
-  Array.from({ length: needed }, (_, i) => i);
-export const parityPieces = ({ needed, pieces }: Cut): number[] =>
-  Array.from({ length: pieces - needed }, (_, i) => needed + i);
-
-/** The code of a version with parity. */
-export const codeOfCut = ({ needed, pieces }: Cut) => codeOf(needed, pieces - needed);
 
 /**
  * Reads the stripe at `offset` of its pieces and makes those of its `parity` chunks. It is released by who gets it.

@@ -3,7 +3,7 @@ import { assert, DfsError } from "../errors.ts";
 import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../file/keys.ts";
 import { KEY_NAME } from "../file/names.ts";
 import { tombstone, type Vid } from "../version.ts";
-import { isFence, NEVER, takeAll } from "./believe.ts";
+import { isFence, NEVER, takeAll } from "./judge.ts";
 import type { Cluster } from "./cluster.ts";
 import { Guard, type KeyRecords, type Memory } from "./guard.ts";
 import type { Opener } from "./opener.ts";

@@ -2,7 +2,8 @@
 import { encode } from "../bytes.ts";
 import { type Config, configCodec, listedIn, membersOf, placesOf } from "../membership.ts";
 import type { ReplyOf } from "../wire/messages.ts";
-import { type Quorum, quorumOf } from "./decide.ts";
+import type { Greeted } from "./greeter.ts";
+import { type Quorum, quorumOf } from "../quorum.ts";
 
 export interface View {
   readonly config: Config;
@@ -46,3 +47,7 @@ export function vouched(told: readonly Told[]): Config | null {
   });
   return twice && twice.epoch >= (second?.epoch ?? 0) ? twice : (second ?? null);
 }
+
+/** The configuration that these servers tell of; null: none. */
+export const configIn = (greeted: readonly Greeted[]): Config | null =>
+  vouched(greeted.map(({ greeting }) => greeting));

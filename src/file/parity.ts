@@ -6,6 +6,7 @@
  */
 import { assert } from "../errors.ts";
 import { DATA_PIECES_MAX, KIB, MIB, PARITY_PIECES_MAX } from "../limits.ts";
+import type { Cut } from "./split.ts";
 import { generator, invert, product, rowOf, type Matrix } from "./galois.ts";
 import {
   EXPORT_RUN,
@@ -75,6 +76,9 @@ export function codeOf(data: number, parity: number): Code {
   codes.set(key, code);
   return code;
 }
+
+/** The code of a version with parity. */
+export const codeOfCut = ({ needed, pieces }: Cut): Code => codeOf(needed, pieces - needed);
 
 class LayoutCode implements Code {
   readonly data: number;

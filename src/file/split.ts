@@ -23,6 +23,12 @@ export const partOffset = (size: number, n: number, i: number): number =>
 /** Has it parity pieces? */
 export const hasParity = ({ pieces, needed }: Cut): boolean => pieces > needed;
 
+/** The numbers of the data pieces, and of the parity pieces. */
+export const dataPieces = ({ needed }: Cut): number[] =>
+  Array.from({ length: needed }, (_, i) => i);
+export const parityPieces = ({ needed, pieces }: Cut): number[] =>
+  Array.from({ length: pieces - needed }, (_, i) => needed + i);
+
 const fullStripes = ({ size, needed }: Cut): number => Math.floor(size / (needed * CHUNK_BYTES));
 
 const lastStripe = (cut: Cut): number => cut.size - fullStripes(cut) * cut.needed * CHUNK_BYTES;

@@ -7,7 +7,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster } from "../../src/client/cluster.ts";
-import { groupOf } from "../../src/client/decide.ts";
+import { groupOf } from "../../src/quorum.ts";
 import { get } from "../../src/client/get.ts";
 import { put } from "../../src/client/put.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Cluster } from "../../src/client/cluster.ts";
-import { type Found, get } from "../../src/client/get.ts";
+import { get } from "../../src/client/get.ts";
+import { type Found } from "../../src/client/sink.ts";
 import type { Range } from "../../src/client/portions.ts";
 import { put } from "../../src/client/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { everyOther } from "../../src/client/brief.ts";
-import { canRead, groupOf } from "../../src/client/decide.ts";
+import { canRead, groupOf } from "../../src/quorum.ts";
 
 test("few servers see every chosen value, and of two neighbours one is among them", () => {
   for (let n = 1; n <= 30; n++) {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/cluster.ts";
-import { quorumOf } from "../../src/client/decide.ts";
+import { quorumOf } from "../../src/quorum.ts";
 import { Endless } from "../../src/client/endless.ts";
 import { conclude, type Page, pagesIn } from "../../src/client/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";

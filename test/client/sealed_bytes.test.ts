@@ -1,7 +1,7 @@
 /** Files sealed as they are read, and opened as they come: at any offset, in any order, any part of them. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Sink } from "../../src/client/get.ts";
+import type { Sink } from "../../src/client/sink.ts";
 import { openingSink, sealedRange } from "../../src/client/opening_sink.ts";
 import { cutTo } from "../../src/client/portions.ts";
 import { sealedSource } from "../../src/client/sealed_source.ts";

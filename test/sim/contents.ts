@@ -1,5 +1,5 @@
 /** What simulated clients put, and where what they get goes. */
-import type { Found, Sink } from "../../src/client/get.ts";
+import type { Found, Sink } from "../../src/client/sink.ts";
 import type { Source } from "../../src/client/source.ts";
 import { Violation } from "./invariants.ts";
 

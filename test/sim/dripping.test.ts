@@ -1,6 +1,7 @@
 /** Servers that hang nobody: one answers a byte now and then from a question of some kind on, and one has names without end. */
 import { describe, expect, test } from "bun:test";
-import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
+import type { Cluster } from "../../src/client/cluster.ts";
+import type { ClientPorts } from "../../src/client/peer.ts";
 import { get } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
 import { openCluster } from "../../src/client/open.ts";

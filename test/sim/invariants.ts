@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
-import { canAccept, quorumOf } from "../../src/client/decide.ts";
+import { canAccept, quorumOf } from "../../src/quorum.ts";
 import { matched } from "../../src/client/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
 import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";

@@ -1,6 +1,7 @@
 /** What simulated clients do, and the record of it. */
 import { isDfsError } from "../../src/errors.ts";
-import type { ClientPorts, Cluster } from "../../src/client/cluster.ts";
+import type { Cluster } from "../../src/client/cluster.ts";
+import type { ClientPorts } from "../../src/client/peer.ts";
 import { get } from "../../src/client/get.ts";
 import { list } from "../../src/client/list.ts";
 import type { ClusterMemory } from "../../src/client/memory.ts";

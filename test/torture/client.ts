@@ -4,7 +4,8 @@
  */
 import { openSync, writeSync } from "node:fs";
 import type { Cluster } from "../../src/client/cluster.ts";
-import { type Found, get, type Sink } from "../../src/client/get.ts";
+import { get } from "../../src/client/get.ts";
+import { type Found, type Sink } from "../../src/client/sink.ts";
 import { list } from "../../src/client/list.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/put.ts";

@@ -1,7 +1,7 @@
 /** What a piece of a stored file consists of. */
 import { concat } from "../../src/bytes.ts";
-import { codeOfCut, dataPieces } from "../../src/client/stripes.ts";
-import { chunkBytes, chunkOffset, type Cut, pieceBytes } from "../../src/file/split.ts";
+import { codeOfCut } from "../../src/file/parity.ts";
+import { chunkBytes, chunkOffset, type Cut, dataPieces, pieceBytes } from "../../src/file/split.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
 
 /** The bytes of a piece (from 0) of a file with this content. */

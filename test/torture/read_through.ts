@@ -1,6 +1,7 @@
 /** Reading through some of the servers only, as a client would that knows of no others. */
 import type { Cluster } from "../../src/client/cluster.ts";
-import { currentOf, get, type Sink } from "../../src/client/get.ts";
+import { currentOf, get } from "../../src/client/get.ts";
+import { type Sink } from "../../src/client/sink.ts";
 import { PieceReader } from "../../src/client/piece_reader.ts";
 import { readName } from "../../src/client/register.ts";
 import { isDfsError } from "../../src/errors.ts";

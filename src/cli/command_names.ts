@@ -1,7 +1,7 @@
-/** One example of each command, as its help text ends with: what follows the command's name. */
-import type { CommandName } from "./commands.ts";
+/** The names of the commands, and one example of each: help texts end with it. */
 
-export const EXAMPLES: Readonly<Record<CommandName, string>> = {
+/** What follows the command's name in its example. */
+export const EXAMPLES = {
   serve: "./dfs1 10001",
   init: "127.0.0.1:10001 127.0.0.1:10002 127.0.0.1:10003 127.0.0.1:10004",
   put: "report.pdf photo.jpg --to 2026/",
@@ -22,4 +22,12 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
   demo: "",
   version: "--json",
   completion: "bash > ~/.dfs-tool-completion",
-};
+} as const;
+
+export type CommandName = keyof typeof EXAMPLES;
+
+/** The command for a word; undefined when there is none. */
+export function commandNamed(word: string): CommandName | undefined {
+  if (word === "ls") return "list";
+  return Object.hasOwn(EXAMPLES, word) ? (word as CommandName) : undefined;
+}
