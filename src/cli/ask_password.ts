@@ -4,6 +4,9 @@ import { PASSWORD_BYTES } from "../limits.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 import { answered, ask } from "./log.ts";
 
+/** Is there somebody to ask? */
+export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
+
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
 const CTRL_U = "\u0015";

@@ -5,7 +5,7 @@
 import { asDfsError } from "../errors.ts";
 import type { Tell, Told } from "../io/ports.ts";
 import { REPAIR_JITTER } from "../limits.ts";
-import { OWN_COMMAND } from "./demo_servers.ts";
+import { OWN_COMMAND } from "./own_command.ts";
 
 /** Whose cluster, how often, and who is told of it. */
 export interface Repairs {

@@ -1,7 +1,7 @@
 /** Asking whether something shall really be done. */
 import { DfsError } from "../errors.ts";
 import { writeError } from "./log.ts";
-import { canAsk } from "./password.ts";
+import { canAsk } from "./ask_password.ts";
 
 /** Asks at the terminal; throws DfsError("failed") unless the answer is yes, and ("usage") where there is nobody to ask. */
 export async function confirm(question: string): Promise<void> {

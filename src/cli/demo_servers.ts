@@ -1,5 +1,6 @@
 /** The demo's servers and clients: real processes of this same program. */
 import { DfsError } from "../errors.ts";
+import { OWN_COMMAND } from "./own_command.ts";
 
 export interface DemoServer {
   readonly name: string;
@@ -10,11 +11,6 @@ export interface DemoServer {
   /** Starts it again on the same folder and port. */
   restart(): Promise<void>;
 }
-
-/** The command that starts this program: itself, or from source the Bun that runs it. */
-export const OWN_COMMAND = Bun.isStandaloneExecutable
-  ? [process.execPath]
-  : [process.execPath, Bun.main];
 
 /** Starts a server on a folder below `home` and any free port. */
 export async function startServer(

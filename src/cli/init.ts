@@ -13,7 +13,8 @@ import { HERE, parseConfiguration } from "./config.ts";
 import { serverLine } from "./edit_config.ts";
 import { plainFlags } from "./flags.ts";
 import { type Log, openLog } from "./log.ts";
-import { askFor, canAsk } from "./password.ts";
+import { askFor } from "./password.ts";
+import { canAsk } from "./ask_password.ts";
 import { print, printJson } from "./stdout.ts";
 
 /** Others may read it, and not write it: a password is not in it. */

@@ -12,7 +12,8 @@ import { credentialsOf } from "../wire/login.ts";
 import { type Configuration, loadConfiguration } from "./config.ts";
 import type { CommonFlags } from "./flags.ts";
 import { type Log, openLog } from "./log.ts";
-import { askFor, canAsk, passwordOf } from "./password.ts";
+import { askFor, passwordOf } from "./password.ts";
+import { canAsk } from "./ask_password.ts";
 import { openSeen, type SeenFile } from "./seen.ts";
 
 /** What a command knows before it talks to any server. */

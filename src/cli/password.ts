@@ -52,9 +52,6 @@ export async function passwordOf(
   return checked(password.is === "file" ? firstLineOf(textOf(file, path)) : password.text, file);
 }
 
-/** Can it be asked for, should the servers want one? */
-export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
-
 /** The password as its user types it. */
 export const askFor = async (user: string): Promise<string> =>
   checked(await askPassword(`Password of ${user}: `), "the password");

@@ -2,8 +2,13 @@
 import { DfsError } from "../errors.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../limits.ts";
 import type { Kind } from "../wire/messages.ts";
-import type { Who } from "./answer.ts";
 import type { UserTable } from "./login.ts";
+
+/** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
+export interface Who {
+  readonly user: string;
+  readonly isOperator: boolean;
+}
 
 /** Where there are no users. */
 export const ANYBODY: Who = { user: "", isOperator: true };

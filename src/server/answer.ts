@@ -18,15 +18,10 @@ import { type Ballot, BALLOT_MAX, type Version } from "../version.ts";
 import { type AddressedKind, type Kind, type ReplyOf, type RequestOf } from "../wire/messages.ts";
 import type { Address, ListEntry } from "../wire/values.ts";
 import { bytesOf, entryOf } from "./list_entry.ts";
+import type { Who } from "./admission.ts";
 import { shareOf } from "./share.ts";
 import { checkVersion } from "./sound.ts";
 import type { Uploads } from "./uploads.ts";
-
-/** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
-export interface Who {
-  readonly user: string;
-  readonly isOperator: boolean;
-}
 
 /** What a connection has: the store, and the pieces that it is sending. */
 export interface Context {

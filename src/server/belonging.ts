@@ -13,8 +13,8 @@ import {
   checkRightToInstall,
   checkServer,
   spaceOfUser,
-  type Who,
 } from "./answer.ts";
+import { type Who } from "./admission.ts";
 import { clusterChanged, clusterJoined } from "./tidings.ts";
 
 const LIFE_UNKNOWN =

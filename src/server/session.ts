@@ -25,7 +25,8 @@ import {
   type ReplyOf,
   type RequestOf,
 } from "../wire/messages.ts";
-import { answer, BOUND_TO_EPOCH, type Context, type Who } from "./answer.ts";
+import { answer, BOUND_TO_EPOCH, type Context } from "./answer.ts";
+import { type Who } from "./admission.ts";
 import { greeting, install, join, meet } from "./belonging.ts";
 import type { Turns } from "./turns.ts";
 import type { UploadShares } from "./upload_shares.ts";

@@ -8,7 +8,8 @@ import type { Disk, Random } from "../io/ports.ts";
 import { MARK_BYTES } from "../life.ts";
 import type { Catalog } from "./catalog.ts";
 import { beginLife } from "./lives.ts";
-import { type Format, type Layout, STORE_FORMAT, writeFormat } from "./recover.ts";
+import { type Format, STORE_FORMAT, writeFormat } from "./recover.ts";
+import { type FolderPaths } from "./folder_paths.ts";
 
 /**
  * What a folder turned out to be. "new": it was empty. "copy": of one that was stopped in order; it counts once others know of it.
@@ -43,15 +44,15 @@ export function checkLog(database: Database, logBytes: number): void {
  */
 export async function openIdentity(
   ports: { random: Random; disk: Disk },
-  layout: Layout,
+  paths: FolderPaths,
   catalog: Catalog,
   format: Format | null,
 ): Promise<Identity> {
   const known = catalog.fact("sid")?.toHex();
   if (known === undefined && format)
-    throw new DfsError("folder", `${layout.catalog} has been lost: ${BRING_BACK}`);
+    throw new DfsError("folder", `${paths.catalog} has been lost: ${BRING_BACK}`);
   const wasInUse = catalog.fact("inUse") !== null;
-  const born = (await ports.disk.stat(layout.catalog))?.born ?? null;
+  const born = (await ports.disk.stat(paths.catalog))?.born ?? null;
   const original = catalog.fact("born");
   const isCopy = original !== null && born !== null && new TextDecoder().decode(original) !== born;
   // What an older program left does not tell whether it was stopped in order.
@@ -72,7 +73,7 @@ export async function openIdentity(
   // That it is in use must be known without the log.
   catalog.checkpoint();
   if (format?.sid !== sid || format.format !== STORE_FORMAT)
-    await writeFormat(ports.disk, layout, { format: STORE_FORMAT, sid });
+    await writeFormat(ports.disk, paths, { format: STORE_FORMAT, sid });
   const origin = isTorn ? "torn" : isCopy ? "copy" : known === undefined ? "new" : "usual";
   return { sid, origin, was };
 }

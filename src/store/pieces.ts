@@ -13,7 +13,7 @@ import type { Catalog } from "./catalog.ts";
 import { Gate } from "./gate.ts";
 import type { PieceRow } from "./piece_table.ts";
 import { readBlocks, readSums } from "./piece_file.ts";
-import type { Layout } from "./recover.ts";
+import type { FolderPaths } from "./folder_paths.ts";
 import { Room } from "./room.ts";
 import { UnderWay } from "./under_way.ts";
 import { orDie, Upload } from "./upload.ts";
@@ -42,7 +42,7 @@ interface Removal {
 export class PieceStore {
   readonly #clock: Clock;
   readonly #disk: Disk;
-  readonly #layout: Layout;
+  readonly #paths: FolderPaths;
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
   readonly #arrivals = new Arrivals();
@@ -57,24 +57,24 @@ export class PieceStore {
   /** `die` is called when the disk fails so that nothing may be answered any more. */
   constructor(
     ports: { clock: Clock; disk: Disk },
-    layout: Layout,
+    paths: FolderPaths,
     catalog: Catalog,
     die: (error: DfsError) => void,
   ) {
     this.#die = die;
     this.#clock = ports.clock;
     this.#disk = ports.disk;
-    this.#layout = layout;
+    this.#paths = paths;
     this.#catalog = catalog;
-    this.room = new Room(ports, layout.folder, () => this.sweep(0));
-    this.ballast = new Ballast(ports.disk, layout.catalogFolder);
+    this.room = new Room(ports, paths.folder, () => this.sweep(0));
+    this.ballast = new Ballast(ports.disk, paths.catalogFolder);
     catalog.relieveBy(() => this.ballast.drop());
   }
 
   /** Begins a piece of `bytes` bytes that comes in portions; throws DfsError("noRoom"). */
   async receive(id: PieceId, bytes: number): Promise<Upload> {
     await this.room.reserve(bytes);
-    const temporary = `${this.#layout.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
+    const temporary = `${this.#paths.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
     return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.room, this.#die);
   }
 
@@ -82,13 +82,13 @@ export class PieceStore {
   async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
     const { vid, piece } = id;
     this.#checkOwner(id);
-    const folder = this.#layout.folderOf(vid);
-    if (!this.#layout.folders.has(folder)) {
+    const folder = this.#paths.folderOf(vid);
+    if (!this.#paths.folders.has(folder)) {
       await this.room.orRelieved(() => this.#disk.makeFolder(folder));
-      await orDie(this.#disk.syncFolder(this.#layout.pieces), this.#die);
-      this.#layout.folders.add(folder);
+      await orDie(this.#disk.syncFolder(this.#paths.pieces), this.#die);
+      this.#paths.folders.add(folder);
     }
-    const path = this.#layout.pathOf(vid, piece);
+    const path = this.#paths.pathOf(vid, piece);
     await this.#arrivals.during(path, () =>
       this.#receivedAt(path, folder, upload, id, bytes, root),
     );
@@ -247,7 +247,7 @@ export class PieceStore {
   }
 
   async #inOpenFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
-    const path = this.#layout.pathOf(row.vid, row.piece);
+    const path = this.#paths.pathOf(row.vid, row.piece);
     const file = await this.#disk.open(path, "read").catch(async (error: unknown) => {
       throw (await this.#disk.stat(path)) ? error : damaged(row);
     });
@@ -279,7 +279,7 @@ export class PieceStore {
   #takeFromTrash(until: number, removals: Removal[]): number {
     let dropped = 0;
     for (const { vid, piece, inline } of this.#catalog.pieces.trashedUntil(until)) {
-      const path = this.#layout.pathOf(vid, piece);
+      const path = this.#paths.pathOf(vid, piece);
       // One that is just arriving again will be good, and its row replaced.
       if (this.#arrivals.has(path)) continue;
       this.#catalog.pieces.drop(vid, piece);

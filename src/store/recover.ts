@@ -2,48 +2,11 @@
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";
-import type { Vid } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
+import type { FolderPaths } from "./folder_paths.ts";
 import { readFooter } from "./piece_file.ts";
 
 export const STORE_FORMAT = 2;
-
-/** The paths of one server's folder. */
-export interface Layout {
-  readonly folder: string;
-  readonly pieces: string;
-  readonly temporary: string;
-  readonly format: string;
-  readonly catalog: string;
-  readonly catalogFolder: string;
-  /** Folders below `pieces` that are known to be durable. */
-  readonly folders: Set<string>;
-  folderOf(vid: Vid): string;
-  pathOf(vid: Vid, piece: number): string;
-}
-
-/** The paths of a folder whose catalog is in `catalogFolder`. */
-export function layoutOf({
-  folder,
-  catalogFolder,
-}: {
-  folder: string;
-  catalogFolder: string;
-}): Layout {
-  const pieces = `${folder}/pieces`;
-  const folderOf = (vid: Vid): string => `${pieces}/${vid.slice(0, 2)}`;
-  return {
-    folder,
-    pieces,
-    temporary: `${pieces}/tmp`,
-    format: `${catalogFolder}/format.json`,
-    catalog: `${catalogFolder}/catalog.sqlite`,
-    catalogFolder,
-    folders: new Set(),
-    folderOf,
-    pathOf: (vid, piece) => `${folderOf(vid)}/${vid}.${piece}`,
-  };
-}
 
 /** What format.json says. */
 export interface Format {
@@ -57,20 +20,20 @@ export interface Format {
  */
 export async function openFolder(
   disk: Disk,
-  layout: Layout,
+  paths: FolderPaths,
 ): Promise<{ database: Database; format: Format | null; logBytes: number }> {
-  for (const path of [layout.folder, layout.catalogFolder, layout.temporary])
+  for (const path of [paths.folder, paths.catalogFolder, paths.temporary])
     await disk.makeFolder(path);
-  const format = await readFormat(disk, layout.format);
-  const logBytes = (await disk.stat(`${layout.catalog}-wal`))?.bytes ?? 0;
-  return { database: await openDatabase(disk, layout), format, logBytes };
+  const format = await readFormat(disk, paths.format);
+  const logBytes = (await disk.stat(`${paths.catalog}-wal`))?.bytes ?? 0;
+  return { database: await openDatabase(disk, paths), format, logBytes };
 }
 
 /** Opens the database and takes the lock that lasts as long as the process. */
-async function openDatabase(disk: Disk, layout: Layout): Promise<Database> {
+async function openDatabase(disk: Disk, paths: FolderPaths): Promise<Database> {
   try {
-    return orFolderError(layout, () => {
-      const database = disk.database(layout.catalog);
+    return orFolderError(paths, () => {
+      const database = disk.database(paths.catalog);
       try {
         database.run("PRAGMA locking_mode=EXCLUSIVE");
         database.run("BEGIN IMMEDIATE");
@@ -82,13 +45,13 @@ async function openDatabase(disk: Disk, layout: Layout): Promise<Database> {
       }
     });
   } catch (error) {
-    await checkWritable(disk, layout);
+    await checkWritable(disk, paths);
     throw error;
   }
 }
 
 /** SQLite says no more of a disk that is read-only than that there was an error: the disk itself says what it is. */
-async function checkWritable(disk: Disk, { catalogFolder }: Layout): Promise<void> {
+async function checkWritable(disk: Disk, { catalogFolder }: FolderPaths): Promise<void> {
   const probe = `${catalogFolder}/probe`;
   try {
     await disk.remove(probe);
@@ -101,15 +64,15 @@ async function checkWritable(disk: Disk, { catalogFolder }: Layout): Promise<voi
 }
 
 /** What SQLite throws becomes a line for the user. */
-export function orFolderError<T>(layout: Layout, work: () => T): T {
+export function orFolderError<T>(paths: FolderPaths, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (isDfsError(error)) throw new DfsError(error.code, `${layout.folder}: ${error.message}`);
+    if (isDfsError(error)) throw new DfsError(error.code, `${paths.folder}: ${error.message}`);
     const { message } = asDfsError(error);
     if (message.includes("locked"))
-      throw new DfsError("folder", `${layout.folder} is in use by another dfs-tool server`);
-    throw new DfsError("folder", `${layout.catalog} cannot be opened: ${message}`);
+      throw new DfsError("folder", `${paths.folder} is in use by another dfs-tool server`);
+    throw new DfsError("folder", `${paths.catalog} cannot be opened: ${message}`);
   }
 }
 
@@ -158,8 +121,8 @@ async function syncUpwards(disk: Disk, folder: string): Promise<void> {
 }
 
 /** Writes format.json, durably. */
-export async function writeFormat(disk: Disk, layout: Layout, format: Format): Promise<void> {
-  const temporary = `${layout.format}.new`;
+export async function writeFormat(disk: Disk, paths: FolderPaths, format: Format): Promise<void> {
+  const temporary = `${paths.format}.new`;
   await disk.remove(temporary);
   const file = await disk.open(temporary, "create");
   try {
@@ -168,28 +131,32 @@ export async function writeFormat(disk: Disk, layout: Layout, format: Format): P
   } finally {
     await file.close();
   }
-  await disk.rename(temporary, layout.format);
-  for (const folder of [layout.catalogFolder, layout.folder]) await syncUpwards(disk, folder);
+  await disk.rename(temporary, paths.format);
+  for (const folder of [paths.catalogFolder, paths.folder]) await syncUpwards(disk, folder);
 }
 
 /**
  * After a crash: temporary files go; a piece's file that the catalog does not know is made durable and adopted;
  * a row whose file is gone is dropped.
  */
-export async function recoverPieces(disk: Disk, layout: Layout, catalog: Catalog): Promise<void> {
-  for (const name of await disk.list(layout.temporary))
-    await disk.remove(`${layout.temporary}/${name}`);
+export async function recoverPieces(
+  disk: Disk,
+  paths: FolderPaths,
+  catalog: Catalog,
+): Promise<void> {
+  for (const name of await disk.list(paths.temporary))
+    await disk.remove(`${paths.temporary}/${name}`);
   const found = new Set<string>();
-  for (const prefix of await disk.list(layout.pieces)) {
+  for (const prefix of await disk.list(paths.pieces)) {
     if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
-    layout.folders.add(`${layout.pieces}/${prefix}`);
-    for (const name of await disk.list(`${layout.pieces}/${prefix}`)) {
+    paths.folders.add(`${paths.pieces}/${prefix}`);
+    for (const name of await disk.list(`${paths.pieces}/${prefix}`)) {
       found.add(name);
-      await adopt(disk, `${layout.pieces}/${prefix}/${name}`, name, catalog);
+      await adopt(disk, `${paths.pieces}/${prefix}/${name}`, name, catalog);
     }
   }
-  for (const path of layout.folders) await disk.syncFolder(path);
-  await disk.syncFolder(layout.pieces);
+  for (const path of paths.folders) await disk.syncFolder(path);
+  await disk.syncFolder(paths.pieces);
   const lost = [...catalog.pieces.files()].filter(
     ({ vid, piece }) => !found.has(`${vid}.${piece}`),
   );

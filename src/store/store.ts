@@ -23,7 +23,8 @@ import type { Floors } from "./floors.ts";
 import { checkLog, type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
-import { type Layout, layoutOf, openFolder, orFolderError, recoverPieces } from "./recover.ts";
+import { openFolder, orFolderError, recoverPieces } from "./recover.ts";
+import { type FolderPaths, pathsOf } from "./folder_paths.ts";
 import type { Held, PageEntry, Promised } from "./told.ts";
 import { PieceStore, type SmallPiece } from "./pieces.ts";
 import { Scrub } from "./scrub.ts";
@@ -63,7 +64,7 @@ export class Store {
   private constructor(
     ports: StorePorts,
     options: StoreOptions,
-    layout: Layout,
+    paths: FolderPaths,
     { sid, origin, was }: Identity,
     catalog: Catalog,
     die: (error: DfsError) => void,
@@ -74,7 +75,7 @@ export class Store {
     this.#ports = ports;
     this.#options = options;
     this.#catalog = catalog;
-    this.pieces = new PieceStore(ports, layout, catalog, die);
+    this.pieces = new PieceStore(ports, paths, catalog, die);
     this.scrub = new Scrub(ports, catalog, this.pieces);
     this.membership = new Membership(catalog, sid);
     this.lives = new Lives(catalog);
@@ -90,19 +91,19 @@ export class Store {
     options: StoreOptions,
     die: (error: DfsError) => void,
   ): Promise<Store> {
-    const layout = layoutOf(options);
-    const { database, format, logBytes } = await openFolder(ports.disk, layout);
+    const paths = pathsOf(options);
+    const { database, format, logBytes } = await openFolder(ports.disk, paths);
     let close = (): void => database.close();
     try {
       const { tell = () => {} } = options;
-      const catalog = orFolderError(layout, () => {
+      const catalog = orFolderError(paths, () => {
         checkLog(database, logBytes);
         return new Catalog(database, ports.clock, die, tell);
       });
-      const identity = await openIdentity(ports, layout, catalog, format);
+      const identity = await openIdentity(ports, paths, catalog, format);
       close = () => catalog.close();
-      await recoverPieces(ports.disk, layout, catalog);
-      const store = new Store(ports, options, layout, identity, catalog, die);
+      await recoverPieces(ports.disk, paths, catalog);
+      const store = new Store(ports, options, paths, identity, catalog, die);
       await store.pieces.ballast.load();
       return store;
     } catch (error) {
