@@ -5,7 +5,7 @@
  */
 import { MIB, FILES_IN_FLIGHT } from "../src/limits.ts";
 import { peakOf, type Stage } from "../test/acceptance/stage.ts";
-import { median } from "../src/cli/units.ts";
+import { median } from "../src/terminal/units.ts";
 import type { CrowdPart } from "./crowd_clients.ts";
 import { resetPeaks, serversCost } from "./meter.ts";
 

@@ -3,13 +3,13 @@
  * own, and in each of its lanes puts a file of 1 MiB, gets it back and looks whether it is the same, again and again. Prints
  * what came of it as JSON.
  */
-import type { Cluster } from "../src/client/cluster.ts";
-import { get } from "../src/client/get.ts";
-import { type Sink } from "../src/client/sink.ts";
-import { openCluster } from "../src/client/open.ts";
-import type { Source } from "../src/client/source.ts";
-import { put } from "../src/client/put.ts";
-import { loadConfiguration } from "../src/cli/config.ts";
+import type { Cluster } from "../src/client/connect/cluster.ts";
+import { get } from "../src/client/files/get.ts";
+import { type Sink } from "../src/client/fetch/sink.ts";
+import { openCluster } from "../src/client/members/open.ts";
+import type { Source } from "../src/client/send/source.ts";
+import { put } from "../src/client/files/put.ts";
+import { loadConfiguration } from "../src/cli/config/config.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { MIB } from "../src/limits.ts";

@@ -1,9 +1,9 @@
 /** Many small files, put from within this process: a command each would take all day. */
-import { openCluster } from "../src/client/open.ts";
-import type { Cluster } from "../src/client/cluster.ts";
-import type { Source } from "../src/client/source.ts";
-import { put } from "../src/client/put.ts";
-import { inParallel } from "../src/client/window.ts";
+import { openCluster } from "../src/client/members/open.ts";
+import type { Cluster } from "../src/client/connect/cluster.ts";
+import type { Source } from "../src/client/send/source.ts";
+import { put } from "../src/client/files/put.ts";
+import { inParallel } from "../src/client/connect/window.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { KIB } from "../src/limits.ts";

@@ -4,7 +4,7 @@
  */
 import { Stage } from "../test/acceptance/stage.ts";
 import { measure } from "./client.ts";
-import { median } from "../src/cli/units.ts";
+import { median } from "../src/terminal/units.ts";
 import { putMany } from "./many_files.ts";
 
 const FILES = 100_000;

@@ -4,7 +4,7 @@
  */
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tableLines } from "../src/cli/units.ts";
+import { tableLines } from "../src/terminal/units.ts";
 import { KIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { executable, removeFolders } from "../test/cli/program.ts";

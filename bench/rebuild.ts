@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { measure, noiseOf } from "./client.ts";
-import { median } from "../src/cli/units.ts";
+import { median } from "../src/terminal/units.ts";
 import { plainCopy } from "./plain_copy.ts";
 
 const FILES = 8;

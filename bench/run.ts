@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { tableLines } from "../src/cli/units.ts";
+import { tableLines } from "../src/terminal/units.ts";
 import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { newFolder, removeFolders } from "../test/cli/program.ts";

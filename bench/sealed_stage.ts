@@ -1,7 +1,7 @@
 /** Four servers that know one user, and clients with that user's password. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { verifierText } from "../src/cli/users.ts";
+import { verifierText } from "../src/server/users/users.ts";
 import { stretch } from "../src/io/stretch.ts";
 import { verifierOf } from "../src/wire/login.ts";
 import { Stage } from "../test/acceptance/stage.ts";

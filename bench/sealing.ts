@@ -8,7 +8,7 @@ import { MIB } from "../src/limits.ts";
 import { Stage } from "../test/acceptance/stage.ts";
 import { newFolder } from "../test/cli/program.ts";
 import { measure, noiseOf } from "./client.ts";
-import { median } from "../src/cli/units.ts";
+import { median } from "../src/terminal/units.ts";
 import { openSealed } from "./sealed_stage.ts";
 
 const FILE_BYTES = 1024 * MIB;

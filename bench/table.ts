@@ -1,5 +1,5 @@
 /** The figures as people read them. */
-import { median, tableLines } from "../src/cli/units.ts";
+import { median, tableLines } from "../src/terminal/units.ts";
 import { MIB } from "../src/limits.ts";
 import type { Crowd, CrowdResult, Times } from "./crowd.ts";
 import type { Result } from "./measure_rows.ts";

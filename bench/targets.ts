@@ -1,6 +1,6 @@
 /** What must hold of the figures (issue 6), as data. Nothing else in the tree asserts a time. */
 import type { CrowdResult } from "./crowd.ts";
-import { median } from "../src/cli/units.ts";
+import { median } from "../src/terminal/units.ts";
 import type { Result } from "./measure_rows.ts";
 import type { Cost } from "./meter.ts";
 

@@ -1,7 +1,7 @@
 /** Where the program begins: the name it was called by → a command → an exit status. Only this file ends the process. */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
-import { RELEASE } from "./cli/release.ts";
+import { RELEASE } from "./release.ts";
 
 /** What the user typed, in the form of `dfs-tool COMMAND ARGS`. */
 interface Call {
@@ -15,16 +15,16 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (args[0] === "--version" || args[0] === "-V") {
     // Before anything else is loaded.
-    const { conclude, printOwn } = await import("./cli/stdout.ts");
+    const { conclude, printOwn } = await import("./terminal/stdout.ts");
     await printOwn(`dfs-tool ${RELEASE}`);
     return conclude(0);
   }
-  const { leave, watchSignals } = await import("./cli/interrupt.ts");
+  const { leave, watchSignals } = await import("./terminal/interrupt.ts");
   watchSignals((status) => process.exit(status));
-  const { commandNamed } = await import("./cli/command_names.ts");
-  const { COMMANDS } = await import("./cli/commands.ts");
-  const { invoke, report } = await import("./cli/invoke.ts");
-  const { speakAtOnce } = await import("./cli/log.ts");
+  const { commandNamed } = await import("./cli/invocation/command_names.ts");
+  const { COMMANDS } = await import("./cli/command_table.ts");
+  const { invoke, report } = await import("./cli/invocation/invoke.ts");
+  const { speakAtOnce } = await import("./terminal/log.ts");
   for (const event of ["uncaughtException", "unhandledRejection"]) {
     process.on(event, (error: unknown) => {
       speakAtOnce();
@@ -60,7 +60,7 @@ async function callOf(args: string[], isCommand: (word: string) => boolean): Pro
   if (rest.length === 0 || !command.endsWith(".conf"))
     return { called: `dfc ${command}`, command, args: rest };
   // It may come as one word, "put 1.txt".
-  const { wordsOf } = await import("./cli/shell_lines.ts");
+  const { wordsOf } = await import("./cli/commands/shell_lines.ts");
   const words = rest.length > 1 ? rest : wordsOf(about ?? "");
   const [verb = "", ...others] = words;
   return { called: `dfc ${verb}`, command: verb, args: [config, ...others] };
@@ -68,16 +68,16 @@ async function callOf(args: string[], isCommand: (word: string) => boolean): Pro
 
 /** The help text where it was asked for; else what is wrong. */
 async function withoutCommand({ command, called }: Call): Promise<number> {
-  const { COMMANDS, overview } = await import("./cli/commands.ts");
-  const { helpOf, report } = await import("./cli/invoke.ts");
-  const { conclude, printOwn } = await import("./cli/stdout.ts");
+  const { COMMANDS, overview } = await import("./cli/command_table.ts");
+  const { helpOf, report } = await import("./cli/invocation/invoke.ts");
+  const { conclude, printOwn } = await import("./terminal/stdout.ts");
   const { DfsError } = await import("./errors.ts");
   const program = called.split(" ", 1)[0] ?? called;
   if (command !== undefined && ["--help", "-h", "help"].includes(command)) {
     await printOwn(await helpOf(overview, program));
     return conclude(0);
   }
-  const { hint } = await import("./cli/arguments.ts");
+  const { hint } = await import("./cli/invocation/arguments.ts");
   const wrong =
     command === undefined
       ? `say what to do: ${program} COMMAND; the commands are ${Object.keys(COMMANDS).join(", ")}`

@@ -2,68 +2,10 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { PARTS, mayImport, roomOf } from "./rooms.ts";
 import packageJson from "../package.json" with { type: "json" };
 
 const root = join(import.meta.dir, "..");
-const ROOT_FILES = [
-  "errors",
-  "limits",
-  "cursor",
-  "bytes",
-  "printable",
-  "membership",
-  "quorum",
-  "life",
-  "version",
-];
-const HASHES = ["node:crypto"];
-
-interface Part {
-  /** Which parts of src it may import, besides itself: a root file, a folder, or one file of a folder. */
-  parts: string[];
-  /** Which modules from outside of src. */
-  modules: string[];
-}
-
-/** Who may import whom. The most exact entry counts: "io/bun" before "io". */
-const PARTS: Record<string, Part | "everything"> = {
-  errors: { parts: [], modules: HASHES },
-  limits: { parts: [], modules: HASHES },
-  cursor: { parts: ["errors"], modules: [] },
-  bytes: { parts: ["errors", "limits", "cursor"], modules: HASHES },
-  printable: { parts: [], modules: [] },
-  membership: { parts: ["errors", "limits", "bytes"], modules: [] },
-  quorum: { parts: ["membership"], modules: [] },
-  life: { parts: ["limits", "bytes", "membership"], modules: [] },
-  version: { parts: ["errors", "limits", "bytes"], modules: HASHES },
-  file: { parts: ROOT_FILES, modules: HASHES },
-  "file/sealed_name": {
-    parts: [...ROOT_FILES, "file"],
-    modules: ["@noble/ciphers/aes.js"],
-  },
-  wire: { parts: ROOT_FILES, modules: HASHES },
-  store: {
-    parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports"],
-    modules: [...HASHES, "bun:sqlite"],
-  },
-  server: {
-    parts: [...ROOT_FILES, "file/names", "file/placement", "wire", "store", "io/ports"],
-    modules: [],
-  },
-  client: { parts: [...ROOT_FILES, "wire", "file", "io/ports"], modules: HASHES },
-  gateway: { parts: ["errors", "limits", "version", "client", "file"], modules: [] },
-  io: { parts: ROOT_FILES, modules: ["bun:sqlite"] },
-  "io/stretch": "everything",
-  "io/bun": "everything",
-  "io/bun_conn": "everything",
-  "io/bun_disk": "everything",
-  "io/tidy_memory": "everything",
-  "io/bun_tls": "everything",
-  "io/descriptors": "everything",
-  cli: "everything",
-  main: "everything",
-};
-
 /** What pure code may take from node:crypto: synchronous, and the same for the same input, as signatures of Ed25519 are. */
 const CRYPTO = new Set([
   "createCipheriv",
@@ -92,13 +34,15 @@ const MACHINE = new RegExp(
 );
 
 /** Who may write to a terminal or a log: all others do it through these, which let nothing pass that is more than text. */
-const SPEAKERS = new Set(["src/cli/stdout.ts", "src/cli/log.ts", "src/main.ts"]);
+const SPEAKERS = new Set(["src/terminal/stdout.ts", "src/terminal/log.ts", "src/main.ts"]);
 /** Help texts and scripts, which have lines and colours of their own. */
-const OWN_WORDS = new Set(
-  ["stdout", "invoke", "shell", "completion"]
-    .map((name) => `src/cli/${name}.ts`)
-    .concat("src/main.ts"),
-);
+const OWN_WORDS = new Set([
+  "src/terminal/stdout.ts",
+  "src/cli/invocation/invoke.ts",
+  "src/cli/commands/shell.ts",
+  "src/cli/commands/completion.ts",
+  "src/main.ts",
+]);
 const SPEAKING = new RegExp(
   [
     String.raw`\bconsole\s*\.\s*\w+`,
@@ -130,24 +74,6 @@ function* matches(code: string, pattern: RegExp): Generator<{ line: number; matc
   }
 }
 
-/** "src/file/seal.ts" → ["file/seal", "file"]: its names in PARTS, the most exact first. */
-function namesOf(path: string): string[] {
-  const [first = "", ...rest] = path.slice("src/".length).replace(/\.ts$/, "").split("/");
-  return rest.length > 0 ? [`${first}/${rest.join("/")}`, first] : [first];
-}
-
-function partOf(path: string): Part | "everything" | undefined {
-  return namesOf(path)
-    .map((name) => PARTS[name])
-    .find((part) => part !== undefined);
-}
-
-function mayImport(path: string, part: Part, specifier: string): boolean {
-  if (!specifier.startsWith(".")) return part.modules.includes(specifier);
-  const target = namesOf(join(dirname(path), specifier));
-  return target.at(-1) === namesOf(path).at(-1) || target.some((name) => part.parts.includes(name));
-}
-
 /** What is wrong in one file of src. */
 function* wrongsInSource(path: string, code: string): Generator<string> {
   const quoted = blank(code, false);
@@ -159,7 +85,7 @@ function* wrongsInSource(path: string, code: string): Generator<string> {
   }
   if (!SPEAKERS.has(path)) {
     for (const { line, match } of matches(bare, SPEAKING)) {
-      yield `${path}:${line} writes past src/cli/stdout.ts and src/cli/log.ts: ${match[0]}`;
+      yield `${path}:${line} writes past src/terminal/stdout.ts and log.ts: ${match[0]}`;
     }
   }
   if (!OWN_WORDS.has(path)) {
@@ -167,8 +93,7 @@ function* wrongsInSource(path: string, code: string): Generator<string> {
       yield `${path}:${line} calls printOwn; it is for what has nothing of anybody else's in it`;
     }
   }
-  const part = partOf(path);
-  if (part === "everything") return;
+  const part = PARTS[roomOf(path) ?? ""];
   if (part === undefined) {
     yield `${path}:1 is in no part that test/tidy.test.ts knows`;
     return;
@@ -177,6 +102,7 @@ function* wrongsInSource(path: string, code: string): Generator<string> {
     const specifier = match[2] ?? "";
     if (!mayImport(path, part, specifier)) yield `${path}:${line} may not import ${specifier}`;
   }
+  if (part.modules === "any") return;
   const named = [...matches(quoted, CRYPTO_IMPORT)];
   for (const { line, match } of named) {
     for (const item of (match[1] ?? "").split(",")) {
@@ -227,6 +153,34 @@ test("files are short, and are named for what is in them", () => {
   expect(files.flatMap(({ path, code }) => [...wrongsInShape(path, code)])).toEqual([]);
 });
 
+const MOST_FILES = 16;
+
+test("a room of src has no more files than can be taken in at a glance", () => {
+  const files = new Map<string, number>();
+  for (const { path } of filesIn("src"))
+    files.set(dirname(path), (files.get(dirname(path)) ?? 0) + 1);
+  expect([...files].filter(([, count]) => count > MOST_FILES)).toEqual([]);
+});
+
+test("no imports of src go in a circle, types included", () => {
+  const imports = new Map(
+    source.map(({ path, code }) => [
+      path,
+      [...matches(blank(code, false), IMPORT)]
+        .map(({ match }) => match[2] ?? "")
+        .filter((specifier) => specifier.startsWith("."))
+        .map((specifier) => join(dirname(path), specifier)),
+    ]),
+  );
+  // What is left when files that import nothing of the rest are taken away, again and again.
+  for (let before = -1; before !== imports.size;) {
+    before = imports.size;
+    for (const [path, targets] of imports)
+      if (!targets.some((target) => imports.has(target))) imports.delete(path);
+  }
+  expect([...imports.keys()]).toEqual([]);
+});
+
 test("no file has the marks of a merge that was not finished", () => {
   const documents = [...new Bun.Glob("*.{md,json,ts}").scanSync(root)].map((path) => ({
     path,
@@ -250,9 +204,13 @@ test("package.json pins exact versions", () => {
 });
 
 test.each([
-  ["src/client/put.ts", `import { a } from "../server/serve.ts";`],
-  ["src/server/serve.ts", `\nimport type { A } from "../client/put.ts";`],
+  ["src/client/files/put.ts", `import { a } from "../../server/serve.ts";`],
+  ["src/server/serve.ts", `\nimport type { A } from "../client/files/put.ts";`],
   ["src/server/serve.ts", `import { a } from "../io/bun.ts";`],
+  ["src/client/agree/decide.ts", `import type { A } from "../files/put.ts";`],
+  ["src/store/pieces/room.ts", `import { a } from "../store.ts";`],
+  ["src/cli/local/sink.ts", `import { a } from "../commands/get.ts";`],
+  ["src/terminal/log.ts", `import { a } from "../cli/config/config.ts";`],
   ["src/errors.ts", `import { a } from "./limits.ts";`],
   ["src/membership.ts", `import type { Vid } from "./version.ts";`],
   ["src/version.ts", `import { a } from "./membership.ts";`],
@@ -263,14 +221,14 @@ test.each([
   ["src/file/seal.ts", `import * as crypto from "node:crypto";`],
   ["src/file/seal.ts", `const a = await import("citty");`],
   ["src/file/names.ts", `const a = Bun.file("a");`],
-  ["src/client/peer.ts", `/* the\nclock */ const a = \`\${Date.now()}\`;`],
-  ["src/cli/put.ts", `process.exit(1);`],
+  ["src/client/connect/peer.ts", `/* the\nclock */ const a = \`\${Date.now()}\`;`],
+  ["src/cli/commands/put.ts", `process.exit(1);`],
   ["src/io/bun.ts", `console.log(1);`],
-  ["src/cli/put.ts", `console.error(1);`],
-  ["src/cli/put.ts", `process.stdout.write("a");`],
-  ["src/cli/put.ts", `await Bun.write(Bun.stderr, "a");`],
-  ["src/cli/put.ts", `await printOwn(name);`],
-  ["src/cli/serve.ts", `writeSync(STDERR, "a");`],
+  ["src/cli/commands/put.ts", `console.error(1);`],
+  ["src/cli/commands/put.ts", `process.stdout.write("a");`],
+  ["src/cli/commands/put.ts", `await Bun.write(Bun.stderr, "a");`],
+  ["src/cli/commands/put.ts", `await printOwn(name);`],
+  ["src/cli/admin/serve.ts", `writeSync(STDERR, "a");`],
   ["src/helpers/a.ts", ``],
 ])("the rules catch a breach in %s: %s", (path, code) => {
   expect([...wrongsInSource(path, code)]).toEqual([expect.stringContaining(`${path}:`)]);
@@ -278,12 +236,14 @@ test.each([
 
 test.each([
   ["src/version.ts", `import { decode } from "./bytes.ts";`],
+  ["src/client/files/put.ts", `import { a } from "../agree/propose.ts";`],
+  ["src/store/store.ts", `import { a } from "./pieces/room.ts";`],
   ["src/store/store.ts", `import { type Config } from "../membership.ts";`],
   ["src/store/store.ts", `import { Database } from "bun:sqlite";\nimport "../file/checksum.ts";`],
   ["src/file/seal.ts", `import { createHash } from "node:crypto";\nBun.hash.xxHash64("a");`],
   ["src/file/seal.ts", `// Date.now() and import("node:fs")\nconst a = "process.env";`],
   ["src/io/bun.ts", `import { open } from "node:fs/promises";\nsetTimeout(open, Date.now());`],
-  ["src/cli/put.ts", `const wide = process.stderr.isTTY && process.stderr.columns;`],
+  ["src/cli/commands/put.ts", `const wide = process.stderr.isTTY && process.stderr.columns;`],
 ])("the rules let pass %s: %s", (path, code) => {
   expect([...wrongsInSource(path, code)]).toEqual([]);
 });

@@ -17,21 +17,21 @@ import {
   UPLOADS_MAX,
   USERS_LOOK_MS,
 } from "../limits.ts";
-import { trouble } from "../store/findings.ts";
+import { trouble } from "../store/catalog/findings.ts";
 import type { Origin } from "../store/identity.ts";
-import { isCantOpen } from "../store/group_commit.ts";
+import { isCantOpen } from "../store/catalog/group_commit.ts";
 import { Store, type StoreOptions } from "../store/store.ts";
-import { Doorkeeper } from "./doorkeeper.ts";
-import { hostOf } from "./host.ts";
-import type { UserTable } from "./login.ts";
-import { tellingOfOpen } from "./open_files.ts";
-import { type Member, Places } from "./places.ts";
+import { Doorkeeper } from "./access/doorkeeper.ts";
+import { hostOf } from "./access/host.ts";
+import type { UserTable } from "./access/login.ts";
+import { tellingOfOpen } from "./answers/open_files.ts";
+import { type Member, Places } from "./bounds/places.ts";
 import type { Verifier } from "../wire/login.ts";
 import { Session } from "./session.ts";
-import { passwordChanged, scrubbed } from "./tidings.ts";
-import { Turns } from "./turns.ts";
-import { UploadShares } from "./upload_shares.ts";
-import { Load } from "./weight.ts";
+import { passwordChanged, scrubbed } from "./access/tidings.ts";
+import { Turns } from "./bounds/turns.ts";
+import { UploadShares } from "./bounds/upload_shares.ts";
+import { Load } from "./bounds/weight.ts";
 
 export interface ServerPorts {
   readonly clock: Clock;

@@ -11,12 +11,12 @@ import type { Store } from "../store/store.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
 import type { Verifier } from "../wire/login.ts";
-import { ANYBODY, isStill, Opening } from "./admission.ts";
-import type { Doorkeeper } from "./doorkeeper.ts";
-import { hostOf } from "./host.ts";
-import { Login, type UserTable } from "./login.ts";
-import { Pace } from "./pace.ts";
-import type { Member, Places } from "./places.ts";
+import { ANYBODY, isStill, Opening } from "./access/admission.ts";
+import type { Doorkeeper } from "./access/doorkeeper.ts";
+import { hostOf } from "./access/host.ts";
+import { Login, type UserTable } from "./access/login.ts";
+import { Pace } from "./bounds/pace.ts";
+import type { Member, Places } from "./bounds/places.ts";
 import {
   type AddressedKind,
   type Kind,
@@ -25,13 +25,13 @@ import {
   type ReplyOf,
   type RequestOf,
 } from "../wire/messages.ts";
-import { answer, BOUND_TO_EPOCH, type Context } from "./answer.ts";
-import { type Who } from "./admission.ts";
-import { greeting, install, join, meet } from "./belonging.ts";
-import type { Turns } from "./turns.ts";
-import type { UploadShares } from "./upload_shares.ts";
-import { Uploads } from "./uploads.ts";
-import { type Load, replyBytes, roomOf, Weight } from "./weight.ts";
+import { answer, BOUND_TO_EPOCH, type Context } from "./answers/answer.ts";
+import { type Who } from "./access/admission.ts";
+import { greeting, install, join, meet } from "./answers/belonging.ts";
+import type { Turns } from "./bounds/turns.ts";
+import type { UploadShares } from "./bounds/upload_shares.ts";
+import { Uploads } from "./answers/uploads.ts";
+import { type Load, replyBytes, roomOf, Weight } from "./bounds/weight.ts";
 
 export interface SessionOptions {
   readonly load: Load;

@@ -6,10 +6,10 @@ import type { Database } from "bun:sqlite";
 import { DfsError } from "../errors.ts";
 import type { Disk, Random } from "../io/ports.ts";
 import { MARK_BYTES } from "../life.ts";
-import type { Catalog } from "./catalog.ts";
+import type { Catalog } from "./catalog/catalog.ts";
 import { beginLife } from "./lives.ts";
 import { type Format, STORE_FORMAT, writeFormat } from "./recover.ts";
-import { type FolderPaths } from "./folder_paths.ts";
+import { type FolderPaths } from "./pieces/folder_paths.ts";
 
 /**
  * What a folder turned out to be. "new": it was empty. "copy": of one that was stopped in order; it counts once others know of it.

@@ -12,7 +12,7 @@ import {
   type NewLife,
 } from "../life.ts";
 import type { Config } from "../membership.ts";
-import type { Catalog } from "./catalog.ts";
+import type { Catalog } from "./catalog/catalog.ts";
 
 const pastKey = (life: number): string => `life ${life}`;
 

@@ -3,8 +3,8 @@ import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
-import type { Catalog } from "./catalog.ts";
-import type { Floor } from "./floors.ts";
+import type { Catalog } from "./catalog/catalog.ts";
+import type { Floor } from "./catalog/floors.ts";
 
 const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
 

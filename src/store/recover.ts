@@ -2,9 +2,9 @@
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";
-import type { Catalog } from "./catalog.ts";
-import type { FolderPaths } from "./folder_paths.ts";
-import { readFooter } from "./piece_file.ts";
+import type { Catalog } from "./catalog/catalog.ts";
+import type { FolderPaths } from "./pieces/folder_paths.ts";
+import { readFooter } from "./pieces/piece_file.ts";
 
 export const STORE_FORMAT = 2;
 

@@ -18,16 +18,16 @@ import {
   prepare,
   type Refused,
 } from "./acceptor.ts";
-import { Catalog } from "./catalog.ts";
-import type { Floors } from "./floors.ts";
+import { Catalog } from "./catalog/catalog.ts";
+import type { Floors } from "./catalog/floors.ts";
 import { checkLog, type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
 import { openFolder, orFolderError, recoverPieces } from "./recover.ts";
-import { type FolderPaths, pathsOf } from "./folder_paths.ts";
+import { type FolderPaths, pathsOf } from "./pieces/folder_paths.ts";
 import type { Held, PageEntry, Promised } from "./told.ts";
-import { PieceStore, type SmallPiece } from "./pieces.ts";
-import { Scrub } from "./scrub.ts";
+import { PieceStore, type SmallPiece } from "./pieces/pieces.ts";
+import { Scrub } from "./pieces/scrub.ts";
 
 export interface StoreOptions {
   readonly folder: string;

@@ -1,10 +1,10 @@
 /** Files of before there were users are not lost from sight: it is told of them, and an operator adopts them, killed at any point or not. */
 import { afterAll, beforeEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import { adopt, openNamesFor } from "../../src/client/adopt.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { Opener } from "../../src/client/opener.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import { adopt, openNamesFor } from "../../src/client/care/adopt.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { DfsError, isDfsError } from "../../src/errors.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Net } from "../../src/io/ports.ts";

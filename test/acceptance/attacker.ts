@@ -1,5 +1,5 @@
 /** Somebody with a program of their own: a user who sends servers what no client would, and a server whose answers are not its own. */
-import { Peer } from "../../src/client/peer.ts";
+import { Peer } from "../../src/client/connect/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Conn, Listener } from "../../src/io/ports.ts";
 import { stretch } from "../../src/io/stretch.ts";

@@ -3,7 +3,7 @@ import { afterAll, afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { changeConfig } from "../../src/client/change.ts";
+import { changeConfig } from "../../src/client/agree/change.ts";
 import { MIB, WEIGHT_MAX } from "../../src/limits.ts";
 import type { Config } from "../../src/membership.ts";
 import { newFolder, removeFolders } from "../cli/program.ts";

@@ -1,7 +1,7 @@
 /** Users of a test's own choosing: the file that servers know them by, and the computers that they work at. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { verifierText } from "../../src/cli/users.ts";
+import { verifierText } from "../../src/server/users/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
 import { newFolder, type Ran, run } from "../cli/program.ts";

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { COMMANDS } from "../../src/cli/commands.ts";
+import { COMMANDS } from "../../src/cli/command_table.ts";
 import { executable, newFolder, writeDeadConfig } from "../cli/program.ts";
 import { isThere, type Kind, KINDS, runBefore } from "./behind_stdout.ts";
 import { empty, expectDone, ServerProcess, Stage } from "./stage.ts";

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { decode } from "../../src/bytes.ts";
-import { Peer } from "../../src/client/peer.ts";
+import { Peer } from "../../src/client/connect/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { ERROR, errorOf, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO as hello } from "../../src/wire/handshake.ts";

@@ -1,9 +1,9 @@
 /** The client itself, in the process of the test, where the command line has no word for what it is to do. */
-import type { Cluster } from "../../src/client/cluster.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { Opener } from "../../src/client/opener.ts";
-import type { Source } from "../../src/client/source.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
+import type { Source } from "../../src/client/send/source.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { netTo } from "../reach.ts";
 import { login, newMemory, secret, user } from "./password.ts";

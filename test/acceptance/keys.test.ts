@@ -1,12 +1,12 @@
 /** A user's keys are made once, whoever is first, and stay the same: what is sealed with any others is lost. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { Opener } from "../../src/client/opener.ts";
-import { put } from "../../src/client/put.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { list } from "../../src/client/files/list.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
+import { put } from "../../src/client/files/put.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../../src/file/keys.ts";
 import { PAIRS } from "../../src/file/layout.ts";
 import { KEY_NAME } from "../../src/file/names.ts";

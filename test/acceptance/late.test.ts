@@ -1,10 +1,10 @@
 /** Work that is about every server waits for one that is late: what it has not said is not taken for nothing. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { repairAll } from "../../src/client/repair.ts";
-import { needOf } from "../../src/client/safety.ts";
-import { verifyAll } from "../../src/client/verify.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { repairAll } from "../../src/client/care/repair.ts";
+import { needOf } from "../../src/client/members/safety.ts";
+import { verifyAll } from "../../src/client/care/verify.ts";
 import { removeFolders } from "../cli/program.ts";
 import { without } from "./in_process.ts";
 import { Stage } from "./stage.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DfsError } from "../../src/errors.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
-import { newCertificate } from "../../src/cli/certificate.ts";
+import { newCertificate } from "../../src/server/process/certificate.ts";
 import { serve } from "../../src/server/serve.ts";
 import {
   ERROR,

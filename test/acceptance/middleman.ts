@@ -1,6 +1,6 @@
 /** Those who stand where a server should be, over TLS with a certificate of their own: one who passes all on, and one who answers. */
 import { networkInterfaces } from "node:os";
-import { newCertificate } from "../../src/cli/certificate.ts";
+import { newCertificate } from "../../src/server/process/certificate.ts";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Certificate, Conn, Listener } from "../../src/io/ports.ts";
 import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";

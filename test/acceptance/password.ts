@@ -4,11 +4,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Login } from "../../src/client/login.ts";
-import type { Seen } from "../../src/client/guard.ts";
-import type { Secret } from "../../src/client/opener.ts";
-import type { KeyMemory, KnownKey } from "../../src/client/unlock.ts";
-import { verifierText } from "../../src/cli/users.ts";
+import type { Login } from "../../src/client/connect/login.ts";
+import type { Seen } from "../../src/client/trust/guard.ts";
+import type { Secret } from "../../src/client/trust/opener.ts";
+import type { KeyMemory, KnownKey } from "../../src/client/agree/unlock.ts";
+import { verifierText } from "../../src/server/users/users.ts";
 import { sealedBytes } from "../../src/file/seal.ts";
 import { type Password, passwordIn } from "../../src/io/stretch.ts";
 import { credentialsOf, verifierOf } from "../../src/wire/login.ts";

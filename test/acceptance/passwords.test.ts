@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { chmodSync, copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openCluster } from "../../src/client/open.ts";
+import { openCluster } from "../../src/client/members/open.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { FIRST_REPLY_MS } from "../../src/limits.ts";

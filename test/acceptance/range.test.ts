@@ -2,11 +2,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { get } from "../../src/client/get.ts";
-import { type Found } from "../../src/client/sink.ts";
-import type { Range } from "../../src/client/portions.ts";
-import { put } from "../../src/client/put.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { get } from "../../src/client/files/get.ts";
+import { type Found } from "../../src/client/fetch/sink.ts";
+import type { Range } from "../../src/client/fetch/portions.ts";
+import { put } from "../../src/client/files/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, KIB, MIB } from "../../src/limits.ts";

@@ -1,7 +1,7 @@
 /** Who is removed from the users, or is an operator no more, is cut off where they are logged in. */
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { Peer } from "../../src/client/peer.ts";
+import { Peer } from "../../src/client/connect/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { credentialsOf } from "../../src/wire/login.ts";

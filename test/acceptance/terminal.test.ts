@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { propose } from "../../src/client/propose.ts";
+import { propose } from "../../src/client/agree/propose.ts";
 import { encodeManifest } from "../../src/file/manifest.ts";
 import { tombstone } from "../../src/version.ts";
 import { executable } from "../cli/program.ts";

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { verifierText } from "../../src/cli/users.ts";
-import { Peer } from "../../src/client/peer.ts";
+import { verifierText } from "../../src/server/users/users.ts";
+import { Peer } from "../../src/client/connect/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { ArgsDef } from "citty";
-import { checkArguments, hint } from "../../src/cli/arguments.ts";
+import { checkArguments, hint } from "../../src/cli/invocation/arguments.ts";
 import { removeFolders, run } from "./program.ts";
 
 afterAll(removeFolders);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { typeInto } from "../../src/cli/ask_password.ts";
+import { typeInto } from "../../src/terminal/ask_password.ts";
 
 test.each([
   ["", "abc", "abc", null, ""],

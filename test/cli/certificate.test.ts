@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { X509Certificate } from "node:crypto";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { certificateIn, newCertificate } from "../../src/cli/certificate.ts";
+import { certificateIn, newCertificate } from "../../src/server/process/certificate.ts";
 import { errorOf } from "../io/harness.ts";
 import { newFolder, removeFolders } from "./program.ts";
 

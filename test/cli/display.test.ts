@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type Outcome, sumLine } from "../../src/cli/outcomes.ts";
-import { barLine, countLine } from "../../src/cli/progress.ts";
-import { wordsOf } from "../../src/cli/shell_lines.ts";
+import { type Outcome, sumLine } from "../../src/cli/local/outcomes.ts";
+import { barLine, countLine } from "../../src/terminal/progress.ts";
+import { wordsOf } from "../../src/cli/commands/shell_lines.ts";
 import { DfsError } from "../../src/errors.ts";
-import { durationText, sizeText, tableLines } from "../../src/cli/units.ts";
+import { durationText, sizeText, tableLines } from "../../src/terminal/units.ts";
 
 test.each([
   [0, "0 B"],

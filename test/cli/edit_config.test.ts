@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { withServers } from "../../src/cli/edit_config.ts";
+import { withServers } from "../../src/cli/config/edit_config.ts";
 import { errorOf } from "../thrown.ts";
 
 const server = (name: string, host: string, port: number) => ({ name, host, port });

@@ -2,8 +2,8 @@
 import { afterAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { addUser, removeUser } from "../../src/cli/edit_users.ts";
-import { operatorsOf, verifierText, watchedUsers } from "../../src/cli/users.ts";
+import { addUser, removeUser } from "../../src/server/users/edit_users.ts";
+import { operatorsOf, verifierText, watchedUsers } from "../../src/server/users/users.ts";
 import { verifierOf } from "../../src/wire/login.ts";
 import { newFolder, removeFolders } from "./program.ts";
 

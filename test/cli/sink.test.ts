@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { keeping, targetAt } from "../../src/cli/sink.ts";
+import { keeping, targetAt } from "../../src/cli/local/sink.ts";
 import { DfsError } from "../../src/errors.ts";
 import { rejectionOf } from "../thrown.ts";
 import { newFolder, removeFolders } from "./program.ts";

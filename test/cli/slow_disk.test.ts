@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { SlowDisk } from "../../src/cli/slow_disk.ts";
+import { SlowDisk } from "../../src/server/process/slow_disk.ts";
 import type { Clock, Disk, OpenFile, Told } from "../../src/io/ports.ts";
 
 /** A clock that is set by hand, and a disk whose file takes as long as it is told to. */

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { localFile, withSource } from "../../src/cli/source.ts";
+import { localFile, withSource } from "../../src/cli/local/source.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { samples } from "../property.ts";
 import { rejectionOf } from "../thrown.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Sparing } from "../../src/cli/sparing.ts";
+import { Sparing } from "../../src/server/process/sparing.ts";
 import { LOG_LINES_AT_ONCE } from "../../src/limits.ts";
 import type { Told } from "../../src/io/ports.ts";
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type DemoServer, startServer } from "../../src/cli/demo_servers.ts";
+import { type DemoServer, startServer } from "../../src/cli/tools/demo_servers.ts";
 import { executable, newFolder, removeFolders, run } from "./program.ts";
 
 const home = newFolder();

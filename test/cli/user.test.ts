@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseUsers, verifierText } from "../../src/cli/users.ts";
+import { parseUsers, verifierText } from "../../src/server/users/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
 import { executable, newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";

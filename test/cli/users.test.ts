@@ -3,15 +3,15 @@ import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { addUser, removeUser, setVerifier } from "../../src/cli/edit_users.ts";
-import { lockFile } from "../../src/cli/lock.ts";
+import { addUser, removeUser, setVerifier } from "../../src/server/users/edit_users.ts";
+import { lockFile } from "../../src/io/lock.ts";
 import {
   loadUsers,
   operatorsOf,
   parseUsers,
   verifierText,
   watchedUsers,
-} from "../../src/cli/users.ts";
+} from "../../src/server/users/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
@@ -203,7 +203,7 @@ describe("a change", () => {
 
   test("goes on where one that was killed had the lock", async () => {
     const path = fileWith(`Alice ${NEW}\n`);
-    const held = `import { lockFile } from ${JSON.stringify(join(import.meta.dir, "../../src/cli/lock.ts"))};
+    const held = `import { lockFile } from ${JSON.stringify(join(import.meta.dir, "../../src/io/lock.ts"))};
       globalThis.unlock = await lockFile(${JSON.stringify(`${path}-lock`)}, 0, 1);
       console.log("held"); setInterval(() => {}, 1000);`;
     const holder = Bun.spawn([process.execPath, "-e", held], { stdout: "pipe" });

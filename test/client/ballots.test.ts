@@ -1,6 +1,6 @@
 /** Which number a client goes above: nobody leads it away alone, and nobody who is needed is left out. */
 import { describe, expect, test } from "bun:test";
-import { Ballots, claimOf, reachOf, vouchedFor } from "../../src/client/ballots.ts";
+import { Ballots, claimOf, reachOf, vouchedFor } from "../../src/client/agree/ballots.ts";
 import { BALLOT_STEP, CLIMB_STEPS } from "../../src/limits.ts";
 import { type Ballot, roundOf } from "../../src/version.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";

@@ -1,7 +1,7 @@
 /** Which servers contradict what is certain. The versions of a name are v1, v2, …, each the child of the one before. */
 import { describe, expect, test } from "bun:test";
-import { liars, type Told } from "../../src/client/liars.ts";
-import { takeAll, type Value } from "../../src/client/judge.ts";
+import { liars, type Told } from "../../src/client/trust/liars.ts";
+import { takeAll, type Value } from "../../src/client/trust/judge.ts";
 import { groupOf } from "../../src/quorum.ts";
 import { type Accepted, type Ballot, tombstone } from "../../src/version.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { decide, newest, select } from "../../src/client/decide.ts";
+import { decide, newest, select } from "../../src/client/agree/decide.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import type { Register } from "../../src/version.ts";
 import { configOf, versionOf, vidOf } from "../arbitraries.ts";

@@ -1,7 +1,7 @@
 /** What repair leaves where it is, for a home has no room for it: never so that fewer pieces lie on servers of their own. */
 import { expect, test } from "bun:test";
-import { diagnose } from "../../src/client/diagnose.ts";
-import { Full } from "../../src/client/full.ts";
+import { diagnose } from "../../src/client/care/diagnose.ts";
+import { Full } from "../../src/client/care/full.ts";
 import type { Accepted } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
 

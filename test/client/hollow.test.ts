@@ -1,10 +1,10 @@
 /** Files that never had pieces, beside those that wait for the server that has them. */
 import { describe, expect, test } from "bun:test";
-import { get } from "../../src/client/get.ts";
-import { neverHeld } from "../../src/client/hollow.ts";
-import { remove } from "../../src/client/remove.ts";
-import { stat } from "../../src/client/stat.ts";
-import { viewOf } from "../../src/client/view.ts";
+import { get } from "../../src/client/files/get.ts";
+import { neverHeld } from "../../src/client/members/hollow.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { stat } from "../../src/client/files/stat.ts";
+import { viewOf } from "../../src/client/connect/view.ts";
 import type { Version } from "../../src/version.ts";
 import type { Held } from "../../src/wire/values.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";

@@ -1,6 +1,6 @@
 /** What registers mean while the cluster changes who decides: two groups of servers, and it takes both. */
 import { describe, expect, test } from "bun:test";
-import { decide } from "../../src/client/decide.ts";
+import { decide } from "../../src/client/agree/decide.ts";
 import { canAccept, canRead, quorumOf, shortOf } from "../../src/quorum.ts";
 import { choices, heard, inWords, type Said, statesUpTo, votesOf } from "./votes.ts";
 

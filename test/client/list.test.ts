@@ -1,10 +1,10 @@
 /** Pages of names from servers that agree, that do not, and that lie. */
 import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
-import type { Cluster } from "../../src/client/cluster.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
-import { Endless } from "../../src/client/endless.ts";
-import { conclude, type Page, pagesIn } from "../../src/client/list.ts";
+import { Endless } from "../../src/client/connect/endless.ts";
+import { conclude, type Page, pagesIn } from "../../src/client/files/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";

@@ -1,6 +1,6 @@
 /** What follows from what servers know of each other's lives: whom to ask, whom to tell, and when a copy counts. */
 import { describe, expect, test } from "bun:test";
-import { claimsOn, isKnownByEnough, newsFor, type Standing } from "../../src/client/lives.ts";
+import { claimsOn, isKnownByEnough, newsFor, type Standing } from "../../src/client/trust/lives.ts";
 
 const life = (number: number, mark = `mark ${number}`) => ({ life: number, mark });
 

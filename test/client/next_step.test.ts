@@ -1,7 +1,12 @@
 /** propose, steps 2 to 5 (CONSISTENCY.md section 3): each row of the rules, and then all small cases by another reading. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Attempt, type Condition, nextStep, type Step } from "../../src/client/decide.ts";
+import {
+  type Attempt,
+  type Condition,
+  nextStep,
+  type Step,
+} from "../../src/client/agree/decide.ts";
 import type { Accepted, Ballot, Version } from "../../src/version.ts";
 import { versionOf, vidOf } from "../arbitraries.ts";
 import { forAll } from "../property.ts";

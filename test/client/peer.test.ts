@@ -1,6 +1,6 @@
 /** A connection to one server, over the simulated network. */
 import { expect, test } from "bun:test";
-import { openCluster } from "../../src/client/open.ts";
+import { openCluster } from "../../src/client/members/open.ts";
 import { PROGRESS_MS } from "../../src/limits.ts";
 import { SimCluster } from "../sim/cluster.ts";
 import { CALM } from "../sim/weather.ts";

@@ -1,8 +1,8 @@
 /** Pieces on their way to servers, where that goes wrong. */
 import { expect, test } from "bun:test";
-import { openCluster } from "../../src/client/open.ts";
-import type { Source } from "../../src/client/source.ts";
-import { put } from "../../src/client/put.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import type { Source } from "../../src/client/send/source.ts";
+import { put } from "../../src/client/files/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { CHUNKS_IN_FLIGHT } from "../../src/limits.ts";
 import { SimCluster } from "../sim/cluster.ts";

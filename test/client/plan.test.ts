@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { balance, matched, tolerance } from "../../src/client/plan.ts";
+import { balance, matched, tolerance } from "../../src/client/fetch/plan.ts";
 import { homes } from "../../src/file/placement.ts";
 import { ringFrom } from "../arbitraries.ts";
 import { forAll } from "../property.ts";

@@ -8,7 +8,7 @@ import {
   portionsOf,
   type Range,
   WHOLE,
-} from "../../src/client/portions.ts";
+} from "../../src/client/fetch/portions.ts";
 import { type Cut, hasParity, pieceBytes } from "../../src/file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX, KIB } from "../../src/limits.ts";
 import { forAll } from "../property.ts";

@@ -1,6 +1,6 @@
 /** When a server counts as down: what is progress, and what is not. */
 import { expect, test } from "bun:test";
-import { Pulse } from "../../src/client/pulse.ts";
+import { Pulse } from "../../src/client/connect/pulse.ts";
 import type { Conn } from "../../src/io/ports.ts";
 import { ANSWER_MS, FRAME_MS, PROGRESS_BYTES, PROGRESS_MS } from "../../src/limits.ts";
 import { World } from "../sim/world.ts";

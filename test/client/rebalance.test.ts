@@ -1,7 +1,7 @@
 /** Which pieces a rebalance moves. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { keepingPlaces } from "../../src/client/rebalance.ts";
+import { keepingPlaces } from "../../src/client/care/rebalance.ts";
 import { forAll } from "../property.ts";
 
 const slots = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 20 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { remembering } from "../../src/client/remembering.ts";
+import { remembering } from "../../src/client/fetch/remembering.ts";
 
 /** Fetches that tell what was asked for; those of piece 9 fail. */
 function telling() {

@@ -1,7 +1,7 @@
 /** How much still fits, of disks of any sizes. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { byDisk, type DiskOf, freeOn, usableOn } from "../../src/client/room_left.ts";
+import { byDisk, type DiskOf, freeOn, usableOn } from "../../src/client/care/room_left.ts";
 import { forAll } from "../property.ts";
 
 const PAIRS = { pieces: 4, needed: 4, copies: 2 };

@@ -1,10 +1,10 @@
 /** Files sealed as they are read, and opened as they come: at any offset, in any order, any part of them. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Sink } from "../../src/client/sink.ts";
-import { openingSink, sealedRange } from "../../src/client/opening_sink.ts";
-import { cutTo } from "../../src/client/portions.ts";
-import { sealedSource } from "../../src/client/sealed_source.ts";
+import type { Sink } from "../../src/client/fetch/sink.ts";
+import { openingSink, sealedRange } from "../../src/client/fetch/opening_sink.ts";
+import { cutTo } from "../../src/client/fetch/portions.ts";
+import { sealedSource } from "../../src/client/send/sealed_source.ts";
 import { sealedBytes, SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { forAllAsync } from "../property.ts";
 import { rejectionOf } from "../thrown.ts";

@@ -3,10 +3,10 @@ import { describe, expect, test } from "bun:test";
 import { createHash, hkdfSync } from "node:crypto";
 import { concat } from "../../src/bytes.ts";
 import { STRETCHES_MAX } from "../../src/limits.ts";
-import { readName } from "../../src/client/register.ts";
-import { type KnownKey, rewrap, unlock } from "../../src/client/unlock.ts";
-import { Cluster } from "../../src/client/cluster.ts";
-import { Opener } from "../../src/client/opener.ts";
+import { readName } from "../../src/client/agree/register.ts";
+import { type KnownKey, rewrap, unlock } from "../../src/client/agree/unlock.ts";
+import { Cluster } from "../../src/client/connect/cluster.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
 import {
   type Cost,
   costOf,

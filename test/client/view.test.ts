@@ -1,7 +1,7 @@
 /** Which configuration a client goes by, of those that servers say. */
 import { expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
-import { vouched } from "../../src/client/view.ts";
+import { vouched } from "../../src/client/connect/view.ts";
 import { type Config, configCodec } from "../../src/membership.ts";
 import { configOf, versionOf, vidOf } from "../arbitraries.ts";
 

@@ -1,5 +1,5 @@
 /** All that a few servers may say of one name, by slot. */
-import type { Decision } from "../../src/client/decide.ts";
+import type { Decision } from "../../src/client/agree/decide.ts";
 
 /** What a server says, in small numbers: the ballots of acc and com, 0 for nothing; null is silence. */
 export type Said = { acc: number; com: number } | null;

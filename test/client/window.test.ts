@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { inParallel, Window } from "../../src/client/window.ts";
+import { inParallel, Window } from "../../src/client/connect/window.ts";
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from "../../src/limits.ts";
 import { forAllAsync } from "../property.ts";
 

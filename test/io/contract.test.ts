@@ -4,7 +4,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newCertificate } from "../../src/cli/certificate.ts";
+import { newCertificate } from "../../src/server/process/certificate.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Certificate } from "../../src/io/ports.ts";

@@ -2,7 +2,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { connect, createServer, type Server } from "node:net";
 import { connect as tlsConnect, createServer as createTlsServer } from "node:tls";
-import { newCertificate } from "../../src/cli/certificate.ts";
+import { newCertificate } from "../../src/server/process/certificate.ts";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Caller, Conn } from "../../src/io/ports.ts";
 import { HANDSHAKE_MS } from "../../src/limits.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ANYBODY, isStill } from "../../src/server/admission.ts";
+import { ANYBODY, isStill } from "../../src/server/access/admission.ts";
 import { table } from "./door.ts";
 
 const [alice, bob] = ["Alice", "Bob"].map((user) => ({ user, isOperator: user === "Alice" }));

@@ -1,7 +1,7 @@
 /** A doorkeeper, users, and a clock that goes on only when a test says so. */
 import type { Clock, Random } from "../../src/io/ports.ts";
-import { Doorkeeper } from "../../src/server/doorkeeper.ts";
-import { type KnownUser, Login, type UserTable } from "../../src/server/login.ts";
+import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
+import { type KnownUser, Login, type UserTable } from "../../src/server/access/login.ts";
 import {
   type Binding,
   type Credentials,

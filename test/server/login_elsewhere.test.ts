@@ -2,8 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
-import { Doorkeeper } from "../../src/server/doorkeeper.ts";
-import { type KnownUser, Login, type UserTable } from "../../src/server/login.ts";
+import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
+import { type KnownUser, Login, type UserTable } from "../../src/server/access/login.ts";
 import { credentialsOf, type Proof, proofOf, verifierOf, wordsOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { rejectionOf } from "../thrown.ts";

@@ -1,7 +1,7 @@
 /** Who goes when there are no more places. */
 import { expect, test } from "bun:test";
-import { hostOf } from "../../src/server/host.ts";
-import { type Member, Places } from "../../src/server/places.ts";
+import { hostOf } from "../../src/server/access/host.ts";
+import { type Member, Places } from "../../src/server/bounds/places.ts";
 
 /** Members by name, and the names of those that were closed. */
 function crowd(limit: number) {

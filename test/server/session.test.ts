@@ -12,14 +12,14 @@ import {
   LOGIN_ATTEMPTS_PER_CONNECTION,
   LOOK_MS,
 } from "../../src/limits.ts";
-import { Doorkeeper } from "../../src/server/doorkeeper.ts";
-import type { UserTable } from "../../src/server/login.ts";
-import { Places } from "../../src/server/places.ts";
+import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
+import type { UserTable } from "../../src/server/access/login.ts";
+import { Places } from "../../src/server/bounds/places.ts";
 import { Session } from "../../src/server/session.ts";
-import { Turns } from "../../src/server/turns.ts";
-import { UploadShares } from "../../src/server/upload_shares.ts";
-import { UnderWay } from "../../src/store/under_way.ts";
-import { Load } from "../../src/server/weight.ts";
+import { Turns } from "../../src/server/bounds/turns.ts";
+import { UploadShares } from "../../src/server/bounds/upload_shares.ts";
+import { UnderWay } from "../../src/store/pieces/under_way.ts";
+import { Load } from "../../src/server/bounds/weight.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { requestFrame } from "../../src/wire/frames.ts";
 import { credentialsOf } from "../../src/wire/login.ts";

@@ -1,7 +1,7 @@
 /** Small pieces come along with an answer to READ, each of them once, whoever of its homes is asked. */
 import { expect, test } from "bun:test";
 import { CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
-import { shareOf } from "../../src/server/share.ts";
+import { shareOf } from "../../src/server/answers/share.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Version, NO_BALLOT } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";

@@ -1,7 +1,7 @@
 /** How many pieces may be under way, and whose. */
 import { expect, test } from "bun:test";
 import { UPLOAD_STALE_MS } from "../../src/limits.ts";
-import { type Share, UploadShares } from "../../src/server/upload_shares.ts";
+import { type Share, UploadShares } from "../../src/server/bounds/upload_shares.ts";
 import { errorOf } from "../thrown.ts";
 
 const LIMIT = 16;

@@ -9,7 +9,7 @@ import {
   ROOM_POLL_MS,
   STALLED_MS,
 } from "../../src/limits.ts";
-import { Load, roomOf, Weight } from "../../src/server/weight.ts";
+import { Load, roomOf, Weight } from "../../src/server/bounds/weight.ts";
 
 const REPLY = 200 * KIB;
 

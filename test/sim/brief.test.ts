@@ -1,10 +1,10 @@
 /** Whom a get and a list ask: few servers where they can tell, all where they cannot. */
 import { expect, test } from "bun:test";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { get } from "../../src/client/get.ts";
-import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { put } from "../../src/client/put.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { get } from "../../src/client/files/get.ts";
+import { list } from "../../src/client/files/list.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { put } from "../../src/client/files/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { SimCluster, type SimServer } from "./cluster.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";

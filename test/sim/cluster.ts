@@ -2,7 +2,7 @@
 import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
-import type { ClientPorts } from "../../src/client/peer.ts";
+import type { ClientPorts } from "../../src/client/connect/peer.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import type { Disk, Told } from "../../src/io/ports.ts";
 import { serve, type Server } from "../../src/server/serve.ts";

@@ -1,6 +1,6 @@
 /** What simulated clients put, and where what they get goes. */
-import type { Found, Sink } from "../../src/client/sink.ts";
-import type { Source } from "../../src/client/source.ts";
+import type { Found, Sink } from "../../src/client/fetch/sink.ts";
+import type { Source } from "../../src/client/send/source.ts";
 import { Violation } from "./invariants.ts";
 
 const SEED_BYTES = 16;

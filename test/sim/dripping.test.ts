@@ -1,14 +1,14 @@
 /** Servers that hang nobody: one answers a byte now and then from a question of some kind on, and one has names without end. */
 import { describe, expect, test } from "bun:test";
-import type { Cluster } from "../../src/client/cluster.ts";
-import type { ClientPorts } from "../../src/client/peer.ts";
-import { get } from "../../src/client/get.ts";
-import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { put } from "../../src/client/put.ts";
-import { repairAll } from "../../src/client/repair.ts";
-import { statusOf } from "../../src/client/status.ts";
-import { verifyAll } from "../../src/client/verify.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import type { ClientPorts } from "../../src/client/connect/peer.ts";
+import { get } from "../../src/client/files/get.ts";
+import { list } from "../../src/client/files/list.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { put } from "../../src/client/files/put.ts";
+import { repairAll } from "../../src/client/care/repair.ts";
+import { statusOf } from "../../src/client/care/status.ts";
+import { verifyAll } from "../../src/client/care/verify.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { PROGRESS_MS } from "../../src/limits.ts";
 import type { Kind } from "../../src/wire/messages.ts";

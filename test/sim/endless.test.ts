@@ -1,13 +1,13 @@
 /** A server whose names, or users, have no end: what the others say is told, and comes to its end. */
 import { describe, expect, test } from "bun:test";
 import { openerOf } from "../secret.ts";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { put } from "../../src/client/put.ts";
-import { spacesIn } from "../../src/client/spaces.ts";
-import { statusOf } from "../../src/client/status.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { list } from "../../src/client/files/list.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { put } from "../../src/client/files/put.ts";
+import { spacesIn } from "../../src/client/files/spaces.ts";
+import { statusOf } from "../../src/client/care/status.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { SimCluster } from "./cluster.ts";

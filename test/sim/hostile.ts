@@ -2,7 +2,7 @@
  * Numbers and versions that mean harm: a client that takes the highest ballots it is given, forgets what it promised, and makes up versions;
  * and a server that says it has promised what nobody can go above. Its values are genuine, for it is others whom it would keep from theirs.
  */
-import type { Cluster } from "../../src/client/cluster.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { isDfsError } from "../../src/errors.ts";
 import type { Net } from "../../src/io/ports.ts";
 import {

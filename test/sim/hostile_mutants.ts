@@ -1,7 +1,7 @@
 /** The rules that bound what users and servers may say (CONSISTENCY.md section 12), each broken on purpose; see mutants.ts. */
 import { edit, type Mutant } from "./mutant.ts";
 
-const BALLOTS = "src/client/ballots.ts";
+const BALLOTS = "src/client/agree/ballots.ts";
 
 export const HOSTILE_MUTANTS: readonly Mutant[] = [
   {
@@ -23,7 +23,11 @@ export const HOSTILE_MUTANTS: readonly Mutant[] = [
     within: 20,
     plot: "jumped",
     edits: [
-      edit("src/client/climb.ts", "step < CLIMB_STEPS && !fits", "step < -CLIMB_STEPS && !fits"),
+      edit(
+        "src/client/agree/climb.ts",
+        "step < CLIMB_STEPS && !fits",
+        "step < -CLIMB_STEPS && !fits",
+      ),
     ],
   },
   {
@@ -56,7 +60,7 @@ export const HOSTILE_MUTANTS: readonly Mutant[] = [
     plot: "elsewhere",
     edits: [
       edit(
-        "src/store/floors.ts",
+        "src/store/catalog/floors.ts",
         "if (to <= this.of(space)) return;",
         'if (space !== "*") return this.raiseEverywhere(to);',
       ),
@@ -69,7 +73,7 @@ export const HOSTILE_MUTANTS: readonly Mutant[] = [
     plot: "jumped",
     edits: [
       edit(
-        "src/server/sound.ts",
+        "src/server/answers/sound.ts",
         "if (why === null && !isReserved) return;",
         "if (!isReserved) return;",
       ),

@@ -3,7 +3,7 @@
  * it, nor they themselves (README.md, Limits); so what goes wrong then is told apart from what must never be.
  */
 import { decode } from "../../src/bytes.ts";
-import { Cluster, type Round } from "../../src/client/cluster.ts";
+import { Cluster, type Round } from "../../src/client/connect/cluster.ts";
 import { type Life, lifeCodec } from "../../src/life.ts";
 import type { AddressedKind } from "../../src/wire/messages.ts";
 import type { SimServer } from "./cluster.ts";

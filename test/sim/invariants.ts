@@ -5,7 +5,7 @@
 import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
 import { canAccept, quorumOf } from "../../src/quorum.ts";
-import { matched } from "../../src/client/plan.ts";
+import { matched } from "../../src/client/fetch/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
 import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";
 import { type Accepted, type Ballot, type Register, type Version } from "../../src/version.ts";

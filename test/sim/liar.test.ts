@@ -3,14 +3,14 @@
  * lies instead of the usual number, of fresh seeds.
  */
 import { describe, expect, test } from "bun:test";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { get } from "../../src/client/get.ts";
-import { Guard } from "../../src/client/guard.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { put } from "../../src/client/put.ts";
-import { remove } from "../../src/client/remove.ts";
-import { repairAll } from "../../src/client/repair.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { get } from "../../src/client/files/get.ts";
+import { Guard } from "../../src/client/trust/guard.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { put } from "../../src/client/files/put.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { repairAll } from "../../src/client/care/repair.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { openerOf } from "../secret.ts";

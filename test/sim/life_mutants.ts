@@ -1,7 +1,7 @@
 /** The rules by which a folder that is not what its server left is noticed, each broken on purpose; see mutants.ts. */
 import { edit, type Mutant } from "./mutant.ts";
 
-const MEET = "src/client/meet.ts";
+const MEET = "src/client/connect/meet.ts";
 const IDENTITY = "src/store/identity.ts";
 
 export const LIFE_MUTANTS: readonly Mutant[] = [
@@ -68,7 +68,7 @@ export const LIFE_MUTANTS: readonly Mutant[] = [
     plot: "forked",
     edits: [
       edit(
-        "src/client/lives.ts",
+        "src/client/trust/lives.ts",
         "return knowing.length >= Math.min(accept, others.length);",
         "return knowing.length >= Math.min(accept, others.length) - 1;",
       ),

@@ -1,13 +1,13 @@
 /** First packets that are lost on their way to servers that are up: a command goes on without them where it can, and waits where it cannot. */
 import { describe, expect, test } from "bun:test";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { get } from "../../src/client/get.ts";
-import { list } from "../../src/client/list.ts";
-import { openCluster } from "../../src/client/open.ts";
-import { put } from "../../src/client/put.ts";
-import { remove } from "../../src/client/remove.ts";
-import { stat } from "../../src/client/stat.ts";
-import { statusOf } from "../../src/client/status.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { get } from "../../src/client/files/get.ts";
+import { list } from "../../src/client/files/list.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { put } from "../../src/client/files/put.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { stat } from "../../src/client/files/stat.ts";
+import { statusOf } from "../../src/client/care/status.ts";
 import { asDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { FIRST_REPLY_MS, REACH_MS, STATUS_REPLY_MS } from "../../src/limits.ts";

@@ -1,8 +1,8 @@
 /** The rules by which a cluster changes its members (model/member.ts), each broken on purpose; see mutants.ts. */
 import { edit, type Mutant } from "./mutant.ts";
 
-const MEMBERS = "src/client/members.ts";
-const MIGRATE = "src/client/migrate.ts";
+const MEMBERS = "src/client/members/members.ts";
+const MIGRATE = "src/client/members/migrate.ts";
 
 export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
@@ -11,7 +11,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     within: 4000,
     edits: [
       edit(
-        "src/server/answer.ts",
+        "src/server/answers/answer.ts",
         "return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();",
         "return BOUND_TO_EPOCH.size < 0 ? membership.at(request.to.epoch, work) : work();",
       ),
@@ -74,7 +74,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     plot: "lateDrop",
     edits: [
       edit(
-        "src/client/bring_home.ts",
+        "src/client/care/bring_home.ts",
         "// Another configuration has other homes.\n      epoch,",
         "",
       ),
@@ -87,7 +87,7 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     plot: "forgotten",
     edits: [
       edit(MIGRATE, "if (!(await carryFloors(cluster))) throw tooFew();", ""),
-      edit("src/client/repair.ts", "if (!options.dryRun) await carryFloors(cluster);", ""),
+      edit("src/client/care/repair.ts", "if (!options.dryRun) await carryFloors(cluster);", ""),
     ],
   },
   {
@@ -95,6 +95,6 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
     rule: "a server at another address than the configuration has is not recorded there",
     within: 20,
     plot: "relocated",
-    edits: [edit("src/client/open.ts", "await noteMoved(cluster);", "")],
+    edits: [edit("src/client/members/open.ts", "await noteMoved(cluster);", "")],
   },
 ];

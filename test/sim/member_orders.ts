@@ -1,15 +1,15 @@
 /** What simulated clients do to the members of a cluster; a part of operations.ts. */
-import type { Cluster } from "../../src/client/cluster.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
 import {
   addServer,
   drainServer,
   removeServer,
   replaceServer,
   slotNamed,
-} from "../../src/client/members.ts";
-import { finishChange } from "../../src/client/migrate.ts";
-import { moveServer } from "../../src/client/moved.ts";
-import { weighServer } from "../../src/client/reweigh.ts";
+} from "../../src/client/members/members.ts";
+import { finishChange } from "../../src/client/members/migrate.ts";
+import { moveServer } from "../../src/client/members/moved.ts";
+import { weighServer } from "../../src/client/members/reweigh.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 
 /** A server more, one less, one in another's place, at another address, or of another weight. */

@@ -9,11 +9,11 @@ import { edit, type Mutant } from "./mutant.ts";
 import { PIECE_MUTANTS } from "./piece_mutants.ts";
 import { SEAT_MUTANTS } from "./seat_mutants.ts";
 
-const DECIDE = "src/client/decide.ts";
-const REGISTER = "src/client/register.ts";
-const REPAIR = "src/client/repair.ts";
-const FORGET = "src/client/forget.ts";
-const PROPOSE = "src/client/propose.ts";
+const DECIDE = "src/client/agree/decide.ts";
+const REGISTER = "src/client/agree/register.ts";
+const REPAIR = "src/client/care/repair.ts";
+const FORGET = "src/client/agree/forget.ts";
+const PROPOSE = "src/client/agree/propose.ts";
 /** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
 const NO_WATCH = edit(PROPOSE, "if (attempts.length > 0) {", "if (attempts.length < 0) {");
 const ACCEPTOR = "src/store/acceptor.ts";
@@ -198,12 +198,12 @@ export const MUTANTS: readonly Mutant[] = [
     within: 4000,
     edits: [
       edit(
-        "src/client/put.ts",
+        "src/client/files/put.ts",
         "condition: options.condition ?? null,",
         "condition: await checked(cluster, name, options.condition),",
       ),
       edit(
-        "src/client/put.ts",
+        "src/client/files/put.ts",
         "async function checkLive(",
         `async function checked(cluster: Cluster, name: string, condition?: Condition): Promise<null> {
   if (!condition) return null;

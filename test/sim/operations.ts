@@ -1,16 +1,16 @@
 /** What simulated clients do, and the record of it. */
 import { isDfsError } from "../../src/errors.ts";
-import type { Cluster } from "../../src/client/cluster.ts";
-import type { ClientPorts } from "../../src/client/peer.ts";
-import { get } from "../../src/client/get.ts";
-import { list } from "../../src/client/list.ts";
-import type { ClusterMemory } from "../../src/client/memory.ts";
-import { openCluster } from "../../src/client/open.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import type { ClientPorts } from "../../src/client/connect/peer.ts";
+import { get } from "../../src/client/files/get.ts";
+import { list } from "../../src/client/files/list.ts";
+import type { ClusterMemory } from "../../src/client/trust/memory.ts";
+import { openCluster } from "../../src/client/members/open.ts";
 import type { ServerAddress } from "../../src/membership.ts";
-import { put } from "../../src/client/put.ts";
-import { rebalance } from "../../src/client/rebalance.ts";
-import { remove } from "../../src/client/remove.ts";
-import { repairAll } from "../../src/client/repair.ts";
+import { put } from "../../src/client/files/put.ts";
+import { rebalance } from "../../src/client/care/rebalance.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { repairAll } from "../../src/client/care/repair.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";

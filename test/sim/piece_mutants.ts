@@ -10,7 +10,7 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     within: 2000,
     edits: [
       edit(
-        "src/client/pieces.ts",
+        "src/client/send/pieces.ts",
         "this.#copiesIn(held, piece) >= this.#version.copies);",
         "this.#copiesIn(held, piece) >= 0);",
       ),
@@ -23,7 +23,7 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     plot: "doubled",
     edits: [
       edit(
-        "src/client/diagnose.ts",
+        "src/client/care/diagnose.ts",
         "hasParity(version) && notHome.size > 0 ?",
         "hasParity(version) && notHome.size < 0 ?",
       ),
@@ -35,7 +35,7 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     within: 2000,
     edits: [
       edit(
-        "src/client/pieces.ts",
+        "src/client/send/pieces.ts",
         "return matched(holders) > this.#cut.needed;",
         "return matched(holders) >= 0;",
       ),
@@ -53,7 +53,7 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
         "",
       ),
       edit(
-        "src/store/piece_table.ts",
+        "src/store/catalog/piece_table.ts",
         "vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
         "vid = ? AND space = ? AND name = ? AND bad = 0",
       ),

@@ -1,7 +1,7 @@
 /** A user with a password in a simulated cluster: what their clients know, on the two computers that they have. */
-import type { Cluster } from "../../src/client/cluster.ts";
-import type { Seen } from "../../src/client/guard.ts";
-import { type KeyMemory, type KnownKey, unlock } from "../../src/client/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import type { Seen } from "../../src/client/trust/guard.ts";
+import { type KeyMemory, type KnownKey, unlock } from "../../src/client/agree/unlock.ts";
 import { openerOf } from "../secret.ts";
 import { labelHash, Rng } from "./random.ts";
 

@@ -1,7 +1,7 @@
 /** The rules by which a cluster is founded, and seats are given, each broken on purpose; see mutants.ts. */
 import { edit, type Mutant } from "./mutant.ts";
 
-const INITIALISE = "src/client/initialise.ts";
+const INITIALISE = "src/client/members/initialise.ts";
 
 export const SEAT_MUTANTS: readonly Mutant[] = [
   {
@@ -23,7 +23,7 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     rule: "who was about to found a cluster proposes that when it is founded",
     within: 100,
     plot: "lateFounder",
-    edits: [edit("src/client/change.ts", "epoch: config.epoch - 1,", "")],
+    edits: [edit("src/client/agree/change.ts", "epoch: config.epoch - 1,", "")],
   },
   {
     name: "one-register",
@@ -58,7 +58,7 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     plot: "emptied",
     edits: [
       edit(
-        "src/client/seats.ts",
+        "src/client/members/seats.ts",
         "return [...open, ...vacantIn(config)].find(",
         "return vacantIn(config)[0] ?? open.find(",
       ),
@@ -71,17 +71,17 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     plot: "sameSid",
     edits: [
       edit(
-        "src/client/cluster.ts",
+        "src/client/connect/cluster.ts",
         "return sid === null ? null : this.connections.ofSid(sid);",
         "return sid === null ? null : (this.connections.ofSid(sid) ?? this.connections.at(this.view.config.seats[slot]!));",
       ),
       edit(
-        "src/client/blank.ts",
+        "src/client/connect/blank.ts",
         "members.includes(greeting.sid)",
         "members.some((sid) => sid !== greeting.sid)",
       ),
       edit(
-        "src/client/connections.ts",
+        "src/client/connect/connections.ts",
         "  /** The connection to the server with this id, if there is one, and it counts. */",
         `  at(seat: Seat): Peer | null {
     const peers = [...this.#bySid.values()].filter(({ isDown }) => !isDown);

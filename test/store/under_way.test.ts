@@ -1,7 +1,7 @@
 /** What is still being put: for as long as a connection is open over which pieces of it came. */
 import { expect, test } from "bun:test";
 import { SENT_PER_CONNECTION } from "../../src/limits.ts";
-import { UnderWay } from "../../src/store/under_way.ts";
+import { UnderWay } from "../../src/store/pieces/under_way.ts";
 import { vidOf } from "../arbitraries.ts";
 import { idOf, inFolder, pattern, SPACE, upload } from "./folder.ts";
 

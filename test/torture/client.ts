@@ -3,14 +3,14 @@
  * ended, so that a killed process leaves all that it had begun.
  */
 import { openSync, writeSync } from "node:fs";
-import type { Cluster } from "../../src/client/cluster.ts";
-import { get } from "../../src/client/get.ts";
-import { type Found, type Sink } from "../../src/client/sink.ts";
-import { list } from "../../src/client/list.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { get } from "../../src/client/files/get.ts";
+import { type Found, type Sink } from "../../src/client/fetch/sink.ts";
+import { list } from "../../src/client/files/list.ts";
 import type { ServerAddress } from "../../src/membership.ts";
-import { put } from "../../src/client/put.ts";
-import { remove } from "../../src/client/remove.ts";
-import { repairAll } from "../../src/client/repair.ts";
+import { put } from "../../src/client/files/put.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { repairAll } from "../../src/client/care/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";

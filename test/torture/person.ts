@@ -2,13 +2,13 @@
 import * as crypto from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { verifierText } from "../../src/cli/users.ts";
-import type { Cluster } from "../../src/client/cluster.ts";
-import type { ClientPorts } from "../../src/client/peer.ts";
-import { openCluster } from "../../src/client/open.ts";
+import { verifierText } from "../../src/server/users/users.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import type { ClientPorts } from "../../src/client/connect/peer.ts";
+import { openCluster } from "../../src/client/members/open.ts";
 import type { ServerAddress } from "../../src/membership.ts";
-import { Opener } from "../../src/client/opener.ts";
-import { unlock } from "../../src/client/unlock.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
 import { type Cost, keysOf, unwrapMaster } from "../../src/file/keys.ts";
 import { KEY_NAME } from "../../src/file/names.ts";
 import {

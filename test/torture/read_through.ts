@@ -1,9 +1,9 @@
 /** Reading through some of the servers only, as a client would that knows of no others. */
-import type { Cluster } from "../../src/client/cluster.ts";
-import { currentOf, get } from "../../src/client/get.ts";
-import { type Sink } from "../../src/client/sink.ts";
-import { PieceReader } from "../../src/client/piece_reader.ts";
-import { readName } from "../../src/client/register.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { currentOf, get } from "../../src/client/files/get.ts";
+import { type Sink } from "../../src/client/fetch/sink.ts";
+import { PieceReader } from "../../src/client/fetch/piece_reader.ts";
+import { readName } from "../../src/client/agree/register.ts";
 import { isDfsError } from "../../src/errors.ts";
 import { pieceBytes } from "../../src/file/split.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";

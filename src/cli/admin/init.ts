@@ -1,0 +1,107 @@
+/** dfs-tool init: writes the dfc.conf of a client, which servers that are there already help with. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { defineCommand } from "citty";
+import { knownServers } from "../../client/members/look.ts";
+import { DfsError, isDfsError } from "../../errors.ts";
+import { bunClock, bunNet, bunRandom } from "../../io/bun.ts";
+import { reasonOf } from "../../io/reason.ts";
+import { passwordIn } from "../../io/stretch.ts";
+import type { ServerAddress } from "../../membership.ts";
+import { credentialsOf } from "../../wire/login.ts";
+import { HERE, parseConfiguration } from "../config/config.ts";
+import { serverLine } from "../config/edit_config.ts";
+import { plainFlags } from "../../terminal/flags.ts";
+import { type Log, openLog } from "../../terminal/log.ts";
+import { askFor } from "../config/password.ts";
+import { canAsk } from "../../terminal/ask_password.ts";
+import { print, printJson } from "../../terminal/stdout.ts";
+
+/** Others may read it, and not write it: a password is not in it. */
+const RIGHTS = 0o644;
+
+export const initCommand = defineCommand({
+  meta: { description: "Write a dfc.conf, for the servers at these addresses" },
+  args: {
+    "host:port...": {
+      type: "positional",
+      required: true,
+      description: "Where servers are: all of a new cluster, some of one that is there",
+    },
+    user: { type: "string", valueHint: "NAME", description: "The user, where servers have users" },
+    ...plainFlags,
+  },
+  async run({ args }) {
+    const log = await openLog(args);
+    const path = args.config ?? HERE;
+    const user = args.user ?? "";
+    const given = args._.map((where, i) => `Server DFS${i + 1} ${where}\n`).join("");
+    const who = user === "" ? "" : `Username: ${user}\n`;
+    const { servers } = parseGiven(given + who);
+    const found = await lookFor(servers, user, log);
+    const text = found ? found.map((server) => `${serverLine(server)}\n`).join("") : given;
+    parseConfiguration(text + who, path);
+    await writeNew(path, text + who);
+    const names = (found ?? servers).map(({ name }) => name);
+    if (args.json) return printJson({ path, servers: names });
+    return print(`${path} is written: ${names.join(", ")}`);
+  },
+});
+
+/** What is wrong with an address is wrong with the command. */
+function parseGiven(text: string): ReturnType<typeof parseConfiguration> {
+  try {
+    return parseConfiguration(text, "");
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    throw new DfsError("usage", error.message.replace(/^(?::\d+)?: /, ""));
+  }
+}
+
+/** All servers of the cluster that these are of; null where they have begun none, or none answers. Throws DfsError("login"). */
+async function lookFor(
+  servers: readonly ServerAddress[],
+  user: string,
+  log: Log,
+): Promise<ServerAddress[] | null> {
+  const ports = { clock: bunClock, random: bunRandom, net: bunNet };
+  const password = user === "" ? null : await passwordFor(user);
+  const credentials = password
+    ? [passwordIn(user, password).login.then((login) => credentialsOf(user, login))]
+    : [];
+  const login = password === null ? null : { credentials, offersScram: true };
+  const warn = (line: string): void => log.warn(line);
+  try {
+    return await knownServers(ports, servers, { user, login, isPlain: false, warn });
+  } catch (error) {
+    if (isDfsError(error, "login") && user === "")
+      throw new DfsError("login", "the servers have users: say who you are with --user NAME");
+    const isUnasked = isDfsError(error, "login") && password === null;
+    if (!isUnasked && !isDfsError(error, "tooFew")) throw error;
+    const why = isUnasked ? "no password was given, in $DFS_PASSWORD" : error.message;
+    log.warn(`${why}: the servers are written down as they were given`);
+    return null;
+  }
+}
+
+/** null: there is nobody to ask. */
+async function passwordFor(user: string): Promise<string | null> {
+  return process.env.DFS_PASSWORD ?? (canAsk() ? askFor(user) : null);
+}
+
+/** Throws DfsError("config") where there is one already. */
+async function writeNew(path: string, text: string): Promise<void> {
+  try {
+    const { O_CREAT, O_EXCL, O_WRONLY } = constants;
+    await using handle = await open(path, O_CREAT | O_EXCL | O_WRONLY, RIGHTS);
+    await handle.writeFile(text);
+  } catch (error) {
+    const isThere = (error as NodeJS.ErrnoException).code === "EEXIST";
+    throw new DfsError(
+      "config",
+      isThere
+        ? `${path} is there already, and stays as it is: dfs-tool server list --write adds servers that it lacks`
+        : `${path} cannot be written: ${reasonOf(error)}`,
+    );
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * dfs-tool user passwd without a place: the user's own password, on all servers. The master key is sealed with both while servers
+ * change over; should that be cut short, the same command goes on with it.
+ */
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { Opener } from "../../client/trust/opener.ts";
+import { rewrap } from "../../client/agree/unlock.ts";
+import { asDfsError, assert, DfsError } from "../../errors.ts";
+import { passwordIn } from "../../io/stretch.ts";
+import { verifierOf } from "../../wire/login.ts";
+import type { SignatureVerifier } from "../../wire/signature.ts";
+import type { CommonFlags } from "../../terminal/flags.ts";
+import { newPassword } from "../config/new_password.ts";
+import { setUp, type Setup, withCluster } from "../config/open.ts";
+import { print } from "../../terminal/stdout.ts";
+
+/**
+ * Changes the password of the user that dfc.conf names; where $DFS_OLD_PASSWORD is one that was changed on the servers already, the key
+ * is sealed with that of now. Returns the exit status.
+ */
+export async function changeOwnPassword(flags: CommonFlags): Promise<number> {
+  const setup = await setUp(flags);
+  const { user, path } = setup.configuration;
+  if (user === "")
+    throw new DfsError(
+      "usage",
+      `${path} names no user; another's password is changed by dfs-tool user passwd PLACE NAME`,
+    );
+  if (!setup.password)
+    throw new DfsError("usage", `it takes the password of now: in ${path}, or $DFS_PASSWORD`);
+  const old = process.env.DFS_OLD_PASSWORD;
+  await (old === undefined ? change(setup, user) : sealAnew(setup, user, old));
+  return 0;
+}
+
+async function sealAnew(setup: Setup, user: string, old: string): Promise<void> {
+  const before = new Opener(passwordIn(user, old));
+  await withCluster(
+    setup,
+    async (cluster, now) => {
+      assert(now, "there is a password");
+      await rewrap(cluster, [before, now], [now]);
+    },
+    { keys: "none" },
+  );
+  await print(`the key of ${user} is sealed with the password of now`);
+}
+
+async function change(setup: Setup, user: string): Promise<void> {
+  const also = passwordIn(user, await newPassword(user));
+  const next = new Opener(also);
+  await withCluster(
+    setup,
+    async (cluster, now) => {
+      assert(now, "there is a password");
+      const silent = cluster.silent.map((slot) => cluster.labelOf(slot));
+      if (silent.length > 0)
+        throw new DfsError(
+          "tooFew",
+          `${silent.join(", ")} must answer too, or would go on with the old password; nothing was changed`,
+        );
+      const open = cluster.live.filter((slot) => !cluster.peer(slot)?.loggedIn);
+      if (open.length > 0)
+        throw new DfsError(
+          "usage",
+          `${open.map((slot) => cluster.labelOf(slot)).join(", ")} knows no users: give it the others' file of users; nothing was changed`,
+        );
+      await rewrap(cluster, [now, next], [now, next]);
+      await changeAll(cluster, verifierOf(user, await also.login));
+      await rewrap(cluster, [next], [next]);
+    },
+    { keys: "none", also },
+  );
+  await print(`the password of ${user} is changed: write the new one where the old one was`);
+}
+
+/** Throws what a server answers: then some know the new password, and others the old one. */
+async function changeAll(cluster: Cluster, verifier: SignatureVerifier): Promise<void> {
+  for (const slot of cluster.view.members) {
+    try {
+      const peer = cluster.peer(slot);
+      if (!peer) throw new DfsError("down", "it stopped answering");
+      await peer.changeVerifier(verifier);
+    } catch (error) {
+      const { code, message } = asDfsError(error);
+      throw new DfsError(
+        code,
+        `${cluster.labelOf(slot)}: ${message}; some servers may have the new password already: run the command again, with the same one`,
+      );
+    }
+  }
+}

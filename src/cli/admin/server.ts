@@ -1,0 +1,288 @@
+/** dfs-tool server: who makes the cluster, and how that changes. */
+import { defineCommand } from "citty";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { counted } from "../../counted.ts";
+import {
+  addServer,
+  drainServer,
+  ID_DIGITS,
+  removeServer,
+  replaceServer,
+  slotNamed,
+} from "../../client/members/members.ts";
+import { finishChange } from "../../client/members/migrate.ts";
+import { moveIfMember, moveServer } from "../../client/members/moved.ts";
+import { weighServer } from "../../client/members/reweigh.ts";
+import { type ServerAddress, writtenAddress } from "../../membership.ts";
+import { needOf } from "../../client/members/safety.ts";
+import { absenceIn, strangersIn } from "../../client/members/seats.ts";
+import { DfsError, exitStatus } from "../../errors.ts";
+import { WEIGHT_MAX } from "../../limits.ts";
+import { actionIn } from "../invocation/arguments.ts";
+import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
+import { serverOf } from "../config/config.ts";
+import { insteadIn, missingIn, serverLine, writeServers } from "../config/edit_config.ts";
+import { type Setup, setUp, withCluster } from "../config/open.ts";
+import { repairAndTell } from "./repair.ts";
+import { print, printJson } from "../../terminal/stdout.ts";
+import { tableLines } from "../../terminal/units.ts";
+
+const ACTIONS = {
+  list: "list",
+  add: "add NAME [HOST:PORT]",
+  drain: "drain NAME",
+  move: "move NAME [HOST:PORT]",
+  replace: "replace NAME [HOST:PORT]",
+  remove: "remove NAME",
+  weight: "weight NAME N",
+} as const;
+type Action = keyof typeof ACTIONS;
+/** What may follow the command's name. */
+export const SERVER_ACTIONS = Object.keys(ACTIONS);
+
+export const serverCommand = defineCommand({
+  meta: {
+    description: "Show the servers of the cluster; add, drain, move, replace, remove or weigh one",
+  },
+  args: {
+    action: {
+      type: "positional",
+      required: true,
+      description: Object.values(ACTIONS).join(", "),
+    },
+    name: {
+      type: "positional",
+      required: false,
+      description: "The server, as dfc.conf calls it, or its id",
+    },
+    address: {
+      type: "positional",
+      required: false,
+      description: `Where a new one, or one that moved, is; in dfc.conf where nothing is said. With weight: how large it counts, from 1 to ${WEIGHT_MAX}, the largest`,
+    },
+    write: { type: "boolean", description: "With list: write what dfc.conf lacks into it" },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const action = actionOf(args.action, args.name, args.address);
+    if (args.write && action !== "list")
+      throw new DfsError("usage", "--write goes with dfs-tool server list only");
+    const setup = await setUp(args);
+    const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
+    const doing = `dfs-tool server ${action} ${task.name}`;
+    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy", doing });
+  },
+});
+
+/** What is to be done with which server. */
+interface Task {
+  readonly setup: Setup;
+  readonly flags: CommonFlags & { readonly write?: boolean | undefined };
+  readonly name: string;
+  readonly address: string | undefined;
+}
+
+function actionOf(word: string, name?: string, address?: string): Action {
+  const action = actionIn("server", ACTIONS, word);
+  const form = ACTIONS[action];
+  const isWanted = form.includes("NAME") === (name !== undefined);
+  const isMore = address !== undefined && !form.includes("HOST");
+  if (!isWanted || isMore !== form.endsWith(" N"))
+    throw new DfsError("usage", `it is dfs-tool server ${form}`);
+  return action;
+}
+
+const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<number>>> = {
+  list,
+
+  async add(cluster, task) {
+    const server = addressFor(task);
+    const moved = await moveIfMember(cluster, server);
+    if (moved !== null) return tellMoved(cluster, task, moved, server);
+    await addServer(cluster, server);
+    await tell(
+      task,
+      `${server.name} is a member: the cluster has ${counted(cluster.view.members.length, "server")}`,
+    );
+    await tell(task, "new files use it; dfs-tool rebalance moves those that are there");
+    await tellMissing(cluster, task);
+    return 0;
+  },
+
+  async drain(cluster, task) {
+    const { setup, flags } = task;
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    await drainServer(cluster, slot);
+    await repairAndTell(cluster, setup, flags);
+    const { pieces, isTold } = await needOf(cluster, slot);
+    const isDone = pieces === 0 && isTold;
+    await tell(
+      task,
+      isDone
+        ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
+        : !isTold
+          ? `${name} cannot read all its records, and so not tell what lies on it: dfs-tool server replace ${name} does without it`
+          : `${counted(pieces, "piece still lies", "pieces still lie")} on ${name}: it is not safe to remove; try again`,
+    );
+    return isDone ? 0 : exitStatus("partly");
+  },
+
+  async move(cluster, task) {
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    const server = addressFor({ ...task, name });
+    await moveServer(cluster, slot, server);
+    return tellMoved(cluster, task, slot, server);
+  },
+
+  async replace(cluster, task) {
+    const { setup, flags } = task;
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    const done = await replaceServer(cluster, slot, addressFor({ ...task, name }));
+    await tell(
+      task,
+      done === "again"
+        ? `that server has the place of ${name} already; what it should hold is brought there`
+        : `another server has the place of ${name}; what it should hold is brought there`,
+    );
+    const status = await repairAndTell(cluster, setup, flags);
+    await tellMissing(cluster, task);
+    return status;
+  },
+
+  async remove(cluster, task) {
+    const { setup, flags } = task;
+    const slot = await slotAfterChange(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    const isGone = cluster.peer(slot) === null;
+    await removeServer(cluster, slot, (line) => tell(task, line));
+    await tell(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
+    return isGone ? repairAndTell(cluster, setup, flags) : 0;
+  },
+
+  async weight(cluster, task) {
+    const weight = weightFrom(task.address ?? "");
+    const slot = slotNamed(cluster, task.name);
+    const name = cluster.labelOf(slot);
+    await weighServer(cluster, slot, weight);
+    await tell(
+      task,
+      `${name} has the weight ${weight} now: new files with parity on some of the servers go by it; dfs-tool rebalance moves those that are there`,
+    );
+    return 0;
+  },
+};
+
+/**
+ * The slot of the server that is called so, once a change that had begun is finished. That may have ended its membership, which is then what
+ * was wanted; or it put another in its place, who is meant from then on.
+ */
+async function slotAfterChange(cluster: Cluster, name: string): Promise<number> {
+  const slot = slotNamed(cluster, name);
+  await finishChange(cluster);
+  const { config, listed } = cluster.view;
+  const isOver = !listed.includes(slot) && config.seats[slot]?.heir === null;
+  return isOver ? slot : slotNamed(cluster, name);
+}
+
+/** A member that was there before is at another address. */
+async function tellMoved(
+  cluster: Cluster,
+  task: Task,
+  slot: number,
+  server: ServerAddress,
+): Promise<number> {
+  const name = cluster.labelOf(slot);
+  await tell(
+    task,
+    `${name} is at ${writtenAddress(server)}: whoever finds another server finds it there`,
+  );
+  await tellMissing(cluster, task);
+  return 0;
+}
+
+/** A line for people. */
+const tell = ({ flags }: Task, line: string): Promise<void> =>
+  flags.json ? Promise.resolve() : print(line);
+
+/** Throws DfsError("usage") where it is none. */
+function weightFrom(text: string): number {
+  const weight = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (weight >= 1 && weight <= WEIGHT_MAX) return weight;
+  throw new DfsError(
+    "usage",
+    `${text} is no weight: it is a whole number from 1 to ${WEIGHT_MAX}, which is that of the largest disk`,
+  );
+}
+
+/** Where the new server is: as the command says, or dfc.conf. */
+function addressFor({ setup, name, address }: Task): ServerAddress {
+  if (address !== undefined) return serverOf(name, address);
+  const listed = setup.configuration.servers.find((server) => server.name === name);
+  if (listed) return listed;
+  throw new DfsError(
+    "usage",
+    `where is ${name}? ${setup.configuration.path} does not say: write it after the name, as HOST:PORT`,
+  );
+}
+
+async function list(cluster: Cluster, task: Task): Promise<number> {
+  const { config, listed } = cluster.view;
+  const servers = listed.flatMap((slot) => {
+    const seat = config.seats[slot];
+    if (!seat) return [];
+    const name = cluster.labelOf(slot);
+    const address = writtenAddress(cluster.peer(slot)?.address ?? seat);
+    const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
+    const { weight } = seat;
+    return [{ name, address, id: sid, weight, state: stateOf(cluster, slot) }];
+  });
+  if (task.flags.json) {
+    if (task.flags.write) await tellMissing(cluster, task);
+    await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
+    return 0;
+  }
+  const rows = servers.map(({ name, address, id, weight, state }) => [
+    name,
+    address,
+    id ?? "-",
+    String(weight),
+    state,
+  ]);
+  const header = ["SERVER", "ADDRESS", "ID", "WEIGHT", "STATE"];
+  for (const line of tableLines([header, ...rows])) await print(line);
+  if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
+  const absence = absenceIn(cluster);
+  if (absence !== null) await print(absence);
+  await tellMissing(cluster, task);
+  return 0;
+}
+
+/** What people need to know of a member. */
+function stateOf(cluster: Cluster, slot: number): string {
+  const { config } = cluster.view;
+  const states: string[] = [];
+  const stranger = strangersIn(cluster).find((one) => one.slot === slot && !one.peer.isDown);
+  if (cluster.peer(slot)) states.push("up");
+  else if (stranger?.is === "lost") states.push("down, its data lost");
+  else if (config.seats[slot]?.sid !== null) states.push("down");
+  else states.push(stranger ? "there, not joined yet" : "never seen");
+  if (config.leaving.includes(slot)) states.push("holds no new pieces");
+  if (config.next && !config.voters.includes(slot)) states.push("joining");
+  if (config.next && !config.next.includes(slot)) states.push("going");
+  return states.join(", ");
+}
+
+/** The lines that a dfc.conf lacks: its clients find these servers as long as they find any that it names. */
+async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
+  const { path, servers } = task.setup.configuration;
+  const missing = missingIn(cluster, servers);
+  if (task.flags.write) await writeServers(path, missing);
+  if (missing.length === 0) return;
+  await tell(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
+  for (const server of missing)
+    await tell(task, serverLine(server) + (task.flags.write ? "" : insteadIn(server, servers)));
+  if (!task.flags.write) await tell(task, "dfs-tool server list --write writes that into it");
+}

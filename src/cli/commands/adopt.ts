@@ -1,0 +1,75 @@
+/** dfs-tool adopt: takes over files that lie in the open since before there were users; and the word of it where they are missed. */
+import { defineCommand } from "citty";
+import { adopt, areSomeOpen, openNamesFor } from "../../client/care/adopt.ts";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { counted } from "../../counted.ts";
+import { FILES_IN_FLIGHT } from "../../limits.ts";
+import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
+import type { Log } from "../../terminal/log.ts";
+import { type Setup, setUp, withCluster } from "../config/open.ts";
+import { type Outcome, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import { openProgress } from "../../terminal/progress.ts";
+import { eachOf } from "../local/several.ts";
+import { print } from "../../terminal/stdout.ts";
+
+export const adoptCommand = defineCommand({
+  meta: {
+    description: "Take over files of before there were users: they are sealed, and become yours",
+  },
+  args: {
+    prefix: {
+      type: "positional",
+      required: false,
+      description: "Only names that begin so, as in photos/",
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const setup = await setUp(args);
+    const { isOperator, ...summary } = await withCluster(setup, async (cluster) => ({
+      ...(await adoptAll(cluster, setup, args.prefix ?? "", args)),
+      isOperator: cluster.connections.isOperator,
+    }));
+    if (!args.json) await print(lineOf(summary.outcomes, isOperator));
+    return tell(summary, (name) => `${name} was not adopted`, setup.log, args);
+  },
+});
+
+/** Says where what an operator does not find may be. */
+export async function warnOfOpen(cluster: Cluster, log: Log): Promise<void> {
+  if (await areSomeOpen(cluster))
+    log.warn(
+      "there are files of before there were users, which lie in nobody's list: dfs-tool adopt makes them yours, sealed",
+    );
+}
+
+async function adoptAll(
+  cluster: Cluster,
+  { configuration: { placement }, log }: Setup,
+  prefix: string,
+  flags: CommonFlags,
+): Promise<Summary> {
+  const started = performance.now();
+  const open = await openNamesFor(cluster, prefix);
+  const progress = openProgress(`adopt ${counted(open.length, "file")}`, flags);
+  for (const { bytes } of open) progress.expect(bytes);
+  try {
+    const outcomes = await eachOf(open, FILES_IN_FLIGHT, (one) =>
+      outcomeOf(one.name, log, async () => {
+        const done = await adopt(cluster, one, { placement, progress: (n) => progress.add(n) });
+        return done && { bytes: done.bytes, version: done.vid, x: done.x };
+      }),
+    );
+    return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    progress.stop();
+  }
+}
+
+function lineOf(outcomes: readonly Outcome[], isOperator: boolean): string {
+  const adopted = outcomes.filter(({ error }) => error === null).length;
+  if (outcomes.length > 0) return `${counted(adopted, "file")} adopted: sealed, and yours`;
+  return isOperator
+    ? "nothing to adopt: no files lie in the open"
+    : "nothing to adopt: no files of yours lie in the open; those of before there were users an operator adopts";
+}

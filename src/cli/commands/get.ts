@@ -1,0 +1,193 @@
+/** dfs-tool get: brings files back. */
+import { defineCommand } from "citty";
+import { get } from "../../client/files/get.ts";
+import { DfsError, isDfsError } from "../../errors.ts";
+import { bunDisk } from "../../io/bun_disk.ts";
+import { baseName, checkName } from "../../file/names.ts";
+import { FILES_IN_FLIGHT } from "../../limits.ts";
+import { warnOfOpen } from "./adopt.ts";
+import { commonFlags } from "../../terminal/flags.ts";
+import { folderOf, openDescriptor, pathIn } from "../local/local_target.ts";
+import { type Setup, setUp, withCluster } from "../config/open.ts";
+import type { Log } from "../../terminal/log.ts";
+import { failed, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import { openProgress, type Progress } from "../../terminal/progress.ts";
+import { eachOf, refuseTwins } from "../local/several.ts";
+import { descriptorTarget, keeping, type Target, targetAt, type TargetHow } from "../local/sink.ts";
+
+const STDOUT = 1;
+
+export const getCommand = defineCommand({
+  meta: { description: "Bring files back, into the current folder" },
+  args: {
+    "name...": { type: "positional", required: true, description: "Names of stored files" },
+    output: {
+      type: "string",
+      alias: "o",
+      valueHint: "FILE",
+      description:
+        'The file to write a single name to, or a folder, with "/" at its end; "-" is stdout',
+    },
+    to: { type: "string", valueHint: "DIR", description: "The folder to write to" },
+    clobber: {
+      type: "boolean",
+      default: true,
+      description: "Replace files that are there",
+      negativeDescription: "Leave files that are there as they are, and fail for them",
+    },
+    times: {
+      type: "boolean",
+      default: true,
+      description: "Give files the time they had when they were put",
+      negativeDescription: "Leave files the time at which they are written",
+    },
+    sync: {
+      type: "boolean",
+      description: "End only when the files would survive a power cut of this machine",
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const wanted = wantedOf(args._, args.output, args.to);
+    const isForStdout = wanted[0]?.path === STDOUT;
+    if (args.json && isForStdout) {
+      throw new DfsError("usage", "--json and -o - would both write to stdout; leave out one");
+    }
+    const setup = await setUp(args);
+    const progress = openProgress(
+      wanted.length === 1 ? `get ${wanted[0]?.name}` : `get ${wanted.length} files`,
+      args,
+    );
+    try {
+      const summary = await getAll(setup, wanted, progress, args);
+      progress.stop();
+      const lineOf = isForStdout ? saidAside(setup.log) : incompleteLine;
+      return await tell(summary, lineOf, setup.log, args);
+    } finally {
+      progress.stop();
+    }
+  },
+});
+
+interface Wanted {
+  readonly name: string;
+  /** The path of this machine that it goes to, an open descriptor, or why it can go nowhere. */
+  readonly path: string | number | DfsError;
+}
+
+/** What goes where; throws DfsError("usage"). */
+function wantedOf(
+  names: readonly string[],
+  output: string | undefined,
+  to: string | undefined,
+): Wanted[] {
+  const into = folderOf(output, to);
+  if (names.length > 1 && !into) {
+    throw new DfsError(
+      "usage",
+      "-o is for a single name; several go to the current folder, or with -o DIR/ to another",
+    );
+  }
+  const wanted = names.map((name): Wanted => {
+    try {
+      checkIsFile(name);
+      return { name, path: into ? pathIn(into.folder, baseName(name)) : outputOf(output ?? "") };
+    } catch (error) {
+      // One bad name does not stop the others.
+      if (names.length === 1 || !isDfsError(error)) throw error;
+      return { name, path: error };
+    }
+  });
+  refuseTwins(
+    wanted.filter(({ path }) => !(path instanceof DfsError)),
+    ({ path }) => String(path),
+    (one, other, path) =>
+      one.name === other.name
+        ? `${one.name} is named twice`
+        : `${one.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
+  );
+  return wanted;
+}
+
+function checkIsFile(name: string): void {
+  if (name.length > 1 && name.endsWith("/"))
+    throw new DfsError("usage", `${name} is a folder; name the files in it, as list ${name} does`);
+  checkName(name);
+}
+
+/** What -o names, if it is no folder. */
+const outputOf = (output: string): string | number =>
+  output === "-" ? STDOUT : (openDescriptor(output) ?? output);
+
+/** The line for a file that cannot be had from the servers that answer; other failures have their reason only. */
+const incompleteLine = (name: string, error: DfsError): string | null =>
+  isDfsError(error, "incomplete", "integrity", "tooFew") ? `${name} is incomplete` : null;
+
+/** The same on stderr: a file that goes to stdout has it to itself. */
+const saidAside =
+  (log: Log) =>
+  (name: string, error: DfsError): null => {
+    const line = incompleteLine(name, error);
+    if (line !== null) log.error(line);
+    return null;
+  };
+
+async function getAll(
+  setup: Setup,
+  wanted: readonly Wanted[],
+  progress: Progress,
+  how: TargetHow,
+): Promise<Summary> {
+  const started = performance.now();
+  try {
+    return await bringAll(setup, wanted, progress, how);
+  } catch (error) {
+    // Too few servers to begin with: that fails each of the files.
+    if (!isDfsError(error, "tooFew")) throw error;
+    const outcomes = wanted.map(({ name, path }) =>
+      failed(name, path instanceof DfsError ? path : error),
+    );
+    const seconds = (performance.now() - started) / 1000;
+    return { outcomes, traffic: { sent: 0, received: 0 }, seconds };
+  }
+}
+
+function bringAll(
+  setup: Setup,
+  wanted: readonly Wanted[],
+  progress: Progress,
+  how: TargetHow,
+): Promise<Summary> {
+  const started = performance.now();
+  /** Where names are that must last. */
+  const folders = new Set<string>();
+  const options = { progress: (bytes: number) => progress.add(bytes) };
+  return withCluster(setup, async (cluster) => {
+    const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
+      outcomeOf(name, setup.log, async () => {
+        if (path instanceof DfsError) throw path;
+        const target = await (typeof path === "number"
+          ? descriptorTarget(path)
+          : targetAt(path, how));
+        const found = await keeping(target, () =>
+          get(cluster, name, telling(target, progress), options),
+        );
+        if (how.sync && target.folder !== null) folders.add(target.folder);
+        return { bytes: found.bytes, version: found.vid, x: found.x };
+      }),
+    );
+    for (const folder of folders) await bunDisk.syncFolder(folder);
+    if (outcomes.some(({ error }) => isDfsError(error, "noSuchName")))
+      await warnOfOpen(cluster, setup.log);
+    return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
+  });
+}
+
+/** The same target, which tells `progress` what is to come. */
+const telling = (target: Target, progress: Progress): Target => ({
+  ...target,
+  open(found) {
+    progress.expect(found.bytes);
+    return target.open(found);
+  },
+});

@@ -1,0 +1,26 @@
+/** dfs-tool mkdir: makes an empty folder, which is a name that ends in "/". */
+import { defineCommand } from "citty";
+import { makeFolder } from "../../client/files/put.ts";
+import { isDfsError } from "../../errors.ts";
+import { checkFolder } from "../../file/names.ts";
+import { plainFlags } from "../../terminal/flags.ts";
+import { setUp, withCluster } from "../config/open.ts";
+import { notPut } from "../local/outcomes.ts";
+import { printJson } from "../../terminal/stdout.ts";
+
+export const mkdirCommand = defineCommand({
+  meta: { description: "Make an empty folder in the store" },
+  args: {
+    "dir/": { type: "positional", required: true, description: "The name of the folder" },
+    ...plainFlags,
+  },
+  async run({ args }) {
+    const name = checkFolder(args["dir/"]);
+    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name)).catch(
+      (error: unknown) => {
+        throw isDfsError(error, "tooFew") ? notPut(error) : error;
+      },
+    );
+    if (args.json) await printJson({ name });
+  },
+});

@@ -1,0 +1,241 @@
+/** dfs-tool put: stores files. */
+import { basename } from "node:path";
+import { defineCommand } from "citty";
+import type { Condition } from "../../client/agree/decide.ts";
+import { put } from "../../client/files/put.ts";
+import { asDfsError, DfsError, isDfsError } from "../../errors.ts";
+import { type Layout, layoutOf } from "../../file/layout.ts";
+import { checkFolder, checkNewName } from "../../file/names.ts";
+import { FILES_IN_FLIGHT } from "../../limits.ts";
+import { commonFlags } from "../../terminal/flags.ts";
+import { isFolder } from "../local/local_target.ts";
+import { type Setup, setUp, withCluster } from "../config/open.ts";
+import { failed, notPut, type Outcome, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import { openProgress, type Progress } from "../../terminal/progress.ts";
+import { eachOf, refuseTwins } from "../local/several.ts";
+import { type LocalFile, localFile, withSource } from "../local/source.ts";
+import { type Spooled, spoolCommand, spoolStdin } from "../local/spool.ts";
+
+const STDIN = "-";
+/** Bytes of a command line that are no UTF-8 arrive as this: different names would become one. */
+const NO_UTF8 = "\uFFFD";
+
+export const putCommand = defineCommand({
+  meta: { description: "Store files" },
+  args: {
+    "file...": {
+      type: "positional",
+      required: false,
+      description: 'Files to store, each under its own name; "-" is stdin',
+    },
+    "from-command": {
+      type: "string",
+      valueHint: "CMD",
+      description: "Store what this line of the shell prints, if it ends with 0",
+    },
+    to: {
+      type: "string",
+      valueHint: "DIR/",
+      description: "The folder in the store to put them in",
+    },
+    name: {
+      type: "string",
+      valueHint: "NAME",
+      description: "The name to store a single file under",
+    },
+    layout: {
+      type: "string",
+      valueHint: "LAYOUT",
+      description:
+        "pairs, or rs:K+M for K data and M parity pieces (instead of what dfc.conf says)",
+    },
+    "if-absent": { type: "boolean", description: "Only if there is no file of that name yet" },
+    "if-version": {
+      type: "string",
+      valueHint: "VERSION",
+      description: "Only if that is the current version, as stat tells it",
+    },
+    ...commonFlags,
+  },
+  async run({ args }) {
+    const command = args["from-command"];
+    const wanted = wantedOf(command === undefined ? args._ : insteadOf(args._), args);
+    const condition = conditionOf(args["if-absent"], args["if-version"]);
+    const named = args.layout === undefined ? null : layoutOf(args.layout);
+    const setup = await setUp(args);
+    const layout = named ?? setup.configuration.layout;
+    const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
+    const stream = spooled instanceof DfsError ? spooled : spooled?.file;
+    const look = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
+      fault ?? stream ?? localFile(path).catch(asDfsError);
+    const progress = openProgress(labelOf(wanted), args);
+    try {
+      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (one) => ({
+        ...one,
+        file: await look(one),
+      }));
+      const summary = await putAll(setup, jobs, progress, layout, condition);
+      progress.stop();
+      return await tell(summary, (name) => `${name} put failed`, setup.log, args);
+    } finally {
+      progress.stop();
+      if (spooled && !(spooled instanceof DfsError)) await spooled.close();
+    }
+  },
+});
+
+/** A path of this machine, and the name that it gets, or why it can have none. */
+interface Wanted {
+  readonly path: string;
+  readonly name: string;
+  readonly fault: DfsError | null;
+}
+
+/** A name, and its file or why there is none. */
+interface Job {
+  readonly name: string;
+  readonly file: LocalFile | DfsError;
+}
+
+/** A command takes the place of all files: of what it prints it is as of stdin. */
+function insteadOf(paths: readonly string[]): string[] {
+  if (paths.every((path) => path === STDIN)) return [STDIN];
+  throw new DfsError("usage", "--from-command takes the place of FILE...; leave out one");
+}
+
+/** What is to be put under which name; throws DfsError("usage") before anything is sent. */
+function wantedOf(
+  paths: readonly string[],
+  { to, name }: { to?: string | undefined; name?: string | undefined },
+): Wanted[] {
+  if (paths.length === 0) throw new DfsError("usage", "FILE... is missing");
+  if (paths.length > 1 && paths.includes(STDIN)) {
+    throw new DfsError("usage", '"-" (stdin) must be put alone');
+  }
+  if (paths.length > 1 && name !== undefined) {
+    throw new DfsError("usage", "--name is for a single file; use --to DIR/ for several");
+  }
+  if (paths[0] === STDIN && name === undefined) {
+    throw new DfsError(
+      "usage",
+      "what comes from stdin needs a name, and what a command prints: --name NAME",
+    );
+  }
+  if (to === "") throw new DfsError("usage", "--to needs a folder; it is empty");
+  for (const [flag, value] of Object.entries({ to, name })) {
+    if (value?.includes(NO_UTF8)) throw new DfsError("usage", `--${flag} ${value} is not UTF-8`);
+  }
+  const folder = to === undefined ? "" : checkFolder(to);
+  const wanted = paths.map((path): Wanted => {
+    try {
+      return { path, name: nameOf(path, folder, name), fault: null };
+    } catch (error) {
+      // One bad name does not stop the others.
+      if (!isDfsError(error) || (paths.length === 1 && error.code === "usage")) throw error;
+      return { path, name: path, fault: error };
+    }
+  });
+  refuseTwins(
+    wanted.filter(({ fault }) => !fault),
+    (one) => one.name,
+    (one, other) =>
+      one.path === other.path
+        ? `${one.path} is named twice`
+        : `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
+  );
+  return wanted;
+}
+
+/** What a path is stored as. Throws DfsError("usage"), or ("failed") for a folder that could be no name. */
+function nameOf(path: string, folder: string, name: string | undefined): string {
+  if (path.includes(NO_UTF8)) {
+    const why = "is not UTF-8, and cannot be opened by its name";
+    throw new DfsError("usage", `${path} ${why}; use: dfs-tool put - --name NAME < FILE`);
+  }
+  try {
+    return checkNewName(folder + (name ?? basename(path)));
+  } catch (error) {
+    if (name !== undefined || !isFolder(path)) throw error;
+    throw new DfsError("failed", `${path} is a folder; name the files in it`);
+  }
+}
+
+/** What comes in a stream, if anything does. */
+async function spooledFor(
+  wanted: readonly Wanted[],
+  command: string | undefined,
+  { log }: Setup,
+): Promise<Spooled | null> {
+  const [first] = wanted;
+  if (first?.path !== STDIN) return null;
+  const spooled = await (command === undefined ? spoolStdin() : spoolCommand(command));
+  if (spooled.file.bytes === 0) {
+    const what = command === undefined ? "stdin was empty" : `${command} printed nothing`;
+    log.warn(`${what}: ${first.name} is stored, with no bytes`);
+  }
+  return spooled;
+}
+
+/** Throws DfsError("usage") on conditions that contradict each other, or that no version can meet. */
+function conditionOf(ifAbsent: boolean | undefined, version: string | undefined): Condition | null {
+  if (ifAbsent && version !== undefined)
+    throw new DfsError("usage", "--if-absent and --if-version exclude each other; leave out one");
+  if (ifAbsent) return { vid: null };
+  if (version === undefined) return null;
+  if (/^[0-9a-f]{32}$/.test(version)) return { vid: version };
+  throw new DfsError(
+    "usage",
+    `${version} is no version: it has 32 hexadecimal digits, as stat tells`,
+  );
+}
+
+const labelOf = (wanted: readonly Wanted[]): string =>
+  wanted.length === 1 ? `put ${wanted[0]?.name}` : `put ${wanted.length} files`;
+
+async function putAll(
+  setup: Setup,
+  jobs: readonly Job[],
+  progress: Progress,
+  layout: Layout,
+  condition: Condition | null,
+): Promise<Summary> {
+  const started = performance.now();
+  const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
+    return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
+  };
+  const faults = jobs.flatMap(({ name, file }) =>
+    file instanceof DfsError ? [failed(name, file)] : [],
+  );
+  if (faults.length === jobs.length) return summary(faults);
+  for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
+  const { placement } = setup.configuration;
+  const options = {
+    layout,
+    placement,
+    progress: (bytes: number) => progress.add(bytes),
+    ...(condition && { condition }),
+  };
+  try {
+    return await withCluster(setup, async (cluster) => {
+      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>
+        outcomeOf(name, setup.log, async () => {
+          if (file instanceof DfsError) throw file;
+          return withSource(file, async (source) => {
+            const { vid, x, bytes } = await put(cluster, name, source, options);
+            if (source.hasGrown())
+              setup.log.info(`${file.label} grew: it is stored as it was at first`);
+            return { bytes, version: vid, x };
+          });
+        }),
+      );
+      return summary(outcomes, cluster.traffic);
+    });
+  } catch (error) {
+    // Too few servers to begin with: that fails each of the files.
+    if (!isDfsError(error, "tooFew")) throw error;
+    const why = notPut(error);
+    return summary(
+      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : why)),
+    );
+  }
+}

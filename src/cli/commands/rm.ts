@@ -1,0 +1,121 @@
+/** dfs-tool rm: deletes files and empty folders; of another user too, for an operator. */
+import { defineCommand } from "citty";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { counted } from "../../counted.ts";
+import { remove } from "../../client/files/remove.ts";
+import { removeFolder } from "../../client/files/remove_folder.ts";
+import { checkRemovable, namesOf, removeIn, spaceOf } from "../../client/care/remove_others.ts";
+import { DfsError, isDfsError } from "../../errors.ts";
+import { checkEither } from "../../file/names.ts";
+import { FILES_IN_FLIGHT } from "../../limits.ts";
+import { confirm } from "../../terminal/confirm.ts";
+import { plainFlags } from "../../terminal/flags.ts";
+import { type Setup, setUp, withCluster } from "../config/open.ts";
+import { type Outcome, outcomeOf, tell } from "../local/outcomes.ts";
+import { eachOf, refuseTwins } from "../local/several.ts";
+
+export const rmCommand = defineCommand({
+  meta: { description: "Delete files and empty folders from the store" },
+  args: {
+    "name...": {
+      type: "positional",
+      required: false,
+      description: "Names of stored files, or of empty folders",
+    },
+    user: {
+      type: "string",
+      valueHint: "USER",
+      description: "Of this user, for operators: names are those that verify prints",
+    },
+    all: { type: "boolean", description: "With --user: all files of that user" },
+    yes: { type: "boolean", description: "With --user: do not ask first" },
+    ...plainFlags,
+  },
+  async run({ args }) {
+    const { user, all = false, yes = false } = args;
+    const names = args._.map(user === undefined ? checkEither : checkRemovable);
+    checkFlags(names, user, all, yes);
+    refuseTwins(
+      names,
+      (name) => name,
+      (name) => `${name} is named twice`,
+    );
+    const started = performance.now();
+    const setup = await setUp(args);
+    const work = async (cluster: Cluster) => {
+      const outcomes =
+        user === undefined
+          ? await removeOwn(cluster, setup, names)
+          : await removeOf(cluster, setup, user, all ? null : names, yes);
+      return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
+    };
+    // The keys of another user are not here.
+    const keys = user === undefined ? "needed" : "none";
+    return tell(await withCluster(setup, work, { keys }), notDeletedLine, setup.log, args);
+  },
+});
+
+/** Throws DfsError("usage") where flags and names do not go together. */
+function checkFlags(
+  names: readonly string[],
+  user: string | undefined,
+  all: boolean,
+  yes: boolean,
+): void {
+  if (user === undefined && (all || yes))
+    throw new DfsError("usage", `${all ? "--all" : "--yes"} goes with --user`);
+  if (all && names.length > 0)
+    throw new DfsError("usage", "--all is of all files of the user: name none beside it");
+  if (names.length === 0 && !all) throw new DfsError("usage", "NAME... is missing");
+}
+
+const removeEach = (
+  { log }: Setup,
+  names: readonly string[],
+  work: (name: string) => Promise<void>,
+): Promise<Outcome[]> =>
+  eachOf(names, FILES_IN_FLIGHT, (name) =>
+    outcomeOf(name, log, async () => {
+      await work(name);
+      return null;
+    }),
+  );
+
+/**
+ * The user's own. Folders come last, the innermost first, so that one may be named beside all that is in it; a name that is no file's may
+ * be that of a folder.
+ */
+async function removeOwn(
+  cluster: Cluster,
+  setup: Setup,
+  names: readonly string[],
+): Promise<Outcome[]> {
+  const files = names.filter((name) => !name.endsWith("/"));
+  const outcomes = new Map<string, Outcome>();
+  for (const one of await removeEach(setup, files, (name) => remove(cluster, name)))
+    if (!one.error || !isDfsError(one.error, "noSuchName")) outcomes.set(one.name, one);
+  const folders = names.filter((name) => !outcomes.has(name));
+  for (const name of folders.toSorted((a, b) => b.length - a.length))
+    for (const one of await removeEach(setup, [name], () => removeFolder(cluster, name)))
+      outcomes.set(name, one);
+  return names.flatMap((name) => outcomes.get(name) ?? []);
+}
+
+/** Names of another user; null: all. */
+async function removeOf(
+  cluster: Cluster,
+  setup: Setup,
+  user: string,
+  wanted: readonly string[] | null,
+  isSure: boolean,
+): Promise<Outcome[]> {
+  const space = spaceOf(cluster, user);
+  const names = wanted ?? (await namesOf(space));
+  if (names.length === 0) throw new DfsError("noSuchName", `${user} has no files`);
+  const files = names.length === 1 ? (names[0] ?? "") : counted(names.length, "file");
+  if (!isSure) await confirm(`Delete ${files} of ${user} for good?`);
+  return removeEach(setup, names, (name) => removeIn(space, name));
+}
+
+const notDeletedLine = (name: string, error: DfsError): string | null =>
+  isDfsError(error, "noSuchName") ? null : `${name} was not deleted`;

@@ -1,0 +1,93 @@
+/** dfs-tool stat: all that is known of a file, and which server holds which piece of it. */
+import { defineCommand } from "citty";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { type Stat, stat } from "../../client/files/stat.ts";
+import { isDfsError } from "../../errors.ts";
+import { checkFolder, checkName } from "../../file/names.ts";
+import { plainFlags } from "../../terminal/flags.ts";
+import { setUp, withCluster } from "../config/open.ts";
+import { print, printJson } from "../../terminal/stdout.ts";
+import { SERVER_STATES, sizeText, tableLines } from "../../terminal/units.ts";
+
+export const statCommand = defineCommand({
+  meta: { description: "Show a file's version, size and placement" },
+  args: {
+    name: { type: "positional", required: true, description: "The name of a stored file" },
+    ...plainFlags,
+  },
+  async run({ args }) {
+    checkName(args.name.replace(/\/$/, ""));
+    const found = await withCluster(await setUp(args), (cluster) => statOf(cluster, args.name));
+    if (args.json) return printJson(asJson(found));
+    for (const line of asLines(found)) await print(line);
+  },
+});
+
+/** Of a file, or of an empty folder, whose "/" may be left out. */
+async function statOf(cluster: Cluster, name: string): Promise<Stat> {
+  try {
+    return await stat(cluster, name);
+  } catch (error) {
+    if (!isDfsError(error, "noSuchName") || name.endsWith("/")) throw error;
+    return await stat(cluster, checkFolder(name)).catch((second: unknown) => {
+      throw isDfsError(second, "noSuchName") ? error : second;
+    });
+  }
+}
+
+/** The names of servers by their slots, in the order of the cluster. */
+const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>
+  servers.flatMap(({ slot, name }) => (slots.includes(slot) ? [name] : []));
+
+const asJson = (found: Stat) => ({
+  name: found.name,
+  version: found.vid,
+  seq: found.seq,
+  bytes: found.bytes,
+  modified: new Date(found.modified).toISOString(),
+  layout: found.layout,
+  x: found.x,
+  folder: found.isFolder,
+  incomplete: found.isIncomplete,
+  servers: found.servers.map(({ name, state, pieces }) => ({ name, up: state === "up", pieces })),
+  pieces: found.pieces.map(({ piece, bytes, servers }) => ({
+    piece,
+    bytes,
+    servers: namesAt(found, servers),
+  })),
+});
+
+function asLines(found: Stat): string[] {
+  const facts = [
+    ["name", found.name],
+    ["version", `${found.vid} (number ${found.seq} of this name)`],
+    ["modified", new Date(found.modified).toISOString()],
+  ];
+  if (found.isFolder) return tableLines([...facts, ["kind", "folder"]]);
+  const isComplete = found.isIncomplete
+    ? "no: it cannot be rebuilt from the servers that answer"
+    : "yes";
+  facts.push(
+    ["size", `${found.bytes} bytes (${sizeText(found.bytes)})`],
+    ["layout", found.layout],
+    ["x", String(found.x)],
+    ["complete", isComplete],
+  );
+  const servers = found.servers.map(({ name, state, pieces }) => [
+    name,
+    SERVER_STATES[state],
+    pieces.join(",") || "-",
+  ]);
+  const pieces = found.pieces.map(({ piece, bytes, servers: slots }) => [
+    String(piece),
+    String(bytes),
+    namesAt(found, slots).join(", ") || "nowhere",
+  ]);
+  return [
+    ...tableLines(facts),
+    "",
+    ...tableLines([["SERVER", "STATE", "PIECES"], ...servers]),
+    "",
+    ...tableLines([["PIECE", "BYTES", "ON"], ...pieces]),
+  ];
+}

@@ -1,0 +1,196 @@
+/**
+ * What this computer has seen of a cluster: the newest version of each name, whose keys (client/trust/guard), and facts of the cluster itself
+ * (client/trust/memory). It lies beside the configuration, and tells nobody what the names are.
+ */
+import { constants as sqlite, Database } from "bun:sqlite";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  type Stats,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { decode, encode } from "../../bytes.ts";
+import { asDfsError } from "../../errors.ts";
+import type { Seen } from "../../client/trust/guard.ts";
+import type { ClusterMemory } from "../../client/trust/memory.ts";
+import type { KeyMemory, KnownKey } from "../../client/agree/unlock.ts";
+import { ballotCodec } from "../../version.ts";
+
+const BUSY_MS = 5000;
+const NOTES_AT_ONCE = 256;
+const OWNER_ONLY = 0o600;
+const PERMISSIONS = 0o777;
+/** It was made before; and what has become a link since is not followed. */
+const FLAGS = sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW;
+
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, birth BLOB NOT NULL, seq INTEGER NOT NULL,
+   ballot BLOB NOT NULL, vid TEXT NOT NULL) STRICT, WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS user (name TEXT PRIMARY KEY, fingerprint BLOB NOT NULL, record BLOB NOT NULL)
+   STRICT`,
+  "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
+];
+
+const FIND = "SELECT birth, seq, ballot, vid FROM seen WHERE key = ?";
+const KEEP = `INSERT INTO seen (key, birth, seq, ballot, vid) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key)
+   DO UPDATE SET birth = ?2, seq = ?3, ballot = ?4, vid = ?5 WHERE (?2, ?3) > (birth, seq)`;
+
+/** A memory that is written down at the latest when it is closed; several commands may have it open at once. */
+export interface SeenFile extends KeyMemory, ClusterMemory {
+  close(): void;
+}
+
+/** Opens the file beside this configuration; where that cannot be written, it lasts for this command only, and `warn` says so. */
+export function openSeen(configuration: string, warn: (line: string) => void): SeenFile {
+  const place = `${configuration}.seen`;
+  try {
+    return seenIn(new Database(ownFile(place), FLAGS), place, warn);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    warn(`${place}: ${why}; an older version than one seen before is not noticed`);
+    return seenIn(new Database(":memory:", { strict: true }), place, warn);
+  }
+}
+
+/**
+ * Makes sure that the database is a file of this user, and no link, nor what SQLite may find beside it; returns its path without links.
+ * In a folder of somebody else's it could be any file of this user that others would have changed. Throws Error with the reason.
+ */
+function ownFile(place: string): string {
+  const path = join(realpathSync(dirname(place)), basename(place));
+  for (const beside of ["-journal", "-wal", "-shm"]) checkOwn(path + beside);
+  if (!checkOwn(path)) make(path);
+  const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
+  try {
+    const info = fstatSync(fd);
+    if (!isMine(info)) throw new Error(`${basename(path)} is no file of yours alone`);
+    // With the wrapped key in it passwords can be tried.
+    if ((info.mode & PERMISSIONS) !== OWNER_ONLY) fchmodSync(fd, OWNER_ONLY);
+  } finally {
+    closeSync(fd);
+  }
+  return path;
+}
+
+/** Makes an empty file, unless another command of this user does just then. */
+function make(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", OWNER_ONLY));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    checkOwn(path);
+  }
+}
+
+/** Is it there? Throws where it is not a file that belongs to this user, under this name alone. */
+function checkOwn(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (!info) return false;
+  const name = basename(path);
+  if (info.isSymbolicLink()) throw new Error(`${name} is a link, which is not followed`);
+  if (!info.isFile() || !isMine(info)) throw new Error(`${name} is no file of yours alone`);
+  return true;
+}
+
+/** Does a file belong to who runs this, with no other name? On Windows that cannot be told so. */
+const isMine = ({ uid, nlink }: Stats): boolean =>
+  nlink === 1 && uid === (process.getuid?.() ?? uid);
+
+interface Fact {
+  key: string;
+  value: Uint8Array;
+}
+
+interface Row {
+  birth: Uint8Array;
+  seq: number;
+  ballot: Uint8Array;
+  vid: string;
+}
+
+function seenIn(db: Database, place: string, warn: (line: string) => void): SeenFile {
+  db.run(`PRAGMA busy_timeout=${BUSY_MS}`);
+  // Should the machine crash, less has been seen.
+  db.run("PRAGMA synchronous=OFF");
+  for (const sql of SCHEMA) db.run(sql);
+  const fresh = new Map<string, Seen>();
+  // They are few, and most commands want them all.
+  const facts = new Map(
+    db
+      .query<Fact, []>("SELECT key, value FROM fact")
+      .all()
+      .map(({ key, value }) => [key, value]),
+  );
+  const keepAll = (): void => {
+    const keep = db.query(KEEP);
+    for (const [key, { birthFloor, seq, ballot, vid }] of fresh)
+      keep.run(key, encode(ballotCodec, birthFloor), seq, encode(ballotCodec, ballot), vid);
+  };
+  let hasWritten = false;
+  let hasWarned = false;
+  /** What is remembered is a safeguard: a disk that is full, or another command that writes for long, must not fail what was asked for. */
+  const write = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!hasWarned)
+        warn(`${place}: ${asDfsError(error).message}; what was just seen is not remembered`);
+      hasWarned = true;
+    }
+  };
+  const writeAll = (): void => {
+    write(() => db.transaction(keepAll)());
+    // What could not be written now is known until this command ends.
+    if (!hasWarned) fresh.clear();
+    hasWritten = true;
+  };
+  return {
+    place,
+    recall(key) {
+      const known = fresh.get(key);
+      const row = known ? null : db.query<Row, [string]>(FIND).get(key);
+      return known ?? (row && seenOf(row));
+    },
+    note(key, seen) {
+      fresh.set(key, seen);
+      // The first at once: after a long transfer the disk may be busy for seconds.
+      if (!hasWarned && (!hasWritten || fresh.size >= NOTES_AT_ONCE)) writeAll();
+    },
+    keyOf: (user) =>
+      db.query<KnownKey, [string]>("SELECT fingerprint, record FROM user WHERE name = ?").get(user),
+    noteKey: (user, { fingerprint, record }) =>
+      write(
+        () =>
+          void db
+            .query("INSERT OR REPLACE INTO user (name, fingerprint, record) VALUES (?, ?, ?)")
+            .run(user, fingerprint, record),
+      ),
+    factOf: (key) => facts.get(key) ?? null,
+    noteFact(key, value) {
+      facts.set(key, value);
+      write(
+        () =>
+          void db.query("INSERT OR REPLACE INTO fact (key, value) VALUES (?, ?)").run(key, value),
+      );
+    },
+    close() {
+      try {
+        if (fresh.size > 0) writeAll();
+      } finally {
+        db.close();
+      }
+    },
+  };
+}
+
+const seenOf = ({ birth, seq, ballot, vid }: Row): Seen => ({
+  birthFloor: decode(ballotCodec, birth),
+  seq,
+  ballot: decode(ballotCodec, ballot),
+  vid,
+});

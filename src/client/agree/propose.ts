@@ -1,0 +1,153 @@
+/** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
+import { isDfsError } from "../../errors.ts";
+import { PROPOSE_MS, WATCH_MS } from "../../limits.ts";
+import { type Ballot, childOf, type Content, type Version, type Vid } from "../../version.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
+import { canAccept, shortOf } from "../../quorum.ts";
+import { bornOn, fenceOf, glance } from "./register.ts";
+import { backOffMs, pause } from "../connect/pause.ts";
+import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";
+import { reachToChange } from "../connect/silent.ts";
+
+export interface Proposal {
+  readonly content: Content;
+  readonly condition: Condition | null;
+  readonly supply: Supply | null;
+  /** The only epoch at which it may be accepted; any where nothing is said. */
+  readonly epoch?: number;
+  /** What its user adds to the version, once it has its place in the chain; nothing where it is not sealed. */
+  readonly sign?: (version: Version, ballot: Ballot) => Version;
+}
+
+/** How a proposal ended. "failed" has no effect, now or later; "unknown" may. */
+export type Outcome =
+  | { readonly is: "done"; readonly current: Version }
+  | { readonly is: "refused"; readonly current: Version | null }
+  | { readonly is: "nothingToDelete" }
+  | { readonly is: "failed" | "unknown"; readonly why: string };
+
+/**
+ * Backs off, and looks meanwhile what became of the attempts so far: a history is soon too long to tell. Returns the current
+ * version once one of them was chosen. They are forgotten once a chosen value above them all does not descend from them:
+ * no proposer can meet them again, for it would meet that value too.
+ */
+async function backOffWatching(
+  cluster: Cluster,
+  name: string,
+  vid: Vid,
+  attempts: Attempt[],
+  tries: number,
+): Promise<Version | null> {
+  const until = cluster.ports.clock.now() + backOffMs(cluster, tries);
+  for (;;) {
+    if (attempts.length > 0) {
+      const current = await glance(cluster, name);
+      if (current?.version.vid === vid || current?.version.history.includes(vid))
+        return current.version;
+      if (current && areDead(attempts, current)) attempts.length = 0;
+    }
+    const left = until - cluster.ports.clock.now();
+    if (left <= 0) return null;
+    await pause(cluster, Math.min(left, attempts.length > 0 ? WATCH_MS : left));
+  }
+}
+
+/** propose: makes `content` the next version of the name, or says why not. */
+export async function propose(
+  cluster: Cluster,
+  name: string,
+  proposal: Proposal,
+): Promise<Outcome> {
+  const { content, condition, supply, sign = (version: Version) => version } = proposal;
+  const { clock, random } = cluster.ports;
+  const ballots = ballotsOf(cluster);
+  const attempts: Attempt[] = [];
+  const until = clock.now() + PROPOSE_MS;
+  const giveUp = (why: string): Outcome => ({
+    is: attempts.length > 0 ? "unknown" : "failed",
+    why,
+  });
+  const own = { vid: content.vid, deletes: content.deleted, condition, attempts };
+
+  let covers = 0;
+  for (let tries = 0; clock.now() < until; tries++) {
+    if (tries > covers) {
+      const fate = await backOffWatching(cluster, name, content.vid, attempts, tries - covers);
+      if (fate) return { is: "done", current: fate };
+    }
+    await reachToChange(cluster);
+    if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
+    const ballot = ballots.next();
+    const seen = cluster.guard?.seenOf(name) ?? null;
+    // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
+    const wanted = { ballot, vid: content.vid, enough: canAccept, supply, until };
+    const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
+    // Another configuration stands already, whose register may be another one.
+    if (view.config.epoch !== (proposal.epoch ?? view.config.epoch))
+      return { is: "refused", current: null };
+    if (!canAccept(view.quorum, granted.keys())) {
+      // Those that refused have promised more to somebody else, and will go along with a higher ballot.
+      if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));
+      continue;
+    }
+    const selected = select(registersOf(granted));
+    const current = selected.current?.version ?? null;
+    const floor = bornOn(granted);
+    // A life begins above all that was forgotten before.
+    if (current === null && floor >= ballot) {
+      ballots.bearAbove(floor);
+      continue;
+    }
+    cluster.guard?.check(name, seen, current, view.quorum, granted);
+    const step = nextStep(own, selected, [floor]);
+    if (step.do === "unknown")
+      return giveUp("others wrote meanwhile, and what became of this write cannot be told");
+    if (step.do === "refuse") return { is: "refused", current };
+    if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
+    if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
+      const problem = await coverOrWhy(supply, heldIn(granted));
+      // Who is far ahead in the name promised nothing, and so took no pieces; it can be the one that they need.
+      const isSomeAhead = answered.length > granted.size;
+      if ((problem !== null && !isSomeAhead) || ++covers > cluster.view.members.length)
+        return giveUp(problem ?? (await supply.shortage(heldIn(granted))));
+      if (problem !== null) ballots.fellShort();
+      continue;
+    }
+    const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
+    const child = childOf(current, floor, content);
+    const next = step.do === "write" ? sign(child, ballot) : asItIs;
+    if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
+    const { epoch } = view.config;
+    const attempting = { ballot, version: next, epoch, until };
+    const result = await acceptAndCommit(cluster, name, ballots, attempting);
+    if (result === "tooFew") return giveUp(tooFewLine(cluster));
+    if (result !== "chosen") continue;
+    cluster.guard?.saw(name, next);
+    return step.do === "refuseBehindOwn"
+      ? { is: "refused", current }
+      : { is: "done", current: next };
+  }
+  return giveUp("too many others write this name at once");
+}
+
+/** null once all pieces have their copies; else why not. */
+async function coverOrWhy(
+  supply: Supply,
+  held: ReadonlyMap<number, readonly number[]>,
+): Promise<string | null> {
+  try {
+    return (await supply.cover(held)) ? null : await supply.shortage(held);
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return error.message;
+  }
+}
+
+/** How many servers go along, of those of which too few do. */
+function tooFewLine(cluster: Cluster, answered: readonly number[] = cluster.live): string {
+  const short = shortOf(cluster.view.quorum, answered);
+  return short
+    ? `${short.count} of ${short.of} servers go along, and it takes ${short.takes}`
+    : "too few servers go along";
+}

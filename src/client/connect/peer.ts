@@ -1,0 +1,300 @@
+/** One server as the client sees it: a connection, requests by number, and when it counts as down. */
+import { decode, type Codec } from "../../bytes.ts";
+import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
+import type { Clock, Conn, Net, Random } from "../../io/ports.ts";
+import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../../limits.ts";
+import type { Config, ServerAddress } from "../../membership.ts";
+import type { Standing } from "../trust/lives.ts";
+import { checkIsIt, type LoggedIn, type Login, logIn } from "./login.ts";
+import { Pulse } from "./pulse.ts";
+import type { Ballot } from "../../version.ts";
+import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../../wire/frames.ts";
+import { checkGreeting, HELLO, isLoopback } from "../../wire/handshake.ts";
+import type { SignatureVerifier } from "../../wire/signature.ts";
+import {
+  type AddressedKind,
+  type BodyOf,
+  type Kind,
+  MESSAGES,
+  type ReplyOf,
+  type RequestOf,
+} from "../../wire/messages.ts";
+import type { Address, UserFloor } from "../../wire/values.ts";
+
+export interface ClientPorts {
+  readonly clock: Clock;
+  readonly net: Net;
+  readonly random: Random;
+}
+
+export interface PeerOptions {
+  /** Who logs in; null: nobody, as there is no password. */
+  readonly login: Login | null;
+  /** How long a server has to answer at first; a second where nothing is said. */
+  readonly patienceMs?: number | undefined;
+  /** Is there no TLS on the way to other machines either? */
+  readonly isPlain?: boolean | undefined;
+}
+
+/** Do these bytes begin a TLS record, as an alert? No frame begins so. */
+const isTls = ([type, version]: Uint8Array): boolean =>
+  (type === 0x15 || type === 0x16) && version === 3;
+
+/** Questions have numbers from 1 to this one. */
+const IDS = 2 ** 32 - 1;
+
+interface Waiting {
+  readonly kind: Kind;
+  readonly resolve: (reply: never) => void;
+  readonly reject: (error: DfsError) => void;
+}
+
+export class Peer {
+  readonly address: ServerAddress;
+  readonly #conn: Conn;
+  readonly #pulse: Pulse;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #parser = new FrameParser();
+  #lastId = 0;
+  #down: DfsError | null = null;
+  /** Whom the last request was for. */
+  #to: Address | null = null;
+  /** Did it answer in TLS what was said without? */
+  #speaksTls = false;
+  /** The release that the server says it is, and its id. */
+  release = "";
+  sid = "";
+  /** Of the configuration that it goes by; 0: of none. */
+  epoch = 0;
+  /** What it said last of its lives, and of those of others. */
+  standing: Standing | null = null;
+  /** Whom it has let in; null: nobody, for nobody asked or it knows no users. */
+  loggedIn: LoggedIn | null = null;
+
+  private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
+    this.address = address;
+    this.#conn = conn;
+    this.#pulse = new Pulse(clock, conn, (why) => this.#fail(why));
+    this.#parser.trust();
+    void this.#receive();
+  }
+
+  /**
+   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second for its first
+   * answer, and eleven more for all of it; ("login") where it does not take the password, or does not know it itself.
+   */
+  static async connect(
+    ports: ClientPorts,
+    address: ServerAddress,
+    { login, patienceMs = FIRST_REPLY_MS, isPlain = false }: PeerOptions,
+  ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
+    // How long it takes to stretch the password is this computer's matter, and no silence of the server.
+    if (login) await Promise.all(login.credentials);
+    const until = ports.clock.now() + patienceMs;
+    const isNear = isLoopback(address.host);
+    // On the way to another machine nothing but TLS will do. A server here may be one that others reach, and speak only TLS.
+    const ways = !login || isPlain ? [false] : isNear ? [false, true] : [true];
+    for (;;) {
+      const secure = ways.shift() ?? false;
+      try {
+        return await Peer.#connect(ports, address, login, secure, until);
+      } catch (error) {
+        const isOver = ports.clock.now() >= until || ways.length === 0;
+        if (isOver || !isDfsError(error, "down")) throw error;
+      }
+    }
+  }
+
+  static async #connect(
+    { clock, net, random }: ClientPorts,
+    address: ServerAddress,
+    login: Login | null,
+    secure: boolean,
+    until: number,
+  ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
+    const left = until - clock.now();
+    const conn = await net
+      .connect(address.host, address.port, left, secure)
+      .catch((error: unknown) => {
+        throw isDfsError(error, "down")
+          ? new DfsError("down", `${address.name} (${error.message}) does not answer`)
+          : error;
+      });
+    const peer = new Peer(address, conn, clock);
+    const stopWaiting = clock.after(until - clock.now(), () =>
+      peer.#fail(`it did not answer within ${Math.ceil(left / 100) / 10} s`),
+    );
+    const stopGreeting = clock.after(until - clock.now() + GREETING_MS, () =>
+      peer.#fail("its greeting does not come to an end"),
+    );
+    try {
+      // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
+      if (login) {
+        const nonce = (): Uint8Array => random.bytes(LOGIN_NONCE_BYTES);
+        peer.loggedIn = await logIn(peer, login, nonce, conn.binding, stopWaiting);
+      }
+      const greeting = await peer.hello();
+      if (peer.loggedIn) checkIsIt(peer, peer.loggedIn, greeting.sid);
+      peer.release = greeting.release;
+      peer.sid = greeting.sid;
+      return { peer, greeting };
+    } catch (error) {
+      peer.close();
+      // Who speaks TLS knows users, and here is none.
+      throw peer.#speaksTls && !login ? new DfsError("login", INVALID_LOGIN) : error;
+    } finally {
+      stopWaiting();
+      stopGreeting();
+    }
+  }
+
+  /** A message of the login. */
+  say<K extends "login" | "proof">(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    return this.#request(kind, request);
+  }
+
+  /** The server for messages: its name in the configuration and its address. */
+  get label(): string {
+    return `${this.address.name} (${this.#conn.peer})`;
+  }
+
+  get isDown(): boolean {
+    return this.#down !== null;
+  }
+
+  /** Bytes on the wire so far, both ways. */
+  get traffic(): { sent: number; received: number } {
+    return { sent: this.#conn.sent, received: this.#conn.received };
+  }
+
+  /** Asks the server anew what it knows of itself and its cluster. */
+  async hello(): Promise<ReplyOf<"hello">> {
+    const greeting = await this.#request("hello", HELLO);
+    checkGreeting(this.label, greeting);
+    const { sid, now, known, isUnsettled, config } = greeting;
+    this.epoch = config?.epoch ?? 0;
+    this.standing = { sid, now, known, isUnsettled, own: this.standing?.own ?? new Set() };
+    return greeting;
+  }
+
+  /** Has the server check this user's password with that from now on. */
+  changeVerifier({ publicKey, serverKey }: SignatureVerifier): Promise<ReplyOf<"passwd">> {
+    return this.#request("passwd", { publicKey, serverKey });
+  }
+
+  /** Makes a blank server a member of a cluster. */
+  init(cluster: string): Promise<ReplyOf<"init">> {
+    return this.#request("init", { sid: this.sid, cluster });
+  }
+
+  /** Asks a member which of these lives were its own, and tells it those of others. */
+  async meet(
+    cluster: string,
+    said: Omit<RequestOf<"lives">, "cluster" | "sid">,
+  ): Promise<ReplyOf<"lives">> {
+    const reply = await this.#request("lives", { cluster, sid: this.sid, ...said });
+    const { areYours, known, isUnsettled } = reply;
+    const own = said.areYours.flatMap(({ mark }, i) => (areYours[i] ? [mark] : []));
+    const before = this.standing;
+    if (before)
+      this.standing = { ...before, known, isUnsettled, own: new Set([...before.own, ...own]) };
+    return reply;
+  }
+
+  /** Has a member go by a configuration that was chosen. */
+  async install(
+    cluster: string,
+    config: Config,
+    floor: Ballot,
+    floors: UserFloor[] = [],
+  ): Promise<void> {
+    await this.#request("install", { cluster, sid: this.sid, config, floor, floors });
+    this.epoch = Math.max(this.epoch, config.epoch);
+  }
+
+  /**
+   * One request to this server as a member of a cluster at an epoch, and its reply; throws what the server answered, or
+   * DfsError("down") once it shows no sign of life.
+   */
+  call<K extends AddressedKind>(
+    kind: K,
+    body: BodyOf<K>,
+    of: Omit<Address, "sid">,
+  ): Promise<ReplyOf<K>> {
+    const { cluster, epoch, user } = of;
+    // Mostly the same, and then it is the same object: its bytes are made once.
+    const known = this.#to;
+    if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
+      this.#to = { ...of, sid: this.sid };
+    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
+  }
+
+  /** Ends the connection; calls that wait for a reply fail. */
+  close(): void {
+    this.#fail("the connection was closed");
+  }
+
+  #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    return new Promise((resolve, reject) => {
+      if (this.#down) throw this.#down;
+      const id = this.#newId();
+      // Nobody waits for what cannot be said.
+      const frame = requestFrame(kind, id, request);
+      this.#waiting.set(id, { kind, resolve, reject });
+      this.#pulse.asked(id);
+      const bytes = frame.reduce((sum, { length }) => sum + length, 0);
+      this.#pulse.writing(bytes, this.#conn.write(...frame));
+    });
+  }
+
+  /** One that no question has which waits for its answer. */
+  #newId(): number {
+    do this.#lastId = (this.#lastId % IDS) + 1;
+    while (this.#waiting.has(this.#lastId));
+    return this.#lastId;
+  }
+
+  async #receive(): Promise<void> {
+    try {
+      for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
+        if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
+        let ended = 0;
+        for (const { kind, id, body } of this.#parser.push(bytes)) {
+          ended++;
+          this.#reply(kind, id, body);
+        }
+        this.#pulse.received(ended, this.#parser.isMidFrame);
+      }
+      this.#fail("the connection broke");
+    } catch (error) {
+      this.#speaksTls = isDfsError(error, "login");
+      this.#fail(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #reply(kind: number, id: number, body: Uint8Array): void {
+    // An error without a request of ours ends the connection; the server says why.
+    if (id === 0 && kind === ERROR) throw errorOf(body);
+    const waiting = this.#waiting.get(id);
+    if (!waiting) throw new DfsError("protocol", "it answered what was not asked");
+    this.#waiting.delete(id);
+    this.#pulse.answered(id);
+    if (kind === ERROR) return waiting.reject(errorOf(body));
+    if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
+    try {
+      waiting.resolve(decode(MESSAGES[waiting.kind].reply as Codec<never>, body));
+    } catch (error) {
+      waiting.reject(error as DfsError);
+      throw error;
+    }
+  }
+
+  #fail(why: string): void {
+    if (this.#down) return;
+    this.#down = new DfsError("down", `${this.label}: ${why}`);
+    this.#pulse.stop();
+    for (const { reject } of this.#waiting.values()) reject(this.#down);
+    this.#waiting.clear();
+    this.#conn.close();
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * When a server that is asked counts as down. What shows that it is at work is a whole answer, or bytes at a rate that comes to
+ * something; a byte now and then is neither. Used by Peer, which has the clock and the connection.
+ */
+import type { Clock, Conn } from "../../io/ports.ts";
+import { ANSWER_MS, FRAME_MS, PROGRESS_BYTES, PROGRESS_MS } from "../../limits.ts";
+
+/** A write that takes longer had to wait for the server to take what was written before. */
+const CLOGGED_MS = 100;
+
+/** Of one connection, while something is asked over it. */
+export class Pulse {
+  readonly #clock: Clock;
+  readonly #conn: Conn;
+  readonly #onDown: (why: string) => void;
+  /** When it last showed that it is at work, and the bytes that had moved by then. */
+  #lastSign = 0;
+  #received = 0;
+  #sent = 0;
+  /** Writes that the connection has not taken yet, and bytes of those that it took in the end: else what it takes is no doing of the server. */
+  #writing = 0;
+  #taken = 0;
+  /** Since when part of an answer is here, its rest not yet. */
+  #frameBegun: number | null = null;
+  /** When each question was asked that has no answer yet, by its id, the oldest first. */
+  readonly #asked = new Map<number, number>();
+  #cancel: (() => void) | null = null;
+
+  /** `onDown` is called once it does not do what it should. */
+  constructor(clock: Clock, conn: Conn, onDown: (why: string) => void) {
+    this.#clock = clock;
+    this.#conn = conn;
+    this.#onDown = onDown;
+  }
+
+  /** A question goes out. */
+  asked(id: number): void {
+    const now = this.#clock.now();
+    if (this.#asked.size === 0) this.#sign(now);
+    this.#asked.set(id, now);
+    if (!this.#cancel) this.#watch();
+  }
+
+  /** So many bytes are being written; `taken` resolves once the connection has them. */
+  writing(bytes: number, taken: Promise<void>): void {
+    const begun = this.#clock.now();
+    this.#writing++;
+    taken.then(
+      () => {
+        this.#writing--;
+        if (this.#clock.now() - begun >= CLOGGED_MS) this.#taken += bytes;
+      },
+      () => this.#onDown("the connection broke"),
+    );
+  }
+
+  /** The whole answer to it is here. */
+  answered(id: number): void {
+    this.#asked.delete(id);
+  }
+
+  /** Bytes came: of how many answers they were the end, and whether they leave one begun. */
+  received(ended: number, isMidFrame: boolean): void {
+    const now = this.#clock.now();
+    if (ended > 0) this.#sign(now);
+    if (!isMidFrame) this.#frameBegun = null;
+    else if (ended > 0 || this.#frameBegun === null) this.#frameBegun = now;
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+    this.#asked.clear();
+  }
+
+  #sign(now: number): void {
+    this.#lastSign = now;
+    this.#received = this.#conn.received;
+    this.#sent = this.#conn.sent;
+    this.#taken = 0;
+  }
+
+  /** One timer for all that is asked. */
+  #watch(): void {
+    const left = Math.min(...this.#deadlines()) - this.#clock.now();
+    this.#cancel = this.#clock.after(Math.max(1, left), () => {
+      this.#cancel = null;
+      if (this.#asked.size === 0) return;
+      const why = this.#whyDown();
+      if (why === null) this.#watch();
+      else this.#onDown(why);
+    });
+  }
+
+  #deadlines(): [sign: number, frame: number, answer: number] {
+    const [oldest = Infinity] = this.#asked.values();
+    return [
+      this.#lastSign + PROGRESS_MS,
+      (this.#frameBegun ?? Infinity) + FRAME_MS,
+      oldest + ANSWER_MS,
+    ];
+  }
+
+  #whyDown(): string | null {
+    const now = this.#clock.now();
+    const [sign, frame, answer] = this.#deadlines();
+    if (now >= frame || now >= answer) return "it does not bring its answers to an end";
+    if (now < sign) return null;
+    const sent = this.#writing > 0 ? this.#conn.sent - this.#sent : 0;
+    const moved = this.#conn.received - this.#received + Math.max(this.#taken, sent);
+    if (moved < PROGRESS_BYTES)
+      return moved > 0 ? "it all but stopped answering" : "it stopped answering";
+    this.#sign(now);
+    return null;
+  }
+}

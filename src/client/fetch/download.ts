@@ -1,0 +1,108 @@
+/** Bytes of one version on their way to a sink, portion by portion, each verified before it is written. */
+import { type DfsError, isDfsError } from "../../errors.ts";
+import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../../limits.ts";
+import type { Vid } from "../../version.ts";
+import type { SentPiece } from "../../wire/values.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import type { Sink } from "./sink.ts";
+import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";
+import type { VersionReader } from "./version_reader.ts";
+import { inParallel } from "../connect/window.ts";
+
+export class Download {
+  readonly #cluster: Cluster;
+  readonly #reader: VersionReader;
+  readonly #range: Range;
+  readonly #sink: Sink;
+  readonly #progress: (bytes: number) => void;
+  /** Portions that are written: so many from the first on, and those with these numbers. */
+  #begun = 0;
+  readonly #done = new Set<number>();
+  #written: Promise<void> = Promise.resolve();
+
+  /** `range` is within the file. */
+  constructor(
+    cluster: Cluster,
+    reader: VersionReader,
+    range: Range,
+    sink: Sink,
+    progress: (bytes: number) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#reader = reader;
+    this.#range = range;
+    this.#sink = sink;
+    this.#progress = progress;
+  }
+
+  get vid(): Vid {
+    return this.#reader.version.vid;
+  }
+
+  /** Fetches what is not there yet; returns null when all is, else the error that it would end with. The sink's errors throw. */
+  async run(
+    holders: readonly (readonly number[])[],
+    small: readonly SentPiece[],
+  ): Promise<DfsError | null> {
+    this.#reader.aim(holders, small);
+    // What failed before keeps nothing waiting.
+    this.#written = Promise.resolve();
+    const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
+    const held = [...holders.keys()].filter(isHeld).length;
+    try {
+      // What nobody says to hold is asked for first: a file that cannot be had should not be half fetched.
+      if (held < this.#reader.version.needed)
+        for (const { portion } of this.#left())
+          if (!portion.pieces.every(isHeld)) {
+            await this.#reader.read(portion);
+            break;
+          }
+      await inParallel(this.#left(), CHUNKS_IN_FLIGHT, ({ portion, number }) =>
+        this.#bring(portion, number),
+      );
+      return null;
+    } catch (error) {
+      if (isDfsError(error, "noPiece")) return this.#reader.lost();
+      throw error;
+    }
+  }
+
+  /** What is not written yet, with its number. */
+  *#left(): Generator<{ portion: Portion; number: number }> {
+    let number = 0;
+    for (const portion of portionsOf(this.#reader.version, this.#range, this.#sink.inOrder)) {
+      if (number >= this.#begun && !this.#done.has(number)) yield { portion, number };
+      number++;
+    }
+  }
+
+  #isWritten(number: number): void {
+    this.#done.add(number);
+    while (this.#done.delete(this.#begun)) this.#begun++;
+  }
+
+  async #bring(portion: Portion, number: number): Promise<void> {
+    const before = this.#written;
+    const written = Promise.withResolvers<void>();
+    if (this.#sink.inOrder) this.#written = written.promise;
+    const leave = await this.#cluster.window.enter(
+      Math.ceil(portion.pieces.length / CHUNKS_PER_PLACE),
+    );
+    try {
+      const chunks = await this.#reader.read(portion);
+      if (this.#sink.inOrder) await before;
+      for (const { data, at } of bytesIn(this.#reader.version, portion, chunks, this.#range)) {
+        await this.#sink.write(data, at);
+        this.#progress(data.length);
+      }
+      this.#isWritten(number);
+      written.resolve();
+    } catch (error) {
+      written.promise.catch(() => {});
+      written.reject(error);
+      throw error;
+    } finally {
+      leave();
+    }
+  }
+}

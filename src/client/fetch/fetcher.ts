@@ -1,0 +1,100 @@
+/** Chunks of one version's pieces, each from the best of the servers that hold it, and from another where that one fails or is slow. */
+import { asDfsError, DfsError } from "../../errors.ts";
+import { chunkBytes } from "../../file/split.ts";
+import { HEDGE_MS } from "../../limits.ts";
+import type { Version } from "../../version.ts";
+import type { SentPiece } from "../../wire/values.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import { PieceReader } from "./piece_reader.ts";
+import { balance } from "./plan.ts";
+
+/** How long a piece is waited for before another copy is asked for too: from far away it takes longer. */
+export const hedgeMs = ({ connections }: Cluster): number =>
+  Math.max(HEDGE_MS, connections.patienceMs);
+
+export class Fetcher {
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #version: Version;
+  readonly #reader: PieceReader;
+  /** For each piece the slots to ask, the best first. */
+  #sources: number[][] = [];
+  /** Did a piece not verify? */
+  sawRot = false;
+
+  constructor(cluster: Cluster, name: string, version: Version) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#version = version;
+    this.#reader = new PieceReader(cluster, name, version);
+  }
+
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  aim(holders: readonly (readonly number[])[], small: readonly SentPiece[]): void {
+    this.#reader.offer(small);
+    const first = balance(holders);
+    this.#sources = holders.map((slots, piece) => {
+      const preferred = first[piece] ?? null;
+      const listed =
+        preferred === null ? [] : [preferred, ...slots.filter((slot) => slot !== preferred)];
+      // Servers that do not list the piece may know why not: a piece that rotted is not the same as one that is lost.
+      return [...listed, ...this.#cluster.live.filter((slot) => !listed.includes(slot))];
+    });
+  }
+
+  /** At most so many bytes at `offset` of a piece, whole blocks, verified. Throws DfsError("noPiece") when no server gives them. */
+  fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
+    const { clock } = this.#cluster.ports;
+    const length = chunkBytes(this.#version, piece, offset, most);
+    const whole = length === 0 ? new Uint8Array() : this.#reader.offered(piece);
+    if (whole) return Promise.resolve(whole.subarray(offset, offset + length));
+    const sources = [...(this.#sources[piece] ?? [])];
+    const result = Promise.withResolvers<Uint8Array>();
+    let open = 0;
+    let isOver = false;
+    const tryNext = (): void => {
+      const slot = sources.shift();
+      if (slot === undefined) {
+        if (open === 0) result.reject(new DfsError("noPiece", "no server gives this piece"));
+        return;
+      }
+      open++;
+      const stopWaiting = clock.after(hedgeMs(this.#cluster), () => {
+        if (isOver || sources.length === 0) return;
+        this.#demote(piece, slot);
+        tryNext();
+      });
+      this.#reader.read(slot, piece, offset, length).then(
+        (data) => {
+          stopWaiting();
+          isOver = true;
+          result.resolve(data);
+        },
+        (error: unknown) => {
+          stopWaiting();
+          open--;
+          this.#complain(slot, piece, error);
+          if (!isOver) tryNext();
+        },
+      );
+    };
+    tryNext();
+    return result.promise;
+  }
+
+  /** From now on this server is the last one asked for this piece. */
+  #demote(piece: number, slot: number): void {
+    const rest = (this.#sources[piece] ?? []).filter((other) => other !== slot);
+    this.#sources[piece] = [...rest, slot];
+  }
+
+  #complain(slot: number, piece: number, error: unknown): void {
+    const { code, message } = asDfsError(error);
+    this.#demote(piece, slot);
+    if (code === "noPiece" || code === "down") return;
+    if (code === "badPiece") this.sawRot = true;
+    this.#cluster.warn(
+      `${this.#cluster.shown(this.#name)}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
+    );
+  }
+}

@@ -1,0 +1,95 @@
+/** Reads bytes of pieces from one server or another, and believes none of them: every block is checked by the manifest. */
+import { assert, DfsError } from "../../errors.ts";
+import { rootOf, sumsOf, tableBytes, verifies } from "../../file/checksum.ts";
+import { rootsOf } from "../../file/manifest.ts";
+import { pieceBytes } from "../../file/split.ts";
+import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
+import type { Version } from "../../version.ts";
+import type { SentPiece } from "../../wire/values.ts";
+import type { Cluster } from "../connect/cluster.ts";
+
+export class PieceReader {
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #version: Version;
+  readonly #roots: readonly Uint8Array[];
+  /** The table of block sums of each piece, once its root has vouched for it. */
+  readonly #tables = new Map<number, Promise<Uint8Array>>();
+  /** Whole pieces that came unasked, and are good. */
+  readonly #offered = new Map<number, Uint8Array>();
+
+  /** Throws as `rootsOf`. */
+  constructor(cluster: Cluster, name: string, version: Version) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#version = version;
+    this.#roots = rootsOf(name, version);
+  }
+
+  /** Takes whole pieces of any servers, those that verify; a damaged one is asked for like others, and its server learns of it. */
+  offer(pieces: readonly SentPiece[]): void {
+    for (const { piece, data } of pieces) {
+      if (piece >= this.#version.pieces) continue;
+      const whole = pieceBytes(this.#version, piece);
+      const sums = sumsOf(this.#version.vid, piece, 0, data);
+      if (data.length === whole && this.#isTable(piece, whole, sums))
+        this.#offered.set(piece, data);
+    }
+  }
+
+  /** A piece that is here already. */
+  offered(piece: number): Uint8Array | undefined {
+    return this.#offered.get(piece);
+  }
+
+  /**
+   * Up to a chunk of a piece, from a block's begin on, as the server in this slot has it.
+   * Throws what the server answered, and DfsError("badPiece") when it does not verify.
+   */
+  async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
+    const { vid } = this.#version;
+    const whole = pieceBytes(this.#version, piece);
+    // A piece of one chunk brings all that its table can be made of.
+    const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
+    const what = { name: this.#name, vid, piece, offset, length };
+    const { data } = await this.#cluster.call(slot, "fetch", what);
+    const sums = table?.subarray(tableBytes(offset), tableBytes(offset + length));
+    const isGood = sums
+      ? verifies(vid, piece, offset / BLOCK_BYTES, data, sums)
+      : this.#isTable(piece, whole, sumsOf(vid, piece, 0, data));
+    if (data.length !== length || !isGood)
+      throw new DfsError("badPiece", `piece ${piece + 1} arrived damaged`);
+    return data;
+  }
+
+  /** A piece's table from this server, or from the one that it was already had from. */
+  #tableOf(slot: number, piece: number, whole: number): Promise<Uint8Array> {
+    const known = this.#tables.get(piece);
+    if (known) return known.catch(() => this.#fetchTable(slot, piece, whole));
+    const table = this.#fetchTable(slot, piece, whole);
+    this.#tables.set(piece, table);
+    table.catch(() => this.#tables.get(piece) === table && this.#tables.delete(piece));
+    return table;
+  }
+
+  async #fetchTable(slot: number, piece: number, whole: number): Promise<Uint8Array> {
+    const table = new Uint8Array(tableBytes(whole));
+    for (let offset = 0; offset < table.length; offset += CHUNK_BYTES) {
+      const length = Math.min(CHUNK_BYTES, table.length - offset);
+      const part = { name: this.#name, vid: this.#version.vid, piece, offset, length };
+      const { data } = await this.#cluster.call(slot, "sums", part);
+      if (data.length !== length)
+        throw new DfsError("badPiece", `the sums of piece ${piece + 1} are cut off`);
+      table.set(data, offset);
+    }
+    if (!this.#isTable(piece, whole, table))
+      throw new DfsError("badPiece", `the sums of piece ${piece + 1} are damaged`);
+    return table;
+  }
+
+  #isTable(piece: number, whole: number, table: Uint8Array): boolean {
+    const root = this.#roots[piece];
+    assert(root, "the manifest has a root for each piece");
+    return Buffer.compare(rootOf(this.#version.vid, piece, whole, table), root) === 0;
+  }
+}

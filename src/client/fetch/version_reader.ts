@@ -1,0 +1,60 @@
+/** Bytes of one version's pieces, each from whoever gives it, or made of others where nobody does. */
+import { DfsError } from "../../errors.ts";
+import { hasParity } from "../../file/split.ts";
+import type { Version } from "../../version.ts";
+import type { SentPiece } from "../../wire/values.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import { Fetcher } from "./fetcher.ts";
+import type { Portion } from "./portions.ts";
+import { Rebuilder } from "./rebuilder.ts";
+import { type Fetch, remembering } from "./remembering.ts";
+import { silentText } from "../connect/silent.ts";
+
+export class VersionReader {
+  readonly version: Version;
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #fetcher: Fetcher;
+  readonly #rebuilder: Rebuilder | null;
+
+  /**
+   * It reads once it is aimed. What pieces are made of may be wanted again soon, where chunks of a stripe are read one by one:
+   * so much of it as the last `remembered` fetches brought is kept. Throws as `rootsOf`.
+   */
+  constructor(cluster: Cluster, name: string, version: Version, remembered = 0) {
+    this.version = version;
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#fetcher = new Fetcher(cluster, name, version);
+    const fetch: Fetch = (...what) => this.#fetcher.fetch(...what);
+    this.#rebuilder = hasParity(version)
+      ? new Rebuilder(cluster, version, remembered > 0 ? remembering(fetch, remembered) : fetch)
+      : null;
+  }
+
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  aim(holders: readonly (readonly number[])[], small: readonly SentPiece[] = []): void {
+    this.#fetcher.aim(holders, small);
+    this.#rebuilder?.aim(holders);
+  }
+
+  /** The bytes of each piece of a portion, verified. Throws DfsError("noPiece") when they cannot be had. */
+  read(portion: Portion): Promise<Uint8Array[]> {
+    if (this.#rebuilder) return this.#rebuilder.read(portion);
+    const { pieces, offset, length } = portion;
+    return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset, length)));
+  }
+
+  /** What to tell of a piece that cannot be had: DfsError("integrity") where a damaged one was seen, else ("incomplete"). */
+  lost(): DfsError {
+    return this.#fetcher.sawRot
+      ? new DfsError(
+          "integrity",
+          `${this.#cluster.shown(this.#name)}: a piece is damaged, and there is no good copy of it`,
+        )
+      : new DfsError(
+          "incomplete",
+          `the servers that answer (${this.#cluster.live.length} of ${this.#cluster.view.members.length}) lack a piece${silentText(this.#cluster)}`,
+        );
+  }
+}

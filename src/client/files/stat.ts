@@ -1,0 +1,75 @@
+/** stat: all that is known of one file, and which server holds what. */
+import { layoutName } from "../../file/layout.ts";
+import { pieceLengths } from "../../file/manifest.ts";
+import { checkEither } from "../../file/names.ts";
+import type { Vid } from "../../version.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import { currentOf, factsOf } from "./get.ts";
+import { holdersOf } from "../fetch/holders.ts";
+import { type Reading, readName } from "../agree/register.ts";
+import { hearsMore } from "../connect/silent.ts";
+
+export interface Stat {
+  readonly name: string;
+  readonly vid: Vid;
+  readonly seq: number;
+  readonly bytes: number;
+  /** What servers know it by, where that is not its name. */
+  readonly stored: string | null;
+  readonly modified: number;
+  readonly layout: string;
+  readonly x: number;
+  readonly isFolder: boolean;
+  readonly isIncomplete: boolean;
+  /** The servers of the cluster, those too that are awaited; their pieces count from 1. */
+  readonly servers: {
+    readonly slot: number;
+    readonly name: string;
+    readonly state: "up" | "down" | "awaited";
+    readonly pieces: number[];
+  }[];
+  /** Pieces from 1: their lengths, and the slots (from 0) of the servers that hold them. */
+  readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
+}
+
+/** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
+export async function stat(cluster: Cluster, name: string): Promise<Stat> {
+  const { arrivals } = cluster;
+  const stored = cluster.stored(checkEither(name));
+  const reading = await readName(cluster, stored);
+  const version = currentOf(cluster, name, reading);
+  const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
+  const holders = holdersOf(version, reading.replies);
+  const isIncomplete = holders.filter((slots) => slots.length > 0).length < version.needed;
+  // Who was silent until now may have what is missing.
+  if (isIncomplete && (await hearsMore(cluster, arrivals))) return stat(cluster, name);
+  const { vid, seq, ring } = version;
+  return {
+    name,
+    vid,
+    seq,
+    bytes,
+    stored: stored === name ? null : stored,
+    modified,
+    layout: layoutName(version),
+    x: ring[0] ?? 0,
+    isFolder,
+    isIncomplete,
+    servers: reading.view.listed.map((slot) => ({
+      slot,
+      name: cluster.labelOf(slot),
+      state: stateOf(reading, slot),
+      pieces: holders.flatMap((slots, piece) => (slots.includes(slot) ? [piece + 1] : [])),
+    })),
+    pieces: pieceLengths(version).map((length, piece) => ({
+      piece: piece + 1,
+      bytes: length,
+      servers: holders[piece] ?? [],
+    })),
+  };
+}
+
+function stateOf({ replies, view }: Reading, slot: number): "up" | "down" | "awaited" {
+  if (replies.has(slot)) return "up";
+  return view.config.seats[slot]?.sid === null ? "awaited" : "down";
+}

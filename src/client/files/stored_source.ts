@@ -1,0 +1,76 @@
+/** A stored version as something to put: its bytes at any offset, by the same ways as a get has them. */
+import { assert, DfsError, isDfsError } from "../../errors.ts";
+import type { Stream } from "../../file/seal.ts";
+import { CHUNKS_IN_FLIGHT, FETCHES_REMEMBERED } from "../../limits.ts";
+import type { Version } from "../../version.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import { lookUp } from "./get.ts";
+import { type Found, type Sink } from "../fetch/sink.ts";
+import { openingSink, sealedRange } from "../fetch/opening_sink.ts";
+import type { Source } from "../send/source.ts";
+import { bytesIn, cutTo, portionsOf } from "../fetch/portions.ts";
+import { VersionReader } from "../fetch/version_reader.ts";
+import { inParallel } from "../connect/window.ts";
+
+/**
+ * Opens what is current of a name; throws as `get`. The source reads this one version, whole blocks of it and each verified,
+ * as often and at as many places at once as one likes. It takes no places of the window, for a put has them already: who reads
+ * much at once needs memory for it.
+ *
+ * It reads for as long as the servers have the version: once that is superseded, they let go of it after a while. Then reads
+ * throw DfsError("conflict"), or ("noSuchName") where it was deleted; else they throw as `get`.
+ */
+export async function openStored(
+  cluster: Cluster,
+  name: string,
+): Promise<{ found: Found; version: Version; source: Source }> {
+  const { found, stored, version, holders, small, stream } = await lookUp(cluster, name);
+  const reader = new VersionReader(cluster, stored, version, FETCHES_REMEMBERED);
+  reader.aim(holders, small);
+  const source: Source = {
+    bytes: found.bytes,
+    modified: found.modified,
+    mode: found.mode,
+    async read(into, offset) {
+      assert(offset + into.length <= found.bytes, "what is read is within the file");
+      if (await fill(reader, name, stream, into, offset)) return;
+      // As in a get: a piece may have moved just then.
+      const now = await lookUp(cluster, name);
+      if (now.found.vid !== found.vid)
+        throw new DfsError("conflict", `${name} was changed by someone else while it was read`);
+      reader.aim(now.holders, now.small);
+      if (!(await fill(reader, name, stream, into, offset))) throw reader.lost();
+    },
+  };
+  return { found, version, source };
+}
+
+/** Reads bytes of a version; false when a piece cannot be had. */
+async function fill(
+  reader: VersionReader,
+  name: string,
+  stream: Stream | null,
+  into: Uint8Array,
+  offset: number,
+): Promise<boolean> {
+  const { version } = reader;
+  const wanted = { offset, length: into.length };
+  const copied: Sink = {
+    inOrder: false,
+    open: async () => {},
+    write: async (data, at) => into.set(data, at - offset),
+  };
+  const sink = stream ? openingSink(name, stream, wanted, copied) : copied;
+  const range = stream ? cutTo(version.size, sealedRange(wanted)) : wanted;
+  try {
+    await inParallel(portionsOf(version, range, false), CHUNKS_IN_FLIGHT, async (portion) => {
+      const chunks = await reader.read(portion);
+      for (const { data, at } of bytesIn(version, portion, chunks, range))
+        await sink.write(data, at);
+    });
+    return true;
+  } catch (error) {
+    if (isDfsError(error, "noPiece")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * The pieces of one new version on their way to servers. Each piece goes to its homes; where one of them is silent or full,
+ * to the next live server (handoff), so that it has its copies all the same.
+ */
+import { assert, DfsError, isDfsError } from "../../errors.ts";
+import { sumsOf } from "../../file/checksum.ts";
+import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
+import type { Shape } from "../../file/layout.ts";
+import {
+  chunkBytes,
+  chunkOffset,
+  type Cut,
+  hasParity,
+  parityPieces,
+  pieceBytes,
+} from "../../file/split.ts";
+import { concat } from "../../bytes.ts";
+import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
+import type { Version, Vid } from "../../version.ts";
+import type { InlinePiece } from "../../wire/values.ts";
+import type { Cluster } from "../connect/cluster.ts";
+import type { Supply } from "../agree/rounds.ts";
+import { PieceRoots } from "./piece_roots.ts";
+import { matched } from "../fetch/plan.ts";
+import { shortageOf } from "./shortage.ts";
+import { hearsMore } from "../connect/silent.ts";
+import { smallPieces } from "./small_pieces.ts";
+import type { Source } from "./source.ts";
+import { stripeInRoom } from "./stripes.ts";
+import { inParallel } from "../connect/window.ts";
+
+export class Pieces implements Supply {
+  readonly #cluster: Cluster;
+  readonly #name: string;
+  readonly #version: Pick<Version, "vid" | "ring" | "copies" | "needed">;
+  readonly #source: Source;
+  readonly #cut: Cut;
+  readonly #progress: (bytes: number) => void;
+  readonly #roots: PieceRoots;
+  /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
+  readonly #sent: Set<number>[];
+  readonly #small: InlinePiece[] = [];
+  /** Why servers did not take a piece, by slot. */
+  readonly #refused = new Map<number, DfsError>();
+
+  constructor(
+    cluster: Cluster,
+    name: string,
+    vid: Vid,
+    source: Source,
+    { pieces, needed, copies }: Shape,
+    ring: number[],
+    progress: (bytes: number) => void,
+  ) {
+    this.#cluster = cluster;
+    this.#name = name;
+    this.#version = { vid, ring, copies, needed };
+    this.#roots = new PieceRoots(vid);
+    this.#source = source;
+    this.#cut = { size: source.bytes, pieces, needed };
+    this.#progress = progress;
+    this.#sent = Array.from({ length: pieces }, () => new Set());
+  }
+
+  /** The root of each piece, once all are sent. */
+  get roots(): Uint8Array[] {
+    return this.#roots.known.map((root) => {
+      assert(root, "a root is known once its piece is sent");
+      return root;
+    });
+  }
+
+  /** Small pieces are read now and ride with PREPARE; large ones are sent. Throws when copies cannot be had. */
+  async send(): Promise<void> {
+    if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
+    if (!(await this.#supply([...this.#sent.keys()], new Map())))
+      throw new DfsError("putFailed", await this.shortage(new Map()));
+  }
+
+  shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string> {
+    // Of a promise it is only seen that the pieces did not stay.
+    const full = [...held].flatMap(([slot, pieces]) =>
+      this.inlineFor(slot).some(({ piece }) => !pieces.includes(piece)) ? [slot] : [],
+    );
+    return shortageOf(this.#cluster, { ...this.#cut, ...this.#version }, this.#refused, full);
+  }
+
+  inlineFor(slot: number): InlinePiece[] {
+    return this.#small.filter(({ piece }) => this.#sent[piece]?.has(slot));
+  }
+
+  isWhole(held: ReadonlyMap<number, readonly number[]>): boolean {
+    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#version.copies);
+  }
+
+  /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
+  isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
+    if (!hasParity(this.#cut)) return this.isWhole(held);
+    const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
+    return matched(holders) > this.#cut.needed;
+  }
+
+  cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
+    // A server that promised and has a piece no more, because somebody collected it as an orphan, may get it again. Small ones
+    // came with the promise itself: who does not have them has no room.
+    for (const [slot, pieces] of this.#small.length > 0 ? [] : held)
+      for (const [piece, slots] of this.#sent.entries())
+        if (!pieces.includes(piece)) slots.delete(slot);
+    const lacking = [...this.#sent.keys()].filter(
+      (piece) => this.#copiesIn(held, piece) < this.#version.copies,
+    );
+    return this.#supply(lacking, held);
+  }
+
+  #holdersIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number[] {
+    // What lies where pieces are about to go from does not count.
+    const { places } = this.#cluster.view;
+    return [...held].flatMap(([slot, pieces]) =>
+      places.includes(slot) && pieces.includes(piece) ? [slot] : [],
+    );
+  }
+
+  #copiesIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number {
+    return this.#holdersIn(held, piece).length;
+  }
+
+  /** Brings each of these pieces to its copies, those in `held` counted; false when servers run out. */
+  async #supply(
+    pieces: readonly number[],
+    held: ReadonlyMap<number, readonly number[]>,
+  ): Promise<boolean> {
+    const missing = new Map(
+      pieces.map((piece) => [piece, this.#version.copies - this.#copiesIn(held, piece)]),
+    );
+    let sent = 0;
+    for (;;) {
+      const { arrivals } = this.#cluster;
+      const { config } = this.#cluster.view;
+      const homes = homesOf(this.#version, config);
+      const order = handingOrder(this.#version, config);
+      const targets = new Map<number, number[]>();
+      let isShort = false;
+      for (const [piece, count] of missing) {
+        const slots = this.#nextFor(piece, count, homes, order);
+        if (slots.length < count) isShort = true;
+        if (slots.length > 0) targets.set(piece, slots);
+        for (const slot of slots) this.#sent[piece]?.add(slot);
+      }
+      // With parity not every piece must find a server: the promises tell whether enough have.
+      if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
+        // Who was silent until now may take what the others do not.
+        if (await hearsMore(this.#cluster, arrivals)) {
+          for (const [piece, slots] of targets)
+            for (const slot of slots) this.#sent[piece]?.delete(slot);
+          continue;
+        }
+        if (!hasParity(this.#cut)) return false;
+      }
+      if (targets.size === 0) return !isShort || sent > 0;
+      sent += targets.size;
+      if (this.#small.length > 0) return true;
+      for (const [piece, taken] of await this.#stream(targets))
+        missing.set(piece, (missing.get(piece) ?? 0) - taken);
+    }
+  }
+
+  #nextFor(
+    piece: number,
+    count: number,
+    homes: readonly (readonly number[])[],
+    order: readonly number[],
+  ): number[] {
+    const [home, ...others] = candidates(homes, piece, order);
+    // A server with one piece of a file with parity should not get a second one while others have none.
+    const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
+    if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));
+    const fresh = [home ?? 0, ...others].filter(
+      (slot) => this.#cluster.peer(slot) && !this.#sent[piece]?.has(slot),
+    );
+    return fresh.slice(0, Math.max(0, count));
+  }
+
+  /** Streams pieces to servers; returns how many of its servers have each durably. */
+  async #stream(targets: ReadonlyMap<number, readonly number[]>): Promise<Map<number, number>> {
+    if (hasParity(this.#cut)) return this.#sendStripes(targets);
+    const taken = new Map<number, number>();
+    await inParallel(targets, Math.max(1, targets.size), async ([piece, slots]) => {
+      taken.set(piece, await this.#sendTo(piece, slots));
+    });
+    return taken;
+  }
+
+  /** Streams pieces side by side, for parity is made of all of them. */
+  async #sendStripes(
+    targets: ReadonlyMap<number, readonly number[]>,
+  ): Promise<Map<number, number>> {
+    const cut = this.#cut;
+    const ways = [...targets].map(([piece, slots]) => ({
+      piece,
+      sums: [] as Uint8Array[],
+      alive: new Set(slots),
+    }));
+    const parity = parityPieces(cut).filter((piece) => targets.has(piece));
+    const onTheWay: Promise<unknown>[] = [];
+    try {
+      for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
+        if (ways.every(({ alive }) => alive.size === 0)) break;
+        const { window } = this.#cluster;
+        const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
+        try {
+          // All are summed, which finds out whether the file changed, before any is on the way out of the stripe's memory.
+          const chunks = ways.flatMap(({ piece, sums, alive }) => {
+            const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
+            if (!data || data.length === 0) return [];
+            return [{ piece, data, alive, root: this.#summed(piece, offset, data, sums) }];
+          });
+          const sending = chunks.map(
+            ({ piece, data, alive, root }) =>
+              this.#sendChunk(piece, offset, root, data, alive).acknowledged,
+          );
+          onTheWay.push(Promise.all(sending).finally(release));
+        } catch (error) {
+          release();
+          throw error;
+        }
+      }
+    } finally {
+      await Promise.allSettled(onTheWay);
+    }
+    return new Map(ways.map(({ piece, alive }) => [piece, alive.size]));
+  }
+
+  /** Streams one piece to these servers; returns how many of them have it durably. */
+  async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
+    const size = pieceBytes(this.#cut, piece);
+    const sums: Uint8Array[] = [];
+    const alive = new Set(targets);
+    const onTheWay: Promise<void>[] = [];
+    try {
+      for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
+        await onTheWay.at(-CHUNKS_PER_PIECE);
+        const buffer = await this.#cluster.window.take();
+        const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
+        const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
+          const root = this.#summed(piece, offset, data, sums);
+          return this.#sendChunk(piece, offset, root, data, alive);
+        });
+        // A chunk is sent once it is read, so the next is read only then.
+        const sending = chunk.then(({ acknowledged }) => acknowledged);
+        onTheWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
+        await chunk;
+      }
+    } finally {
+      await Promise.allSettled(onTheWay);
+    }
+    return alive.size;
+  }
+
+  /** Adds a chunk's sums to its piece's; the root, which goes with the last chunk, null before it. */
+  #summed(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
+    sums.push(sumsOf(this.#version.vid, piece, offset / BLOCK_BYTES, data));
+    const size = pieceBytes(this.#cut, piece);
+    return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
+  }
+
+  /** Puts one chunk on the way to all that are alive; those that do not take it are alive no more. */
+  #sendChunk(
+    piece: number,
+    offset: number,
+    root: Uint8Array | null,
+    data: Uint8Array,
+    alive: Set<number>,
+  ) {
+    const size = pieceBytes(this.#cut, piece);
+    const calls = [...alive].map(async (slot) => {
+      try {
+        const to = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
+        await this.#cluster.call(slot, "upload", to);
+      } catch (error) {
+        if (!isDfsError(error)) throw error;
+        if (!alive.delete(slot)) return;
+        // A full disk is a normal state while others have room; where they have none that is the reason of the failure.
+        if (error.code !== "noRoom") this.#cluster.mention(slot, error);
+        this.#refused.set(slot, error);
+      }
+    });
+    const progress = piece < this.#cut.needed ? data.length : 0;
+    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
+    return { acknowledged };
+  }
+
+  /** Reads a small file, and makes all its pieces. */
+  async #readSmall(): Promise<void> {
+    for (const one of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
+      this.#roots.known[one.piece] = one.root;
+      this.#small.push(one);
+      if (one.piece < this.#cut.needed) this.#progress(one.data.length);
+    }
+  }
+}

@@ -1,0 +1,31 @@
+/** The pieces of a small file, which is read and cut in one go. Used by Pieces. */
+import { sealOf } from "../../file/checksum.ts";
+import { chunkOffset, type Cut, hasParity, parityPieces, pieceBytes } from "../../file/split.ts";
+import type { Vid } from "../../version.ts";
+import type { InlinePiece } from "../../wire/values.ts";
+import type { Source } from "./source.ts";
+import { readStripe } from "./stripes.ts";
+
+/** All pieces of a source of which none is longer than a chunk, with their roots. Throws what the source throws. */
+export async function smallPieces(source: Source, cut: Cut, vid: Vid): Promise<InlinePiece[]> {
+  const all = await (hasParity(cut) ? stripeOf(source, cut) : partsOf(source, cut));
+  return all.map((data, piece) => ({ piece, root: sealOf(vid, piece, data).root, data }));
+}
+
+async function partsOf(source: Source, cut: Cut): Promise<Uint8Array[]> {
+  const whole = new Uint8Array(cut.size);
+  if (whole.length > 0) await source.read(whole, 0);
+  return Array.from({ length: cut.pieces }, (_, piece) => {
+    const at = chunkOffset(cut, piece, 0);
+    return whole.subarray(at, at + pieceBytes(cut, piece));
+  });
+}
+
+async function stripeOf(source: Source, cut: Cut): Promise<Uint8Array[]> {
+  const stripe = await readStripe(source, cut, 0, parityPieces(cut));
+  const all = Array.from({ length: cut.pieces }, (_, piece) =>
+    (stripe.pieces[piece] ?? new Uint8Array()).slice(0, pieceBytes(cut, piece)),
+  );
+  stripe.release();
+  return all;
+}

@@ -1,0 +1,58 @@
+/** Stripes of a file that is put with parity: a chunk of each data piece, and what follows from them. */
+import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../../limits.ts";
+import { codeOfCut, type Stripe } from "../../file/parity.ts";
+import { chunkBytes, chunkOffset, type Cut, dataPieces } from "../../file/split.ts";
+import type { Source } from "./source.ts";
+import type { Window } from "../connect/window.ts";
+
+/**
+ * Reads the stripe at `offset` of its pieces and makes those of its `parity` chunks. It is released by who gets it.
+ * Throws what the source throws.
+ */
+export async function readStripe(
+  source: Source,
+  cut: Cut,
+  offset: number,
+  parity: readonly number[],
+): Promise<Stripe> {
+  const stripe = codeOfCut(cut).stripe(CHUNK_BYTES);
+  const longest = chunkBytes(cut, 0, offset);
+  try {
+    await Promise.all(
+      dataPieces(cut).map(async (piece) => {
+        const length = chunkBytes(cut, piece, offset);
+        const chunk = stripe.pieces[piece] ?? new Uint8Array();
+        chunk.fill(0, length, longest);
+        if (length > 0)
+          await source.read(chunk.subarray(0, length), chunkOffset(cut, piece, offset));
+      }),
+    );
+    stripe.make(parity, dataPieces(cut), longest);
+    return stripe;
+  } catch (error) {
+    stripe.release();
+    throw error;
+  }
+}
+
+/** The same, once there is room for it in the window; `release` gives back both. */
+export async function stripeInRoom(
+  window: Window,
+  source: Source,
+  cut: Cut,
+  offset: number,
+  parity: readonly number[],
+): Promise<{ stripe: Stripe; release: () => void }> {
+  const leave = await window.enter(Math.ceil(cut.pieces / CHUNKS_PER_PLACE));
+  try {
+    const stripe = await readStripe(source, cut, offset, parity);
+    const release = (): void => {
+      stripe.release();
+      leave();
+    };
+    return { stripe, release };
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}

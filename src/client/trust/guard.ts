@@ -1,0 +1,190 @@
+/**
+ * What a client with a user's keys knows better than its servers: what names are called, which versions their user really made, and
+ * which of them it has seen already (CONSISTENCY.md section 11). Servers and keyless clients keep what they are given.
+ */
+import { DfsError } from "../../errors.ts";
+import { encode, struct, text } from "../../bytes.ts";
+import { createHash } from "node:crypto";
+import { NONCE_BYTES, type Keys } from "../../file/keys.ts";
+import { KEY_NAME } from "../../file/names.ts";
+import { CONTENT_KEY_BYTES, sealedBytes } from "../../file/seal.ts";
+import { type Facts, readSigned, type Signed, signVersion } from "../../file/sealed_manifest.ts";
+import { openName, sealName } from "../../file/sealed_name.ts";
+import type { Random } from "../../io/ports.ts";
+import { USER_BYTES, SEALED_NAME_BYTES } from "../../limits.ts";
+import type { Ballot, Version, Vid } from "../../version.ts";
+import { isBefore, isFence, type Judge, NEVER, takeAll } from "./judge.ts";
+import { canRead, type Quorum } from "../../quorum.ts";
+
+/** A version of a name that was current once: where it stands in the chain, and the ballot at which it was proposed. */
+export interface Seen {
+  readonly birthFloor: Ballot;
+  readonly seq: number;
+  readonly ballot: Ballot;
+  readonly vid: Vid;
+}
+
+/** The newest version of each name that this computer has seen, by a key that does not tell the name. */
+export interface Memory {
+  recall(key: string): Seen | null;
+  note(key: string, seen: Seen): void;
+  /** Where it lies, for messages. */
+  readonly place: string;
+}
+
+/** Facts of what has no content. */
+const NOTHING: Facts = {
+  isFolder: false,
+  modified: 0,
+  mode: 0,
+  bytes: 0,
+  key: new Uint8Array(CONTENT_KEY_BYTES),
+};
+
+const keyCodec = struct({ user: text(USER_BYTES), name: text(SEALED_NAME_BYTES) });
+
+/** The records of master keys that a user's password opens. */
+export interface KeyRecords {
+  /** false too where that takes time, until `learn`. */
+  isOpened(record: Uint8Array): boolean;
+  /** Takes the time; true: there is more to know than before. */
+  learn(): Promise<boolean>;
+}
+
+export class Guard {
+  readonly keys: Keys;
+  readonly #memory: Memory;
+  readonly #random: Random;
+  readonly #records: KeyRecords;
+  readonly #signed = new WeakMap<Version, { stored: string; signed: Signed | null }>();
+
+  constructor(keys: Keys, memory: Memory, random: Random, records: KeyRecords) {
+    this.keys = keys;
+    this.#memory = memory;
+    this.#random = random;
+    this.#records = records;
+  }
+
+  /** True: key records that could not be judged now can. */
+  learn(): Promise<boolean> {
+    return this.#records.learn();
+  }
+
+  /** What servers know a name by. */
+  stored(name: string): string {
+    return sealName(this.keys, name);
+  }
+
+  /** The name; null where these keys did not seal it. */
+  shown(stored: string): string | null {
+    return openName(this.keys, stored);
+  }
+
+  /** The version as its user makes it, proposed at a ballot. */
+  sign(
+    stored: string,
+    version: Version,
+    ballot: Ballot,
+    roots: Uint8Array[] = [],
+    facts: Facts = NOTHING,
+  ): Version {
+    const nonce = this.#random.bytes(NONCE_BYTES);
+    return signVersion(this.keys, stored, version, ballot, roots, facts, nonce);
+  }
+
+  /** What the user said of a version, worked out once: it is asked for again at each answer that comes. */
+  #signedOf(stored: string, version: Version): Signed | null {
+    const known = this.#signed.get(version);
+    if (known?.stored === stored) return known.signed;
+    const signed = readSigned(this.keys, stored, version);
+    this.#signed.set(version, { stored, signed });
+    return signed;
+  }
+
+  /** What the user said of a version; throws DfsError("integrity") where they never made it. */
+  read(stored: string, version: Version): { facts: Facts; roots: Uint8Array[] } {
+    const signed = this.#signedOf(stored, version);
+    const isWhole = signed && sealedBytes(signed.facts.bytes) === version.size;
+    if (isWhole && signed.roots.length === version.pieces) return signed;
+    throw new DfsError("integrity", `${this.#labelOf(stored)}: no version of it is authentic`);
+  }
+
+  /**
+   * What a value is worth; null: nobody with the keys made it. A tombstone that nobody made stands for "never there", which repair
+   * may have to say.
+   */
+  readonly judge: Judge = (stored, accepted) => {
+    const { ballot, version } = accepted;
+    const isKey = stored === KEY_NAME;
+    if (isReserved(stored) && !isKey) return takeAll(stored, accepted);
+    if (isFence(version)) return NEVER;
+    // Without the key all files are lost: repair must not spread what a server makes up in its place.
+    if (isKey) return this.#records.isOpened(version.body) ? takeAll(stored, accepted) : null;
+    const signed = this.#signedOf(stored, version);
+    if (!signed || signed.ballot > ballot || version.ring.length !== version.pieces) return null;
+    const { birthFloor, seq } = version;
+    return { isMade: true, birthFloor, seq };
+  };
+
+  /** What this computer has seen of a name; to be asked before its servers are, for others may go on meanwhile. */
+  seenOf(stored: string): Seen | null {
+    return isReserved(stored) ? null : this.#memory.recall(keyOf(this.keys.user, stored));
+  }
+
+  /** Remembers a version that was chosen. */
+  saw(stored: string, version: Version | null): void {
+    const now = isReserved(stored) ? null : this.#placeOf(stored, version);
+    if (!now) return;
+    const seen = this.seenOf(stored);
+    if (!seen || isBefore(seen, now)) this.#memory.note(keyOf(this.keys.user, stored), now);
+  }
+
+  /**
+   * Throws DfsError("integrity") where `current` is older than what this computer had seen. "Absent" is as good as a deletion where
+   * so many servers as it takes to read have forgotten all up to there.
+   */
+  check(
+    stored: string,
+    seen: Seen | null,
+    current: Version | null,
+    quorum: Quorum,
+    replies: ReadonlyMap<number, { readonly floor: Ballot }>,
+  ): void {
+    if (!seen) return;
+    const now = this.#placeOf(stored, current);
+    const forgetful = [...replies].flatMap(([slot, { floor }]) =>
+      floor < seen.ballot ? [] : [slot],
+    );
+    // In each place of the chain there is one version only.
+    const isOther = now !== null && !isBefore(seen, now) && now.vid !== seen.vid;
+    if (now ? !isBefore(now, seen) && !isOther : canRead(quorum, forgetful)) return;
+    throw this.#rolledBack(stored, current);
+  }
+
+  /** null: there is none, or none that the user made. */
+  #placeOf(stored: string, version: Version | null): Seen | null {
+    const signed = version && this.#signedOf(stored, version);
+    if (!signed) return null;
+    const { birthFloor, seq, vid } = version;
+    return { birthFloor, seq, vid, ballot: signed.ballot };
+  }
+
+  #rolledBack(stored: string, current: Version | null): DfsError {
+    const what = current ? "an older version of it than this computer has seen" : "nothing of it";
+    const seen = current ? "" : ", and this computer has seen it";
+    return new DfsError(
+      "integrity",
+      `${this.#labelOf(stored)}: the servers have ${what}${seen}; only if all of them were restored from a backup, or begun anew with empty folders, remove ${this.#memory.place}`,
+    );
+  }
+
+  #labelOf(stored: string): string {
+    return this.shown(stored) ?? stored;
+  }
+}
+
+/** The cluster's configuration and the wrapped key are checked in ways of their own. */
+const isReserved = (stored: string): boolean => stored === "" || stored === KEY_NAME;
+
+const keyOf = (user: string, name: string): string =>
+  createHash("sha256").update(encode(keyCodec, { user, name })).digest("hex").slice(0, 32);

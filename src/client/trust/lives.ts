@@ -1,0 +1,61 @@
+/**
+ * What servers and this computer know of the lives of servers, and what follows: pure. A server that never had a life which somebody knows
+ * of it was put back to an earlier state: it may lack what it promised since, and does not count.
+ */
+import type { KnownLife, Life, NewLife } from "../../life.ts";
+
+/** What a server said last of itself, and of the others. */
+export interface Standing {
+  readonly sid: string;
+  readonly now: Life;
+  readonly known: readonly KnownLife[];
+  /** Does it run on a copy of its folder that not enough others know of? */
+  readonly isUnsettled: boolean;
+  /** The marks of earlier lives that it said were its own. */
+  readonly own: ReadonlySet<string>;
+}
+
+/** A life that somebody knows of a server; `by` is the id of who does, null: this computer. */
+export interface Claim extends Life {
+  readonly by: string | null;
+}
+
+/** Why a server that answers does not count: it was put back to an earlier state, as this claim shows; or it runs on a copy of its folder. */
+export type Left = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
+
+/** The lives that a server must have had, as others or this computer know, and has not said to be its own yet. */
+export function claimsOn(of: Standing, all: readonly Standing[], remembered: Life | null): Claim[] {
+  const claims = new Map<string, Claim>();
+  const add = (life: Life, by: string | null): void => {
+    if (life.mark !== of.now.mark && !of.own.has(life.mark)) claims.set(life.mark, { ...life, by });
+  };
+  if (remembered) add(remembered, null);
+  for (const { sid: by, known } of all)
+    for (const { sid, life, mark } of known) if (sid === of.sid) add({ life, mark }, by);
+  return [...claims.values()];
+}
+
+/** What a server is to be told: the present lives of the others where it knows none, or an earlier one. */
+export const newsFor = (to: Standing, all: readonly Standing[]): NewLife[] =>
+  all.flatMap(({ sid, now }) => {
+    const from = to.known.find((known) => known.sid === sid)?.mark ?? null;
+    return sid === to.sid || from === now.mark ? [] : [{ sid, from, ...now }];
+  });
+
+/**
+ * Do so many others know the present life of this server that no other copy of its folder can count beside it? `groups`: the ids of those
+ * that decide, of two groups while that changes, and how many choose a value.
+ */
+export function isKnownByEnough(
+  of: Standing,
+  all: readonly Standing[],
+  groups: readonly { readonly sids: readonly string[]; readonly accept: number }[],
+): boolean {
+  const knows = ({ known }: Standing): boolean =>
+    known.some(({ sid, mark }) => sid === of.sid && mark === of.now.mark);
+  return groups.every(({ sids, accept }) => {
+    const others = sids.filter((sid) => sid !== of.sid);
+    const knowing = all.filter((one) => others.includes(one.sid) && knows(one));
+    return knowing.length >= Math.min(accept, others.length);
+  });
+}

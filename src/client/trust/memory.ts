@@ -1,0 +1,34 @@
+/** What a computer remembers of a cluster from one command to the next: few facts, each by its key (cli/config/seen keeps them). */
+import { decode, encode } from "../../bytes.ts";
+import { isDfsError } from "../../errors.ts";
+import { type Config, configCodec } from "../../membership.ts";
+
+export interface ClusterMemory {
+  /** Where it lies, for messages. */
+  readonly place: string;
+  /** What was noted last under this key; null: nothing. */
+  factOf(key: string): Uint8Array | null;
+  noteFact(key: string, value: Uint8Array): void;
+}
+
+/** The configuration by which the cluster went when it was last looked at. */
+const CLUSTER = "cluster";
+
+/** The cluster that this computer has used before; null where it knows of none. */
+export function knownCluster(memory: ClusterMemory | undefined): Config | null {
+  const fact = memory?.factOf(CLUSTER) ?? null;
+  if (!fact) return null;
+  try {
+    return decode(configCodec, fact);
+  } catch (error) {
+    if (isDfsError(error, "protocol")) return null;
+    throw error;
+  }
+}
+
+/** Remembers a cluster, in the place of any other. */
+export function noteCluster(memory: ClusterMemory | undefined, config: Config): void {
+  const known = knownCluster(memory);
+  if (known?.birth !== config.birth || known.epoch < config.epoch)
+    memory?.noteFact(CLUSTER, encode(configCodec, config));
+}

@@ -1,0 +1,187 @@
+/**
+ * Guessing made slow: failed logins wait, longer each time, and while many wait others are looked at one after the other. Who knows the
+ * password is never made to wait for their own failures, and gets their turn in any flood of wrong proofs.
+ */
+import { DfsError } from "../../errors.ts";
+import type { Clock, Random } from "../../io/ports.ts";
+import {
+  LOGIN_DELAY_FIRST_MS,
+  LOGIN_DELAY_MAX_MS,
+  LOGIN_DELAY_MAX_OF_USER_MS,
+  LOGIN_FAILURES_FREE,
+  LOGIN_FAILURES_FREE_OF_USER,
+  LOGIN_FAILURES_KEPT,
+  LOGIN_FORGET_MS,
+  LOGIN_LOOK_MS,
+  LOGIN_QUEUE,
+  LOGIN_WAITING,
+  LOGIN_WAITING_OF_USER,
+  PASSWD_MS,
+  PASSWD_WAIT_MS,
+  LOGIN_NONCE_BYTES,
+} from "../../limits.ts";
+import { impossibleVerifiers } from "../../wire/login.ts";
+
+const SECRET_BYTES = 32;
+
+/** One a server. */
+export class Doorkeeper {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  /** What the verifiers of unknown users are made from. */
+  readonly #secret: Uint8Array;
+  readonly #fromHost: Failures;
+  readonly #ofUser: Failures;
+  /** When a user's password may be changed next. */
+  readonly #passwords = new Map<string, number>();
+
+  constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#secret = random.bytes(SECRET_BYTES);
+    this.#fromHost = new Failures(clock, LOGIN_FAILURES_FREE, LOGIN_DELAY_MAX_MS, LOGIN_WAITING);
+    this.#ofUser = new Failures(
+      clock,
+      LOGIN_FAILURES_FREE_OF_USER,
+      LOGIN_DELAY_MAX_OF_USER_MS,
+      LOGIN_WAITING_OF_USER,
+    );
+  }
+
+  /** A nonce for one login. */
+  nonce(): Uint8Array {
+    return this.#random.bytes(LOGIN_NONCE_BYTES);
+  }
+
+  /** What stands in for the verifiers that a user does not have; one who is not known has none. */
+  standIns(user: string): ReturnType<typeof impossibleVerifiers> {
+    return impossibleVerifiers(user, this.#secret);
+  }
+
+  /**
+   * Resolves when a proof of this user from this host may be looked at: at once, or while many failures wait in its turn, for to look, and
+   * to tell only who is right, would let it guess as fast as it likes. Throws DfsError("login") where too many wait for their turn;
+   * those that `isGone` says it of do not count.
+   */
+  async admit(host: string, user: string, isGone: () => boolean): Promise<void> {
+    await this.#fromHost.turn(keyOf(host, user), isGone);
+    await this.#ofUser.turn(user, isGone);
+  }
+
+  /** Counts one more failure, and resolves when it may be told. */
+  async failed(host: string, user: string): Promise<void> {
+    const ms = Math.max(this.#fromHost.count(keyOf(host, user)), this.#ofUser.count(user));
+    if (ms === 0) return;
+    const ends = [this.#fromHost.begin(keyOf(host, user)), this.#ofUser.begin(user)];
+    await new Promise<void>((resolve) => void this.#clock.after(ms, resolve));
+    for (const end of ends) end();
+  }
+
+  /** Forgets the failures of a user who has logged in; those from other hosts may be somebody else's. */
+  succeeded(host: string, user: string): void {
+    this.#fromHost.forget(keyOf(host, user));
+  }
+
+  /** Resolves when this user's password may be changed once more; throws DfsError("conflict") where that would take long. */
+  async mayChange(user: string): Promise<void> {
+    const now = this.#clock.now();
+    const at = Math.max(now, this.#passwords.get(user) ?? 0);
+    if (at - now > PASSWD_WAIT_MS)
+      throw new DfsError("conflict", `the password of ${user} is being changed too often; wait`);
+    // Those of the past say nothing any more.
+    for (const [other, next] of this.#passwords) if (next <= now) this.#passwords.delete(other);
+    this.#passwords.set(user, at + PASSWD_MS);
+    if (at > now) await new Promise<void>((resolve) => void this.#clock.after(at - now, resolve));
+  }
+}
+
+const keyOf = (host: string, user: string): string => `${host}\0${user}`;
+
+interface Failure {
+  readonly count: number;
+  readonly at: number;
+}
+
+/** Who waits to be looked at. */
+interface Waiting {
+  readonly isGone: () => boolean;
+  readonly go: () => void;
+}
+
+/** Failures by a key. */
+class Failures {
+  readonly #clock: Clock;
+  readonly #free: number;
+  readonly #delayMaxMs: number;
+  readonly #waitingMax: number;
+  /** The oldest first. */
+  readonly #failures = new Map<string, Failure>();
+  /** How many wait to be told. */
+  readonly #untold = new Map<string, number>();
+  readonly #queues = new Map<string, Waiting[]>();
+
+  constructor(clock: Clock, free: number, delayMaxMs: number, waitingMax: number) {
+    this.#clock = clock;
+    this.#free = free;
+    this.#delayMaxMs = delayMaxMs;
+    this.#waitingMax = waitingMax;
+  }
+
+  /** One more; returns how long its reply waits. */
+  count(key: string): number {
+    const now = this.#clock.now();
+    const before = this.#failures.get(key);
+    const isRecent = before !== undefined && now - before.at < LOGIN_FORGET_MS;
+    const count = isRecent ? before.count + 1 : 1;
+    this.#failures.delete(key);
+    this.#failures.set(key, { count, at: now });
+    for (const [oldest, { at }] of this.#failures) {
+      if (this.#failures.size <= LOGIN_FAILURES_KEPT && now - at < LOGIN_FORGET_MS) break;
+      this.#failures.delete(oldest);
+    }
+    const doublings = count - this.#free - 1;
+    return doublings < 0 ? 0 : Math.min(this.#delayMaxMs, LOGIN_DELAY_FIRST_MS * 2 ** doublings);
+  }
+
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** One begins to wait to be told; the function returned ends that. */
+  begin(key: string): () => void {
+    this.#untold.set(key, (this.#untold.get(key) ?? 0) + 1);
+    return () => {
+      const left = (this.#untold.get(key) ?? 0) - 1;
+      if (left > 0) this.#untold.set(key, left);
+      else this.#untold.delete(key);
+    };
+  }
+
+  /** Resolves when one more proof may be looked at. */
+  turn(key: string, isGone: () => boolean): Promise<void> {
+    const queue = this.#queues.get(key);
+    if (!queue && (this.#untold.get(key) ?? 0) < this.#waitingMax) return Promise.resolve();
+    const here = (queue ?? []).filter((one) => !one.isGone());
+    if (here.length >= LOGIN_QUEUE)
+      return Promise.reject(
+        new DfsError("login", "too many logins have failed just now; try again in a while"),
+      );
+    return new Promise((resolve) => {
+      this.#queues.set(key, [...here, { isGone, go: resolve }]);
+      if (!queue) this.#next(key);
+    });
+  }
+
+  /** One after the other, the first to come first, until nobody waits. */
+  #next(key: string): void {
+    this.#clock.after(LOGIN_LOOK_MS, () => {
+      const here = (this.#queues.get(key) ?? []).filter((one) => !one.isGone());
+      here.shift()?.go();
+      if (here.length === 0) this.#queues.delete(key);
+      else {
+        this.#queues.set(key, here);
+        this.#next(key);
+      }
+    });
+  }
+}

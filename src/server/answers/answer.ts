@@ -1,0 +1,277 @@
+/** One request against the store: what each message of the wire means to this server. */
+import { DfsError } from "../../errors.ts";
+import { checkStored } from "../../file/names.ts";
+import { homesOf } from "../../file/placement.ts";
+import {
+  BLOCK_BYTES,
+  CHUNK_BYTES,
+  FLOORS_PAGE,
+  LIST_LOT,
+  LIST_PAGE,
+  LIST_PAGE_BYTES,
+  PIECES_MAX,
+  USERS_PAGE,
+  VERIFY_BYTES,
+} from "../../limits.ts";
+import type { Store } from "../../store/store.ts";
+import { type Ballot, BALLOT_MAX, type Version } from "../../version.ts";
+import {
+  type AddressedKind,
+  type Kind,
+  type ReplyOf,
+  type RequestOf,
+} from "../../wire/messages.ts";
+import type { Address, ListEntry } from "../../wire/values.ts";
+import { bytesOf, entryOf } from "./list_entry.ts";
+import type { Who } from "../access/admission.ts";
+import { shareOf } from "./share.ts";
+import { checkVersion } from "./sound.ts";
+import type { Uploads } from "./uploads.ts";
+
+/** What a connection has: the store, and the pieces that it is sending. */
+export interface Context {
+  readonly store: Store;
+  readonly uploads: Uploads;
+}
+
+/** What a request may use, and whose space it is in. */
+interface InSpace extends Context {
+  readonly user: string;
+}
+
+type Answers = {
+  [K in AddressedKind]: (
+    context: InSpace,
+    request: RequestOf<K>,
+  ) => Promise<ReplyOf<K>> | ReplyOf<K>;
+};
+
+/** The configuration of the cluster is a register of nobody's space. */
+const SPACE = "u:";
+const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
+
+/** The space of a user; of the configuration where it is nobody's. */
+export const spaceOfUser = (user: string | null): string => (user === null ? "" : SPACE + user);
+const userOf = (space: string): string | null => (space === "" ? null : space.slice(SPACE.length));
+
+const checked = ({ user }: InSpace, name: string): [space: string, name: string] => [
+  spaceOf(user, checkStored(name)),
+  name,
+];
+
+const placed = (context: InSpace, name: string): { space: string; name: string } => ({
+  space: checked(context, name)[0],
+  name,
+});
+
+const ANSWERS: Answers = {
+  read(context, { name, asked }) {
+    const { store } = context;
+    const id = placed(context, name);
+    const told = store.read(id.space, name);
+    const { register } = told;
+    const pieces = shareOf(store.pieces, store.membership, { ...id, register }, asked);
+    return { ...told, pieces };
+  },
+
+  async upload(context, request) {
+    const [space, name] = checked(context, request.name);
+    await context.uploads.take({ ...request, space, name });
+    return {};
+  },
+
+  prepare(context, { name, ballot, vid, inline }) {
+    return context.store.prepare(...checked(context, name), ballot, vid, inline);
+  },
+
+  accept(context, { name, ballot, version }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, version);
+    return context.store.accept(...id, ballot, version);
+  },
+
+  commit(context, { name, accepted, sync }) {
+    const id = checked(context, name);
+    checkVersion(context.store, ...id, accepted.version);
+    return context.store.commit(...id, accepted, sync);
+  },
+
+  forget: (context, { name, ballot }) => context.store.forget(...checked(context, name), ballot),
+
+  collect: (context, { name, vid, ballot }) =>
+    context.store.collect(...checked(context, name), vid, ballot),
+
+  drop(context, { name, vid, piece }) {
+    const { store } = context;
+    const isAway = (version: Version): boolean => {
+      const { config, slot } = store.membership;
+      return config !== null && slot >= 0 && !homesOf(version, config)[piece]?.includes(slot);
+    };
+    return store.drop(...checked(context, name), vid, piece, isAway);
+  },
+
+  async fetch(context, { name, vid, piece, offset, length }) {
+    if (offset % BLOCK_BYTES !== 0 || length > CHUNK_BYTES)
+      throw new DfsError(
+        "protocol",
+        `a fetch of ${length} bytes at ${offset} is not within the protocol`,
+      );
+    const id = { ...placed(context, name), vid, piece };
+    return { data: await context.store.pieces.fetch(id, offset, length) };
+  },
+
+  async sums(context, { name, vid, piece, offset, length }) {
+    if (length > CHUNK_BYTES)
+      throw new DfsError("protocol", `${length} bytes of sums are not within the protocol`);
+    const id = { ...placed(context, name), vid, piece };
+    return { data: await context.store.pieces.sums(id, offset, length) };
+  },
+
+  async verify(context, { name, vid, piece, offset, length }) {
+    if (offset % BLOCK_BYTES !== 0 || length > VERIFY_BYTES)
+      throw new DfsError("protocol", `${length} bytes to verify are not within the protocol`);
+    const id = { ...placed(context, name), vid, piece };
+    await context.store.scrub.verify(id, offset, length);
+    return {};
+  },
+
+  status: (context) => context.store.scrub.health(),
+
+  spaces(context, { after }) {
+    const spaces = context.store.spacesAfter(after === null ? "" : SPACE + after, USERS_PAGE);
+    const users = spaces.map((space) => space.slice(SPACE.length));
+    return { users, done: users.length < USERS_PAGE };
+  },
+
+  floors(context, { after }) {
+    const from = after === null ? null : SPACE + after;
+    const { floors } = context.store;
+    const page = floors.page(from, FLOORS_PAGE);
+    const told = page.map(({ space, floor }) => ({ user: userOf(space), floor }));
+    return { everywhere: floors.everywhere, floors: told, done: page.length < FLOORS_PAGE };
+  },
+
+  list(context, { after, prefix, limit, everything }) {
+    const { store } = context;
+    const space = spaceOf(context.user, "/");
+    const entries: ListEntry[] = [];
+    let bytes = 0;
+    let from = after;
+    const page = (done: boolean) => ({ complete: !store.isDamaged, entries, done });
+    // In lots, for of long names few fit into a reply.
+    for (let left = Math.min(limit, LIST_PAGE); left > 0; left -= LIST_LOT) {
+      const wanted = Math.min(left, LIST_LOT);
+      const lot = store.page(space, from, prefix, wanted, everything);
+      for (const one of lot) {
+        if (!one.name.startsWith(prefix)) return page(true);
+        const entry = entryOf(store, one, everything);
+        bytes += bytesOf(entry);
+        if (bytes > LIST_PAGE_BYTES) return page(false);
+        entries.push(entry);
+        from = one.name;
+      }
+      if (lot.length < wanted) return page(true);
+    }
+    return page(false);
+  },
+};
+
+/**
+ * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be
+ * read whatever its sender knows of the cluster.
+ */
+export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
+  "read",
+  "prepare",
+  "accept",
+  "commit",
+  "forget",
+  "collect",
+  "drop",
+  "list",
+  "floors",
+]);
+
+/** The reply to a request that is for this very server; throws DfsError. */
+export async function answer<K extends AddressedKind>(
+  context: Context,
+  who: Who,
+  kind: K,
+  request: RequestOf<K>,
+): Promise<ReplyOf<K>> {
+  const { membership } = context.store;
+  checkMember(context.store, request.to);
+  checkRight(context.store, who, kind, request);
+  const inSpace: InSpace = { ...context, user: request.to.user };
+  const work = (): Promise<ReplyOf<K>> | ReplyOf<K> => {
+    checkBounds(request);
+    return (ANSWERS[kind] as (c: InSpace, r: RequestOf<K>) => Promise<ReplyOf<K>> | ReplyOf<K>)(
+      inSpace,
+      request,
+    );
+  };
+  return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
+}
+
+/** What tells of all users. */
+const OF_ALL_SPACES: ReadonlySet<Kind> = new Set(["spaces", "floors"]);
+
+/** What everybody may do in any space, for it is of none. */
+const OF_NO_SPACE: ReadonlySet<Kind> = new Set(["status"]);
+
+/**
+ * Each user in their own space; the cluster's configuration is changed by operators, once there is one. Throws
+ * DfsError("forbidden").
+ */
+function checkRight(
+  store: Store,
+  who: Who,
+  kind: AddressedKind,
+  request: RequestOf<AddressedKind>,
+): void {
+  if (who.isOperator || OF_NO_SPACE.has(kind)) return;
+  if (OF_ALL_SPACES.has(kind) || request.to.user !== who.user)
+    throw new DfsError("forbidden", `${who.user} may not look into the files of others`);
+  if ("name" in request && request.name === "" && kind !== "read") checkRightToInstall(store, who);
+}
+
+/** Who comes first may begin a cluster; from then on it is its operators' matter. Throws DfsError("forbidden"). */
+export function checkRightToInstall(store: Store, who: Who): void {
+  if (who.isOperator || store.membership.config === null) return;
+  throw new DfsError("forbidden", `${who.user} is no operator, and may not change the cluster`);
+}
+
+/** Numbers that the layouts allow and the protocol does not. */
+function checkBounds(request: RequestOf<AddressedKind>): void {
+  if ("piece" in request) checkPiece(request.piece);
+  if ("inline" in request) for (const { piece } of request.inline) checkPiece(piece);
+  if ("ballot" in request) checkBallot(request.ballot);
+  if ("accepted" in request) checkBallot(request.accepted.ballot);
+}
+
+function checkPiece(piece: number): void {
+  if (piece >= PIECES_MAX) throw new DfsError("protocol", `there is no piece ${piece + 1}`);
+}
+
+/** There must always be a higher one. */
+export function checkBallot(ballot: Ballot): void {
+  if (ballot > BALLOT_MAX) throw new DfsError("protocol", "a ballot is beyond all that can come");
+}
+
+/** Throws DfsError("identity") unless this is the server that was meant. */
+export function checkServer(store: Store, sid: string): void {
+  if (sid !== store.sid)
+    throw new DfsError("identity", "the request is for another server than this one");
+}
+
+/** Throws DfsError("identity") unless this is the server that was meant, of the cluster that was meant; ("epoch") where it cannot tell yet. */
+function checkMember(store: Store, to: Pick<Address, "cluster" | "sid" | "epoch">): void {
+  checkServer(store, to.sid);
+  checkCluster(store.membership.idAt(to.epoch), to.cluster);
+}
+
+/** Throws DfsError("identity") unless a request that calls the cluster `meant` is for that one. */
+export function checkCluster(own: string | null, meant: string): void {
+  if (own === null) throw new DfsError("identity", "this server belongs to no cluster yet");
+  if (own !== meant) throw new DfsError("identity", "this server belongs to another cluster");
+}

@@ -1,0 +1,56 @@
+/** What a list tells of one name. */
+import { decode, encode } from "../../bytes.ts";
+import { homesOf } from "../../file/placement.ts";
+import type { Membership } from "../../store/membership.ts";
+import type { Store } from "../../store/store.ts";
+import type { PageEntry } from "../../store/told.ts";
+import {
+  cutOutlines,
+  outlinesCodec,
+  registerCodec,
+  type Version,
+  type Vid,
+} from "../../version.ts";
+import type { Here, ListEntry } from "../../wire/values.ts";
+
+const NO_OUTLINES = encode(outlinesCodec, { acc: null, com: null });
+
+/** As many bytes as an entry takes at most, and a few more. */
+export const bytesOf = ({ name, outlines, here }: ListEntry): number =>
+  3 * name.length + outlines.length + here.reduce((sum, { held }) => sum + held.length + 8, 32);
+
+/** What this server says of a name; with `everything` what belongs here too. */
+export function entryOf(
+  { membership }: Store,
+  { name, register, held }: PageEntry,
+  everything: boolean,
+): ListEntry {
+  const damaged = register === "damaged";
+  if (damaged) return { name, damaged, others: false, outlines: new Uint8Array(), here: [] };
+  const { bytes: outlines, vids } = register
+    ? cutOutlines(register)
+    : { bytes: NO_OUTLINES, vids: [] };
+  const here = vids.map((vid) => ({ held: piecesOf(held, vid), lacking: 0, astray: 0 }));
+  if (!everything) return { name, damaged, others: false, outlines, here };
+  const others = held.some(({ vid }) => !vids.includes(vid));
+  const { acc = null, com = null } = register ? decode(registerCodec, register) : {};
+  const all = [acc, com].flatMap((value) =>
+    value ? placedHere(membership, value.version, held) : [],
+  );
+  return { name, damaged, others, outlines, here: all.slice(0, vids.length) };
+}
+
+const piecesOf = (held: PageEntry["held"], vid: Vid): number[] =>
+  held.find((one) => one.vid === vid)?.pieces ?? [];
+
+/** What is held of a version, and what of it the configuration says belongs here, which takes longer than all else of a list. */
+function placedHere({ config, slot }: Membership, version: Version, all: PageEntry["held"]): Here {
+  const held = version.deleted ? [] : piecesOf(all, version.vid);
+  if (!config || slot < 0) return { held, lacking: 0, astray: 0 };
+  const atHome = homesOf(version, config).flatMap((slots, piece) =>
+    slots.includes(slot) ? [piece] : [],
+  );
+  const lacking = atHome.filter((piece) => !held.includes(piece)).length;
+  const astray = held.filter((piece) => !atHome.includes(piece)).length;
+  return { held, lacking, astray };
+}

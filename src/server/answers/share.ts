@@ -1,0 +1,45 @@
+/** The small pieces that a server sends along with what it says of a name, so that a get of a small file is one round trip. */
+import { homesOf } from "../../file/placement.ts";
+import { CHUNK_BYTES } from "../../limits.ts";
+import type { PieceStore } from "../../store/pieces/pieces.ts";
+import type { Config } from "../../membership.ts";
+import type { Register, Version } from "../../version.ts";
+import type { SentPiece } from "../../wire/values.ts";
+
+/** Whose name it is, and what this server knows of it. */
+interface Known {
+  readonly space: string;
+  readonly name: string;
+  readonly register: Register;
+}
+
+/**
+ * This server's share of the newest version: while all that are asked answer, each piece comes once, from the first of its homes among
+ * them. They are taken as they lie there, for who gets them checks them all the same; they are a chunk at most.
+ */
+export function shareOf(
+  pieces: PieceStore,
+  { config, slot }: { readonly config: Config | null; readonly slot: number },
+  { space, name, register }: Known,
+  asked: readonly number[],
+): SentPiece[] {
+  const version = newestIn(register);
+  if (!config || !version || !asked.includes(slot)) return [];
+  const senders = homesOf(version, config).map((slots) => slots.find((one) => asked.includes(one)));
+  const sent = [...senders.keys()].filter((piece) => senders[piece] !== undefined);
+  const share: SentPiece[] = [];
+  let bytes = 0;
+  for (const piece of sent.slice(0, version.needed)) {
+    const id = { space, name, vid: version.vid, piece };
+    const data = senders[piece] === slot ? pieces.inline(id) : null;
+    bytes += data?.length ?? 0;
+    if (data && bytes <= CHUNK_BYTES) share.push({ piece, data });
+  }
+  return share;
+}
+
+/** What is probably current. */
+function newestIn({ acc, com }: Register): Version | null {
+  const newest = acc && (!com || acc.ballot > com.ballot) ? acc : com;
+  return newest?.version ?? null;
+}

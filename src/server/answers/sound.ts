@@ -1,0 +1,39 @@
+/** What a server accepts: only what could have been put, on servers that there are. Whoever sends it may be anybody's program. */
+import { decode } from "../../bytes.ts";
+import { DfsError, isDfsError } from "../../errors.ts";
+import { configCodec } from "../../membership.ts";
+import type { Store } from "../../store/store.ts";
+import { isGone, unsoundness, type Version } from "../../version.ts";
+
+/**
+ * Throws DfsError("protocol") for a version of a name that is not sound. One that this server has already, it may be told of again: it
+ * came before there was this check, and must go the way of others.
+ */
+export function checkVersion(store: Store, space: string, name: string, version: Version): void {
+  const isReserved = name === "";
+  const why = unsoundness(version) ?? unfitness(store, version);
+  if (why === null && !isReserved) return;
+  const { acc, com } = store.read(space, name).register;
+  const problem = why ?? misuse(version, com?.version ?? null);
+  if (problem === null || [acc, com].some((known) => known?.version.vid === version.vid)) return;
+  throw new DfsError("protocol", `that can be no version of a file: ${problem}`);
+}
+
+function unfitness({ membership: { config } }: Store, { ring }: Version): string | null {
+  if (config === null || ring.every((slot) => slot < config.seats.length)) return null;
+  return "it names servers that the cluster never had";
+}
+
+/** The reserved name is the configuration's; only where there is none a deletion may stand for that. */
+function misuse({ deleted, pieces, body }: Version, known: Version | null): string | null {
+  const what = "this name is the configuration's";
+  if (deleted) return isGone(known) ? null : what;
+  if (pieces > 0) return what;
+  try {
+    decode(configCodec, body);
+    return null;
+  } catch (error) {
+    if (!isDfsError(error)) throw error;
+    return what;
+  }
+}

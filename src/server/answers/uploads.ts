@@ -1,0 +1,108 @@
+/** The pieces that one connection is sending. Their bytes come in order; what is not finished goes with the connection. */
+import { DfsError } from "../../errors.ts";
+import { UPLOADS_PER_CONNECTION } from "../../limits.ts";
+import type { PieceId } from "../../store/pieces/pieces.ts";
+import type { Store } from "../../store/store.ts";
+import type { Sender } from "../../store/pieces/under_way.ts";
+import type { Upload } from "../../store/pieces/upload.ts";
+import type { Share, UploadShares } from "../bounds/upload_shares.ts";
+
+interface Portion extends PieceId {
+  readonly size: number;
+  readonly offset: number;
+  readonly root: Uint8Array | null;
+  readonly data: Uint8Array;
+}
+
+interface Incoming {
+  readonly upload: Promise<Upload>;
+  /** What its first portion says it is. */
+  readonly id: PieceId;
+  readonly size: number;
+  readonly share: Share;
+  /** Settles when the portions that have come so far are written. */
+  tail: Promise<void>;
+}
+
+export class Uploads {
+  readonly #store: Store;
+  readonly #shares: UploadShares;
+  readonly #holder: () => string;
+  readonly #open = new Map<string, Incoming>();
+  readonly #sender: Sender;
+
+  /** `holder` says whose share of all the pieces under way these are of. */
+  constructor(store: Store, shares: UploadShares, holder: () => string) {
+    this.#store = store;
+    this.#shares = shares;
+    this.#holder = holder;
+    this.#sender = store.pieces.underWay.sender();
+  }
+
+  /** Takes one portion; the last one has the root, and resolves when the piece is durable. Throws DfsError. */
+  take(portion: Portion): Promise<void> {
+    const { root } = portion;
+    const key = keyOf(portion);
+    const incoming = this.#open.get(key) ?? this.#begin(key, portion);
+    checkSame(incoming, portion);
+    incoming.tail = incoming.tail.then(async () => {
+      const upload = await incoming.upload;
+      if (portion.data.length > 0) await upload.append(portion.offset, portion.data);
+      if (portion.data.length > 0) incoming.share.touch();
+      if (root) await this.#store.pieces.received(upload, incoming.id, incoming.size, root);
+    });
+    const forget = (): boolean => this.#forget(key, incoming);
+    incoming.tail.then(
+      () => root && forget(),
+      () => forget() && void abort(incoming),
+    );
+    return incoming.tail;
+  }
+
+  #begin(key: string, portion: Portion): Incoming {
+    const { space, name, vid, piece, size, offset } = portion;
+    if (offset !== 0)
+      throw new DfsError("protocol", `piece ${piece + 1} does not begin at its beginning`);
+    if (this.#open.size >= UPLOADS_PER_CONNECTION)
+      throw new DfsError("protocol", "too many pieces at once");
+    const share = this.#shares.enter(this.#holder(), () => {
+      if (this.#forget(key, incoming)) void abort(incoming);
+    });
+    const id = { space, name, vid, piece };
+    this.#sender.sends(vid);
+    const upload = this.#store.pieces.receive(id, size);
+    upload.catch(() => {});
+    const incoming: Incoming = { upload, id, size, share, tail: Promise.resolve() };
+    this.#open.set(key, incoming);
+    return incoming;
+  }
+
+  #forget(key: string, incoming: Incoming): boolean {
+    if (this.#open.get(key) !== incoming) return false;
+    this.#open.delete(key);
+    incoming.share.leave();
+    return true;
+  }
+
+  /** Ends what is unfinished. */
+  async close(): Promise<void> {
+    this.#sender.close();
+    const open = [...this.#open];
+    for (const [key, incoming] of open) this.#forget(key, incoming);
+    await Promise.all(open.map(([, incoming]) => abort(incoming)));
+  }
+}
+
+const keyOf = ({ vid, piece }: PieceId): string => `${vid}.${piece}`;
+
+function checkSame({ id, size }: Incoming, portion: Portion): void {
+  const { space, name, piece } = portion;
+  if (space === id.space && name === id.name && portion.size === size) return;
+  throw new DfsError("protocol", `piece ${piece + 1} is another one than it was`);
+}
+
+async function abort(incoming: Incoming): Promise<void> {
+  await incoming.tail.catch(() => {});
+  const upload = await incoming.upload.catch(() => null);
+  await upload?.abort().catch(() => {});
+}

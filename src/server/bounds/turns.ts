@@ -1,0 +1,44 @@
+/**
+ * Turns of the event loop, shared by all connections: requests that are answered at once would keep all others waiting as long as there
+ * are any. So a connection that asks for much goes on in a later turn, and of requests that take long there is one a turn.
+ */
+import type { Clock } from "../../io/ports.ts";
+import { REQUESTS_PER_TURN } from "../../limits.ts";
+import type { Kind } from "../../wire/messages.ts";
+
+/** Requests that take milliseconds of this very thread. */
+const HEAVY: ReadonlySet<Kind> = new Set(["list", "spaces", "status"]);
+/** Those with which a connection begins. A hello after them is rare, or one of a flood: it makes more garbage than most requests. */
+const OPENING_REQUESTS = 4;
+
+export class Turns {
+  readonly #clock: Clock;
+  readonly #heavy: (() => void)[] = [];
+  #isTicking = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Resolves when the `nth` request of a connection, of this kind, may begin; null where that is now. */
+  next(kind: Kind, nth: number): Promise<void> | null {
+    if (HEAVY.has(kind) || (kind === "hello" && nth > OPENING_REQUESTS))
+      return new Promise((resolve) => {
+        this.#heavy.push(resolve);
+        if (!this.#isTicking) this.#tick();
+      });
+    if (nth % REQUESTS_PER_TURN !== 0) return null;
+    return new Promise((resolve) => void this.#clock.after(0, resolve));
+  }
+
+  /** The first to come first. */
+  #tick(): void {
+    this.#isTicking = true;
+    this.#clock.after(0, () => {
+      this.#isTicking = false;
+      const next = this.#heavy.shift();
+      if (this.#heavy.length > 0) this.#tick();
+      next?.();
+    });
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Room kept for hard times: on a disk that somebody has filled to the last byte the catalog can still write that a file is
+ * deleted, which is what makes room again.
+ */
+import { isDfsError } from "../../errors.ts";
+import type { Disk } from "../../io/ports.ts";
+import { BALLAST_BYTES, RESERVE_FILES } from "../../limits.ts";
+
+export class Ballast {
+  readonly #disk: Disk;
+  readonly #folder: string;
+  readonly #path: string;
+  #isThere = false;
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk;
+    this.#folder = folder;
+    this.#path = `${folder}/ballast`;
+  }
+
+  /** Takes it on board where it is not yet, and there is room for much more. */
+  async load(): Promise<void> {
+    if (this.#isThere) return;
+    const known = await this.#disk.stat(this.#path);
+    if (known) this.#isThere = known.bytes === BALLAST_BYTES;
+    if (this.#isThere) return;
+    await this.#disk.remove(this.#path);
+    const { bytes, files } = await this.#disk.space(this.#folder);
+    if (bytes && bytes.free < 4 * BALLAST_BYTES) return;
+    if (files && files.free < RESERVE_FILES) return;
+    const file = await this.#disk.open(this.#path, "create");
+    try {
+      // Not zeros, which some file systems keep without taking room for them.
+      await file.write(new Uint8Array(BALLAST_BYTES).fill(0xb5), 0);
+      this.#isThere = true;
+    } catch (error) {
+      if (!isDfsError(error, "noRoom")) throw error;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Gives it up; false where there is none. */
+  async drop(): Promise<boolean> {
+    if (!this.#isThere) return false;
+    this.#isThere = false;
+    await this.#disk.remove(this.#path);
+    return true;
+  }
+}

@@ -1,0 +1,39 @@
+/** Where everything lies in one server's folder (README.md). */
+import type { Vid } from "../../version.ts";
+
+/** The paths of one server's folder. */
+export interface FolderPaths {
+  readonly folder: string;
+  readonly pieces: string;
+  readonly temporary: string;
+  readonly format: string;
+  readonly catalog: string;
+  readonly catalogFolder: string;
+  /** Folders below `pieces` that are known to be durable. */
+  readonly folders: Set<string>;
+  folderOf(vid: Vid): string;
+  pathOf(vid: Vid, piece: number): string;
+}
+
+/** The paths of a folder whose catalog is in `catalogFolder`. */
+export function pathsOf({
+  folder,
+  catalogFolder,
+}: {
+  folder: string;
+  catalogFolder: string;
+}): FolderPaths {
+  const pieces = `${folder}/pieces`;
+  const folderOf = (vid: Vid): string => `${pieces}/${vid.slice(0, 2)}`;
+  return {
+    folder,
+    pieces,
+    temporary: `${pieces}/tmp`,
+    format: `${catalogFolder}/format.json`,
+    catalog: `${catalogFolder}/catalog.sqlite`,
+    catalogFolder,
+    folders: new Set(),
+    folderOf,
+    pathOf: (vid, piece) => `${folderOf(vid)}/${vid}.${piece}`,
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * Versions whose pieces came over a connection that is still open: whoever puts them may go on, however long that takes, so repair finds
+ * what is held of them new.
+ */
+import { SENT_PER_CONNECTION } from "../../limits.ts";
+import type { Vid } from "../../version.ts";
+
+export class UnderWay {
+  /** From how many connections each comes. */
+  readonly #senders = new Map<Vid, number>();
+
+  has(vid: Vid): boolean {
+    return this.#senders.has(vid);
+  }
+
+  /** What comes over one connection, until that is closed. */
+  sender(): Sender {
+    return new Sender((vid, more) => {
+      const count = (this.#senders.get(vid) ?? 0) + more;
+      if (count > 0) this.#senders.set(vid, count);
+      else this.#senders.delete(vid);
+    });
+  }
+}
+
+class Sender {
+  readonly #change: (vid: Vid, more: 1 | -1) => void;
+  /** The last ones, the oldest first. */
+  readonly #vids = new Set<Vid>();
+
+  constructor(change: (vid: Vid, more: 1 | -1) => void) {
+    this.#change = change;
+  }
+
+  /** A piece of this version has begun to come. */
+  sends(vid: Vid): void {
+    if (this.#vids.has(vid)) return;
+    this.#vids.add(vid);
+    this.#change(vid, 1);
+    const [oldest] = this.#vids;
+    if (this.#vids.size > SENT_PER_CONNECTION && oldest !== undefined) this.#leave(oldest);
+  }
+
+  /** The connection is closed. */
+  close(): void {
+    for (const vid of this.#vids) this.#leave(vid);
+  }
+
+  #leave(vid: Vid): void {
+    this.#vids.delete(vid);
+    this.#change(vid, -1);
+  }
+}
+
+export type { Sender };
