@@ -1,6 +1,6 @@
 /** A client command of the built executable, timed, with what it said and what memory it took. Linux only. */
-import { peakOf, type Stage } from "../test/acceptance/stage.ts";
-import { executable } from "../test/cli/program.ts";
+import { peakOf, type Stage } from "../test/harness/stage.ts";
+import { executable } from "../test/harness/program.ts";
 
 /** As many random bytes as the system gives in one go. */
 const RANDOM_BYTES = 65_536;

@@ -4,7 +4,7 @@
  * measure how processes start and share a core. Each has connections of its own, and to servers that is what a client is.
  */
 import { MIB, FILES_IN_FLIGHT } from "../src/limits.ts";
-import { peakOf, type Stage } from "../test/acceptance/stage.ts";
+import { peakOf, type Stage } from "../test/harness/stage.ts";
 import { median } from "../src/terminal/units.ts";
 import type { CrowdPart } from "./crowd_clients.ts";
 import { resetPeaks, serversCost } from "./meter.ts";

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KIB } from "../src/limits.ts";
-import { newFolder } from "../test/cli/program.ts";
+import { newFolder } from "../test/harness/program.ts";
 import { noiseOf } from "./client.ts";
 
 export interface Inputs {

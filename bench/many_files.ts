@@ -7,7 +7,7 @@ import { inParallel } from "../src/client/connect/window.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { KIB } from "../src/limits.ts";
-import type { Stage } from "../test/acceptance/stage.ts";
+import type { Stage } from "../test/harness/stage.ts";
 
 const IN_FLIGHT = 64;
 

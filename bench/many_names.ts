@@ -2,7 +2,7 @@
  * `bun bench/many_names.ts`: what the commands that look at all names take with 100,000 files of 1 KiB on four servers, in
  * seconds and in memory, which must stay below 200 MB.
  */
-import { Stage } from "../test/acceptance/stage.ts";
+import { Stage } from "../test/harness/stage.ts";
 import { measure } from "./client.ts";
 import { median } from "../src/terminal/units.ts";
 import { putMany } from "./many_files.ts";

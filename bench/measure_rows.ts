@@ -1,7 +1,7 @@
 /** Runs the rows of a lot so often, in turn, and what plain programs do right after each: all meet the same machine. */
 import { readFileSync, rmSync } from "node:fs";
-import type { Stage } from "../test/acceptance/stage.ts";
-import { newFolder } from "../test/cli/program.ts";
+import type { Stage } from "../test/harness/stage.ts";
+import { newFolder } from "../test/harness/program.ts";
 import type { Beside } from "./beside.ts";
 import { type Cost, costOf } from "./meter.ts";
 import type { Row } from "./rows.ts";

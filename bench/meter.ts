@@ -1,7 +1,7 @@
 /** What one command costs: its time, and the time, memory, bytes and syncs of the client and of all servers. Linux only. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { peakOf, type Stage } from "../test/acceptance/stage.ts";
-import { executable } from "../test/cli/program.ts";
+import { peakOf, type Stage } from "../test/harness/stage.ts";
+import { executable } from "../test/harness/program.ts";
 
 export interface Cost {
   readonly seconds: number;

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { MIB } from "../src/limits.ts";
-import { Stage } from "../test/acceptance/stage.ts";
+import { Stage } from "../test/harness/stage.ts";
 import { measure, noiseOf } from "./client.ts";
 import { median } from "../src/terminal/units.ts";
 import { plainCopy } from "./plain_copy.ts";

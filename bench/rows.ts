@@ -1,7 +1,7 @@
 /** What is measured: commands of a client, in lots that share their servers, each with what plain programs do with the same bytes. */
 import { join } from "node:path";
 import { sizeText } from "../src/terminal/units.ts";
-import type { Stage } from "../test/acceptance/stage.ts";
+import type { Stage } from "../test/harness/stage.ts";
 import {
   type Beside,
   copy,

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { verifierText } from "../src/server/users/users.ts";
 import { stretch } from "../src/io/stretch.ts";
 import { verifierOf } from "../src/wire/login.ts";
-import { Stage } from "../test/acceptance/stage.ts";
-import { newFolder } from "../test/cli/program.ts";
+import { Stage } from "../test/harness/stage.ts";
+import { newFolder } from "../test/harness/program.ts";
 
 const USER = "Alice";
 const PASSWORD = "correct horse battery staple";

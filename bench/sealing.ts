@@ -5,8 +5,8 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MIB } from "../src/limits.ts";
-import { Stage } from "../test/acceptance/stage.ts";
-import { newFolder } from "../test/cli/program.ts";
+import { Stage } from "../test/harness/stage.ts";
+import { newFolder } from "../test/harness/program.ts";
 import { measure, noiseOf } from "./client.ts";
 import { median } from "../src/terminal/units.ts";
 import { openSealed } from "./sealed_stage.ts";

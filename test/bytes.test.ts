@@ -20,9 +20,9 @@ import {
   u8,
 } from "../src/bytes.ts";
 import { Writer } from "../src/cursor.ts";
-import * as any from "./arbitraries.ts";
-import { forAll } from "./property.ts";
-import { errorOf } from "./thrown.ts";
+import * as any from "./harness/arbitraries.ts";
+import { forAll } from "./harness/property.ts";
+import { errorOf } from "./harness/thrown.ts";
 
 interface Case<T> {
   readonly name: string;

@@ -17,9 +17,9 @@ import {
   vacantIn,
   weighed,
 } from "../src/membership.ts";
-import { config, configOf, sidOf, vidOf, withHeirs } from "./arbitraries.ts";
-import { forAll } from "./property.ts";
-import { errorOf } from "./thrown.ts";
+import { config, configOf, sidOf, vidOf, withHeirs } from "./harness/arbitraries.ts";
+import { forAll } from "./harness/property.ts";
+import { errorOf } from "./harness/thrown.ts";
 
 /** The seats of a configuration, some of them without a server. */
 const vacated = ({ seats }: Config, ...slots: number[]): Config["seats"] =>

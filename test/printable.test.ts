@@ -5,7 +5,7 @@ import { printable, printableLines } from "../src/printable.ts";
 import { errorFrame, errorOf, FrameParser } from "../src/wire/frames.ts";
 import { concat } from "../src/bytes.ts";
 import { DfsError } from "../src/errors.ts";
-import { forAll } from "./property.ts";
+import { forAll } from "./harness/property.ts";
 
 test.each([
   ["an escape sequence", "\u001b[2J", "\\u001b[2J"],

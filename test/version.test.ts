@@ -18,10 +18,10 @@ import {
   type Version,
   versionCodec,
 } from "../src/version.ts";
-import * as any from "./arbitraries.ts";
-import { versionOf, vidOf } from "./arbitraries.ts";
-import { forAll } from "./property.ts";
-import { errorOf } from "./thrown.ts";
+import * as any from "./harness/arbitraries.ts";
+import { versionOf, vidOf } from "./harness/arbitraries.ts";
+import { forAll } from "./harness/property.ts";
+import { errorOf } from "./harness/thrown.ts";
 
 /** A ballot that leaves room for one above it. */
 const ballot = fc.bigInt({ min: 0n, max: (1n << 127n) - 1n });

@@ -10,10 +10,10 @@ import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Net } from "../../src/io/ports.ts";
 import { type Password, passwordIn } from "../../src/io/stretch.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
-import { removeFolders } from "../cli/program.ts";
+import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { newMemory } from "./password.ts";
-import { expectDone, ServerProcess, Stage } from "./stage.ts";
+import { newMemory } from "../harness/password.ts";
+import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

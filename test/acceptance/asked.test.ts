@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { executable } from "../cli/program.ts";
+import { executable } from "../harness/program.ts";
 import { Computer, usersFile } from "./computer.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

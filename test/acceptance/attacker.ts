@@ -7,7 +7,7 @@ import { requestIdOf } from "../../src/membership.ts";
 import type { AddressedKind, BodyOf, Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
 import { LyingConn } from "../sim/lying_conn.ts";
-import type { ServerProcess } from "./stage.ts";
+import type { ServerProcess } from "../harness/stage.ts";
 
 const HOST = "127.0.0.1";
 const CONNECT_MS = 5000;

@@ -3,9 +3,9 @@ import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { newFolder, removeFolders, writeDeadConfig } from "../cli/program.ts";
-import { configOf, type ServerProcess, Stage } from "./stage.ts";
-import { writeOwned } from "./password.ts";
+import { newFolder, removeFolders, writeDeadConfig } from "../harness/program.ts";
+import { configOf, type ServerProcess, Stage } from "../harness/stage.ts";
+import { writeOwned } from "../harness/password.ts";
 
 setDefaultTimeout(120_000);
 afterAll(removeFolders);

@@ -1,7 +1,7 @@
 /** Runs the built executable with something else behind its stdout than a reader: what tests of exit statuses need. */
 import { closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder } from "../cli/program.ts";
+import { newFolder } from "../harness/program.ts";
 
 /** A reader; one that has gone; a disk that is full; a terminal. */
 export const KINDS = ["open", "closed", "full", "terminal"] as const;

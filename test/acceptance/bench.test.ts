@@ -1,8 +1,8 @@
 /** dfs-tool bench: what it prints, and that nothing of it stays, however it ends. What it measures is nobody's business here. */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { executable, newFolder, removeFolders, run } from "../cli/program.ts";
-import { Stage } from "./stage.ts";
+import { executable, newFolder, removeFolders, run } from "../harness/program.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

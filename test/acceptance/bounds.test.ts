@@ -15,11 +15,11 @@ import {
   type Version,
 } from "../../src/version.ts";
 import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
-import { rejectionOf } from "../thrown.ts";
-import { removeFolders } from "../cli/program.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import { removeFolders } from "../harness/program.ts";
 import { Attacker, LyingServer } from "./attacker.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { expectDone, ServerProcess, Stage } from "./stage.ts";
+import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(180_000);
 

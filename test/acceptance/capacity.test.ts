@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { changeConfig } from "../../src/client/agree/change.ts";
 import { MIB, WEIGHT_MAX } from "../../src/limits.ts";
 import type { Config } from "../../src/membership.ts";
-import { newFolder, removeFolders } from "../cli/program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 import { without } from "./in_process.ts";
 import { canMount, mountDisk, unmountDisks } from "./small_disks.ts";
-import { expectDone, ServerProcess, Stage } from "./stage.ts";
+import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(300_000);
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { verifierText } from "../../src/server/users/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
-import { newFolder, type Ran, run } from "../cli/program.ts";
-import { writeOwned } from "./password.ts";
-import { configOf, expectDone, type ServerProcess } from "./stage.ts";
+import { newFolder, type Ran, run } from "../harness/program.ts";
+import { writeOwned } from "../harness/password.ts";
+import { configOf, expectDone, type ServerProcess } from "../harness/stage.ts";
 
 /** What the mission has a client say that is not let in. */
 export const REFUSED = "Invalid Username/Password. Please try again.";

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
-import { writeOwned } from "./password.ts";
-import { configOf, expectDone, Stage } from "./stage.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
+import { writeOwned } from "../harness/password.ts";
+import { configOf, expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(180_000);
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { executable, newFolder, type Ran, removeFolders } from "../cli/program.ts";
-import { writeOwned } from "./password.ts";
-import { configOf, expectDone, ServerProcess } from "./stage.ts";
+import { executable, newFolder, type Ran, removeFolders } from "../harness/program.ts";
+import { writeOwned } from "../harness/password.ts";
+import { configOf, expectDone, ServerProcess } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../../src/cli/command_table.ts";
-import { executable, newFolder, writeDeadConfig } from "../cli/program.ts";
+import { executable, newFolder, writeDeadConfig } from "../harness/program.ts";
 import { isThere, type Kind, KINDS, runBefore } from "./behind_stdout.ts";
-import { empty, expectDone, ServerProcess, Stage } from "./stage.ts";
+import { empty, expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(180_000);
 

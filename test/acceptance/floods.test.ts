@@ -3,9 +3,9 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { attack, type AttackKind, fill, type Target } from "./attack.ts";
-import { removeFolders } from "../cli/program.ts";
-import { login, user } from "./password.ts";
-import { type ServerProcess, Stage } from "./stage.ts";
+import { removeFolders } from "../harness/program.ts";
+import { login, user } from "../harness/password.ts";
+import { type ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

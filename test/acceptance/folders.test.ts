@@ -1,6 +1,6 @@
 /** Folders: what rm and stat say of them, whether or not the "/" at the end is typed. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { expectDone, Stage } from "./stage.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
-import { differences, expectDone, folderOf, Stage } from "./stage.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
+import { differences, expectDone, folderOf, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -2,8 +2,8 @@
 import { Database } from "bun:sqlite";
 import { copyFileSync, existsSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { newFolder } from "../cli/program.ts";
-import type { ServerProcess } from "./stage.ts";
+import { newFolder } from "../harness/program.ts";
+import type { ServerProcess } from "../harness/stage.ts";
 
 const CATALOG = "catalog.sqlite";
 

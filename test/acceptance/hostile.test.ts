@@ -11,10 +11,10 @@ import { HELLO as hello } from "../../src/wire/handshake.ts";
 import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
 import type { Address } from "../../src/wire/values.ts";
 import { proofOf } from "../../src/wire/login.ts";
-import { removeFolders } from "../cli/program.ts";
+import { removeFolders } from "../harness/program.ts";
 import { without } from "./in_process.ts";
-import { login, user } from "./password.ts";
-import { type ServerProcess, Stage } from "./stage.ts";
+import { login, user } from "../harness/password.ts";
+import { type ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -2,8 +2,8 @@
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { newFolder, removeFolders, run } from "../cli/program.ts";
-import { loginLines, writeOwned } from "./password.ts";
+import { newFolder, removeFolders, run } from "../harness/program.ts";
+import { loginLines, writeOwned } from "../harness/password.ts";
 import {
   configOf,
   differences,
@@ -12,7 +12,7 @@ import {
   folderOf,
   type ServerProcess,
   Stage,
-} from "./stage.ts";
+} from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

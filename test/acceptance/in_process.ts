@@ -5,9 +5,9 @@ import { Opener } from "../../src/client/trust/opener.ts";
 import type { Source } from "../../src/client/send/source.ts";
 import { unlock } from "../../src/client/agree/unlock.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
-import { netTo } from "../reach.ts";
-import { login, newMemory, secret, user } from "./password.ts";
-import type { Stage } from "./stage.ts";
+import { netTo } from "../harness/reach.ts";
+import { login, newMemory, secret, user } from "../harness/password.ts";
+import type { Stage } from "../harness/stage.ts";
 
 /** Opens the cluster with some servers dead, for as long as `work` takes. */
 export async function without<T>(

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, run } from "../cli/program.ts";
+import { newFolder, run } from "../harness/program.ts";
 import { holdingsOf } from "./holdings.ts";
-import { expectDone, ServerProcess, Stage } from "./stage.ts";
+import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

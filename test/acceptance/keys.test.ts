@@ -14,11 +14,11 @@ import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { type Password, passwordIn } from "../../src/io/stretch.ts";
 import { ballotAbove, childOf, tombstone } from "../../src/version.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
-import { removeFolders } from "../cli/program.ts";
+import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { sourceOf } from "./in_process.ts";
-import { newMemory } from "./password.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { newMemory } from "../harness/password.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

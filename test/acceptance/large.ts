@@ -7,8 +7,8 @@ import { statfsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { executable, removeFolders } from "../cli/program.ts";
-import { peakOf, Stage } from "./stage.ts";
+import { executable, removeFolders } from "../harness/program.ts";
+import { peakOf, Stage } from "../harness/stage.ts";
 
 const MIB = 1024 * 1024;
 /** What issue 2 allows the client and each server. */

@@ -5,9 +5,9 @@ import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import { needOf } from "../../src/client/members/safety.ts";
 import { verifyAll } from "../../src/client/care/verify.ts";
-import { removeFolders } from "../cli/program.ts";
+import { removeFolders } from "../harness/program.ts";
 import { without } from "./in_process.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -4,8 +4,8 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, symlinkSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
-import { executable, newFolder, removeFolders, run } from "../cli/program.ts";
-import { differences, expectDone, folderOf, ServerProcess, Stage } from "./stage.ts";
+import { executable, newFolder, removeFolders, run } from "../harness/program.ts";
+import { differences, expectDone, folderOf, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

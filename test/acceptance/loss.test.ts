@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
-import { differences, expectDone, folderOf, Stage } from "./stage.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
+import { differences, expectDone, folderOf, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -8,9 +8,9 @@ import { changeConfig, CONFIG_NAME } from "../../src/client/agree/change.ts";
 import { readName } from "../../src/client/agree/register.ts";
 import { type Config, configCodec } from "../../src/membership.ts";
 import { ballotAbove, childOf, tombstone } from "../../src/version.ts";
-import { executable } from "../cli/program.ts";
+import { executable } from "../harness/program.ts";
 import { without } from "./in_process.ts";
-import { empty, expectDone, ServerProcess, Stage } from "./stage.ts";
+import { empty, expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

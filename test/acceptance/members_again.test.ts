@@ -2,8 +2,8 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { executable } from "../cli/program.ts";
-import { expectDone, ServerProcess, Stage } from "./stage.ts";
+import { executable } from "../harness/program.ts";
+import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(180_000);
 

@@ -18,11 +18,11 @@ import {
 } from "../../src/wire/frames.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { MESSAGES } from "../../src/wire/messages.ts";
-import { newFolder, removeFolders } from "../cli/program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
 import { holdingsOf } from "./holdings.ts";
 import { type Answers, HOST, Impostor, Middleman, QUIET } from "./middleman.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "../harness/stage.ts";
 import { WireTap } from "./wire_tap.ts";
 
 setDefaultTimeout(180_000);

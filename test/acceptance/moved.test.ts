@@ -3,10 +3,10 @@ import { afterAll, afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { writeOwned } from "./password.ts";
-import { expectDone, ServerProcess, type ServerOptions, Stage } from "./stage.ts";
+import { writeOwned } from "../harness/password.ts";
+import { expectDone, ServerProcess, type ServerOptions, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

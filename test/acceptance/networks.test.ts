@@ -5,15 +5,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bunNet } from "../../src/io/bun.ts";
 import type { Conn, Listener } from "../../src/io/ports.ts";
-import { newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
+import { newFolder, type Ran, removeFolders, run } from "../harness/program.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { type Begins, DrippingConn } from "../sim/dripping_conn.ts";
 import { EndlessLiar } from "../sim/endless_liar.ts";
 import { LyingConn } from "../sim/lying_conn.ts";
-import { Relay } from "../torture/relay.ts";
+import { Relay } from "../harness/relay.ts";
 import { lineOf, usersFile } from "./computer.ts";
-import { loginLines, writeOwned } from "./password.ts";
-import { configOf, expectDone, folderOf, Stage } from "./stage.ts";
+import { loginLines, writeOwned } from "../harness/password.ts";
+import { configOf, expectDone, folderOf, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -14,8 +14,8 @@ import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { Rng } from "../sim/random.ts";
 import { sourceOf, without } from "./in_process.ts";
-import { storedBytes, isSealed } from "./password.ts";
-import { Stage } from "./stage.ts";
+import { storedBytes, isSealed } from "../harness/password.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(600_000);
 

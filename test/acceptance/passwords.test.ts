@@ -8,10 +8,10 @@ import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { FIRST_REPLY_MS } from "../../src/limits.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
-import { executable, type Ran, removeFolders, run } from "../cli/program.ts";
+import { executable, type Ran, removeFolders, run } from "../harness/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
-import { writeOwned } from "./password.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { writeOwned } from "../harness/password.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

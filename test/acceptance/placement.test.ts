@@ -3,9 +3,9 @@ import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
-import { writeOwned } from "./password.ts";
-import { configOf, expectDone, Stage } from "./stage.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
+import { writeOwned } from "../harness/password.ts";
+import { configOf, expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -10,11 +10,11 @@ import { put } from "../../src/client/files/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, KIB, MIB } from "../../src/limits.ts";
-import { flip } from "../store/folder.ts";
-import { rejectionOf } from "../thrown.ts";
+import { flip } from "../harness/folder.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import { sourceOf, without } from "./in_process.ts";
-import { isSealed } from "./password.ts";
-import { Stage } from "./stage.ts";
+import { isSealed } from "../harness/password.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -5,8 +5,8 @@ import { Peer } from "../../src/client/connect/peer.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
-import { newFolder, removeFolders, run } from "../cli/program.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { newFolder, removeFolders, run } from "../harness/program.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 afterAll(removeFolders);

@@ -6,9 +6,9 @@ import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "
 import { spawnSync } from "node:child_process";
 import { cpSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders } from "../cli/program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { empty, expectDone, Stage } from "./stage.ts";
+import { empty, expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { createHash, randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { newFolder, removeFolders, run } from "../cli/program.ts";
-import { differences, expectDone, folderOf, Stage } from "./stage.ts";
+import { newFolder, removeFolders, run } from "../harness/program.ts";
+import { differences, expectDone, folderOf, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -3,9 +3,9 @@ import { afterEach, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Ran } from "../cli/program.ts";
-import { isSealed } from "./password.ts";
-import { empty, expectDone, folderOf, ServerProcess, Stage } from "./stage.ts";
+import type { Ran } from "../harness/program.ts";
+import { isSealed } from "../harness/password.ts";
+import { empty, expectDone, folderOf, ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -9,10 +9,10 @@ import { join } from "node:path";
 import { stretch } from "../../src/io/stretch.ts";
 import { KIB, MIB } from "../../src/limits.ts";
 import { signingKeysOf } from "../../src/wire/signature.ts";
-import { removeFolders } from "../cli/program.ts";
+import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { Detector, tellingText } from "./detector.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 import { WireTap } from "./wire_tap.ts";
 
 setDefaultTimeout(300_000);

@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { closeSync, constants, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { executable, newFolder, removeFolders, run } from "../cli/program.ts";
-import { flip } from "../store/folder.ts";
+import { executable, newFolder, removeFolders, run } from "../harness/program.ts";
+import { flip } from "../harness/folder.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
-import { configOf, expectDone } from "./stage.ts";
+import { configOf, expectDone } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

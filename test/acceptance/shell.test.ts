@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, type Ran, run } from "../cli/program.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { newFolder, type Ran, run } from "../harness/program.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

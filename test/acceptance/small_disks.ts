@@ -1,6 +1,6 @@
 /** Disks of any size for the servers of a test: each a file system of its own, in memory. Only root may make one. */
 import { mkdirSync } from "node:fs";
-import { newFolder } from "../cli/program.ts";
+import { newFolder } from "../harness/program.ts";
 
 const mounted = new Set<string>();
 process.on("exit", unmountDisks);

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Ran, removeFolders } from "../cli/program.ts";
+import { type Ran, removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { ServerProcess, Stage } from "./stage.ts";
+import { ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { removeFolders } from "../cli/program.ts";
-import { Stage } from "./stage.ts";
+import { removeFolders } from "../harness/program.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(300_000);
 

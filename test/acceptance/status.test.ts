@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { flip } from "../store/folder.ts";
-import { executable } from "../cli/program.ts";
-import { empty, Stage } from "./stage.ts";
+import { flip } from "../harness/folder.ts";
+import { executable } from "../harness/program.ts";
+import { empty, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -11,10 +11,10 @@ import { openStored } from "../../src/client/files/stored_source.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, MIB } from "../../src/limits.ts";
 import { Rng } from "../sim/random.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import { sourceOf, without } from "./in_process.ts";
-import { isSealed } from "./password.ts";
-import { Stage } from "./stage.ts";
+import { isSealed } from "../harness/password.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

@@ -13,8 +13,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { executable, newFolder, removeFolders } from "../cli/program.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { executable, newFolder, removeFolders } from "../harness/program.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { propose } from "../../src/client/agree/propose.ts";
 import { encodeManifest } from "../../src/file/manifest.ts";
 import { tombstone } from "../../src/version.ts";
-import { executable } from "../cli/program.ts";
+import { executable } from "../harness/program.ts";
 import { without } from "./in_process.ts";
-import { isSealed } from "./password.ts";
-import { Stage } from "./stage.ts";
+import { isSealed } from "../harness/password.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

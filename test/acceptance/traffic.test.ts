@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { executable, newFolder, removeFolders } from "../cli/program.ts";
+import { executable, newFolder, removeFolders } from "../harness/program.ts";
 import { OwnNetwork } from "./own_network.ts";
-import { type ServerProcess, Stage } from "./stage.ts";
+import { type ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

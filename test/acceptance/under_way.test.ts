@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { executable, removeFolders } from "../cli/program.ts";
-import { Stage } from "./stage.ts";
+import { executable, removeFolders } from "../harness/program.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

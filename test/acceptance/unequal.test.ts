@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { canMount, unmountDisks } from "./small_disks.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

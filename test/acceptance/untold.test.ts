@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { Stage } from "./stage.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

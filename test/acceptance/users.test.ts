@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Ran, removeFolders, run } from "../cli/program.ts";
+import { type Ran, removeFolders, run } from "../harness/program.ts";
 import { Computer, lineOf, REFUSED, usersFile } from "./computer.ts";
 import { holdingsOf } from "./holdings.ts";
-import { ServerProcess, Stage } from "./stage.ts";
+import { ServerProcess, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(180_000);
 

@@ -15,10 +15,10 @@ import {
   wordsOf,
 } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
-import { newFolder, removeFolders } from "../cli/program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, REFUSED } from "./computer.ts";
-import { writeOwned } from "./password.ts";
-import { expectDone, Stage } from "./stage.ts";
+import { writeOwned } from "../harness/password.ts";
+import { expectDone, Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(120_000);
 

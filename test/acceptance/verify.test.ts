@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { flip } from "../store/folder.ts";
-import { Stage } from "./stage.ts";
+import { flip } from "../harness/folder.ts";
+import { Stage } from "../harness/stage.ts";
 
 setDefaultTimeout(60_000);
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import type { ArgsDef } from "citty";
 import { checkArguments, hint } from "../../src/cli/invocation/arguments.ts";
-import { removeFolders, run } from "./program.ts";
+import { removeFolders, run } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

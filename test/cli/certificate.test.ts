@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { certificateIn, newCertificate } from "../../src/server/process/certificate.ts";
 import { errorOf } from "../io/harness.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 

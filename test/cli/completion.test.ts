@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from "bun:test";
-import { removeFolders, run } from "./program.ts";
+import { removeFolders, run } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

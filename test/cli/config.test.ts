@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfiguration } from "../../src/cli/config/config.ts";
 import { DfsError } from "../../src/errors.ts";
-import { newFolder, removeFolders, run } from "./program.ts";
+import { newFolder, removeFolders, run } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

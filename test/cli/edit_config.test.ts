@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { withServers } from "../../src/cli/config/edit_config.ts";
-import { errorOf } from "../thrown.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const server = (name: string, host: string, port: number) => ({ name, host, port });
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
+import { newFolder, removeFolders, run, writeDeadConfig } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { addUser, removeUser } from "../../src/server/users/edit_users.ts";
 import { operatorsOf, verifierText, watchedUsers } from "../../src/server/users/users.ts";
 import { verifierOf } from "../../src/wire/login.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

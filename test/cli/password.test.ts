@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { loadConfiguration, parseConfiguration } from "../../src/cli/config/config.ts";
 import { mustLogIn } from "../../src/cli/config/open.ts";
 import { passwordOf } from "../../src/cli/config/password.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dfs-password-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

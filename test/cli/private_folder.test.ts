@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { closeCatalog } from "../../src/server/process/private_folder.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

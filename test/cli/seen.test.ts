@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import { openSeen } from "../../src/cli/config/seen.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

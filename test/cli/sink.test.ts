@@ -10,8 +10,8 @@ import {
 import { join } from "node:path";
 import { keeping, targetAt } from "../../src/cli/local/sink.ts";
 import { DfsError } from "../../src/errors.ts";
-import { rejectionOf } from "../thrown.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

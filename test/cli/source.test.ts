@@ -17,9 +17,9 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { localFile, withSource } from "../../src/cli/local/source.ts";
 import { isDfsError } from "../../src/errors.ts";
-import { samples } from "../property.ts";
-import { rejectionOf } from "../thrown.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { samples } from "../harness/property.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DemoServer, startServer } from "../../src/cli/tools/demo_servers.ts";
-import { executable, newFolder, removeFolders, run } from "./program.ts";
+import { executable, newFolder, removeFolders, run } from "../harness/program.ts";
 
 const home = newFolder();
 const files = join(home, "files");

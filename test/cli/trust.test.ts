@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { newFolder, removeFolders, run } from "./program.ts";
+import { newFolder, removeFolders, run } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

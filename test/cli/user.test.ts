@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseUsers, verifierText } from "../../src/server/users/users.ts";
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
-import { executable, newFolder, removeFolders, run, writeDeadConfig } from "./program.ts";
+import { executable, newFolder, removeFolders, run, writeDeadConfig } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

@@ -15,9 +15,9 @@ import {
 import { stretch } from "../../src/io/stretch.ts";
 import { verifierOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
-import { forAll } from "../property.ts";
-import { errorOf, rejectionOf } from "../thrown.ts";
-import { newFolder, removeFolders } from "./program.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf, rejectionOf } from "../harness/thrown.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 

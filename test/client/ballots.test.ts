@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Ballots, claimOf, reachOf, vouchedFor } from "../../src/client/agree/ballots.ts";
 import { BALLOT_STEP, CLIMB_STEPS } from "../../src/limits.ts";
 import { type Ballot, roundOf } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
 
 const round = (n: bigint): Ballot => n << 64n;
 const STEP = BigInt(BALLOT_STEP);

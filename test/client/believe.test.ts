@@ -4,7 +4,7 @@ import { liars, type Told } from "../../src/client/trust/liars.ts";
 import { takeAll, type Value } from "../../src/client/trust/judge.ts";
 import { groupOf } from "../../src/quorum.ts";
 import { type Accepted, type Ballot, tombstone } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
 
 const FOUR = [groupOf([0, 1, 2, 3])] as const;
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { decide, newest, select } from "../../src/client/agree/decide.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import type { Register } from "../../src/version.ts";
-import { configOf, versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { choices, heard, inWords, type Said, statesUpTo, votesOf } from "./votes.ts";
 
 // CONSISTENCY.md, section 1.

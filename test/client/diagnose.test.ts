@@ -4,7 +4,7 @@ import { diagnose, hasEmptyRow, isEmptyRow, type Told } from "../../src/client/c
 import { homes } from "../../src/file/placement.ts";
 import type { Config } from "../../src/membership.ts";
 import type { Accepted, Ballot, Outline } from "../../src/version.ts";
-import { configOf, ringFrom, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
+import { configOf, ringFrom, versionOf, vidOf, withHeirs } from "../harness/arbitraries.ts";
 
 const Y = 4;
 const version = versionOf({

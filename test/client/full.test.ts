@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { diagnose } from "../../src/client/care/diagnose.ts";
 import { Full } from "../../src/client/care/full.ts";
 import type { Accepted } from "../../src/version.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 
 const PLACES = 4;
 

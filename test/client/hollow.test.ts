@@ -7,8 +7,8 @@ import { stat } from "../../src/client/files/stat.ts";
 import { viewOf } from "../../src/client/connect/view.ts";
 import type { Version } from "../../src/version.ts";
 import type { Held } from "../../src/wire/values.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const vid = vidOf(1);
 const file = (some: Partial<Version> = {}): Version =>

@@ -8,7 +8,7 @@ import { conclude, type Page, pagesIn } from "../../src/client/files/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
-import { vidOf } from "../arbitraries.ts";
+import { vidOf } from "../harness/arbitraries.ts";
 
 const outline = (n: number): Outline => ({
   ballot: BigInt(n),

@@ -8,8 +8,8 @@ import {
   type Step,
 } from "../../src/client/agree/decide.ts";
 import type { Accepted, Ballot, Version } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 const OWN = vidOf(77);
 const file = (vid: number, some: Partial<Version> = {}): Version =>

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { balance, matched, tolerance } from "../../src/client/fetch/plan.ts";
 import { homes } from "../../src/file/placement.ts";
-import { ringFrom } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { ringFrom } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 /** How many pieces the busiest server serves. */
 function busiest(chosen: readonly (number | null)[]): number {

@@ -11,8 +11,8 @@ import {
 } from "../../src/client/fetch/portions.ts";
 import { type Cut, hasParity, pieceBytes } from "../../src/file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX, KIB } from "../../src/limits.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 /** Some bytes of a piece that follow one another in the file, and where they lie there. */
 interface Run {

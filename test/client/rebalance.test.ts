@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { keepingPlaces } from "../../src/client/care/rebalance.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const slots = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 20 });
 

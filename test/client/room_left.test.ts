@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { byDisk, type DiskOf, freeOn, usableOn } from "../../src/client/care/room_left.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const PAIRS = { pieces: 4, needed: 4, copies: 2 };
 const CODED = { pieces: 3, needed: 2, copies: 1 };

@@ -6,8 +6,8 @@ import { openingSink, sealedRange } from "../../src/client/fetch/opening_sink.ts
 import { cutTo } from "../../src/client/fetch/portions.ts";
 import { sealedSource } from "../../src/client/send/sealed_source.ts";
 import { sealedBytes, SEGMENT_BYTES } from "../../src/file/seal.ts";
-import { forAllAsync } from "../property.ts";
-import { rejectionOf } from "../thrown.ts";
+import { forAllAsync } from "../harness/property.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const key = new Uint8Array(32).fill(5);
 const contentOf = (length: number): Uint8Array =>

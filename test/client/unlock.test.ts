@@ -20,9 +20,9 @@ import { KEY_NAME } from "../../src/file/names.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { absentRow, accept, commit, prepare } from "../../src/store/acceptor.ts";
 import { type Ballot, type Register, tombstone, type Version } from "../../src/version.ts";
-import { configOf } from "../arbitraries.ts";
-import { openerOf, openingOf, secretOf } from "../secret.ts";
-import { rejectionOf } from "../thrown.ts";
+import { configOf } from "../harness/arbitraries.ts";
+import { openerOf, openingOf, secretOf } from "../harness/secret.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 /** The first to answer. */
 const LIAR = 0;

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import { vouched } from "../../src/client/connect/view.ts";
 import { type Config, configCodec } from "../../src/membership.ts";
-import { configOf, versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 
 const old = configOf(4);
 const next = configOf(4, { epoch: 2 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { inParallel, Window } from "../../src/client/connect/window.ts";
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from "../../src/limits.ts";
-import { forAllAsync } from "../property.ts";
+import { forAllAsync } from "../harness/property.ts";
 
 /** Lets everything go on that can. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

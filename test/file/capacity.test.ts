@@ -11,8 +11,8 @@ import {
 } from "../../src/file/placement.ts";
 import { chancesOf } from "../../src/file/shares.ts";
 import type { Config } from "../../src/membership.ts";
-import { bytesOf, configOf, ringFrom, withHeirs } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { bytesOf, configOf, ringFrom, withHeirs } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 /** A cluster whose servers weigh so much. */
 function weighing(weights: readonly number[], some: Partial<Config> = {}): Config {

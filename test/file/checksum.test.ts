@@ -12,9 +12,9 @@ import {
   verifies,
 } from "../../src/file/checksum.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
-import * as any from "../arbitraries.ts";
-import { vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import * as any from "../harness/arbitraries.ts";
+import { vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 /** Bytes that differ from block to block. */
 const pattern = (n: number): Uint8Array =>

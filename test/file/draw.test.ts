@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { inDrawnOrder, log2, lotOf, mixed } from "../../src/file/draw.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 /** What servers of these weights draw, from the first. */
 const order = (lot: number, weights: readonly number[]): number[] =>

@@ -5,8 +5,8 @@ import { candidates, homes, homesOf, ringOf } from "../../src/file/placement.ts"
 import { SERVERS_MAX } from "../../src/limits.ts";
 import { type Config, heirOf, placesOf } from "../../src/membership.ts";
 import type { Version } from "../../src/version.ts";
-import { bytesOf, configOf, ringFrom, vid, vidOf, withHeirs } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { bytesOf, configOf, ringFrom, vid, vidOf, withHeirs } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 type Lies = Pick<Version, "ring" | "copies" | "vid" | "needed">;
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { layoutName, layoutOf, PAIRS, shapeOf } from "../../src/file/layout.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const data = fc.integer({ min: 1, max: 16 });
 const parity = fc.integer({ min: 1, max: 8 });

@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { encodeManifest, manifestOf, pieceLengths, timeWithin } from "../../src/file/manifest.ts";
 import { MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
-import * as any from "../arbitraries.ts";
-import { ringFrom, versionOf, vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import * as any from "../harness/arbitraries.ts";
+import { ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const manifest = fc.record({
   isFolder: fc.boolean(),

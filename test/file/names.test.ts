@@ -10,9 +10,9 @@ import {
   mayBeStored,
 } from "../../src/file/names.ts";
 import { NAME_BYTES } from "../../src/limits.ts";
-import { textUpTo } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import { textUpTo } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const bytesIn = (text: string): number => new TextEncoder().encode(text).length;
 

@@ -4,7 +4,7 @@ import { combine, generator, inverse, invert, multiply, product } from "../../sr
 import { codeOf, type Stripe } from "../../src/file/parity.ts";
 import { moduleBytes } from "../../src/file/parity_wasm.ts";
 import { MIB } from "../../src/limits.ts";
-import { forAll, samples } from "../property.ts";
+import { forAll, samples } from "../harness/property.ts";
 
 const LAYOUTS = [
   [1, 1],

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
 import { digestOfName, homes, ringOf, rotation } from "../../src/file/placement.ts";
-import { bytesOf, configOf, ringFrom, textUpTo, withHeirs } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { bytesOf, configOf, ringFrom, textUpTo, withHeirs } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 const placesUpTo = (y: number): number[] => ringFrom(0, y);
 

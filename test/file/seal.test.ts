@@ -11,7 +11,7 @@ import {
   segmentCount,
   type Stream,
 } from "../../src/file/seal.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const streamOf = (bytes: number, fill = 7): Stream => ({
   key: new Uint8Array(32).fill(fill),

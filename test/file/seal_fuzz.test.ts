@@ -20,8 +20,8 @@ import {
   verifierOf,
 } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { openingOf } from "../secret.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { openingOf } from "../harness/secret.ts";
 import { damage, type Dice, dice, seconds, seed } from "../wire/damage.ts";
 
 const INPUTS = 5000;

@@ -15,10 +15,10 @@ import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { isSealed, readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
 import type { Version } from "../../src/version.ts";
 import { WRAP_KIB_MAX } from "../../src/limits.ts";
-import { openingOf } from "../secret.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import { openingOf } from "../harness/secret.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const keys = keysOf("Alice", new Uint8Array(32).fill(1));
 const roots = [1, 2].map((fill) => new Uint8Array(32).fill(fill));

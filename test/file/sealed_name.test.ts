@@ -5,7 +5,7 @@ import { keysOf } from "../../src/file/keys.ts";
 import { checkName, checkStored } from "../../src/file/names.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
 import { SEALED_NAME_BYTES } from "../../src/limits.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const alice = keysOf("Alice", new Uint8Array(32).fill(1));
 const again = keysOf("Alice", new Uint8Array(32).fill(1));

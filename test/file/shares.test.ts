@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { chancesOf, drawingWeights, inclusions } from "../../src/file/shares.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const weights = fc.array(fc.integer({ min: 1, max: 65_535 }), { minLength: 2, maxLength: 30 });
 const few = fc.nat(28);

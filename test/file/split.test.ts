@@ -8,7 +8,7 @@ import {
   pieceBytes,
 } from "../../src/file/split.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX, PIECES_MAX } from "../../src/limits.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const parts = (size: number, n: number): number[] =>
   Array.from({ length: n }, (_, i) => partBytes(size, n, i));

@@ -12,9 +12,9 @@ import type { Store } from "../../src/store/store.ts";
 import { type Ballot, BALLOT_MAX, type Version, type Vid } from "../../src/version.ts";
 import type { AddressedKind, BodyOf } from "../../src/wire/messages.ts";
 import type { Address } from "../../src/wire/values.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
-import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../store/folder.ts";
-import { rejectionOf } from "../thrown.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../harness/folder.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const CLUSTER = "1".repeat(32);
 const ANYBODY = { user: "", isOperator: true };

@@ -9,7 +9,7 @@ import {
   LOGIN_WAITING,
   PASSWD_MS,
 } from "../../src/limits.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import { alice, bob, logIn, newDoor, nobody, settled, wrong } from "./door.ts";
 
 describe("failures wait", () => {

@@ -18,9 +18,9 @@ import { HELLO } from "../../src/wire/handshake.ts";
 import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
 import { credentialsOf, proofOf, verifierOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
-import { inFolder } from "../store/folder.ts";
+import { inFolder } from "../harness/folder.ts";
 import { damage, type Dice, dice, seconds, seed } from "../wire/damage.ts";
-import { samples } from "../property.ts";
+import { samples } from "../harness/property.ts";
 import { EXCHANGES, KINDS } from "../wire/exchanges.ts";
 
 const INPUTS = 3000;

@@ -6,7 +6,7 @@ import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import { type KnownUser, Login, type UserTable } from "../../src/server/access/login.ts";
 import { credentialsOf, type Proof, proofOf, verifierOf, wordsOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const alice = credentialsOf("Alice", "right");
 const wrong = credentialsOf("Alice", "wrong");

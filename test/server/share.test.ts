@@ -4,8 +4,8 @@ import { CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import { shareOf } from "../../src/server/answers/share.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Version, NO_BALLOT } from "../../src/version.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
-import { inFolder, pattern, smallPiece } from "../store/folder.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { inFolder, pattern, smallPiece } from "../harness/folder.ts";
 
 const SPACE = "u:";
 const NAME = "a";

@@ -6,9 +6,9 @@ import { configCodec } from "../../src/membership.ts";
 import { checkVersion } from "../../src/server/answers/sound.ts";
 import type { Store } from "../../src/store/store.ts";
 import { childOf, tombstone, unsoundness, type Version } from "../../src/version.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../arbitraries.ts";
-import { inFolder } from "../store/folder.ts";
-import { errorOf } from "../thrown.ts";
+import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { inFolder } from "../harness/folder.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const body = new Uint8Array([1]);
 const vid = vidOf(1);

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { UPLOAD_STALE_MS } from "../../src/limits.ts";
 import { type Share, UploadShares } from "../../src/server/bounds/upload_shares.ts";
-import { errorOf } from "../thrown.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const LIMIT = 16;
 

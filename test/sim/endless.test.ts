@@ -1,6 +1,6 @@
 /** A server whose names, or users, have no end: what the others say is told, and comes to its end. */
 import { describe, expect, test } from "bun:test";
-import { openerOf } from "../secret.ts";
+import { openerOf } from "../harness/secret.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { list } from "../../src/client/files/list.ts";
 import { openCluster } from "../../src/client/members/open.ts";

@@ -3,7 +3,7 @@ import { encode } from "../../src/bytes.ts";
 import { USERS_PAGE } from "../../src/limits.ts";
 import { outlinesCodec } from "../../src/version.ts";
 import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
-import { vidOf } from "../arbitraries.ts";
+import { vidOf } from "../harness/arbitraries.ts";
 
 export interface Lies {
   /** Names on each page. */

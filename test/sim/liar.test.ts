@@ -13,7 +13,7 @@ import { repairAll } from "../../src/client/care/repair.ts";
 import { unlock } from "../../src/client/agree/unlock.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
-import { openerOf } from "../secret.ts";
+import { openerOf } from "../harness/secret.ts";
 import { SimCluster } from "./cluster.ts";
 import { Liar } from "./liar.ts";
 import { labelHash, Rng } from "./random.ts";

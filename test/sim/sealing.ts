@@ -2,7 +2,7 @@
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import type { Seen } from "../../src/client/trust/guard.ts";
 import { type KeyMemory, type KnownKey, unlock } from "../../src/client/agree/unlock.ts";
-import { openerOf } from "../secret.ts";
+import { openerOf } from "../harness/secret.ts";
 import { labelHash, Rng } from "./random.ts";
 
 const SEALED_CHANCE = 0.3;

@@ -16,8 +16,8 @@ import {
   type Register,
   type Version,
 } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
 
 const file = (n: number, history: number[] = []): Version =>
   versionOf({ vid: vidOf(n), history: history.map(vidOf) });

@@ -1,7 +1,7 @@
 /** A disk that is full to the last byte: what is kept for it lets deletions be written. */
 import { expect, test } from "bun:test";
 import { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";

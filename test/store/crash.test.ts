@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { Store } from "../../src/store/store.ts";
 import type { Accepted } from "../../src/version.ts";
-import { configOf, versionOf, vidOf } from "../arbitraries.ts";
+import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
-import { heldOf, idOf, pattern, smallPiece, SPACE, upload, toldOf } from "./folder.ts";
+import { heldOf, idOf, pattern, smallPiece, SPACE, upload, toldOf } from "../harness/folder.ts";
 
 const SEEDS = 40;
 const OPTIONS = { folder: "/dfs", catalogFolder: "/dfs", inlineBytes: 16 * 1024, trashGraceMs: 0 };

@@ -7,8 +7,8 @@ import { tableBytes } from "../../src/file/checksum.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { registerCodec } from "../../src/version.ts";
-import { versionOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { versionOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   cut,
   flip,
@@ -21,7 +21,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const OTHER = "ac".repeat(16);

@@ -7,8 +7,16 @@ import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk } from "../../src/io/ports.ts";
 import { BLOCK_BYTES, BALLAST_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { rejectionOf } from "../thrown.ts";
-import { type Folder, heldOf, idOf, inFolder, pattern, smallPiece, upload } from "./folder.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import {
+  type Folder,
+  heldOf,
+  idOf,
+  inFolder,
+  pattern,
+  smallPiece,
+  upload,
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 3 * BLOCK_BYTES + 1000;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import type { Config } from "../../src/membership.ts";
 import type { Store } from "../../src/store/store.ts";
-import { type Folder, idOf, inFolder, pattern, upload } from "./folder.ts";
-import { configOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { type Folder, idOf, inFolder, pattern, upload } from "../harness/folder.ts";
+import { configOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 
 const VID = "0".repeat(32);
 const OTHER = "e".repeat(32);

@@ -8,8 +8,8 @@ import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk, Space } from "../../src/io/ports.ts";
 import { RESERVE_FILES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
   heldOf,
@@ -19,7 +19,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const OTHER = "cd".repeat(16);

@@ -1,9 +1,9 @@
 /** What a server knows of its cluster: the one that it joined, and the configuration that it goes by. */
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
-import { configOf, versionOf, vidOf, withHeirs } from "../arbitraries.ts";
-import { errorOf, rejectionOf } from "../thrown.ts";
-import { inFolder, SPACE, toldOf } from "./folder.ts";
+import { configOf, versionOf, vidOf, withHeirs } from "../harness/arbitraries.ts";
+import { errorOf, rejectionOf } from "../harness/thrown.ts";
+import { inFolder, SPACE, toldOf } from "../harness/folder.ts";
 
 const [one, other] = ["1".repeat(32), "2".repeat(32)];
 

@@ -1,8 +1,8 @@
 /** Whose piece a piece is: who learns the id of another user's version can do nothing to it. */
 import { describe, expect, test } from "bun:test";
 import { BLOCK_BYTES } from "../../src/limits.ts";
-import { rejectionOf } from "../thrown.ts";
-import { idOf, inFolder, pattern, same, smallPiece, SPACE, upload } from "./folder.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import { idOf, inFolder, pattern, same, smallPiece, SPACE, upload } from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 

@@ -9,7 +9,7 @@ import { rootOf, sealOf } from "../../src/file/checksum.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
   heldOf,
@@ -20,7 +20,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 2 * CHUNK_BYTES + BLOCK_BYTES + 1000;

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BLOCK_BYTES } from "../../src/limits.ts";
-import { versionOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { versionOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   cut,
   flip,
@@ -17,7 +17,7 @@ import {
   same,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const BYTES = BLOCK_BYTES + 1000;

@@ -9,8 +9,8 @@ import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Space } from "../../src/io/ports.ts";
 import { MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
   heldOf,
@@ -20,7 +20,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const BYTES = 100_000;

@@ -5,9 +5,9 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDfsError } from "../../src/errors.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf } from "../arbitraries.ts";
+import { versionOf } from "../harness/arbitraries.ts";
 import { Rng } from "../sim/random.ts";
-import { rejectionOf } from "../thrown.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
   heldOf,
@@ -18,7 +18,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const FILES = 12;
 const BYTES = 20_000;

@@ -1,8 +1,8 @@
 /** The scrub: what is held is read back by and by, and what rots is found. */
 import { expect, test } from "bun:test";
 import { CHUNK_BYTES } from "../../src/limits.ts";
-import { vidOf } from "../arbitraries.ts";
-import { flip, heldOf, idOf, inFolder, pattern, upload } from "./folder.ts";
+import { vidOf } from "../harness/arbitraries.ts";
+import { flip, heldOf, idOf, inFolder, pattern, upload } from "../harness/folder.ts";
 
 const VID = vidOf(1);
 const HOUR_MS = 3_600_000;

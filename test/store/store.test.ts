@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { type Accepted, type Ballot, childOf, tombstone, type Version } from "../../src/version.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
-import { heldOf, inFolder, pattern, smallPiece, SPACE } from "./folder.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
+import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
 
 const version = (n: number, some: Partial<Version> = {}): Version =>
   versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });

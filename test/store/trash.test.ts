@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { rejectionOf } from "../thrown.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { rejectionOf } from "../harness/thrown.ts";
 import {
   flip,
   type Folder,
@@ -16,7 +16,7 @@ import {
   smallPiece,
   SPACE,
   upload,
-} from "./folder.ts";
+} from "../harness/folder.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 3 * BLOCK_BYTES + 1000;

@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { SENT_PER_CONNECTION } from "../../src/limits.ts";
 import { UnderWay } from "../../src/store/pieces/under_way.ts";
-import { vidOf } from "../arbitraries.ts";
-import { idOf, inFolder, pattern, SPACE, upload } from "./folder.ts";
+import { vidOf } from "../harness/arbitraries.ts";
+import { idOf, inFolder, pattern, SPACE, upload } from "../harness/folder.ts";
 
 test("a version is under way until the last connection is closed over which it came", () => {
   const all = new UnderWay();

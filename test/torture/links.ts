@@ -1,7 +1,7 @@
 /** Single links break: some clients reach some servers, one way or not at all, and what they sent arrives late. */
 import type { ServerAddress } from "../../src/membership.ts";
 import { now } from "./clock.ts";
-import { Relay } from "./relay.ts";
+import { Relay } from "../harness/relay.ts";
 import { Servers } from "./servers.ts";
 import type { Scenario, Stage } from "./stage.ts";
 import { storm } from "./storm.ts";

@@ -23,7 +23,7 @@ import { sealName } from "../../src/file/sealed_name.ts";
 import { passwordIn, stretch } from "../../src/io/stretch.ts";
 import type { Version } from "../../src/version.ts";
 import { credentialsOf, verifierOf } from "../../src/wire/login.ts";
-import { newMemory } from "../acceptance/password.ts";
+import { newMemory } from "../harness/password.ts";
 
 /** The declarations of Bun lack it. */
 const { argon2Sync } = crypto as unknown as {

@@ -8,7 +8,7 @@ import { isDfsError } from "../../src/errors.ts";
 import { pieceBytes } from "../../src/file/split.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
-import { netTo } from "../reach.ts";
+import { netTo } from "../harness/reach.ts";
 import { openAs } from "./person.ts";
 import type { Servers } from "./servers.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sealOf } from "../../src/file/checksum.ts";
 import { homes } from "../../src/file/placement.ts";
 import { partBytes, partOffset } from "../../src/file/split.ts";
-import { ringFrom } from "../arbitraries.ts";
+import { ringFrom } from "../harness/arbitraries.ts";
 import type { Rng } from "../sim/random.ts";
 import { Commands, exit, type StatJson } from "./commands.ts";
 import { contentOf, isSame } from "./contents.ts";

@@ -11,7 +11,7 @@ import type {
   ListEntry,
   SentPiece,
 } from "../../src/wire/values.ts";
-import * as any from "../arbitraries.ts";
+import * as any from "../harness/arbitraries.ts";
 
 const name = fc.oneof(
   any.textUpTo(40),

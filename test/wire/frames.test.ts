@@ -15,9 +15,9 @@ import {
   requestFrame,
 } from "../../src/wire/frames.ts";
 import { kindOfNumber, MESSAGES } from "../../src/wire/messages.ts";
-import * as any from "../arbitraries.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import * as any from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 import { EXCHANGES, KINDS } from "./exchanges.ts";
 
 /** A frame by hand: what `length` says need not be true. */

@@ -7,8 +7,8 @@ import { type Codec, concat, decode, encode, u32 } from "../../src/bytes.ts";
 import { configCodec } from "../../src/membership.ts";
 import { errorFrame, errorOf, FrameParser, frameOf, REPLY } from "../../src/wire/frames.ts";
 import { MESSAGES } from "../../src/wire/messages.ts";
-import { config } from "../arbitraries.ts";
-import { samples } from "../property.ts";
+import { config } from "../harness/arbitraries.ts";
+import { samples } from "../harness/property.ts";
 import { damage, type Dice, dice, refuses, seconds, seed } from "./damage.ts";
 import { EXCHANGES, KINDS } from "./exchanges.ts";
 

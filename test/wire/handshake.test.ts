@@ -3,8 +3,8 @@ import { concat } from "../../src/bytes.ts";
 import { HELLO_FRAME_BYTES } from "../../src/limits.ts";
 import { requestFrame } from "../../src/wire/frames.ts";
 import { checkGreeting, checkHello, HELLO, PROTOCOL_VERSION } from "../../src/wire/handshake.ts";
-import { versionOf, vidOf } from "../arbitraries.ts";
-import { errorOf } from "../thrown.ts";
+import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { errorOf } from "../harness/thrown.ts";
 
 const greeting = {
   version: PROTOCOL_VERSION,

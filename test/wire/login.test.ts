@@ -15,7 +15,7 @@ import {
 } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { signatureOf } from "../../src/wire/signature.ts";
-import { forAll } from "../property.ts";
+import { forAll } from "../harness/property.ts";
 
 const BINDING = new Uint8Array(32).fill(7);
 const alice = credentialsOf("Alice", "a login");

@@ -19,9 +19,9 @@ import {
 import { configCodec } from "../../src/membership.ts";
 import { OUTLINES_BYTES } from "../../src/version.ts";
 import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
-import { configOf, versionOf, vidOf } from "../arbitraries.ts";
-import { forAll } from "../property.ts";
-import { errorOf } from "../thrown.ts";
+import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { forAll } from "../harness/property.ts";
+import { errorOf } from "../harness/thrown.ts";
 import { EXCHANGES, KINDS } from "./exchanges.ts";
 
 /** The codec of either side of a message, its type forgotten. */

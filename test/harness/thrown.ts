@@ -1,6 +1,6 @@
 /** What code under test throws, which must be what it says it throws. */
 import { expect } from "bun:test";
-import { DfsError, type ErrorCode } from "../src/errors.ts";
+import { DfsError, type ErrorCode } from "../../src/errors.ts";
 
 /** The error that this throws, which must be a DfsError of that code with one line of text. */
 export function errorOf(code: ErrorCode, work: () => unknown): DfsError {

@@ -1,8 +1,14 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
-import { HISTORY_LENGTH, HOST_BYTES, PIECES_MAX, SERVERS_MAX, WEIGHT_MAX } from "../src/limits.ts";
-import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../src/membership.ts";
-import type { Accepted, Ballot, Register, Version, Vid } from "../src/version.ts";
+import {
+  HISTORY_LENGTH,
+  HOST_BYTES,
+  PIECES_MAX,
+  SERVERS_MAX,
+  WEIGHT_MAX,
+} from "../../src/limits.ts";
+import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../../src/membership.ts";
+import type { Accepted, Ballot, Register, Version, Vid } from "../../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
 export const hexOf = (n: number): fc.Arbitrary<string> =>

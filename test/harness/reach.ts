@@ -1,8 +1,8 @@
 /** A network with an end: a client is told of all servers by those that it meets, and is not to reach the others all the same. */
-import type { ServerAddress } from "../src/membership.ts";
-import { DfsError } from "../src/errors.ts";
-import { bunNet } from "../src/io/bun.ts";
-import type { Net } from "../src/io/ports.ts";
+import type { ServerAddress } from "../../src/membership.ts";
+import { DfsError } from "../../src/errors.ts";
+import { bunNet } from "../../src/io/bun.ts";
+import type { Net } from "../../src/io/ports.ts";
 
 /** The real network, as far as these addresses. */
 export const netTo = (servers: readonly ServerAddress[]): Net => ({

@@ -1,8 +1,8 @@
 /** Real servers for a test: processes of the built executable, each on a folder below one home, and clients of them. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { executable, newFolder, type Ran, removeFolders, run } from "../cli/program.ts";
-import { mountDisk } from "./small_disks.ts";
+import { executable, newFolder, type Ran, removeFolders, run } from "./program.ts";
+import { mountDisk } from "../acceptance/small_disks.ts";
 import { loginLines, writeOwned, writeUsers } from "./password.ts";
 
 const SAMPLE_MS = 5;

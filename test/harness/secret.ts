@@ -1,7 +1,7 @@
 /** A password as tests have one that need none of its cost: what it comes to is a hash. */
 import { createHash } from "node:crypto";
-import { Opener, type Secret } from "../src/client/trust/opener.ts";
-import type { Opening } from "../src/file/keys.ts";
+import { Opener, type Secret } from "../../src/client/trust/opener.ts";
+import type { Opening } from "../../src/file/keys.ts";
 
 const hashOf = (wrap: Uint8Array, salt: Uint8Array): Uint8Array =>
   new Uint8Array(createHash("sha256").update(wrap).update(salt).digest());
