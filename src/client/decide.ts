@@ -116,11 +116,11 @@ export function decide<T extends AtBallot>(
   const slotsAt = (at: Ballot): number[] =>
     pending.flatMap(({ slot, acc }) => (acc.ballot === at ? [slot] : []));
   const chosen = pending.flatMap(({ acc }) =>
-    /* rule: chosen-by-quorum */ canAccept(quorum, slotsAt(acc.ballot)) ? [acc] : [],
+    canAccept(quorum, slotsAt(acc.ballot)) ? [acc] : [],
   );
   return chosen.length > 0
     ? { is: "current", current: newest(chosen), lagging: true }
-    : { is: "doubt" };
+    : /* rule: doubt-is-settled */ { is: "doubt" };
 }
 
 /** select: the value that a proposer must build on, going by the promises it got. */

@@ -251,6 +251,7 @@ async function carryOut(
   } else if (found.isLagging && current) {
     await sendCommit(cluster, name, current, false, epoch);
   }
+  // rule: collect-needs-fence
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.

@@ -20,7 +20,10 @@ export const MUTANTS: readonly Mutant[] = [
     name: "unresolved",
     rule: "the highest value seen is returned, unresolved",
     within: 4000,
-    breaks: { "chosen-by-quorum": "always" },
+    breaks: {
+      "doubt-is-settled": () =>
+        '{ is: "current", current: newest(pending.map(({ acc }) => acc)), lagging: false }',
+    },
   },
   {
     name: "one-server",
@@ -52,7 +55,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "by-age",
     rule: "orphans collected by age, without a fence",
     within: 2000,
-    breaks: { "collect-behind-fence": "always", "fence-before-collect": "never" },
+    breaks: {
+      "collect-behind-fence": "always",
+      "fence-before-collect": "never",
+      // Where nothing is current any ballot will do.
+      "collect-needs-fence": (was) =>
+        `await (async (current) => ${was})(current ?? { ballot: 1n, version: { vid: "" } })`,
+    },
   },
   {
     name: "no-guard",
