@@ -5,7 +5,8 @@
  * mutants.ts and its parts.
  *
  * A new mutant: mark the line, add the mutant to a table, and run `bun run sim --seeds 1..100 --brief --stop --mutant NAME`, with
- * `--plot PLOT` where chance alone takes too long. Each marker is used by some mutant (rules.test.ts).
+ * `--plot PLOT` where chance alone takes too long. Each marker is used by some mutant, and texts must fit the types of the program
+ * (rules.test.ts).
  */
 import type { Plot } from "./plots.ts";
 

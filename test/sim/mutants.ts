@@ -60,7 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
       "fence-before-collect": "never",
       // Where nothing is current any ballot will do.
       "collect-needs-fence": (was) =>
-        `await (async (current) => ${was})(current ?? { ballot: 1n, version: { vid: "" } })`,
+        `await (async (current) => ${was})(current ?? { ballot: 1n, version: { vid: "" } } as never)`,
     },
   },
   {
@@ -112,7 +112,7 @@ export const MUTANTS: readonly Mutant[] = [
     within: 4000,
     breaks: {
       // The first answer stands for all tries.
-      "condition-at-each-try": (was) => `own.fails ??= ${was}`,
+      "condition-at-each-try": (was) => `(own as { fails?: boolean }).fails ??= ${was}`,
     },
   },
   {

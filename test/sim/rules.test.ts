@@ -1,12 +1,14 @@
 /** The markers of rules in src and the mutants that break them fit each other. */
 import { expect, test } from "bun:test";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
 import { rulesIn } from "./marked.ts";
 import { MUTANTS } from "./mutants.ts";
-import { mutated, pathOf, sources } from "./mutate.ts";
-import { tokensOf } from "./tokens.ts";
+import { broken, mutated, pathOf, sources } from "./mutate.ts";
 
+const root = join(import.meta.dir, "../..");
 const texts = sources();
-const broken = MUTANTS.flatMap(({ breaks }) => Object.keys(breaks));
 
 test("each rule is marked once", () => {
   const marked = [...texts.values()].flatMap(rulesIn);
@@ -15,7 +17,8 @@ test("each rule is marked once", () => {
 
 test("each rule that is marked is broken by a mutant, and each that is broken is marked", () => {
   const marked = [...texts.values()].flatMap(rulesIn);
-  expect([...new Set(broken)].sort()).toEqual(marked.sort());
+  const used = new Set(MUTANTS.flatMap(({ breaks }) => Object.keys(breaks)));
+  expect([...used].sort()).toEqual(marked.sort());
 });
 
 test("the names of mutants are different", () => {
@@ -31,37 +34,34 @@ test.each(MUTANTS.map((mutant) => [mutant.name, mutant] as const))(
   },
 );
 
-const KEYWORDS = ["new", "null", "true", "false", "this", "undefined"];
-
-/** The words of a text that a file, or what comes after a dot all files, do not have. */
-function unknownIn(text: string, file: string): string[] {
-  const wordsOf = (code: string) => tokensOf(code).filter(({ kind }) => kind === "word");
-  const here = new Set(wordsOf(file).map((word) => word.text));
-  const tokens = tokensOf(text);
-  // A parameter of its own.
-  const isOwn = (name: string) =>
-    tokens.some(
-      (token, i) => token.text === name && /^(?:=>|\)|\})$/.test(tokens[i + 1]?.text ?? ""),
-    );
-  return tokens.flatMap(({ kind, text: name }, i) => {
-    const isKnown =
-      kind !== "word" ||
-      /^\d/.test(name) ||
-      KEYWORDS.includes(name) ||
-      here.has(name) ||
-      name in globalThis;
-    if (isKnown) return [];
-    if (tokens[i - 1]?.text !== ".") return isOwn(name) ? [] : [name];
-    return name in Bun || [...texts.values()].some((code) => code.includes(name)) ? [] : [name];
-  });
+/** Copies the program, with all rules broken for which mutants have a text of their own. */
+function writeBroken(folder: string): void {
+  const all = new Map(texts);
+  for (const { breaks } of MUTANTS)
+    for (const [rule, how] of Object.entries(breaks)) {
+      if (typeof how !== "function") continue;
+      const path = pathOf(rule, all);
+      all.set(path, broken(all.get(path) ?? "", rule, how));
+    }
+  for (const [path, code] of all) {
+    const copy = join(folder, relative(root, path));
+    mkdirSync(dirname(copy), { recursive: true });
+    writeFileSync(copy, code);
+  }
+  for (const name of ["package.json", "tsconfig.json"])
+    copyFileSync(join(root, name), join(folder, name));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
 }
 
-test("the text of a mutant has no name that its file does not have", () => {
-  for (const { breaks } of MUTANTS)
-    for (const [rule, how] of Object.entries(breaks))
-      if (typeof how === "function")
-        expect([rule, unknownIn(how(""), texts.get(pathOf(rule, texts)) ?? "")]).toEqual([
-          rule,
-          [],
-        ]);
-});
+// Else a mutant with a name that is not there any more would be caught, but for nothing.
+test("the texts of mutants fit the types of the program", () => {
+  const folder = mkdtempSync(join(tmpdir(), "dfs-tool-rules-"));
+  try {
+    writeBroken(folder);
+    const may = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
+    const check = Bun.spawnSync([process.execPath, "check", "src", ...may], { cwd: folder });
+    expect([check.exitCode, `${check.stdout}${check.stderr}`]).toEqual([0, expect.any(String)]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}, 60_000);

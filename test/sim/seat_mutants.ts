@@ -48,7 +48,7 @@ export const SEAT_MUTANTS: readonly Mutant[] = [
     plot: "sameSid",
     breaks: {
       "servers-by-id": (was) =>
-        `${was} ?? ((seat) => this.connections.greeted.find(({ peer }) => !peer.isDown && peer.address.host === seat.host && peer.address.port === seat.port)?.peer)(this.view.config.seats[slot]) ?? null`,
+        `${was} ?? ((seat) => this.connections.greeted.find(({ peer }) => !peer.isDown && peer.address.host === seat?.host && peer.address.port === seat?.port)?.peer)(this.view.config.seats[slot]) ?? null`,
       "members-by-id": "always",
     },
   },
