@@ -58,6 +58,7 @@ export const FRAME_BYTES = CHUNK_BYTES + 64 * KIB;
 export const HELLO_FRAME_BYTES = 4 * KIB;
 export const ERROR_TEXT_BYTES = 1024;
 export const MANIFEST_BYTES = 16 * KIB;
+// rule: long-history
 export const HISTORY_LENGTH = 16;
 /** Versions of a name, one after the other; nobody comes there but by making it up. */
 export const SEQ_MAX = 2 ** 48;

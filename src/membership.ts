@@ -190,6 +190,7 @@ export function seated(
   });
   const next = [...new Set([...config.voters, ...servers.keys()])];
   const awaited = config.awaited.filter((slot) => !servers.has(slot));
+  // rule: join-by-joint-epoch
   return renewed({ ...config, seats, next, awaited });
 }
 

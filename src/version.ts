@@ -234,7 +234,11 @@ export function childOf(parent: Version | null, floor: Ballot, content: Content)
  */
 export function unsoundness(version: Version): string | null {
   const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
-  if (history.length >= seq || seq > SEQ_MAX || history.includes(vid))
+  if (
+    history.length >= seq ||
+    seq > SEQ_MAX ||
+    /* rule: no-version-before-itself */ history.includes(vid)
+  )
     return "its history is not that of its place";
   if (body.length === 0 && !deleted) return "nothing says what it is";
   if (deleted || pieces === 0)

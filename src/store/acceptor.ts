@@ -25,6 +25,7 @@ export interface Refused {
 
 /** Ballots go up in steps: else one request could leave no room above it for all that others will ever write. */
 const isTooHigh = ({ prom }: Register, floor: Ballot, ballot: Ballot): boolean =>
+  // rule: ballots-rise-in-steps
   ballot > boundOf(prom, floor) && roundOf(ballot) > roundOf(boundOf(prom, floor));
 
 /** PREPARE: the row with the promise, or why it is refused. */
@@ -69,6 +70,7 @@ export function commit(
   accepted: Accepted,
 ): Committed | "ignored" | "high" | null {
   const { ballot, version } = accepted;
+  // rule: late-commit-is-ignored
   if (row.acc === null && row.com === null && ballot <= floor) return "ignored";
   if (row.com && row.com.ballot >= ballot) return null;
   if (isTooHigh(row, floor, ballot)) return "high";
@@ -88,4 +90,5 @@ export function mayForget(row: Register, ballot: Ballot): boolean {
 
 /** COLLECT: may the pieces of this version go? Only behind the fence at exactly this ballot. */
 export const mayCollect = (row: Register, ballot: Ballot, vid: Vid): boolean =>
+  // rule: collect-behind-fence
   row.prom === ballot && row.acc?.version.vid !== vid && row.com?.version.vid !== vid;

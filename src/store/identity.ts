@@ -29,6 +29,7 @@ export interface Identity {
  * before anything was opened. Asked before anything is written, for a start that is refused must leave no new log.
  */
 export function checkLog(database: Database, logBytes: number): void {
+  // rule: lost-log-is-refused
   if (logBytes > 0) return;
   const holds = (what: string): boolean => database.query(`SELECT 1 FROM ${what}`).get() !== null;
   if (!holds("sqlite_master WHERE name = 'fact'") || !holds("fact WHERE key = 'inUse'")) return;
@@ -59,7 +60,7 @@ export async function openIdentity(
   const isTorn = isCopy && (wasInUse || catalog.fact("life") === null);
   const was = isTorn ? (known ?? null) : (catalog.fact("was")?.toHex() ?? null);
   const isNew = known === undefined || isTorn;
-  const sid = isNew ? ports.random.bytes(16).toHex() : known;
+  const sid = isNew ? /* rule: lost-data-new-id */ ports.random.bytes(16).toHex() : known;
   const mark = ports.random.bytes(MARK_BYTES);
   await catalog.write(true, () => {
     catalog.setFact("sid", Uint8Array.fromHex(sid));

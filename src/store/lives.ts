@@ -60,6 +60,7 @@ export class Lives {
 
   /** Was this a life of this server? */
   isOwn({ life, mark }: Life): boolean {
+    // rule: only-own-lives
     return this.#catalog.fact(pastKey(life))?.toHex() === mark;
   }
 

@@ -105,6 +105,7 @@ export class Membership {
         if (!isNews) return;
         this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
         // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own.
+        // rule: founding-starts-anew
         if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", "");
       });
     } finally {

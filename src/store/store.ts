@@ -193,7 +193,7 @@ export class Store {
     const idOf = ({ piece }: SmallPiece) => ({ space, name, vid, piece });
     const files = small.filter((item) => !inline.includes(item));
     const isRoom = await this.pieces.makeRoomFor(files, inline, idOf);
-    return this.#catalog.write(true, () => {
+    return this.#catalog.write(/* rule: promise-is-durable */ true, () => {
       const old = this.#row(space, name);
       const floor = this.floors.of(space);
       const row = prepare(old, floor, ballot);
@@ -202,6 +202,7 @@ export class Store {
         return { ok: false, refused: row, floor, register: old, held: held() };
       this.#catalog.putRegister(space, name, row);
       if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
+      // rule: trash-comes-back
       if (mayBecomeCurrent(row, vid)) this.#catalog.pieces.restore(space, name, vid);
       return { ok: true, refused: null, floor, register: row, held: held() };
     });
@@ -220,7 +221,7 @@ export class Store {
       const row = accept(old, floor, ballot, version);
       if (typeof row === "string") return { ok: false, refused: row, prom: old.prom, floor };
       if (row !== old) this.#catalog.putRegister(space, name, row);
-      return { ok: true, refused: null, prom: row.prom, floor };
+      return /* rule: accept-keeps-old-pieces */ { ok: true, refused: null, prom: row.prom, floor };
     });
   }
 
@@ -252,7 +253,7 @@ export class Store {
       const row = this.#row(space, name);
       if (!mayForget(row, ballot)) return { ok: false };
       this.#catalog.dropRegister(space, name);
-      this.floors.raise(space, row.prom);
+      /* rule: forget-leaves-floor */ this.floors.raise(space, row.prom);
       return { ok: true };
     });
   }

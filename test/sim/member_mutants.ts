@@ -1,100 +1,60 @@
 /** The rules by which a cluster changes its members (model/member.ts), each broken on purpose; see mutants.ts. */
-import { edit, type Mutant } from "./mutant.ts";
-
-const MEMBERS = "src/client/members/members.ts";
-const MIGRATE = "src/client/members/migrate.ts";
+import { withoutJoint, type Mutant } from "./mutant.ts";
 
 export const MEMBER_MUTANTS: readonly Mutant[] = [
   {
     name: "no-epochs",
     rule: "members change without epochs",
     within: 4000,
-    edits: [
-      edit(
-        "src/server/answers/answer.ts",
-        "return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();",
-        "return BOUND_TO_EPOCH.size < 0 ? membership.at(request.to.epoch, work) : work();",
-      ),
-    ],
+    breaks: { "at-its-epoch": () => "work()" },
   },
   {
     name: "no-joint",
     rule: "members change without an epoch of both",
     within: 100,
     plot: "grown",
-    edits: [
-      edit(
-        MEMBERS,
-        "next: [...config.voters, seats.length - 1] });",
-        "voters: [...config.voters, seats.length - 1] });",
-      ),
-      edit(
-        MEMBERS,
-        "await change(cluster, { ...config, next });",
-        "await change(cluster, { ...config, voters: next });",
-      ),
-      edit(
-        MEMBERS,
-        "seats: [...seats, seatOf(server, sid)], next });",
-        "seats: [...seats, seatOf(server, sid)], voters: next });",
-      ),
-    ],
+    breaks: { "joint-epoch": withoutJoint },
   },
   {
     name: "no-migration",
     rule: "members change without accepting every value anew",
     within: 100,
     plot: "grown",
-    edits: [edit(MIGRATE, "await migrate(cluster);", "")],
+    breaks: { "every-name-migrates": "skip" },
   },
   {
     name: "promised-passed-over",
     rule: "names that were only promised are not carried over",
     within: 100,
     plot: "promised",
-    edits: [
-      edit(
-        MIGRATE,
-        "if ((await settle(cluster, name, above))",
-        "if (above > 0n && (await settle(cluster, name, above))",
-      ),
-    ],
+    breaks: { "promised-are-carried": (was) => `above > 0n && ${was}` },
   },
   {
     name: "unforced",
     rule: "what is committed is not accepted anew",
     within: 100,
     plot: "grown",
-    edits: [edit(MIGRATE, "await settle(cluster, name, above)", "await settle(cluster, name)")],
+    breaks: { "accepted-anew": () => "undefined" },
   },
   {
     name: "late-drop",
     rule: "a copy is taken away by what was true before the members changed",
     within: 100,
     plot: "lateDrop",
-    edits: [
-      edit(
-        "src/client/care/bring_home.ts",
-        "// Another configuration has other homes.\n      epoch,",
-        "",
-      ),
-    ],
+    breaks: { "drop-at-its-epoch": "skip" },
   },
   {
     name: "no-floors",
     rule: "new members do not know what was forgotten",
     within: 100,
     plot: "forgotten",
-    edits: [
-      edit(MIGRATE, "if (!(await carryFloors(cluster))) throw tooFew();", ""),
-      edit("src/client/care/repair.ts", "if (!options.dryRun) await carryFloors(cluster);", ""),
-    ],
+    breaks: { "floors-are-carried": "skip" },
   },
   {
     name: "moved-unnoticed",
     rule: "a server at another address than the configuration has is not recorded there",
     within: 20,
     plot: "relocated",
-    edits: [edit("src/client/members/open.ts", "await noteMoved(cluster);", "")],
+    breaks: { "moves-are-noted": "skip" },
   },
 ];

@@ -1,263 +1,144 @@
 /**
- * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
- * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
+ * The rules of CONSISTENCY.md section 9, each broken on purpose (mutant.ts). A mutant that the simulator does not catch is a rule that
+ * nobody checks.
  */
 import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
 import { LIFE_MUTANTS } from "./life_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
-import { edit, type Mutant } from "./mutant.ts";
+import type { Mutant } from "./mutant.ts";
 import { PIECE_MUTANTS } from "./piece_mutants.ts";
 import { SEAT_MUTANTS } from "./seat_mutants.ts";
-
-const DECIDE = "src/client/agree/decide.ts";
-const REGISTER = "src/client/agree/register.ts";
-const REPAIR = "src/client/care/repair.ts";
-const FORGET = "src/client/agree/forget.ts";
-const PROPOSE = "src/client/agree/propose.ts";
-/** Without this a proposer looks what became of its attempts, and seldom comes to where the rule is needed. */
-const NO_WATCH = edit(PROPOSE, "if (attempts.length > 0) {", "if (attempts.length < 0) {");
-const ACCEPTOR = "src/store/acceptor.ts";
-const STORE = "src/store/store.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   {
     name: "committed-only",
     rule: "decide looks at committed values only",
     within: 2000,
-    edits: [
-      edit(
-        DECIDE,
-        "if (acc && acc.ballot > ballot) pending.push",
-        "if (acc && acc.ballot < 0n) pending.push",
-      ),
-    ],
+    breaks: { "accepted-counts": "never" },
   },
   {
     name: "unresolved",
     rule: "the highest value seen is returned, unresolved",
     within: 4000,
-    edits: [
-      edit(
-        DECIDE,
-        ': { is: "doubt" };',
-        ': { is: "current", current: newest(pending.map(({ acc }) => acc)), lagging: false };',
-      ),
-    ],
+    breaks: {
+      "doubt-is-settled": () =>
+        '{ is: "current", current: newest(pending.map(({ acc }) => acc)), lagging: false }',
+    },
   },
   {
     name: "one-server",
     rule: "one server is read",
     within: 2000,
-    edits: [
-      edit(
-        DECIDE,
-        "if (!quorum.every((group) => countIn(group, votes) >= group.read)) return",
-        "if (votes.size < 1) return",
-      ),
-      edit(
-        DECIDE,
-        "const silent = now.slots.length - countIn(now, votes);",
-        "const silent = -ahead;",
-      ),
-    ],
+    breaks: { "read-by-quorum": () => "votes.size < 1", "unheard-may-be-newer": "always" },
   },
   {
     name: "twice",
     rule: "retry without the exactly-once check",
     within: 100,
     plot: "twice",
-    edits: [
-      NO_WATCH,
-      edit(
-        DECIDE,
-        "if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))",
-        "if (Math.random() < 0)",
-      ),
-      edit(
-        DECIDE,
-        "if (tried && !isProvablyNoAncestor(own.attempts, current, floors))",
-        "if (tried && isProvablyNoAncestor.length < 0)",
-      ),
+    breaks: {
+      "attempts-are-watched": "never",
+      "written-once": "never",
+      "open-outcome-is-told": "never",
       // Servers would refuse what was before itself.
-      edit("src/version.ts", " || history.includes(vid)", ""),
-    ],
+      "no-version-before-itself": "never",
+    },
   },
   {
     name: "stray",
     rule: "a no without dominating one's strays",
     within: 100,
     plot: "stray",
-    edits: [
-      edit(
-        DECIDE,
-        'return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };',
-        'return settled ? { do: "refuse" } : { do: "refuseBehindOwn" };',
-      ),
-    ],
+    breaks: { "strays-are-dominated": "always" },
   },
   {
     name: "by-age",
     rule: "orphans collected by age, without a fence",
     within: 2000,
-    edits: [
-      edit(
-        ACCEPTOR,
-        "row.prom === ballot && row.acc?.version.vid !== vid",
-        "row.prom !== -ballot && row.acc?.version.vid !== vid",
-      ),
-      edit(REPAIR, "if (found.isStray || found.orphans.length > 0) {", "if (found.isStray) {"),
-      edit(
-        REPAIR,
-        "const collected = current ? await",
-        "const collected = found.orphans.length > 0 ? await",
-      ),
-      edit(
-        REPAIR,
-        "await collect(cluster, name, current, found.orphans, epoch)",
-        'await collect(cluster, name, current ?? ({ ballot: 1n, version: { vid: "" } } as never), found.orphans, epoch)',
-      ),
-    ],
+    breaks: {
+      "collect-behind-fence": "always",
+      "fence-before-collect": "never",
+      // Where nothing is current any ballot will do.
+      "collect-needs-fence": (was) =>
+        `await (async (current) => ${was})(current ?? { ballot: 1n, version: { vid: "" } } as never)`,
+    },
   },
   {
     name: "no-guard",
     rule: "COLLECT without prom = b",
     within: 10_000,
-    edits: [
-      edit(
-        ACCEPTOR,
-        "row.prom === ballot && row.acc?.version.vid !== vid",
-        "row.prom !== -ballot && row.acc?.version.vid !== vid",
-      ),
-    ],
+    breaks: { "collect-behind-fence": "always" },
   },
   {
     name: "fence-by-promise",
     rule: "fence by PREPARE only",
     within: 10_000,
-    edits: [
-      edit(
-        REGISTER,
-        "if (above === undefined && (isCommitted || current === null)) return current;",
-        "if (isCommitted || current === null) return current && above !== undefined ? { ballot, version: current.version } : current;",
-      ),
-    ],
+    breaks: { "fence-is-accepted": (was) => `isCommitted ? "chosen" : ${was}` },
   },
   {
     name: "majority-tombstone",
     rule: "tombstone forgotten after a majority",
     within: 100,
     plot: "missed",
-    edits: [
-      edit(
-        FORGET,
-        "if (!isByAll(acknowledged)) return false;",
-        "if (acknowledged.replies.size < acknowledged.view.quorum[0].accept) return false;",
-      ),
-      edit(
-        FORGET,
-        "if (!isByAll(told)) return false;",
-        "if (told.replies.size < told.view.quorum[0].accept) return false;",
-      ),
-      edit(REPAIR, "forgotten: replies.size === members.length && mayGo", "forgotten: mayGo"),
-    ],
+    breaks: {
+      "tombstone-on-all": () => "replies.size >= view.quorum[0].accept",
+      "forgotten-by-all": "always",
+    },
   },
   {
     name: "no-floor",
     rule: "no floor",
     within: 2000,
-    edits: [edit(STORE, "this.floors.raise(space, row.prom);", "")],
+    breaks: { "forget-leaves-floor": "skip" },
   },
   {
     name: "same-sid",
     rule: "lost disk, same sid",
     within: 100,
     plot: "sameSid",
-    edits: [
-      edit(
-        "src/store/identity.ts",
-        "isNew ? ports.random.bytes(16).toHex() : known;",
-        "isNew ? new Bun.CryptoHasher('md5').update(layout.folder).digest('hex') : known;",
-      ),
-    ],
+    breaks: {
+      "lost-data-new-id": () => "new Bun.CryptoHasher('md5').update(paths.folder).digest('hex')",
+    },
   },
   {
     name: "volatile-promise",
     rule: "promise not durable",
     within: 10_000,
-    edits: [
-      edit(
-        STORE,
-        "return this.#catalog.write(true, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
-        "return this.#catalog.write(false, () => {\n      const old = this.#row(space, name);\n      const floor = this.floors.of(space);\n      const row = prepare(",
-      ),
-    ],
+    breaks: { "promise-is-durable": "never" },
   },
   {
     name: "check-then-write",
     rule: "conditional put as read, check, write",
     within: 4000,
-    edits: [
-      edit(
-        "src/client/files/put.ts",
-        "condition: options.condition ?? null,",
-        "condition: await checked(cluster, name, options.condition),",
-      ),
-      edit(
-        "src/client/files/put.ts",
-        "async function checkLive(",
-        `async function checked(cluster: Cluster, name: string, condition?: Condition): Promise<null> {
-  if (!condition) return null;
-  const { readName } = await import("./register.ts");
-  const { current } = await readName(cluster, name);
-  const vid = current && !current.version.deleted ? current.version.vid : null;
-  if (vid !== condition.vid) throw new DfsError("conflict", "changed");
-  return null;
-}
-
-async function checkLive(`,
-      ),
-    ],
+    breaks: {
+      // The first answer stands for all tries.
+      "condition-at-each-try": (was) => `(own as { fails?: boolean }).fails ??= ${was}`,
+    },
   },
   {
     name: "lazy-forget",
     rule: "COMMIT before FORGET not durable",
     within: 100,
     plot: "lazyForget",
-    edits: [
-      edit(
-        FORGET,
-        "sendCommit(cluster, name, tombstone, true, epoch)",
-        "sendCommit(cluster, name, tombstone, false, epoch)",
-      ),
-    ],
+    breaks: { "tombstone-is-durable": "never" },
   },
   {
     name: "zombie-commit",
     rule: "COMMIT taken on an absent row below the floor",
     within: 100,
     plot: "zombieCommit",
-    edits: [
-      edit(
-        ACCEPTOR,
-        "if (row.acc === null && row.com === null && ballot <= floor) return",
-        "if (row.acc === null && row.com === null && ballot < -floor) return",
-      ),
-    ],
+    breaks: { "late-commit-is-ignored": "never" },
   },
   {
     name: "short-history",
     rule: "truncated history taken as proof",
     within: 100,
     plot: "twice",
-    edits: [
-      NO_WATCH,
-      edit("src/limits.ts", "HISTORY_LENGTH = 16", "HISTORY_LENGTH = 1"),
-      edit(
-        DECIDE,
-        "current.seq - current.history.length <= parentSeq + 1",
-        "current.seq - current.history.length <= Infinity + parentSeq",
-      ),
-    ],
+    breaks: {
+      "attempts-are-watched": "never",
+      "long-history": () => "1",
+      "history-reaches-back": "always",
+    },
   },
   ...PIECE_MUTANTS,
   ...MEMBER_MUTANTS,
@@ -268,6 +149,6 @@ async function checkLive(`,
     name: "control",
     rule: "nothing is broken: a short history alone is safe",
     within: 0,
-    edits: [edit("src/limits.ts", "HISTORY_LENGTH = 16", "HISTORY_LENGTH = 1")],
+    breaks: { "long-history": () => "1" },
   },
 ];

@@ -33,7 +33,7 @@ function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
 /** The highest that two servers vouch for: the second highest, or the highest where that is at most a step above it. */
 export function vouchedFor(numbers: Iterable<Ballot>): Ballot {
   const { first, second } = topOf(numbers);
-  return first <= boundOf(second) ? first : second;
+  return /* rule: vouched-by-two */ first <= boundOf(second) ? first : second;
 }
 
 /** How far to go where too few servers promise at that: to the highest, but only so many steps above the second highest. */
@@ -41,7 +41,7 @@ export function reachOf(numbers: Iterable<Ballot>): Ballot {
   const { first, second } = topOf(numbers);
   if (first === second) return first;
   const bound = stepsAbove(second, CLIMB_STEPS);
-  return first < bound ? first : bound;
+  return /* rule: reach-is-bounded */ first < bound ? first : bound;
 }
 
 /** Numbers the tries of one operation, each above what counts of what it has heard. */
@@ -82,6 +82,7 @@ export class Ballots {
   /** Is one of these further ahead than the next try can be? How far that is goes by what the others say by now. */
   isAhead(claims: Iterable<readonly [slot: number, promised: Ballot]>): boolean {
     const numbers = [...new Map([...this.#claims, ...claims]).values()];
+    // rule: others-are-heard
     return highest(numbers) > reachOf(numbers);
   }
 

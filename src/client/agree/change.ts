@@ -42,6 +42,7 @@ export async function changeConfig(
     content: { ...tombstone(vid), deleted: false, body },
     condition: { vid: before?.vid ?? null },
     supply: null,
+    // rule: change-at-its-epoch
     epoch: config.epoch - 1,
   });
   if (outcome.is === "done") {

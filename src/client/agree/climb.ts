@@ -84,6 +84,7 @@ async function climbOne(
   const vid: Vid = cluster.ports.random.bytes(16).toHex();
   let at = from;
   try {
+    // rule: who-is-behind-climbs
     for (let step = 0; step < CLIMB_STEPS && !fits(ballot, at); step++) {
       const bound = boundOf(at.prom, at.floor);
       const body = { name, ballot: bound, vid, inline: [] };

@@ -40,6 +40,7 @@ export function decide<T extends AtBallot>(
   votes: ReadonlyMap<number, Vote<T>>,
 ): Decision<T> {
   // A list asks this of every name, and mostly nothing is pending: loops, for arrays would be most of what it takes.
+  // rule: read-by-quorum
   if (!quorum.every((group) => countIn(group, votes) >= group.read)) return { is: "tooFew" };
   let committed: T | null = null;
   for (const { com } of votes.values())
@@ -48,12 +49,14 @@ export function decide<T extends AtBallot>(
   const pending: { slot: number; acc: T }[] = [];
   let lagging = false;
   for (const [slot, { acc, com }] of votes) {
+    // rule: accepted-counts
     if (acc && acc.ballot > ballot) pending.push({ slot, acc });
     if ((com?.ballot ?? 0n) < ballot) lagging = true;
   }
   const [now] = quorum;
   const ahead = pending.filter(({ slot }) => now.slots.includes(slot)).length;
   const silent = now.slots.length - countIn(now, votes);
+  // rule: unheard-may-be-newer
   if (ahead + silent < now.accept) return { is: "current", current: committed, lagging };
   const slotsAt = (at: Ballot): number[] =>
     pending.flatMap(({ slot, acc }) => (acc.ballot === at ? [slot] : []));
@@ -62,7 +65,7 @@ export function decide<T extends AtBallot>(
   );
   return chosen.length > 0
     ? { is: "current", current: newest(chosen), lagging: true }
-    : { is: "doubt" };
+    : /* rule: doubt-is-settled */ { is: "doubt" };
 }
 
 /** select: the value that a proposer must build on, going by the promises it got. */
@@ -108,11 +111,15 @@ export function nextStep(
   const current = selected.current?.version ?? null;
   const settled = current === null || selected.isCommitted;
   const tried = own.attempts.length > 0;
+  // rule: written-once
   if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))
     return { do: "confirm" };
+  // rule: open-outcome-is-told
   if (tried && !isProvablyNoAncestor(own.attempts, current, floors)) return { do: "unknown" };
-  if (own.condition && !holds(own.condition, current))
-    return settled && !tried ? { do: "refuse" } : { do: "refuseBehindOwn" };
+  if (own.condition && /* rule: condition-at-each-try */ !holds(own.condition, current))
+    return settled && /* rule: strays-are-dominated */ !tried
+      ? { do: "refuse" }
+      : { do: "refuseBehindOwn" };
   if (own.deletes && isGone(current) && settled && !tried) return { do: "nothingToDelete" };
   return { do: "write" };
 }
@@ -130,7 +137,10 @@ function isProvablyNoAncestor(
   const parentSeq = Math.min(...attempts.map((attempt) => attempt.parentSeq));
   const born = current ? current.birthFloor : highest(floors);
   if (born >= first.ballot) return false;
-  return current === null || current.seq - current.history.length <= parentSeq + 1;
+  return (
+    current === null ||
+    /* rule: history-reaches-back */ current.seq - current.history.length <= parentSeq + 1
+  );
 }
 
 /**

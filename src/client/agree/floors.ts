@@ -18,6 +18,7 @@ interface Page {
 
 /** Has all servers go by the floors that there are. False where too few servers answer. */
 export async function carryFloors(cluster: Cluster): Promise<boolean> {
+  // rule: floors-are-carried
   for await (const page of floorsIn(cluster)) {
     const done = page && (await install(cluster, page.everywhere, [], page.floors));
     if (!done || !canAccept(cluster.view.quorum, done)) return false;

@@ -5,6 +5,7 @@ import { sendCommit } from "./rounds.ts";
 
 /** A server that is too far behind answers, and does not hold what it is told to. */
 const isByAll = ({ replies, view }: Round<"commit"> | Round<"read">): boolean =>
+  // rule: tombstone-on-all
   replies.size === view.members.length &&
   [...replies.values()].every((reply) => !("refused" in reply) || reply.refused === null);
 
@@ -37,7 +38,13 @@ async function isHeldByAll(
   epoch: number,
 ): Promise<boolean> {
   const { ballot } = tombstone;
-  const acknowledged = await sendCommit(cluster, name, tombstone, true, epoch);
+  const acknowledged = await sendCommit(
+    cluster,
+    name,
+    tombstone,
+    /* rule: tombstone-is-durable */ true,
+    epoch,
+  );
   if (!isByAll(acknowledged)) return false;
   const told = await cluster.ask(
     "read",

@@ -41,6 +41,7 @@ async function backOffWatching(
 ): Promise<Version | null> {
   const until = cluster.ports.clock.now() + backOffMs(cluster, tries);
   for (;;) {
+    // rule: attempts-are-watched
     if (attempts.length > 0) {
       const current = await glance(cluster, name);
       if (current?.version.vid === vid || current?.version.history.includes(vid))

@@ -133,6 +133,7 @@ export async function settle(
     const next = current ? revised(current.version) : fenceOf(cluster, name, ballot, floor, own);
     const { epoch } = view.config;
     const attempting = { ballot, version: next, epoch, until };
+    // rule: fence-is-accepted
     const result = await acceptAndCommit(cluster, name, ballots, attempting);
     if (result === "chosen") return { ballot, version: next };
     if (result === "tooFew") return "failed";

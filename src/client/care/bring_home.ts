@@ -62,7 +62,7 @@ export async function bringHome(
       "drop",
       (slot) => (slots.includes(slot) ? what : null),
       () => null,
-      // Another configuration has other homes.
+      // rule: drop-at-its-epoch. Another configuration has other homes.
       epoch,
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;

@@ -116,7 +116,9 @@ export const goingBeside = (
   away: Diagnosis["away"],
   notHome: ReadonlySet<number>,
 ): Diagnosis["away"] =>
-  hasParity(version) && notHome.size > 0 ? [] : away.filter(({ piece }) => !notHome.has(piece));
+  hasParity(version) && /* rule: all-home-first */ notHome.size > 0
+    ? []
+    : away.filter(({ piece }) => !notHome.has(piece));
 
 function orphansAmong(
   all: readonly Told[],

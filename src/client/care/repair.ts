@@ -219,7 +219,8 @@ const forecast = (
   bytes: current ? found.missing.reduce((n, one) => n + copiedBytes(current.version, one), 0) : 0,
   dropped: found.away.reduce((n, { slots }) => n + slots.length, 0),
   collected: found.orphans.length,
-  forgotten: replies.size === members.length && mayGo(current, found, replies),
+  forgotten:
+    /* rule: forgotten-by-all */ replies.size === members.length && mayGo(current, found, replies),
 });
 
 const copiedBytes = (version: Version, { piece, to }: Diagnosis["missing"][number]): number =>
@@ -239,7 +240,7 @@ async function carryOut(
   let current = read;
   await levelFor(cluster, name, replies);
   await bringUp(cluster, name, replies);
-  if (found.isStray || found.orphans.length > 0) {
+  if (found.isStray || /* rule: fence-before-collect */ found.orphans.length > 0) {
     // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
     const top = highest(
       [...replies.values()].map(({ register, floor }) => highest([register.prom, floor])),
@@ -250,6 +251,7 @@ async function carryOut(
   } else if (found.isLagging && current) {
     await sendCommit(cluster, name, current, false, epoch);
   }
+  // rule: collect-needs-fence
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
   // Pieces were looked at before the value was settled: what they are pieces of must still be current.

@@ -24,7 +24,7 @@ export async function joinBlank(
 ): Promise<void> {
   const members = membersOf(config).map((slot) => config.seats[slot]?.sid);
   for (const { peer, greeting } of greeted)
-    if (greeting.cluster === null && members.includes(greeting.sid))
+    if (greeting.cluster === null && /* rule: members-by-id */ members.includes(greeting.sid))
       await peer.init(id).catch((error: unknown) => {
         if (!isDfsError(error)) throw error;
       });

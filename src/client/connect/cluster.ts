@@ -145,7 +145,7 @@ export class Cluster {
   /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
   peer(slot: number): Peer | null {
     const sid = this.view.config.seats[slot]?.sid ?? null;
-    return sid === null ? null : this.connections.ofSid(sid);
+    return sid === null ? null : /* rule: servers-by-id */ this.connections.ofSid(sid);
   }
 
   /** The slots of the members that can be asked. */

@@ -50,7 +50,10 @@ export async function meetServers(
   for (const sid of sids) {
     const standing = toMeet(connections, sid)[0]?.standing;
     if (!standing) continue;
-    connections.judge(sid, standing.isUnsettled ? { is: "copy" } : null);
+    connections.judge(
+      sid,
+      /* rule: copies-settle-first */ standing.isUnsettled ? { is: "copy" } : null,
+    );
     if (!standing.isUnsettled) remember(memory, standing);
   }
 }
@@ -79,7 +82,9 @@ function ordersFor(
   const clear = all.filter((one) => claimsOf.get(one)?.length === 0);
   return peers.map(({ standing }) => {
     if (!standing) return null;
+    // rule: lives-are-compared
     const claims = claimsOf.get(standing) ?? [];
+    // rule: lives-are-told
     const news = isOperator ? newsFor(standing, clear) : [];
     const isSettled =
       isOperator &&
@@ -101,7 +106,7 @@ async function carryOut(
   if (!order) return false;
   const { claims, news, isSettled } = order;
   try {
-    // It keeps the lives of those only who are members as far as it knows; and while it does not count nobody else tells it more.
+    // rule: members-before-lives. It keeps the lives of those only who are members as far as it knows; and while it does not count nobody else tells it more.
     if (news.length > 0 && peer.epoch < config.epoch) await peer.install(cluster, config, 0n);
     const areYours = claims.map(({ life, mark }) => ({ life, mark }));
     const { areYours: said } = await peer.meet(cluster, { areYours, tell: news, isSettled });

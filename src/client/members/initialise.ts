@@ -37,6 +37,7 @@ export async function initialise(
     throw new Again(
       "another client with another dfc.conf has begun to set up this cluster: use that one once",
     );
+  // rule: majority-of-listed
   if (greeted.length < accept)
     throw new DfsError(
       "tooFew",
@@ -93,6 +94,7 @@ const configOf = (servers: readonly ServerAddress[], greeted: readonly Greeted[]
     heir: null,
     weight: WEIGHT_MAX,
   })),
+  // rule: all-listed-decide
   voters: [...servers.keys()],
   next: null,
   leaving: [],

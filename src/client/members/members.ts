@@ -212,6 +212,7 @@ async function checkListed(cluster: Cluster): Promise<void> {
 
 /** Has this come next, in the format of today, and who is new weigh what it does; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
 export async function change(cluster: Cluster, wanted: Config): Promise<void> {
+  // rule: joint-epoch
   const config = await withNewWeighed(cluster, renewed(wanted));
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],

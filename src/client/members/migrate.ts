@@ -32,6 +32,7 @@ export async function finishChange(cluster: Cluster): Promise<void> {
     if (!canAccept(quorum, await install(cluster, 0n))) throw tooFew();
     // What was forgotten by all before must not come back by those who never knew of it.
     if (!(await carryFloors(cluster))) throw tooFew();
+    // rule: every-name-migrates
     await migrate(cluster);
     await checkMoved(cluster);
     const leaving = config.leaving.filter((slot) => config.next?.includes(slot));
@@ -68,7 +69,9 @@ async function migrateSpace(cluster: Cluster): Promise<void> {
     await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
       const values = [...said.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
       const above = highest(values.map((ballot) => ballot ?? 0n));
-      if ((await settle(cluster, name, above)) === "failed") throw tooFew();
+      // rule: promised-are-carried
+      if ((await settle(cluster, name, /* rule: accepted-anew */ above)) === "failed")
+        throw tooFew();
     });
   }
 }

@@ -66,6 +66,7 @@ async function join(
   await cluster.meet();
   await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
   await seatLate(cluster);
+  // rule: moves-are-noted
   await noteMoved(cluster);
   noteOrWarn(cluster, options);
   return cluster;

@@ -52,6 +52,7 @@ const isNamed: Fits = (cluster, slot, { peer: { address } }) =>
 function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
   const { config } = cluster.view;
   const open = cluster.silent.filter((slot) => config.seats[slot]?.sid !== null);
+  // rule: open-seats-first
   return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, one)) ?? null;
 }
 

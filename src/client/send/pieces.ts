@@ -95,9 +95,9 @@ export class Pieces implements Supply {
 
   /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
-    if (!hasParity(this.#cut)) return this.isWhole(held);
+    if (!hasParity(this.#cut)) return /* rule: pieces-first */ this.isWhole(held);
     const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
-    return matched(holders) > this.#cut.needed;
+    return /* rule: one-more-than-needed */ matched(holders) > this.#cut.needed;
   }
 
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {

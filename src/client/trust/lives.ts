@@ -56,6 +56,6 @@ export function isKnownByEnough(
   return groups.every(({ sids, accept }) => {
     const others = sids.filter((sid) => sid !== of.sid);
     const knowing = all.filter((one) => others.includes(one.sid) && knows(one));
-    return knowing.length >= Math.min(accept, others.length);
+    return knowing.length >= /* rule: known-by-enough */ Math.min(accept, others.length);
   });
 }

@@ -210,6 +210,7 @@ export async function answer<K extends AddressedKind>(
       request,
     );
   };
+  // rule: at-its-epoch
   return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
 }
 

@@ -12,7 +12,7 @@ import { isGone, unsoundness, type Version } from "../../version.ts";
 export function checkVersion(store: Store, space: string, name: string, version: Version): void {
   const isReserved = name === "";
   const why = unsoundness(version) ?? unfitness(store, version);
-  if (why === null && !isReserved) return;
+  if (/* rule: only-what-could-be-put */ why === null && !isReserved) return;
   const { acc, com } = store.read(space, name).register;
   const problem = why ?? misuse(version, com?.version ?? null);
   if (problem === null || [acc, com].some((known) => known?.version.vid === version.vid)) return;

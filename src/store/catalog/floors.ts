@@ -77,6 +77,7 @@ export class Floors {
 
   /** To be called in a transaction. */
   raise(space: string, to: Ballot): void {
+    // rule: floor-per-space
     if (to <= this.of(space)) return;
     const floor = encode(ballotCodec, to);
     this.#put.run(space, floor, this.#sum(space, floor));

@@ -106,6 +106,7 @@ export class PieceTable {
     this.#get = db.query<PieceRow, [string, number]>(
       "SELECT * FROM piece WHERE vid = ? AND piece = ?",
     );
+    // rule: trash-does-not-count
     this.#ofVersion = db.query<{ piece: number }, [string, string, string]>(
       "SELECT piece FROM piece WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NULL",
     );
