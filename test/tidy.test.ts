@@ -41,7 +41,7 @@ const PARTS: Record<string, Part | "everything"> = {
   },
   wire: { parts: ROOT_FILES, modules: HASHES },
   store: {
-    parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports"],
+    parts: [...ROOT_FILES, "file/names", "file/checksum", "io/ports", "io/replace_durably"],
     modules: [...HASHES, "bun:sqlite"],
   },
   server: {

@@ -2,6 +2,7 @@
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";
+import { replaceDurably } from "../io/replace_durably.ts";
 import type { Vid } from "../version.ts";
 import type { Catalog } from "./catalog.ts";
 import { readFooter } from "./piece_file.ts";
@@ -150,8 +151,7 @@ function parseFormat(json: string): Format | null {
 }
 
 /** A new folder is durable once all folders above it know of it; one that may not be read was there before. */
-async function syncUpwards(disk: Disk, folder: string): Promise<void> {
-  await disk.syncFolder(folder);
+async function syncAbove(disk: Disk, folder: string): Promise<void> {
   const depth = folder.split("/").length;
   for (let i = 1; i <= depth; i++)
     await disk.syncFolder(`${folder}${"/..".repeat(i)}`).catch(() => {});
@@ -159,17 +159,12 @@ async function syncUpwards(disk: Disk, folder: string): Promise<void> {
 
 /** Writes format.json, durably. */
 export async function writeFormat(disk: Disk, layout: Layout, format: Format): Promise<void> {
-  const temporary = `${layout.format}.new`;
-  await disk.remove(temporary);
-  const file = await disk.open(temporary, "create");
-  try {
-    await file.write(new TextEncoder().encode(JSON.stringify(format)), 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(temporary, layout.format);
-  for (const folder of [layout.catalogFolder, layout.folder]) await syncUpwards(disk, folder);
+  const { catalogFolder, folder } = layout;
+  const json = new TextEncoder().encode(JSON.stringify(format));
+  await replaceDurably(disk, catalogFolder, layout.format, json);
+  await syncAbove(disk, catalogFolder);
+  await disk.syncFolder(folder);
+  await syncAbove(disk, folder);
 }
 
 /**

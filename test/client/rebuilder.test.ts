@@ -113,7 +113,7 @@ describe("where something is missing", () => {
     const stage = new Stage();
     for (const piece of [0, 2, 4]) stage.courses[piece] = "gone";
     errorOf("noPiece", () => stage.read([0]));
-    expect(stage.asked.toSorted()).toEqual([0, 1, 2, 3, 4]);
+    expect(new Set(stage.asked)).toEqual(new Set([0, 1, 2, 3, 4]));
     // One that is there needs no others.
     expect(stage.read([1]).asked).toEqual([1]);
   });
