@@ -52,9 +52,10 @@ export const PARTS: Record<string, Part> = {
   "file/sealed_name": { parts: [...values, "file"], modules: ["@noble/ciphers/aes.js"] },
   wire: { parts: values, modules: HASHES },
   "io/ports": { parts: values, modules: ["bun:sqlite"] },
+  "io/replace_durably": { parts: [...values, "io/ports"], modules: [] },
   io: { parts: [...values, "file", "wire"], modules: "any" },
   ...inARow(STORE, {
-    parts: [...values, "file/names", "file/checksum", "io/ports"],
+    parts: [...values, "file/names", "file/checksum", "io/ports", "io/replace_durably"],
     modules: [...HASHES, "bun:sqlite"],
   }),
   ...inARow(SERVER, {

@@ -100,10 +100,12 @@ export interface FileFacts {
   readonly changedNs: bigint;
 }
 
-/** A file of this machine, with what only the command line needs: its facts, and its rights and its time set. */
+/** A file of this machine, with what only the command line needs: its facts, and its rights, its owner and its time set. */
 export interface RealFile extends OpenFile {
   facts(): FileFacts;
   chmod(mode: number): Promise<void>;
+  /** Gives it to this user and group, unless it is theirs. */
+  chown(uid: number, gid: number): Promise<void>;
   /** Milliseconds since 1970, not before it. */
   setModified(ms: number): Promise<void>;
   /** As `sync`, with the rights and the time of the file. */
@@ -144,6 +146,11 @@ function openFile(path: string, fd: number): RealFile {
     sync: () => use(() => io(path, () => datasync(fd), "unsynced")),
     facts: () => factsIn(fs.fstatSync(fd, { bigint: true })),
     chmod: (mode) => use(() => fs.fchmodSync(fd, mode)),
+    chown: (uid, gid) =>
+      use(() => {
+        const now = fs.fstatSync(fd);
+        if (now.uid !== uid || now.gid !== gid) fs.fchownSync(fd, uid, gid);
+      }),
     // Seconds with a fraction would be rounded.
     setModified: (ms) => use(() => fs.futimesSync(fd, new Date(), new Date(ms))),
     syncWhole: () => use(() => io(path, () => sync(fd), "unsynced")),

@@ -2,8 +2,9 @@
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";
-import type { Catalog } from "./catalog/catalog.ts";
+import { replaceDurably } from "../io/replace_durably.ts";
 import type { FolderPaths } from "./pieces/folder_paths.ts";
+import type { Catalog } from "./catalog/catalog.ts";
 import { readFooter } from "./pieces/piece_file.ts";
 
 export const STORE_FORMAT = 2;
@@ -113,8 +114,7 @@ function parseFormat(json: string): Format | null {
 }
 
 /** A new folder is durable once all folders above it know of it; one that may not be read was there before. */
-async function syncUpwards(disk: Disk, folder: string): Promise<void> {
-  await disk.syncFolder(folder);
+async function syncAbove(disk: Disk, folder: string): Promise<void> {
   const depth = folder.split("/").length;
   for (let i = 1; i <= depth; i++)
     await disk.syncFolder(`${folder}${"/..".repeat(i)}`).catch(() => {});
@@ -122,17 +122,12 @@ async function syncUpwards(disk: Disk, folder: string): Promise<void> {
 
 /** Writes format.json, durably. */
 export async function writeFormat(disk: Disk, paths: FolderPaths, format: Format): Promise<void> {
-  const temporary = `${paths.format}.new`;
-  await disk.remove(temporary);
-  const file = await disk.open(temporary, "create");
-  try {
-    await file.write(new TextEncoder().encode(JSON.stringify(format)), 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(temporary, paths.format);
-  for (const folder of [paths.catalogFolder, paths.folder]) await syncUpwards(disk, folder);
+  const { catalogFolder, folder } = paths;
+  const json = new TextEncoder().encode(JSON.stringify(format));
+  await replaceDurably(disk, catalogFolder, paths.format, json);
+  await syncAbove(disk, catalogFolder);
+  await disk.syncFolder(folder);
+  await syncAbove(disk, folder);
 }
 
 /**

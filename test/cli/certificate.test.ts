@@ -24,7 +24,7 @@ describe("a folder without one", () => {
 
   test("gets it even where a crash left the half of one", async () => {
     const folder = newFolder();
-    writeFileSync(join(folder, "tls.pem.tmp"), "-----BEGIN CERT");
+    writeFileSync(join(folder, "tls.pem.new"), "-----BEGIN CERT");
     await certificateIn(folder);
     expect(readdirSync(folder)).toEqual(["tls.pem"]);
   });

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -268,6 +268,15 @@ describe("a change", () => {
     unlock?.();
     await waiting;
     expect(statSync(`${path}-lock`).mode & 0o777).toBe(0o600);
+  });
+
+  test("stays as it is where the new one cannot be made", async () => {
+    const path = fileWith("");
+    mkdirSync(`${path}.new`);
+    const error = await rejectionOf("failed", addUser(path, "Alice", verifier, false));
+    expect(error.message).toMatch(/^(.*) cannot be changed: [^:/]+$/);
+    expect(error.message).toStartWith(`${path} `);
+    expect(readFileSync(path, "utf8")).toBe("");
   });
 
   test("where there is no folder is an error", async () => {

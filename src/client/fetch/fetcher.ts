@@ -1,19 +1,19 @@
 /** Chunks of one version's pieces, each from the best of the servers that hold it, and from another where that one fails or is slow. */
 import { asDfsError, DfsError } from "../../errors.ts";
 import { chunkBytes } from "../../file/split.ts";
-import { HEDGE_MS } from "../../limits.ts";
 import type { Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { PieceReader } from "./piece_reader.ts";
+import { hedged, type Patience } from "./hedged.ts";
+import { PieceReader, type PieceServers } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
 
-/** How long a piece is waited for before another copy is asked for too: from far away it takes longer. */
-export const hedgeMs = ({ connections }: Cluster): number =>
-  Math.max(HEDGE_MS, connections.patienceMs);
+/** What it uses of a cluster. */
+export type FetcherCluster = PieceServers & Pick<Cluster, "live" | "labelOf" | "shown" | "warn">;
 
 export class Fetcher {
-  readonly #cluster: Cluster;
+  readonly #cluster: FetcherCluster;
+  readonly #patience: Patience;
   readonly #name: string;
   readonly #version: Version;
   readonly #reader: PieceReader;
@@ -22,8 +22,9 @@ export class Fetcher {
   /** Did a piece not verify? */
   sawRot = false;
 
-  constructor(cluster: Cluster, name: string, version: Version) {
+  constructor(cluster: FetcherCluster, patience: Patience, name: string, version: Version) {
     this.#cluster = cluster;
+    this.#patience = patience;
     this.#name = name;
     this.#version = version;
     this.#reader = new PieceReader(cluster, name, version);
@@ -43,43 +44,22 @@ export class Fetcher {
   }
 
   /** At most so many bytes at `offset` of a piece, whole blocks, verified. Throws DfsError("noPiece") when no server gives them. */
-  fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
-    const { clock } = this.#cluster.ports;
+  async fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
     const length = chunkBytes(this.#version, piece, offset, most);
     const whole = length === 0 ? new Uint8Array() : this.#reader.offered(piece);
-    if (whole) return Promise.resolve(whole.subarray(offset, offset + length));
-    const sources = [...(this.#sources[piece] ?? [])];
-    const result = Promise.withResolvers<Uint8Array>();
-    let open = 0;
-    let isOver = false;
-    const tryNext = (): void => {
-      const slot = sources.shift();
-      if (slot === undefined) {
-        if (open === 0) result.reject(new DfsError("noPiece", "no server gives this piece"));
-        return;
-      }
-      open++;
-      const stopWaiting = clock.after(hedgeMs(this.#cluster), () => {
-        if (isOver || sources.length === 0) return;
-        this.#demote(piece, slot);
-        tryNext();
-      });
-      this.#reader.read(slot, piece, offset, length).then(
-        (data) => {
-          stopWaiting();
-          isOver = true;
-          result.resolve(data);
-        },
-        (error: unknown) => {
-          stopWaiting();
-          open--;
-          this.#complain(slot, piece, error);
-          if (!isOver) tryNext();
-        },
-      );
-    };
-    tryNext();
-    return result.promise;
+    if (whole) return whole.subarray(offset, offset + length);
+    const delivered = await hedged<number, Uint8Array>(this.#patience, {
+      candidates: this.#sources[piece] ?? [],
+      first: 1,
+      needed: 1,
+      isEnough: ({ size }) => size === 1,
+      ask: (slot) => this.#reader.read(slot, piece, offset, length),
+      onSlow: (slot) => this.#demote(piece, slot),
+      onFailed: (slot, error) => this.#complain(slot, piece, error),
+    });
+    const [chunk] = delivered?.values() ?? [];
+    if (!chunk) throw new DfsError("noPiece", "no server gives this piece");
+    return chunk;
   }
 
   /** From now on this server is the last one asked for this piece. */

@@ -5,11 +5,17 @@ import { rootsOf } from "../../file/manifest.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
 import type { Version } from "../../version.ts";
+import type { BodyOf, ReplyOf } from "../../wire/messages.ts";
 import type { SentPiece } from "../../wire/values.ts";
-import type { Cluster } from "../connect/cluster.ts";
+
+/** Who answers for pieces: a cluster. */
+export interface PieceServers {
+  /** One request to the server in a slot. */
+  call(slot: number, kind: "fetch" | "sums", part: BodyOf<"fetch">): Promise<ReplyOf<"fetch">>;
+}
 
 export class PieceReader {
-  readonly #cluster: Cluster;
+  readonly #servers: PieceServers;
   readonly #name: string;
   readonly #version: Version;
   readonly #roots: readonly Uint8Array[];
@@ -19,8 +25,8 @@ export class PieceReader {
   readonly #offered = new Map<number, Uint8Array>();
 
   /** Throws as `rootsOf`. */
-  constructor(cluster: Cluster, name: string, version: Version) {
-    this.#cluster = cluster;
+  constructor(servers: PieceServers, name: string, version: Version) {
+    this.#servers = servers;
     this.#name = name;
     this.#version = version;
     this.#roots = rootsOf(name, version);
@@ -52,7 +58,7 @@ export class PieceReader {
     // A piece of one chunk brings all that its table can be made of.
     const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
     const what = { name: this.#name, vid, piece, offset, length };
-    const { data } = await this.#cluster.call(slot, "fetch", what);
+    const { data } = await this.#servers.call(slot, "fetch", what);
     const sums = table?.subarray(tableBytes(offset), tableBytes(offset + length));
     const isGood = sums
       ? verifies(vid, piece, offset / BLOCK_BYTES, data, sums)
@@ -77,7 +83,7 @@ export class PieceReader {
     for (let offset = 0; offset < table.length; offset += CHUNK_BYTES) {
       const length = Math.min(CHUNK_BYTES, table.length - offset);
       const part = { name: this.#name, vid: this.#version.vid, piece, offset, length };
-      const { data } = await this.#cluster.call(slot, "sums", part);
+      const { data } = await this.#servers.call(slot, "sums", part);
       if (data.length !== length)
         throw new DfsError("badPiece", `the sums of piece ${piece + 1} are cut off`);
       table.set(data, offset);

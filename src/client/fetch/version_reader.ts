@@ -1,14 +1,22 @@
 /** Bytes of one version's pieces, each from whoever gives it, or made of others where nobody does. */
 import { DfsError } from "../../errors.ts";
 import { hasParity } from "../../file/split.ts";
+import { HEDGE_MS } from "../../limits.ts";
 import type { Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { Fetcher } from "./fetcher.ts";
+import type { Patience } from "./hedged.ts";
 import type { Portion } from "./portions.ts";
 import { Rebuilder } from "./rebuilder.ts";
 import { type Fetch, remembering } from "./remembering.ts";
 import { silentText } from "../connect/silent.ts";
+
+/** How long a piece is waited for before another one is asked for too: from far away it takes longer. */
+const patienceWith = ({ ports, connections }: Cluster): Patience => ({
+  clock: ports.clock,
+  ms: Math.max(HEDGE_MS, connections.patienceMs),
+});
 
 export class VersionReader {
   readonly version: Version;
@@ -25,10 +33,11 @@ export class VersionReader {
     this.version = version;
     this.#cluster = cluster;
     this.#name = name;
-    this.#fetcher = new Fetcher(cluster, name, version);
+    const patience = patienceWith(cluster);
+    this.#fetcher = new Fetcher(cluster, patience, name, version);
     const fetch: Fetch = (...what) => this.#fetcher.fetch(...what);
     this.#rebuilder = hasParity(version)
-      ? new Rebuilder(cluster, version, remembered > 0 ? remembering(fetch, remembered) : fetch)
+      ? new Rebuilder(patience, version, remembered > 0 ? remembering(fetch, remembered) : fetch)
       : null;
   }
 

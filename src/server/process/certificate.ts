@@ -3,16 +3,15 @@
  * knows its server by a login that is bound to the connection (DESIGN.md, section 6). One from elsewhere may lie there.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { asDfsError, DfsError } from "../../errors.ts";
 import { bunClock, bunRandom } from "../../io/bun.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
 import type { Certificate } from "../../io/ports.ts";
+import { replaceDurably } from "../../io/replace_durably.ts";
 
 const FILE = "tls.pem";
-/** The key is in it. */
-const OWNER_ONLY = 0o600;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const SERIAL_BYTES = 16;
 const DAY_MS = 24 * 3600 * 1000;
@@ -25,7 +24,10 @@ export async function certificateIn(folder: string): Promise<Certificate> {
   const stored = await textOf(path);
   if (stored !== null) return parse(path, stored);
   const made = await newCertificate();
-  await keep(folder, path, `${made.cert}\n${made.key}\n`);
+  const text = new TextEncoder().encode(`${made.cert}\n${made.key}\n`);
+  await bunDisk.makeFolder(folder);
+  // Only its owner may read it: the key is in it.
+  await naming(path, "written", () => replaceDurably(bunDisk, folder, path, text));
   return made;
 }
 
@@ -69,26 +71,12 @@ function parse(path: string, text: string): Certificate {
   );
 }
 
-/** Writes the file so that it is there whole, or not at all, and only its owner reads it. */
-async function keep(folder: string, path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  await bunDisk.makeFolder(folder);
-  // What a crash left of an earlier start.
-  await bunDisk.remove(temporary);
-  await naming(path, "written", async () => {
-    await using file = await open(temporary, "wx", OWNER_ONLY);
-    await file.writeFile(text);
-    await file.sync();
-  });
-  await bunDisk.rename(temporary, path);
-  await bunDisk.syncFolder(folder);
-}
-
 /** Errors name the file, and are those of a folder that cannot be served. */
 async function naming<T>(path: string, what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw new DfsError("folder", `${path} cannot be ${what}: ${asDfsError(error).message}`);
+    const why = asDfsError(error).message.replace(`${path}: `, "");
+    throw new DfsError("folder", `${path} cannot be ${what}: ${why}`);
   }
 }

@@ -1,7 +1,9 @@
 /** Changes of a file of users: one line at a time, all else stays as it is, and no two changes at the same time. */
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DfsError } from "../../errors.ts";
+import { asDfsError, DfsError } from "../../errors.ts";
+import { bunDisk, createFile, type RealFile } from "../../io/bun_disk.ts";
+import { replaceDurably, type ReplacingDisk } from "../../io/replace_durably.ts";
 import { USERS_LOCK_MS, USERS_LOCK_POLL_MS } from "../../limits.ts";
 import type { Verifier } from "../../wire/login.ts";
 import { lockFile } from "../../io/lock.ts";
@@ -12,9 +14,6 @@ export interface Edited {
   readonly before: readonly UserLine[];
   readonly after: readonly UserLine[];
 }
-
-/** For the files of users only their owner's eyes: verifiers can be guessed at. */
-const OWNER_ONLY = 0o600;
 
 /** Adds a user, or replaces the plain password of one; throws DfsError("usage") where there is a verifier already. */
 export function addUser(
@@ -113,7 +112,7 @@ async function edit(
 async function lock(path: string): Promise<() => void> {
   const file = `${path}-lock`;
   const unlock = await lockFile(file, USERS_LOCK_MS, USERS_LOCK_POLL_MS).catch((error: unknown) => {
-    throw unwritable(path, error);
+    throw unwritable(path, whyNoLock(error));
   });
   if (unlock) return unlock;
   throw new DfsError(
@@ -124,35 +123,41 @@ async function lock(path: string): Promise<() => void> {
 
 /** Replaces a file at once or not at all, with the rights that it had; throws DfsError("failed"). */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
   try {
-    // One that a crash has left may have other rights.
-    await rm(temporary, { force: true });
-    {
-      await using handle = await open(temporary, "wx", OWNER_ONLY);
-      await keepRights(handle, path);
-      await handle.writeFile(text);
-      await handle.sync();
-    }
-    await rename(temporary, path);
-    await using folder = await open(dirname(path), "r");
-    await folder.sync();
+    await replaceDurably(diskLike(path), dirname(path), path, new TextEncoder().encode(text));
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw unwritable(path, error);
+    throw unwritable(path, asDfsError(error).message.replace(`${path}: `, ""));
   }
 }
 
+/** The disk, on which a new file gets the rights of this one; where there is none only its owner may read it: verifiers can be guessed at. */
+const diskLike = (path: string): ReplacingDisk => ({
+  ...bunDisk,
+  async open(temporary) {
+    const file = await createFile(temporary);
+    try {
+      await keepRights(file, path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    return { ...file, sync: () => file.syncWhole() };
+  },
+});
+
 /** The rights and the owner of the file that is replaced: the server that reads it may be another user's. */
-async function keepRights(handle: FileHandle, path: string): Promise<void> {
+async function keepRights(file: RealFile, path: string): Promise<void> {
   const old = await stat(path).catch(() => null);
   if (!old) return;
-  const { uid, gid } = await handle.stat();
-  if (uid !== old.uid || gid !== old.gid) await handle.chown(old.uid, old.gid);
-  await handle.chmod(old.mode & 0o777);
+  await file.chown(old.uid, old.gid);
+  await file.chmod(old.mode & 0o777);
 }
 
-function unwritable(path: string, error: unknown): DfsError {
+const unwritable = (path: string, why: string): DfsError =>
+  new DfsError("failed", `${path} cannot be changed: ${why}`);
+
+/** Why the file of a lock cannot be made. */
+function whyNoLock(error: unknown): string {
   const { code = String(error) } = error as NodeJS.ErrnoException;
   const reasons: Record<string, string> = {
     EACCES: "permission denied",
@@ -162,5 +167,5 @@ function unwritable(path: string, error: unknown): DfsError {
     ENOENT: "its folder is not there",
     ENOTDIR: "its folder is not there",
   };
-  return new DfsError("failed", `${path} cannot be changed: ${reasons[code] ?? code}`);
+  return reasons[code] ?? code;
 }
