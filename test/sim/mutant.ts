@@ -11,9 +11,9 @@
 import type { Plot } from "./plots.ts";
 
 /**
- * How what follows a marker is broken. "never" and "always": its value becomes false or true, which of an `if` is the condition. "skip": all
- * of it goes away. Else the text that its value becomes, made of the text that it was; with as few names of the source as can be, for
- * they must be renamed here too.
+ * How what follows a marker is broken. "never" and "always": its value becomes false or true; the value of an `if` is its condition. "skip":
+ * all of it goes away. A function: what the text of its value becomes. Such a text has as few names of the source as can be, for whoever
+ * renames them must do it here too.
  */
 export type Break = "never" | "always" | "skip" | ((was: string) => string);
 

@@ -60,10 +60,7 @@ test("the texts of mutants fit the types of the program", () => {
     writeBroken(folder);
     const may = ["--noUnusedLocals", "false", "--noUnusedParameters", "false"];
     const check = Bun.spawnSync([process.execPath, "check", "src", ...may], { cwd: folder });
-    expect([check.exitCode, check.stdout.toString() + check.stderr.toString()]).toEqual([
-      0,
-      expect.any(String),
-    ]);
+    expect([check.exitCode, check.stdout.toString()]).toEqual([0, expect.any(String)]);
   } finally {
     rmSync(folder, { recursive: true });
   }
