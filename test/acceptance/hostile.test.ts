@@ -214,7 +214,7 @@ test("pieces asked for, and replies that are never read", async () => {
   const { version, servers } = await stage.stat("file");
   const piece = (servers[0]?.pieces[0] ?? 0) - 1;
   const to = await addressOf(victim);
-  const name = await without(stage, [], async (cluster) => cluster.stored("file"));
+  const name = await without(stage, [], async (cluster) => cluster.space.stored("file"));
   const what = { to, name, vid: version, piece, offset: 0 };
   for (const socket of sockets) {
     socket.pause();

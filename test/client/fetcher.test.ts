@@ -51,7 +51,7 @@ class Stage {
     const servers = {
       live: SERVERS,
       labelOf: (slot: number) => `DFS${slot + 1}`,
-      shown: (name: string) => `the file ${name}`,
+      space: { shown: (name: string) => `the file ${name}` },
       warn: (line: string) => void this.warned.push(line),
       call: (slot: number, kind: "fetch" | "sums", part: BodyOf<"fetch">) => {
         this.asked.push(`${slot}: ${kind}`);

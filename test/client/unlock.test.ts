@@ -109,7 +109,7 @@ const forged = (ballot: Ballot, body: Uint8Array = new Uint8Array(81).fill(1)): 
 test("a changed password survives a server that says another record was accepted last", async () => {
   let isLying = false;
   const { cluster, rows } = servers((ballot) => (isLying ? forged(ballot) : null));
-  const before = (await unlock(cluster, old(), memory())).guard?.keys;
+  const before = (await unlock(cluster, old(), memory())).space.guard?.keys;
   isLying = true;
   await rewrap(cluster, [old()], [fresh()]);
   for (const row of rows.slice(LIAR + 1)) {
@@ -126,7 +126,7 @@ test("a changed password survives a server that says another record was accepted
 
 test("the first key survives one too", async () => {
   const { cluster, rows } = servers((ballot) => forged(ballot));
-  const { guard } = await unlock(cluster, old(), memory());
+  const { guard } = (await unlock(cluster, old(), memory())).space;
   expect(guard?.shown(guard.stored("a"))).toBe("a");
   for (const { com } of rows.slice(LIAR + 1))
     expect(
@@ -168,7 +168,7 @@ describe("a record", () => {
   test("of before opens, and is of the new form once its password is changed", async () => {
     const { cluster, rows } = servers(() => null);
     place(rows, oldRecord());
-    const { guard } = await unlock(cluster, old(), memory());
+    const { guard } = (await unlock(cluster, old(), memory())).space;
     expect(guard?.keys).toEqual(keysOf("alice", MASTER));
     expect(rows[1]?.com?.version.body[0]).toBe(1);
     await rejectionOf("login", unlock(cluster, fresh(), memory()));
@@ -204,7 +204,7 @@ describe("a record", () => {
     const all = await Promise.all(
       Array.from({ length: 6 }, () => unlock(cluster, old(), memory())),
     );
-    const prints = all.map(({ guard }) => guard?.keys.fingerprint.toHex());
+    const prints = all.map(({ space: { guard } }) => guard?.keys.fingerprint.toHex());
     expect(new Set(prints).size).toBe(1);
   });
 
@@ -238,10 +238,10 @@ describe("a record", () => {
     };
     let isLying = false;
     const { cluster } = servers(() => (isLying ? lie() : null));
-    const before = (await unlock(cluster, old(), memory())).guard?.keys;
+    const before = (await unlock(cluster, old(), memory())).space.guard?.keys;
     isLying = true;
     const { opener, costs } = counted(OLD);
-    expect((await unlock(cluster, opener, memory())).guard?.keys).toEqual(before as never);
+    expect((await unlock(cluster, opener, memory())).space.guard?.keys).toEqual(before as never);
     expect(lies).toBeGreaterThan(0);
     expect(costs.length).toBeLessThanOrEqual(STRETCHES_MAX);
   });
@@ -251,12 +251,12 @@ describe("a key that servers have lost", () => {
   test("comes back from a computer that has seen it", async () => {
     const { cluster, rows } = servers(() => null);
     const seen = computer();
-    const before = (await unlock(cluster, old(), seen)).guard?.keys;
+    const before = (await unlock(cluster, old(), seen)).space.guard?.keys;
     rows.fill(absentRow(0n));
-    const after = (await unlock(cluster, old(), seen)).guard?.keys;
+    const after = (await unlock(cluster, old(), seen)).space.guard?.keys;
     expect(after?.fingerprint).toEqual(before?.fingerprint as never);
     // And another one finds it again.
-    const elsewhere = (await unlock(cluster, old(), memory())).guard?.keys;
+    const elsewhere = (await unlock(cluster, old(), memory())).space.guard?.keys;
     expect(elsewhere?.fingerprint).toEqual(before?.fingerprint as never);
   });
 

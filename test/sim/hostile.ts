@@ -106,7 +106,7 @@ export async function jump(cluster: Cluster, name: string, steps: number): Promi
   for (const slot of cluster.live) {
     if (random.fraction() < 0.3) continue;
     try {
-      await jumpAt(cluster, slot, cluster.stored(name), steps);
+      await jumpAt(cluster, slot, cluster.space.stored(name), steps);
     } catch (error) {
       if (!isDfsError(error)) throw error;
     }

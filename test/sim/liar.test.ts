@@ -2,6 +2,7 @@
  * A user with a password, one server that lies, the others honest or away: no get returns a wrong byte. `LIES=n` tells at least so many
  * lies instead of the usual number, of fresh seeds.
  */
+import { Space } from "../../src/client/trust/space.ts";
 import { describe, expect, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { get } from "../../src/client/files/get.ts";
@@ -63,16 +64,18 @@ class Stage {
     this.#secrets.set(user, secret);
     const known = this.#memories.get(user) ?? memory();
     this.#memories.set(user, known);
-    const { guard } = await unlock(cluster, openerOf(secret), known);
+    const { guard } = (await unlock(cluster, openerOf(secret), known)).space;
     if (!guard) throw new Error("a user with a password has keys");
-    return cluster.as(
-      user,
-      remembers
-        ? guard
-        : new Guard(guard.keys, memory(), ports.random, {
-            isOpened: () => true,
-            learn: async () => false,
-          }),
+    return cluster.in(
+      new Space(
+        user,
+        remembers
+          ? guard
+          : new Guard(guard.keys, memory(), ports.random, {
+              isOpened: () => true,
+              learn: async () => false,
+            }),
+      ),
     );
   }
 
@@ -111,7 +114,7 @@ class Stage {
     } catch (error) {
       return asDfsError(error).code;
     }
-    const right = this.contents.get(`${cluster.user} ${name}`);
+    const right = this.contents.get(`${cluster.space.user} ${name}`);
     if (!right || Buffer.compare(right, sink.data) !== 0)
       throw new Error(`a get of ${name} brought wrong bytes`);
     return null;

@@ -1,4 +1,5 @@
 /** What simulated clients do, and the record of it. */
+import { Space } from "../../src/client/trust/space.ts";
 import { isDfsError } from "../../src/errors.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import type { ClientPorts } from "../../src/client/connect/peer.ts";
@@ -171,7 +172,7 @@ export class Recorder {
         return null;
       case "jump":
         await jump(
-          order.user === undefined ? cluster : cluster.as(order.user, null),
+          order.user === undefined ? cluster : cluster.in(new Space(order.user)),
           order.name,
           order.steps,
         );

@@ -78,7 +78,7 @@ export async function isCopyGood(
 ): Promise<boolean> {
   let isGood = true;
   await withCluster(servers, servers.slots, async (cluster) => {
-    const stored = cluster.stored(name);
+    const stored = cluster.space.stored(name);
     const version = currentOf(cluster, name, await readName(cluster, stored));
     const reader = new PieceReader(cluster, stored, version);
     const size = pieceBytes(version, piece);

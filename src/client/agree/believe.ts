@@ -19,7 +19,7 @@ export function believed<T extends Told>(
   const isMadeUp = (accepted: Accepted): boolean =>
     unsoundness(accepted.version) !== null && replies.size > 1 && !isTold(accepted);
   const out = liars(quorum, replies, (accepted) =>
-    isMadeUp(accepted) ? null : cluster.judge(stored, accepted),
+    isMadeUp(accepted) ? null : cluster.space.judge(stored, accepted),
   );
   if (out.length === 0) return replies;
   const left = new Map(replies);
@@ -35,12 +35,12 @@ export async function believedInEnd<T extends Told>(
   replies: Map<number, T>,
 ): Promise<Map<number, T>> {
   let left = believed(cluster, stored, quorum, replies);
-  while (left.size < replies.size && (await cluster.guard?.learn()))
+  while (left.size < replies.size && (await cluster.space.guard?.learn()))
     left = believed(cluster, stored, quorum, replies);
   for (const slot of replies.keys())
     if (!left.has(slot))
       cluster.warn(
-        `${cluster.shown(stored)}: what ${cluster.labelOf(slot)} says is not authentic, or contradicts others: it is not believed`,
+        `${cluster.space.shown(stored)}: what ${cluster.labelOf(slot)} says is not authentic, or contradicts others: it is not believed`,
       );
   return left;
 }

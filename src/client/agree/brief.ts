@@ -16,7 +16,7 @@ import { registersOf } from "./rounds.ts";
 export function few(cluster: Cluster, start: number): number[] | null {
   const [group, next] = cluster.view.quorum;
   // While members change it takes two groups; and who has keys hears all, for only the others show that one lies.
-  if (next || cluster.guard || cluster.asksAll) return null;
+  if (next || cluster.space.guard || cluster.asksAll) return null;
   const ways = [everyOther(group, start), everyOther(group, start + 1)];
   return ways.find((slots) => slots.every((slot) => cluster.peer(slot))) ?? null;
 }

@@ -39,7 +39,7 @@ export async function levelFor(
   const floor = vouchedFor(claims);
   const isNear = claims.every((claim) => floor <= reachOf([claim, BALLOT_MAX]));
   if (isNear || !cluster.connections.isOperator) return;
-  const user = name === CONFIG_NAME ? null : cluster.user;
+  const user = name === CONFIG_NAME ? null : cluster.space.user;
   await install(cluster, 0n, [], [{ user, floor }]);
 }
 

@@ -80,7 +80,7 @@ export async function propose(
     await reachToChange(cluster);
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
-    const seen = cluster.guard?.seenOf(name) ?? null;
+    const seen = cluster.space.guard?.seenOf(name) ?? null;
     // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
     const wanted = { ballot, vid: content.vid, enough: canAccept, supply, until };
     const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
@@ -100,7 +100,7 @@ export async function propose(
       ballots.bearAbove(floor);
       continue;
     }
-    cluster.guard?.check(name, seen, current, view.quorum, granted);
+    cluster.space.guard?.check(name, seen, current, view.quorum, granted);
     const step = nextStep(own, selected, [floor]);
     if (step.do === "unknown")
       return giveUp("others wrote meanwhile, and what became of this write cannot be told");
@@ -124,7 +124,7 @@ export async function propose(
     const result = await acceptAndCommit(cluster, name, ballots, attempting);
     if (result === "tooFew") return giveUp(tooFewLine(cluster));
     if (result !== "chosen") continue;
-    cluster.guard?.saw(name, next);
+    cluster.space.guard?.saw(name, next);
     return step.do === "refuseBehindOwn"
       ? { is: "refused", current }
       : { is: "done", current: next };

@@ -43,7 +43,7 @@ export async function readName(
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
     const { arrivals } = cluster;
-    const seen = cluster.guard?.seenOf(name) ?? null;
+    const seen = cluster.space.guard?.seenOf(name) ?? null;
     const { replies: all, view } = await cluster.ask(
       "read",
       () => ({ name, asked: pieces ? cluster.live : [] }),
@@ -56,8 +56,8 @@ export async function readName(
     const decision = decide(view.quorum, registersOf(replies));
     if (decision.is === "current") {
       const version = decision.current?.version ?? null;
-      cluster.guard?.check(name, seen, version, view.quorum, replies);
-      cluster.guard?.saw(name, version);
+      cluster.space.guard?.check(name, seen, version, view.quorum, replies);
+      cluster.space.guard?.saw(name, version);
       if (decision.lagging && decision.current)
         await sendCommit(cluster, name, decision.current, false, view.config.epoch);
       return { ...decision, replies, view };
@@ -65,7 +65,7 @@ export async function readName(
     const { current } = select(registersOf(replies));
     if (decision.is === "tooFew") {
       if (await hearsMore(cluster, arrivals)) continue;
-      if (canRead(view.quorum, all.keys()) && cluster.guard) throw notBelieved(cluster, name);
+      if (canRead(view.quorum, all.keys()) && cluster.space.guard) throw notBelieved(cluster, name);
       return { is: "tooFew", current, replies, view };
     }
     if (tries < DOUBT_TRIES) {
@@ -75,7 +75,7 @@ export async function readName(
     const settled = await settle(cluster, name);
     if (settled === "failed" && (await hearsMore(cluster, arrivals))) continue;
     if (settled === "failed") return { is: "doubt", current, replies, view };
-    cluster.guard?.check(name, seen, settled?.version ?? null, view.quorum, replies);
+    cluster.space.guard?.check(name, seen, settled?.version ?? null, view.quorum, replies);
     return { is: "current", current: settled, replies, view };
   }
 }
@@ -84,7 +84,7 @@ export async function readName(
 const notBelieved = (cluster: Cluster, name: string): DfsError =>
   new DfsError(
     "integrity",
-    `${cluster.shown(name)}: what the servers say of it is not authentic, or contradicts itself`,
+    `${cluster.space.shown(name)}: what the servers say of it is not authentic, or contradicts itself`,
   );
 
 /** The current value, where one look at the registers tells it. */
@@ -154,5 +154,5 @@ export function fenceOf(
   vid: Vid,
 ): Version {
   const version = childOf(null, floor, tombstone(vid));
-  return cluster.guard?.sign(name, version, ballot) ?? version;
+  return cluster.space.guard?.sign(name, version, ballot) ?? version;
 }

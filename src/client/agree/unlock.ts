@@ -1,4 +1,5 @@
 /** A user's keys: their master key, which all servers keep wrapped by the password in a register of its own (file/keys). */
+import { Space } from "../trust/space.ts";
 import { assert, DfsError } from "../../errors.ts";
 import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../../file/keys.ts";
 import { KEY_NAME } from "../../file/names.ts";
@@ -33,7 +34,8 @@ export async function unlock(
   memory: KeyMemory,
   mayMake = true,
 ): Promise<Cluster> {
-  const { user, ports } = cluster;
+  const { ports } = cluster;
+  const { user } = cluster.space;
   const known = memory.keyOf(user);
   const record = await recordOf(cluster, opener, known, mayMake);
   if (!record) return cluster;
@@ -49,7 +51,7 @@ export async function unlock(
     isOpened: (other) => opener.open(user, other) !== null,
     learn: () => opener.learn(user),
   };
-  return cluster.as(user, new Guard(keys, memory, ports.random, records));
+  return cluster.in(new Space(user, new Guard(keys, memory, ports.random, records)));
 }
 
 function unwrapped(opener: Opener, user: string, record: Uint8Array): Uint8Array {
@@ -65,7 +67,7 @@ async function recordOf(
   known: KnownKey | null,
   mayMake: boolean,
 ): Promise<Uint8Array | null> {
-  const { user } = cluster;
+  const { user } = cluster.space;
   if (known) opener.open(user, known.record);
   await opener.learn(user);
   for (;;) {
@@ -112,17 +114,15 @@ async function restore(cluster: Cluster, record: Uint8Array, other: Vid | null):
  * would warn of goes to `doubts`.
  */
 const opening = (cluster: Cluster, openers: readonly Opener[], doubts: string[]): Cluster =>
-  cluster.as(
-    cluster.user,
-    null,
-    (stored, accepted) => {
+  cluster.in(
+    new Space(cluster.space.user, null, (stored, accepted) => {
       const { version } = accepted;
       // Where somebody began to make a key.
       if (isFence(version)) return NEVER;
       const { body } = version;
-      const isOpen = openers.some((opener) => opener.open(cluster.user, body) !== null);
+      const isOpen = openers.some((opener) => opener.open(cluster.space.user, body) !== null);
       return isOpen ? takeAll(stored, accepted) : null;
-    },
+    }),
     (line) => void doubts.push(line),
   );
 
@@ -130,7 +130,7 @@ const opening = (cluster: Cluster, openers: readonly Opener[], doubts: string[])
 async function sealedOtherwise(cluster: Cluster, openers: readonly Opener[]): Promise<Vid | null> {
   const version = (await glance(cluster, KEY_NAME))?.version;
   if (!version || isFence(version)) return null;
-  const isOpen = openers.some((one) => one.open(cluster.user, version.body) !== null);
+  const isOpen = openers.some((one) => one.open(cluster.space.user, version.body) !== null);
   // One that opens has come just now.
   return isOpen ? null : version.vid;
 }
@@ -165,10 +165,10 @@ async function make(cluster: Cluster, opener: Opener): Promise<void> {
   const { random } = cluster.ports;
   const wrap = await opener.fresh(random);
   const master = random.bytes(MASTER_BYTES);
-  const body = wrapMaster([wrap], cluster.user, master, random.bytes(NONCE_BYTES));
+  const body = wrapMaster([wrap], cluster.space.user, master, random.bytes(NONCE_BYTES));
   const outcome = await propose(cluster, KEY_NAME, proposalOf(cluster, body));
   // What another client of this user proposed meanwhile opens only once the password is stretched for it.
-  if (outcome.is === "failed" && !(await opener.learn(cluster.user)))
+  if (outcome.is === "failed" && !(await opener.learn(cluster.space.user)))
     throw new DfsError("tooFew", `no key could be made: ${outcome.why}`);
 }
 
@@ -184,7 +184,7 @@ export async function rewrap(
   old: readonly Opener[],
   next: readonly Opener[],
 ): Promise<void> {
-  const { user } = cluster;
+  const { user } = cluster.space;
   const { random } = cluster.ports;
   const reading = await readAll(cluster, old);
   if (!reading.current || isFence(reading.current.version)) {
@@ -221,7 +221,7 @@ async function readAll(cluster: Cluster, openers: readonly Opener[]): Promise<Re
     const reading = isFirst ? null : await readName(opening(cluster, openers, []), KEY_NAME);
     if (reading && (!reading.current || isFence(reading.current.version)))
       await sealedOtherwise(cluster, openers);
-    const learned = await Promise.all(openers.map((opener) => opener.learn(cluster.user)));
+    const learned = await Promise.all(openers.map((opener) => opener.learn(cluster.space.user)));
     if (reading && !learned.includes(true)) return reading;
   }
 }

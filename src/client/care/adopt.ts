@@ -3,6 +3,7 @@
  * they are in that user's own. Each is copied into the user's space, sealed, and only then deleted in the open. It may be cut short
  * at any point: whoever does it again goes on with what is left.
  */
+import { Space } from "../trust/space.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
 import { checkEither, KEY_NAME } from "../../file/names.ts";
@@ -34,7 +35,7 @@ type Adopted = { readonly bytes: number; readonly vid: Vid; readonly x: number }
 export async function areSomeOpen(cluster: Cluster): Promise<boolean> {
   const { isLoggedIn, isOperator } = cluster.connections;
   if (!isLoggedIn || !isOperator) return false;
-  for await (const one of namesIn(cluster.as(NOBODY, null), "", false)) {
+  for await (const one of namesIn(cluster.in(new Space(NOBODY)), "", false)) {
     const { state } = conclude(one);
     if (state && !state.deleted) return true;
   }
@@ -46,7 +47,7 @@ export async function areSomeOpen(cluster: Cluster): Promise<boolean> {
  * DfsError("usage") for who has no space to adopt them into, and ("tooFew") where servers cannot tell which there are.
  */
 export async function openNamesFor(cluster: Cluster, prefix: string): Promise<OpenName[]> {
-  const { guard, user } = cluster;
+  const { guard, user } = cluster.space;
   if (!guard || user === NOBODY)
     throw new DfsError(
       "usage",
@@ -54,9 +55,9 @@ export async function openNamesFor(cluster: Cluster, prefix: string): Promise<Op
     );
   const open: OpenName[] = [];
   if (cluster.connections.isOperator)
-    open.push(...(await namesOfSpace(cluster.as(NOBODY, null), prefix, () => true)));
+    open.push(...(await namesOfSpace(cluster.in(new Space(NOBODY)), prefix, () => true)));
   const isOpen = (name: string): boolean => guard.shown(name) === null;
-  for (const one of await namesOfSpace(cluster.as(user, null), prefix, isOpen))
+  for (const one of await namesOfSpace(cluster.in(new Space(user)), prefix, isOpen))
     if (await isInTheOpen(one)) open.push(one);
   return open;
 }

@@ -86,7 +86,7 @@ export class Delivery {
       await inParallel(this.#offsets(), CHUNKS_PER_PIECE, bringOne);
     } catch (error) {
       if (!isDfsError(error)) throw error;
-      this.#cluster.warn(`${this.#cluster.shown(this.#name)}: ${error.message}`);
+      this.#cluster.warn(`${this.#cluster.space.shown(this.#name)}: ${error.message}`);
       return { arrived: [], isReadable: false };
     }
     const arrived = ways.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
@@ -119,7 +119,7 @@ export class Delivery {
       // Whether that matters is seen in the end.
       if (error.code === "noRoom") return;
       this.#cluster.warn(
-        `${this.#cluster.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
+        `${this.#cluster.space.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,
       );
     }
   }

@@ -58,12 +58,12 @@ async function rebalanceName(
   const version = current?.version ?? null;
   if (version === null || isGone(version) || version.pieces === 0) return null;
   const tell = (problem: string | null): Rebalanced => ({
-    name: cluster.shown(name),
+    name: cluster.space.shown(name),
     bytes: version.size,
     problem,
   });
   if (is !== "current") return tell(`${replies.size} servers answer: too few`);
-  const ring = wantedRing(cluster.user, name, version, view.config);
+  const ring = wantedRing(cluster.space.user, name, version, view.config);
   if (ring === null || options.dryRun) return ring && tell(null);
   if (ring === "tooFewPlaces") return tell("it has more pieces than there are servers for them");
   try {
@@ -129,10 +129,10 @@ async function anew(
   { vid, body }: Version,
   { placement, progress }: RebalanceOptions,
 ): Promise<string | null> {
-  const shown = cluster.shown(name);
+  const shown = cluster.space.shown(name);
   // It is cut in other pieces, and so sealed anew.
-  if (isSealed(body) && !cluster.guard?.shown(name))
-    return `it is sealed: dfs-tool rebalance of ${cluster.user} themselves moves it`;
+  if (isSealed(body) && !cluster.space.guard?.shown(name))
+    return `it is sealed: dfs-tool rebalance of ${cluster.space.user} themselves moves it`;
   const { source } = await openStored(cluster, shown);
   await put(cluster, shown, source, {
     layout: PAIRS,

@@ -2,6 +2,7 @@
  * An operator removes what lies in another user's space: what its user has lost or made up, or left behind. Names are as servers know them,
  * for the keys that seal them are not here.
  */
+import { Space } from "../trust/space.ts";
 import { DfsError } from "../../errors.ts";
 import { checkStored, KEY_NAME } from "../../file/names.ts";
 import { ORPHAN_AGE_SECONDS } from "../../limits.ts";
@@ -14,7 +15,7 @@ import { checkOperator } from "../files/spaces.ts";
 /** Another user's space; throws DfsError("forbidden") for who is no operator. */
 export function spaceOf(cluster: Cluster, user: string): Cluster {
   checkOperator(cluster);
-  return cluster.as(user, null);
+  return cluster.in(new Space(user));
 }
 
 /** A name as servers know it, which a user can have; throws DfsError("usage"). */

@@ -162,7 +162,7 @@ export async function repairName(
   let [displaced, spared] = [0, 0];
   let lost: number[] = [];
   let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
-  const shown = cluster.shown(name);
+  const shown = cluster.space.shown(name);
   const tell = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
     name: shown,
     ...done,
@@ -177,7 +177,7 @@ export async function repairName(
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
       if (is !== "current") return tell("too few servers answer", "tooFew");
-      if (name === KEY_NAME && !cluster.guard && isDisputed(replies))
+      if (name === KEY_NAME && !cluster.space.guard && isDisputed(replies))
         return tell("only its user can tell which one is right");
       const all = diagnose(current, replies, view.config, options.orphanAge);
       const told = full.without(all, current?.version ?? null, replies, view.places.length);

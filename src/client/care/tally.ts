@@ -92,17 +92,17 @@ export async function tallyOf(cluster: Cluster, healths: Healths): Promise<Tally
   const look: Look = {
     tally,
     healths,
-    own: cluster.user,
+    own: cluster.space.user,
     hollowLooks: HOLLOW_LOOKS,
     secondLooksMs: SECOND_LOOKS_MS,
   };
-  for (const space of await spacesIn(cluster))
-    for await (const said of namesIn(space, "", true)) {
+  for (const inSpace of await spacesIn(cluster))
+    for await (const said of namesIn(inSpace, "", true)) {
       for (const slot of cluster.live) if (!said.answering.includes(slot)) tally.late.add(slot);
       for (const slot of said.answering) if (!said.vouching.includes(slot)) tally.damaged.add(slot);
       const before = tally.files;
-      await lookAt(space, said, look);
-      if (isOpen(space)) tally.open += tally.files - before;
+      await lookAt(inSpace, said, look);
+      if (isOpen(inSpace)) tally.open += tally.files - before;
     }
   const { toDo } = tally;
   // One may be of a name that nobody knows any more.
@@ -111,7 +111,7 @@ export async function tallyOf(cluster: Cluster, healths: Healths): Promise<Tally
 }
 
 /** Is what a space has out of sight, for there are users, and it is nobody's? */
-const isOpen = ({ user, connections }: Cluster): boolean =>
+const isOpen = ({ space: { user }, connections }: Cluster): boolean =>
   user === NOBODY && connections.isLoggedIn;
 
 const emptyTally = (cluster: Cluster): Tally => ({
@@ -140,7 +140,7 @@ const emptyTally = (cluster: Cluster): Tally => ({
 });
 
 /** Adds what servers say of one name. */
-async function lookAt(space: Cluster, one: NameSaid, look: Look): Promise<void> {
+async function lookAt(inSpace: Cluster, one: NameSaid, look: Look): Promise<void> {
   const { toDo } = look.tally;
   const entries = [...one.said.values()];
   toDo.records += entries.filter(({ damaged }) => damaged).length;
@@ -164,22 +164,22 @@ async function lookAt(space: Cluster, one: NameSaid, look: Look): Promise<void> 
     lacking: new Map(said.map(({ slot, lacking }) => [slot, lacking])),
     astray: said.reduce((sum, { astray }) => sum + astray, 0),
   };
-  const isWorth = one.name !== KEY_NAME && isWorthAnotherLook(pieces, space, look);
-  if (!isWorth) return add(space, one.name, pieces, look);
-  const { clock } = space.ports;
+  const isWorth = one.name !== KEY_NAME && isWorthAnotherLook(pieces, inSpace, look);
+  if (!isWorth) return add(inSpace, one.name, pieces, look);
+  const { clock } = inSpace.ports;
   const begun = clock.now();
-  await lookAgain(space, one.name, pieces, look);
-  if (!isHollow(pieces, space, look)) look.secondLooksMs -= clock.now() - begun;
+  await lookAgain(inSpace, one.name, pieces, look);
+  if (!isHollow(pieces, inSpace, look)) look.secondLooksMs -= clock.now() - begun;
 }
 
 /** May it be a file of somebody else that nobody has a piece of? */
-const isHollow = ({ cut, held }: Pieces, space: Cluster, look: Look): boolean =>
-  space.user !== look.own && cut.needed > 0 && [...held.values()].every(isNothing);
+const isHollow = ({ cut, held }: Pieces, inSpace: Cluster, look: Look): boolean =>
+  inSpace.space.user !== look.own && cut.needed > 0 && [...held.values()].every(isNothing);
 
 /** A put that came between the answers of two servers looks like a loss. Where a server is late, each such look would wait for it. */
-function isWorthAnotherLook(pieces: Pieces, space: Cluster, look: Look): boolean {
-  if (isHollow(pieces, space, look)) return look.hollowLooks-- > 0;
-  const isSound = pieces.isCurrent && shortOf(pieces, space) === 0;
+function isWorthAnotherLook(pieces: Pieces, inSpace: Cluster, look: Look): boolean {
+  if (isHollow(pieces, inSpace, look)) return look.hollowLooks-- > 0;
+  const isSound = pieces.isCurrent && shortOf(pieces, inSpace) === 0;
   return !isSound && look.tally.late.size === 0 && look.secondLooksMs > 0;
 }
 
@@ -189,19 +189,24 @@ const isNothing = (pieces: readonly number[]): boolean => pieces.length === 0;
  * Looks at one name alone. A user may have made up a file: it counts as missing, unless it is certain that it never was there, or that
  * nobody can bring it back.
  */
-async function lookAgain(space: Cluster, name: string, before: Pieces, look: Look): Promise<void> {
+async function lookAgain(
+  inSpace: Cluster,
+  name: string,
+  before: Pieces,
+  look: Look,
+): Promise<void> {
   const { tally } = look;
-  const reading = await readName(space, name);
+  const reading = await readName(inSpace, name);
   const version = reading.current?.version ?? null;
-  if (reading.is !== "current") return add(space, name, before, look);
+  if (reading.is !== "current") return add(inSpace, name, before, look);
   if (version === null || isGone(version)) return;
-  const isOthers = space.user !== look.own;
+  const isOthers = inSpace.space.user !== look.own;
   if (isOthers && neverHeld(version, reading.replies, reading.view, null)) {
     tally.hollow++;
-    tally.firstHollow ??= { user: space.user, name };
+    tally.firstHollow ??= { user: inSpace.space.user, name };
     return;
   }
-  await add(space, name, piecesIn(reading, version), look);
+  await add(inSpace, name, piecesIn(reading, version), look);
 }
 
 /** The same of what servers say of one name alone. */
@@ -221,7 +226,7 @@ function piecesIn({ replies, view }: Reading, version: Version): Pieces {
 }
 
 /** Adds a file with these pieces. */
-async function add(space: Cluster, name: string, pieces: Pieces, look: Look): Promise<void> {
+async function add(inSpace: Cluster, name: string, pieces: Pieces, look: Look): Promise<void> {
   const { tally } = look;
   const { cut, isCurrent, held } = pieces;
   if (name !== KEY_NAME) tally.files++;
@@ -236,7 +241,7 @@ async function add(space: Cluster, name: string, pieces: Pieces, look: Look): Pr
     tally.toDo.astray += pieces.astray;
     return;
   }
-  const lacking = Math.min(lacked, shortOf(pieces, space));
+  const lacking = Math.min(lacked, shortOf(pieces, inSpace));
   const noRoom = lacked > lacking ? await lackingForRoom(pieces, look.healths) : 0;
   const displaced = Math.min(pieces.astray, Math.max(0, noRoom - lacking));
   tally.toDo.lacking += lacking;

@@ -70,7 +70,7 @@ async function* verifySpace(
     lot = [];
     return done.filter((one) => one !== null);
   };
-  for await (const name of names?.map((one) => cluster.stored(one)) ?? allNames(cluster)) {
+  for await (const name of names?.map((one) => cluster.space.stored(one)) ?? allNames(cluster)) {
     lot.push(name);
     if (lot.length >= NAMES_IN_REPAIR) yield* await flush();
   }
@@ -92,12 +92,17 @@ async function verifyName(
     const reading = await readName(cluster, name, { patienceMs: null });
     if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
-    const version = currentOf(cluster, cluster.shown(name), reading);
+    const version = currentOf(cluster, cluster.space.shown(name), reading);
     return await verifyVersion(cluster, name, version, reading, options);
   } catch (error) {
     if (!isDfsError(error)) throw error;
     const nothing = { copies: 0, bytes: 0, bad: [], missing: [], silent: [] };
-    return { name: cluster.shown(name), ...nothing, isReadable: false, problem: error.message };
+    return {
+      name: cluster.space.shown(name),
+      ...nothing,
+      isReadable: false,
+      problem: error.message,
+    };
   }
 }
 
@@ -142,7 +147,7 @@ async function verifyVersion(
   const found = good.filter((slots) => slots.size > 0).length;
   const isShort = copiesShort(version, holders, view.places.length) > 0;
   return {
-    name: cluster.shown(name),
+    name: cluster.space.shown(name),
     copies: copies.length,
     bytes,
     bad,

@@ -1,20 +1,16 @@
 /** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
 import { DfsError, isDfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
-import { EPOCHS_FOLLOWED } from "../../limits.ts";
 import { type Config, requestIdOf } from "../../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../../wire/messages.ts";
 import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
-import { joinBlank } from "./blank.ts";
 import type { Greeted } from "./greeter.ts";
-import { type Judge, takeAll } from "../trust/judge.ts";
 import { Endless } from "./endless.ts";
 import { gather } from "./gather.ts";
-import { meetServers, warnOfOuts } from "./meet.ts";
-import type { Guard } from "../trust/guard.ts";
+import { Space } from "../trust/space.ts";
 import type { ClientPorts, Peer } from "./peer.ts";
-import { type View, viewOf } from "./view.ts";
+import { Epochs } from "./epochs.ts";
+import type { View } from "./view.ts";
 import { Window } from "./window.ts";
 
 /** Replies by slot. */
@@ -38,16 +34,13 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** What all that look at one cluster share: the newest epoch that they know of, and whether few servers were asked in vain. */
+/** What all that look at one cluster share. */
 interface Shared {
-  view: View;
-  /** How many configurations it went by. */
-  followed: number;
-  asksAll: boolean;
-  /** Settles when the servers have been met so far as that was asked for. */
-  met: Promise<void>;
+  readonly epochs: Epochs;
   readonly window: Window;
   readonly endless: Endless;
+  /** Were few servers asked in vain? */
+  asksAll: boolean;
 }
 
 export class Cluster {
@@ -61,76 +54,50 @@ export class Cluster {
   /** Says a line to the user, once each. */
   readonly warn: (line: string) => void;
   /** Whose names and files. */
-  readonly user: string;
-  /** Seals and opens them; null where nothing is sealed, or nobody has the keys. */
-  readonly guard: Guard | null;
-  /** What of their answers to believe. */
-  readonly judge: Judge;
+  readonly space: Space;
   readonly #shared: Shared;
 
   private constructor(
     shared: Shared,
-    { ports, connections, id, warn, user }: Omit<ClusterFacts, "config">,
-    guard: Guard | null,
-    judge: Judge = guard?.judge ?? takeAll,
+    { ports, connections, id, warn }: Omit<ClusterFacts, "config" | "user">,
+    space: Space,
   ) {
-    this.judge = judge;
     this.#shared = shared;
     this.window = shared.window;
     this.endless = shared.endless;
     this.ports = ports;
     this.connections = connections;
     this.id = id;
-    this.user = user;
-    this.guard = guard;
     this.warn = warn;
+    this.space = space;
   }
 
   /** `config` is one that was chosen, or before there is any the one that is being proposed. */
-  static of({ config, warn, ...facts }: ClusterFacts): Cluster {
+  static of({ config, user, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
     const once = (line: string): void => {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
-    const cluster = new Cluster(
-      {
-        view: viewOf(config),
-        followed: 0,
-        asksAll: false,
-        met: Promise.resolve(),
-        window: new Window(),
-        endless: new Endless(),
-      },
-      { ...facts, warn: once },
-      null,
-    );
-    facts.connections.welcome = async (greeted) => {
-      await joinBlank(cluster.id, cluster.view.config, [greeted]);
-      await cluster.meet();
+    const { id, connections } = facts;
+    const shared = {
+      epochs: new Epochs(id, connections, config, once),
+      window: new Window(),
+      endless: new Endless(),
+      asksAll: false,
     };
-    return cluster;
+    return new Cluster(shared, { ...facts, warn: once }, new Space(user));
   }
 
-  /** The same cluster, for the names and files of this user. */
-  as(user: string, guard: Guard | null, judge?: Judge, warn = this.warn): Cluster {
+  /** The same cluster, for the names and files of this space. */
+  in(space: Space, warn = this.warn): Cluster {
     const { ports, connections, id } = this;
-    return new Cluster(this.#shared, { ports, connections, id, warn, user }, guard, judge);
-  }
-
-  /** What servers know a name by. */
-  stored(name: string): string {
-    return this.guard ? this.guard.stored(name) : name;
-  }
-
-  /** What people call a name that servers know; as servers know it where nobody here can open it. */
-  shown(stored: string): string {
-    return stored === KEY_NAME ? "(key)" : (this.guard?.shown(stored) ?? stored);
+    return new Cluster(this.#shared, { ports, connections, id, warn }, space);
   }
 
   /** The newest epoch that this client knows of. */
   get view(): View {
-    return this.#shared.view;
+    return this.#shared.epochs.view;
   }
 
   /** Were few servers asked what it took more of them to tell? Then all are from now on; see brief.ts. */
@@ -178,8 +145,7 @@ export class Cluster {
 
   /** What people call the server in a slot. */
   labelOf(slot: number): string {
-    const seat = this.view.config.seats[slot];
-    return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
+    return this.#shared.epochs.labelOf(slot);
   }
 
   /** One request to the server in a slot; throws DfsError("down") when there is none. */
@@ -232,7 +198,7 @@ export class Cluster {
     body: BodyOf<K>,
   ): Promise<ReplyOf<K>> {
     const { epoch } = view.config;
-    const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.user };
+    const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.space.user };
     for (let tries = 1; ; tries++) {
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
@@ -246,32 +212,19 @@ export class Cluster {
     }
   }
 
-  /** Meets the members that can be asked (meet.ts): whoever was put back, or runs on a copy, does not count from then on. */
+  /** As Epochs has it. */
   meet(): Promise<void> {
-    this.#shared.met = this.#shared.met.then(async () => {
-      const before = this.connections.verdicts;
-      await meetServers(this.connections, this.id, this.view);
-      if (this.connections.verdicts === before) return;
-      warnOfOuts(this);
-      // What such a server said before does not count either.
-      this.#shared.view = { ...this.view };
-    });
-    return this.#shared.met;
+    return this.#shared.epochs.meet();
   }
 
-  /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
-  async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch || this.#shared.followed >= EPOCHS_FOLLOWED) return;
-    this.#shared.followed++;
-    await this.reach(config, []);
-    if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
-    await this.meet();
+  /** As Epochs has it. */
+  adopt(config: Config): Promise<void> {
+    return this.#shared.epochs.adopt(config);
   }
 
-  /** Connects to the members of a configuration; has those that are still blank join, there and among `greeted`. */
-  async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    const reached = await this.connections.reach(config);
-    await joinBlank(this.id, config, [...greeted, ...reached]);
+  /** As Epochs has it. */
+  reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
+    return this.#shared.epochs.reach(config, greeted);
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */

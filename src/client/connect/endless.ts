@@ -13,7 +13,7 @@ import {
   USERS_PAGE,
 } from "../../limits.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
-import type { Guard } from "../trust/guard.ts";
+import type { Space } from "../trust/space.ts";
 import { canRead, type Quorum } from "../../quorum.ts";
 
 /** What there are pages of: names, or users. */
@@ -31,7 +31,7 @@ const MOST = {
 
 /** The cluster whose servers are judged: it tells its user, and its keys open what the user made. */
 interface Judged {
-  readonly guard: Guard | null;
+  readonly space: Space;
   readonly warn: (line: string) => void;
   labelOf(slot: number): string;
 }
@@ -68,12 +68,12 @@ export class Endless {
     const [slot] = by.keys();
     if (by.size > 1) this.#shared[kind]++;
     // What this user's keys open was made by this user, whoever has it.
-    else if (slot !== undefined && (cluster.guard?.shown(name) ?? null) === null)
+    else if (slot !== undefined && (cluster.space.guard?.shown(name) ?? null) === null)
       add(this.#lone[kind], slot);
   }
 
   #isTooMuch(
-    { guard }: Judged,
+    { space }: Judged,
     kind: Kind,
     slot: number,
     quorum: Quorum,
@@ -82,7 +82,7 @@ export class Endless {
     if ((this.#short.get(slot) ?? 0) > SHORT_PAGES) return true;
     const others = answering.filter((other) => other !== slot);
     // Who is alone is all there is to go by, unless there are keys.
-    if (others.length === 0 && !guard) return false;
+    if (others.length === 0 && !space.guard) return false;
     const [most, mostAtAll] = MOST[kind];
     const extra = canRead(quorum, others) ? most : mostAtAll;
     return (this.#lone[kind].get(slot) ?? 0) > extra + this.#shared[kind];

@@ -4,12 +4,14 @@ import { chunkBytes } from "../../file/split.ts";
 import type { Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
+import type { Space } from "../trust/space.ts";
 import { hedged, type Patience } from "./hedged.ts";
 import { PieceReader, type PieceServers } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
 
 /** What it uses of a cluster. */
-export type FetcherCluster = PieceServers & Pick<Cluster, "live" | "labelOf" | "shown" | "warn">;
+export type FetcherCluster = PieceServers &
+  Pick<Cluster, "live" | "labelOf" | "warn"> & { readonly space: Pick<Space, "shown"> };
 
 export class Fetcher {
   readonly #cluster: FetcherCluster;
@@ -74,7 +76,7 @@ export class Fetcher {
     if (code === "noPiece" || code === "down") return;
     if (code === "badPiece") this.sawRot = true;
     this.#cluster.warn(
-      `${this.#cluster.shown(this.#name)}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
+      `${this.#cluster.space.shown(this.#name)}: ${this.#cluster.labelOf(slot)}: ${message}; trying another copy`,
     );
   }
 }

@@ -59,7 +59,7 @@ export class VersionReader {
     return this.#fetcher.sawRot
       ? new DfsError(
           "integrity",
-          `${this.#cluster.shown(this.#name)}: a piece is damaged, and there is no good copy of it`,
+          `${this.#cluster.space.shown(this.#name)}: a piece is damaged, and there is no good copy of it`,
         )
       : new DfsError(
           "incomplete",

@@ -80,7 +80,7 @@ export interface Located {
 
 /** Finds a file and who holds it, `briefly` of few servers where they can tell. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
-  const stored = cluster.stored(checkEither(name));
+  const stored = cluster.space.stored(checkEither(name));
   const brief = briefly ? await readBriefly(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);
@@ -101,8 +101,8 @@ export function factsOf(
   stored: string,
   version: Version,
 ): Omit<Facts, "key"> & { readonly key: Uint8Array | null } {
-  const facts = cluster.guard
-    ? cluster.guard.read(stored, version).facts
+  const facts = cluster.space.guard
+    ? cluster.space.guard.read(stored, version).facts
     : { ...manifestOf(name, version), bytes: version.size, key: null };
   // Times later than any date were stored once.
   return { ...facts, modified: timeWithin(facts.modified) };

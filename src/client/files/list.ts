@@ -26,7 +26,7 @@ export interface Listed {
  * the first is told. Throws DfsError("tooFew") when no server answers.
  */
 export const list = (cluster: Cluster, prefix: string): AsyncGenerator<Listed> =>
-  cluster.guard ? listSealed(cluster, prefix) : listStored(cluster, prefix);
+  cluster.space.guard ? listSealed(cluster, prefix) : listStored(cluster, prefix);
 
 /** Is there any name that begins so? Throws as `list`. */
 export async function hasAny(cluster: Cluster, prefix: string): Promise<boolean> {
@@ -134,7 +134,7 @@ async function* wantedIn(
   everything: boolean,
   after = "",
 ): AsyncGenerator<NameSaid[]> {
-  const { guard } = cluster;
+  const { guard } = cluster.space;
   // Servers can tell what is in a folder, and not what begins with part of a name.
   const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
   const pages = pagesIn(cluster, known, everything, { after });
@@ -225,12 +225,12 @@ function judge(cluster: Cluster, one: NameSaid, is: string, state: Outline | nul
     for (const piece of hereOf(told, state.vid)?.held ?? [])
       if (!held.includes(piece)) held.push(piece);
   const isIncomplete = is !== "current" || held.length < state.needed;
-  return { name: cluster.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
+  return { name: cluster.space.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
 }
 
 /** Bytes of a file of which so many are stored. */
 const bytesOf = (cluster: Cluster, stored: number): number =>
-  cluster.guard ? plainBytes(stored) : stored;
+  cluster.space.guard ? plainBytes(stored) : stored;
 
 async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   const reading = await readName(cluster, name);
@@ -238,7 +238,7 @@ async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
   if (!version || isGone(version)) return null;
   const found = holdersOf(version, reading.replies).filter((slots) => slots.length > 0).length;
   return {
-    name: cluster.shown(name),
+    name: cluster.space.shown(name),
     bytes: bytesOf(cluster, version.size),
     isIncomplete: reading.is !== "current" || found < version.needed,
   };

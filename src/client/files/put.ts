@@ -50,12 +50,12 @@ export async function put(
   const { config, places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const shape = shapeOf(options.layout, places.length);
-  const stored = cluster.stored(name);
+  const stored = cluster.space.stored(name);
   const byName = options.placement === "name";
   const turn = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(drawDigest(cluster.user, stored), shape.pieces, config, turn);
+  const ring = ringOf(drawDigest(cluster.space.user, stored), shape.pieces, config, turn);
   const progress = options.progress ?? (() => {});
-  const key = cluster.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
+  const key = cluster.space.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const what = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
   try {
@@ -90,7 +90,7 @@ function authored(
   key: Uint8Array | null,
   content: Omit<Content, "body">,
 ): Pick<Proposal, "content" | "sign"> {
-  const { guard } = cluster;
+  const { guard } = cluster.space;
   const modified = timeWithin(about.modified);
   if (!guard || !key)
     return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
@@ -111,9 +111,9 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   await checkLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();
-  const stored = cluster.stored(name);
+  const stored = cluster.space.stored(name);
   const about = { isFolder: true, modified: clock.wall(), mode: 0o755, bytes: 0 };
-  const key = cluster.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
+  const key = cluster.space.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
     ...authored(cluster, stored, about, [], key, content),

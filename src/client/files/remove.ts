@@ -13,7 +13,7 @@ import { reachToChange, silentText } from "../connect/silent.ts";
  * when that cannot be told.
  */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
-  await removeStored(cluster, cluster.stored(checkEither(name)), condition, name);
+  await removeStored(cluster, cluster.space.stored(checkEither(name)), condition, name);
 }
 
 /** The same of a name as servers know it, which may be one that is sealed with keys that are not here. */
@@ -31,7 +31,7 @@ export async function removeStored(
       `${short.count} of ${short.of} servers answer, and a deletion takes ${short.takes}${silentText(cluster)}`,
     );
   const content = tombstone(cluster.ports.random.bytes(16).toHex());
-  const { guard } = cluster;
+  const { guard } = cluster.space;
   const outcome = await propose(cluster, stored, {
     content,
     sign: (version, ballot) => guard?.sign(stored, version, ballot) ?? version,

@@ -1,4 +1,5 @@
 /** All users' names and files, for what concerns all of them: who keeps a cluster sees what is there, and no more than its servers do. */
+import { Space } from "../trust/space.ts";
 import { DfsError } from "../../errors.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
 import type { Cluster, Replies, Round } from "../connect/cluster.ts";
@@ -21,7 +22,7 @@ export async function spacesIn(cluster: Cluster, prefix = ""): Promise<Cluster[]
 
 const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
   cluster,
-  ...users.filter((user) => user !== cluster.user).map((user) => cluster.as(user, null)),
+  ...users.filter((user) => user !== cluster.space.user).map((user) => cluster.in(new Space(user))),
 ];
 
 /** The same where none may be missed, of which there are only promises either; throws DfsError("tooFew") where so few servers answer that one could be. */
@@ -39,7 +40,7 @@ export function checkOperator(cluster: Cluster): void {
   if (cluster.connections.isOperator) return;
   throw new DfsError(
     "forbidden",
-    `${cluster.user} is no operator of the cluster, and this takes one: who is stands in the servers' file of users`,
+    `${cluster.space.user} is no operator of the cluster, and this takes one: who is stands in the servers' file of users`,
   );
 }
 

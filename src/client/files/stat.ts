@@ -35,7 +35,7 @@ export interface Stat {
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const { arrivals } = cluster;
-  const stored = cluster.stored(checkEither(name));
+  const stored = cluster.space.stored(checkEither(name));
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);

@@ -39,25 +39,25 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
     width: 0,
     widest: null as null | FileOf,
   };
-  for (const space of await allSpacesIn(cluster))
-    for await (const one of namesIn(space, "", false)) await lookAt(space, slot, one, need);
+  for (const inSpace of await allSpacesIn(cluster))
+    for await (const one of namesIn(inSpace, "", false)) await lookAt(inSpace, slot, one, need);
   return need;
 }
 
 type Growing = { -readonly [K in keyof Need]: K extends "first" ? FileOf[] : Need[K] };
 
-async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing): Promise<void> {
-  if (space.peer(slot) && !one.answering.includes(slot))
+async function lookAt(inSpace: Cluster, slot: number, one: NameSaid, need: Growing): Promise<void> {
+  if (inSpace.peer(slot) && !one.answering.includes(slot))
     throw new DfsError(
       "down",
-      `${space.labelOf(slot)} does not answer in time what lies on it: try again`,
+      `${inSpace.labelOf(slot)} does not answer in time what lies on it: try again`,
     );
   need.isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
   const { is, state } = conclude(one);
   if (is === "tooFew")
     throw new DfsError(
       "tooFew",
-      `too few servers answer to tell whether ${space.labelOf(slot)} is needed`,
+      `too few servers answer to tell whether ${inSpace.labelOf(slot)} is needed`,
     );
   if (!state || state.deleted) return;
   const held = [...one.said].flatMap(([from, told]) => {
@@ -66,7 +66,7 @@ async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing
   });
   const mine = held.find(({ from }) => from === slot)?.pieces ?? [];
   const elsewhere = new Set(held.flatMap((told) => (told.from === slot ? [] : told.pieces)));
-  const file = { user: space.user, name: one.name };
+  const file = { user: inSpace.space.user, name: one.name };
   need.pieces += mine.length;
   // What nobody could read anyway takes no servers.
   const isWhole = new Set([...elsewhere, ...mine]).size >= state.needed;
@@ -75,7 +75,7 @@ async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing
     need.widest = file;
   }
   if (is === "current" && elsewhere.size >= state.needed) return;
-  if (!(await isNeeded(space, one.name, slot))) return;
+  if (!(await isNeeded(inSpace, one.name, slot))) return;
   need.files++;
   if (need.first.length < FILES_SHOWN) need.first.push(file);
 }
@@ -84,8 +84,8 @@ async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing
  * Would something of this file go with the server? Of one that answers that is what it alone has; of one that is silent all that is not
  * elsewhere may lie there, unless nobody can ever have had it.
  */
-async function isNeeded(space: Cluster, name: string, slot: number): Promise<boolean> {
-  const reading = await readName(space, name, { patienceMs: null });
+async function isNeeded(inSpace: Cluster, name: string, slot: number): Promise<boolean> {
+  const reading = await readName(inSpace, name, { patienceMs: null });
   const { is, current, replies, view } = reading;
   if (is !== "current") return true;
   const version = current?.version ?? null;
@@ -106,6 +106,6 @@ export const filesText = (files: readonly FileOf[], count: number): string =>
 
 /** How to delete them, should they be lost. */
 export const removalText = (cluster: Cluster, files: readonly FileOf[]): string => {
-  const other = files.find(({ user }) => user !== cluster.user);
+  const other = files.find(({ user }) => user !== cluster.space.user);
   return other ? `dfs-tool rm --user ${other.user} NAME` : "dfs-tool rm NAME";
 };

@@ -16,7 +16,7 @@ export async function weighedIn(
   if (slots.length === 0) return config;
   const disks = new Map<number, number | null>(slots.map((slot) => [slot, null]));
   // A server that is about to be a member knows no epoch yet; those that are know this one too.
-  const of = { cluster: cluster.id, epoch: 0, user: cluster.user };
+  const of = { cluster: cluster.id, epoch: 0, user: cluster.space.user };
   const calls = slots.flatMap((slot) => {
     const peer = cluster.connections.ofSid(config.seats[slot]?.sid ?? "");
     return peer ? [[slot, peer.call("status", {}, of)] as const] : [];
