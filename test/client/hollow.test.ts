@@ -1,4 +1,5 @@
 /** Files that never had pieces, beside those that wait for the server that has them. */
+import { Space } from "../../src/client/trust/space.ts";
 import { describe, expect, test } from "bun:test";
 import { get } from "../../src/client/files/get.ts";
 import { neverHeld } from "../../src/client/members/hollow.ts";
@@ -61,7 +62,7 @@ test("what has no pieces never waits for any", () => {
 test.each(["", ".", "a//b"])(
   "the library takes no name %j: it may be a reserved one",
   async (name) => {
-    const nowhere = { stored: (one: string) => one } as never;
+    const nowhere = { space: new Space("") } as never;
     await rejectionOf("usage", remove(nowhere, name));
     await rejectionOf("usage", stat(nowhere, name));
     await rejectionOf("usage", get(nowhere, name, { inOrder: false } as never, {}));

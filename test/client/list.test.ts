@@ -1,4 +1,5 @@
 /** Pages of names from servers that agree, that do not, and that lie. */
+import { Space } from "../../src/client/trust/space.ts";
 import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -44,7 +45,7 @@ async function pagesOf(servers: Servers, log: string[] = []) {
     });
     return { replies: new Map(replies), view };
   };
-  const cluster = { ask, endless: new Endless() } as unknown as Cluster;
+  const cluster = { ask, endless: new Endless(), space: new Space("") } as unknown as Cluster;
   const pages: Page[] = [];
   for await (const page of pagesIn(cluster, "", false)) {
     log.push("look");
