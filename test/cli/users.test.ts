@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { chmod, lstat, readdir, rm } from "node:fs/promises";
+import { chmod, chown, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { addUser, removeUser, setVerifier } from "../../src/server/users/edit_users.ts";
@@ -239,6 +239,13 @@ describe("a change", () => {
     await chmod(path, 0o640);
     await addUser(path, "Bob", verifier, false);
     expect(statSync(path).mode & 0o777).toBe(0o640);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("stays whose it was", async () => {
+    const path = fileWith("");
+    await chown(path, 1234, 2345);
+    await addUser(path, "Alice", verifier, false);
+    expect(statSync(path)).toMatchObject({ uid: 1234, gid: 2345 });
   });
 
   test("follows a link, and leaves it one", async () => {
