@@ -1,4 +1,4 @@
-/** An exit status means what the table of the README says, whatever stands behind stdout. */
+/** An exit status means what the table of docs/commands.md says, whatever stands behind stdout. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

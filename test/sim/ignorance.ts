@@ -1,6 +1,6 @@
 /**
  * Watches clients: does a server count for them that was put back to an earlier state? That is no fault where nobody who answers them knows
- * it, nor they themselves (README.md, Limits); so what goes wrong then is told apart from what must never be.
+ * it, nor they themselves (docs/limits.md); so what goes wrong then is told apart from what must never be.
  */
 import { decode } from "../../src/bytes.ts";
 import { Cluster, type Round } from "../../src/client/connect/cluster.ts";
