@@ -133,7 +133,7 @@ export class Cluster {
     return this.#shared.view;
   }
 
-  /** Were few servers asked what it took more of them to tell? Then all are from now on; see brief.ts. */
+  /** Were few servers asked what it took more of them to tell? Then all are from now on; see agree/fast_path.ts. */
   get asksAll(): boolean {
     return this.#shared.asksAll;
   }
@@ -220,7 +220,7 @@ export class Cluster {
     return gather(this.ports.clock, calls, {
       patience: (replies) => patience(replies, view),
       isMoot: () => this.view !== view,
-      onError: (slot, error) => this.mention(slot, error),
+      onError: (slot, error) => this.reportError(slot, error),
     });
   }
 
@@ -275,7 +275,7 @@ export class Cluster {
   }
 
   /** That a server is down is said where it matters; what it complains of is worth a line now. */
-  mention(slot: number, { code, message }: DfsError): void {
+  reportError(slot: number, { code, message }: DfsError): void {
     if (!["down", "epoch", "lives", "forbidden"].includes(code))
       this.warn(`${this.labelOf(slot)}: ${message}`);
   }

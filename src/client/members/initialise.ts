@@ -11,7 +11,7 @@ import {
   NO_BIRTH,
   type ServerAddress,
 } from "../../membership.ts";
-import { changeConfig, goByChosen } from "../agree/change.ts";
+import { changeConfig, adoptChosen } from "../agree/change.ts";
 import { Again, initServer } from "../connect/blank.ts";
 import { Cluster } from "../connect/cluster.ts";
 import { type ClientPorts } from "../connect/peer.ts";
@@ -50,7 +50,7 @@ export async function initialise(
   await initAll(greeted, id);
   const config = configOf(servers, greeted);
   const cluster = Cluster.of({ ports, connections, id, config, user, warn });
-  if (away.length > 0) await goByChosen(cluster);
+  if (away.length > 0) await adoptChosen(cluster);
   else await found(cluster, ports.random.bytes(16).toHex());
   const { epoch } = cluster.view.config;
   if (epoch === 0)

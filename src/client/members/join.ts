@@ -5,7 +5,7 @@
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { JOIN_MS, JOIN_NAMES_MAX } from "../../limits.ts";
 import { seated } from "../../membership.ts";
-import { goByChosen } from "../agree/change.ts";
+import { adoptChosen } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 import { pagesIn } from "../files/list.ts";
@@ -56,7 +56,7 @@ async function joinFew(cluster: Cluster, warn: (error: DfsError) => void): Promi
 async function joinAll(cluster: Cluster): Promise<void> {
   if (isJoining(cluster)) await finishChange(cluster);
   if (lateIn(cluster).length === 0) return;
-  await goByChosen(cluster);
+  await adoptChosen(cluster);
   const late = cluster.view.config.next ? [] : await initAll(cluster, lateIn(cluster));
   const slots = late.map(({ slot }) => slot);
   if (late.length === 0 || shortFor(cluster, slots)) return;
@@ -71,7 +71,7 @@ async function joinAll(cluster: Cluster): Promise<void> {
 /** Brings a change of the members to its end, and has those join that are late, if that can be done. */
 export async function finishAndJoin(cluster: Cluster): Promise<boolean> {
   try {
-    await goByChosen(cluster);
+    await adoptChosen(cluster);
     if (goersIn(cluster).length > 0) return false;
     await finishChange(cluster);
     await joinAll(cluster);

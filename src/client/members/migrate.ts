@@ -6,7 +6,7 @@ import { DfsError } from "../../errors.ts";
 import { NAMES_IN_REPAIR } from "../../limits.ts";
 import { highest } from "../../version.ts";
 import { counted } from "../../counted.ts";
-import { changeConfig, goByChosen, install } from "../agree/change.ts";
+import { changeConfig, adoptChosen, install } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 import { carryFloors } from "../agree/floors.ts";
@@ -25,7 +25,7 @@ export function goersIn(cluster: Cluster): number[] {
 /** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew", "forbidden"). */
 export async function finishChange(cluster: Cluster): Promise<void> {
   checkOperator(cluster);
-  await goByChosen(cluster);
+  await adoptChosen(cluster);
   for (let { config } = cluster.view; config.next; { config } = cluster.view) {
     const { quorum } = cluster.view;
     // From here on nothing is chosen at an earlier epoch any more.

@@ -24,7 +24,7 @@ export async function weighedIn(
   const told = await gather(cluster.ports.clock, calls, {
     patience: () => cluster.connections.patienceMs,
     isMoot: () => false,
-    onError: (slot, error) => cluster.mention(slot, error),
+    onError: (slot, error) => cluster.reportError(slot, error),
   });
   for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
   return weighed(config, disks);
