@@ -1,4 +1,4 @@
-/** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
+/** The servers of a cluster by slot, and one question to all of them. Used by all later rooms. */
 import { DfsError, isDfsError } from "../../errors.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { EPOCHS_FOLLOWED } from "../../limits.ts";
@@ -11,7 +11,7 @@ import type { Greeted } from "./greeter.ts";
 import { type Judge, takeAll } from "../trust/judge.ts";
 import { Endless } from "./endless.ts";
 import { gather } from "./gather.ts";
-import { meetServers, warnOfOuts } from "./meet.ts";
+import { meetServers, warnOfExcluded } from "./meet.ts";
 import type { Guard } from "../trust/guard.ts";
 import type { ClientPorts, Peer } from "./peer.ts";
 import { type View, viewOf } from "./view.ts";
@@ -20,7 +20,7 @@ import { Window } from "./window.ts";
 /** Replies by slot. */
 export type Replies<K extends AddressedKind> = Map<number, ReplyOf<K>>;
 
-/** What a cluster is made of. */
+/** What a Cluster is made from. */
 export interface ClusterFacts {
   readonly ports: ClientPorts;
   readonly connections: Connections;
@@ -30,7 +30,7 @@ export interface ClusterFacts {
   readonly warn: (line: string) => void;
 }
 
-/** What was answered, and the epoch at which all of it was: what the answers are worth goes by that one. */
+/** The replies, and the view under which all of them were given: their meaning depends on it. */
 export interface Round<K extends AddressedKind> {
   readonly replies: Replies<K>;
   readonly view: View;
@@ -38,13 +38,13 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** What all that look at one cluster share: the newest epoch that they know of, and whether few servers were asked in vain. */
+/** State that all Cluster objects of one cluster share: `as` makes several. */
 interface Shared {
   view: View;
-  /** How many configurations it went by. */
-  followed: number;
+  /** How many configurations it has adopted. */
+  adopted: number;
   asksAll: boolean;
-  /** Settles when the servers have been met so far as that was asked for. */
+  /** Settles once all meetings with servers that were asked for are over. */
   met: Promise<void>;
   readonly window: Window;
   readonly endless: Endless;
@@ -52,19 +52,19 @@ interface Shared {
 
 export class Cluster {
   readonly ports: ClientPorts;
-  /** What the first client made of its list of servers: what a server joins. */
+  /** The id that the first client made from its list of servers. Joining servers are given it. */
   readonly id: string;
   readonly connections: Connections;
   readonly window: Window;
-  /** Whose lists to believe no longer. */
+  /** Knows the servers whose lists are not believed any more. */
   readonly endless: Endless;
-  /** Says a line to the user, once each. */
+  /** Gives a line to the user, each line once. */
   readonly warn: (line: string) => void;
-  /** Whose names and files. */
+  /** Whose names and files these are. */
   readonly user: string;
-  /** Seals and opens them; null where nothing is sealed, or nobody has the keys. */
+  /** Seals and opens them. null: nothing is sealed, or this client does not have the keys. */
   readonly guard: Guard | null;
-  /** What of their answers to believe. */
+  /** Decides which values in the answers of servers are believed. */
   readonly judge: Judge;
   readonly #shared: Shared;
 
@@ -86,26 +86,26 @@ export class Cluster {
     this.warn = warn;
   }
 
-  /** `config` is one that was chosen, or before there is any the one that is being proposed. */
+  /** `config` was chosen. Or else, before there is one, it is the one that is being proposed. */
   static of({ config, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
-    const once = (line: string): void => {
+    const warnOnce = (line: string): void => {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
     const cluster = new Cluster(
       {
         view: viewOf(config),
-        followed: 0,
+        adopted: 0,
         asksAll: false,
         met: Promise.resolve(),
         window: new Window(),
         endless: new Endless(),
       },
-      { ...facts, warn: once },
+      { ...facts, warn: warnOnce },
       null,
     );
-    facts.connections.welcome = async (greeted) => {
+    facts.connections.onLateServer = async (greeted) => {
       await joinBlank(cluster.id, cluster.view.config, [greeted]);
       await cluster.meet();
     };
@@ -118,12 +118,12 @@ export class Cluster {
     return new Cluster(this.#shared, { ports, connections, id, warn, user }, guard, judge);
   }
 
-  /** What servers know a name by. */
+  /** The name as servers know it. */
   stored(name: string): string {
     return this.guard ? this.guard.stored(name) : name;
   }
 
-  /** What people call a name that servers know; as servers know it where nobody here can open it. */
+  /** The name as people know it. A name that these keys do not open is shown as servers know it. */
   shown(stored: string): string {
     return stored === KEY_NAME ? "(key)" : (this.guard?.shown(stored) ?? stored);
   }
@@ -133,16 +133,16 @@ export class Cluster {
     return this.#shared.view;
   }
 
-  /** Were few servers asked what it took more of them to tell? Then all are from now on; see agree/fast_path.ts. */
+  /** Did the fast path fail before? Then all servers are asked from now on (agree/fast_path.ts). */
   get asksAll(): boolean {
     return this.#shared.asksAll;
   }
 
-  set asksAll(so: boolean) {
-    this.#shared.asksAll = so;
+  set asksAll(value: boolean) {
+    this.#shared.asksAll = value;
   }
 
-  /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
+  /** The server in a slot, if it can be asked. A former member can still be read from. */
   peer(slot: number): Peer | null {
     const sid = this.view.config.seats[slot]?.sid ?? null;
     return sid === null ? null : /* rule: servers-by-id */ this.connections.ofSid(sid);
@@ -164,34 +164,36 @@ export class Cluster {
   }
 
   /**
-   * Before giving up for want of servers: those that were silent at first are tried again, until it is `isEnough` or some seconds are
-   * over. It costs nothing where it is enough, or where all that do not answer are known to be down.
+   * Gives silent servers another chance before a command gives up for want of servers. They are
+   * tried again until `isEnough()`, or for some seconds. Returns at once where it is enough
+   * already, or where every server that does not answer is known to be down.
    */
   reachSilent(isEnough: () => boolean): Promise<void> {
     return this.connections.reachSilent(isEnough);
   }
 
-  /** The release of the server in a slot, as it says; null where it does not answer. */
+  /** The release that the server in a slot says it is; null where it does not answer. */
   releaseOf(slot: number): string | null {
     return this.peer(slot)?.release ?? null;
   }
 
-  /** What people call the server in a slot. */
+  /** The name of the server in a slot, for people. */
   labelOf(slot: number): string {
     const seat = this.view.config.seats[slot];
     return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
   }
 
-  /** One request to the server in a slot; throws DfsError("down") when there is none. */
+  /** Sends one request to the server in a slot. Throws DfsError("down") when it cannot be asked. */
   call<K extends AddressedKind>(slot: number, kind: K, body: BodyOf<K>): Promise<ReplyOf<K>> {
     return this.#callAt(this.view, slot, kind, body);
   }
 
   /**
-   * Asks every live member (null: not this one) and returns what they answered, less those that answered with an error. It
-   * ends when all have; or when what has come is worth only so many milliseconds of `patience` more (null: no end of it).
-   * Where a server turns out to be at a later epoch all are asked anew, at that one; with `epoch` nobody is, and no reply
-   * counts, unless it is still that one.
+   * Asks every live member, except those for which `bodyFor` is null, and returns the answers that
+   * are no errors. It ends when all have answered. `patience` says for how many more milliseconds
+   * it is worth waiting, given the answers so far (null: without end). Where a server turns out to
+   * be at a later epoch, all are asked again at that epoch. With `epoch`, nobody is asked, and no
+   * reply counts, once the epoch is another one.
    */
   async ask<K extends AddressedKind>(
     kind: K,
@@ -224,7 +226,10 @@ export class Cluster {
     });
   }
 
-  /** A server that must be met again is; one at another epoch is brought to ours, or we to its; in that case the call has failed. */
+  /**
+   * Meets a server that must be met, and brings one that is behind to our epoch, and asks again.
+   * Where the server leads this client to a new view, the call fails.
+   */
   async #callAt<K extends AddressedKind>(
     view: View,
     slot: number,
@@ -232,12 +237,12 @@ export class Cluster {
     body: BodyOf<K>,
   ): Promise<ReplyOf<K>> {
     const { epoch } = view.config;
-    const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.user };
+    const address = { cluster: requestIdOf(view.config, this.id), epoch, user: this.user };
     for (let tries = 1; ; tries++) {
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
       try {
-        return await peer.call(kind, body, of);
+        return await peer.call(kind, body, address);
       } catch (error) {
         if (!isDfsError(error, "epoch", "lives") || tries === CATCH_UPS) throw error;
         await catchUp(this, peer, error.code);
@@ -246,35 +251,38 @@ export class Cluster {
     }
   }
 
-  /** Meets the members that can be asked (meet.ts): whoever was put back, or runs on a copy, does not count from then on. */
+  /**
+   * Meets the members that can be asked (meet.ts). A server that was put back, or that runs on a
+   * copy of its folder, does not count from then on.
+   */
   meet(): Promise<void> {
     this.#shared.met = this.#shared.met.then(async () => {
-      const before = this.connections.verdicts;
+      const before = this.connections.exclusionChanges;
       await meetServers(this.connections, this.id, this.view);
-      if (this.connections.verdicts === before) return;
-      warnOfOuts(this);
-      // What such a server said before does not count either.
+      if (this.connections.exclusionChanges === before) return;
+      warnOfExcluded(this);
+      // What such a server said before does not count either: a new view has all be asked again.
       this.#shared.view = { ...this.view };
     });
     return this.#shared.met;
   }
 
-  /** Goes by this configuration, which was chosen, from now on; unless a newer one is known. Connects to whom it names. */
+  /** Adopts a chosen configuration, unless a newer one is known, and connects to its members. */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch || this.#shared.followed >= EPOCHS_FOLLOWED) return;
-    this.#shared.followed++;
+    if (config.epoch <= this.view.config.epoch || this.#shared.adopted >= EPOCHS_FOLLOWED) return;
+    this.#shared.adopted++;
     await this.reach(config, []);
     if (config.epoch > this.view.config.epoch) this.#shared.view = viewOf(config);
     await this.meet();
   }
 
-  /** Connects to the members of a configuration; has those that are still blank join, there and among `greeted`. */
+  /** Connects to the members of a configuration. Has blank ones, and those in `greeted`, join. */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
     const reached = await this.connections.reach(config);
     await joinBlank(this.id, config, [...greeted, ...reached]);
   }
 
-  /** That a server is down is said where it matters; what it complains of is worth a line now. */
+  /** Warns of an error that a server answered with, unless the error is handled elsewhere. */
   reportError(slot: number, { code, message }: DfsError): void {
     if (!["down", "epoch", "lives", "forbidden"].includes(code))
       this.warn(`${this.labelOf(slot)}: ${message}`);

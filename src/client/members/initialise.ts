@@ -12,7 +12,7 @@ import {
   type ServerAddress,
 } from "../../membership.ts";
 import { changeConfig, adoptChosen } from "../agree/change.ts";
-import { Again, initServer } from "../connect/blank.ts";
+import { OpenAgain, initServer } from "../connect/blank.ts";
 import { Cluster } from "../connect/cluster.ts";
 import { type ClientPorts } from "../connect/peer.ts";
 import { type Connections, type OpenOptions } from "../connect/connections.ts";
@@ -22,7 +22,7 @@ import { groupOf } from "../../quorum.ts";
 import { knownCluster, noteCluster } from "../trust/memory.ts";
 import { weighedIn } from "./weigh.ts";
 
-/** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */
+/** The first client: makes a cluster of the servers in its dfc.conf. Throws OpenAgain, DfsError("tooFew"). */
 export async function initialise(
   ports: ClientPorts,
   connections: Connections,
@@ -34,7 +34,7 @@ export async function initialise(
   const id = clusterIdOf(servers);
   const { accept } = groupOf([...servers.keys()]);
   if (existing !== null && existing !== id)
-    throw new Again(
+    throw new OpenAgain(
       "another client with another dfc.conf has begun to set up this cluster: use that one once",
     );
   // rule: majority-of-listed

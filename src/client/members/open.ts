@@ -3,7 +3,7 @@
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../../errors.ts";
-import { Again } from "../connect/blank.ts";
+import { OpenAgain } from "../connect/blank.ts";
 import { Cluster } from "../connect/cluster.ts";
 import { type ClientPorts } from "../connect/peer.ts";
 import { Connections, type OpenOptions } from "../connect/connections.ts";
@@ -31,7 +31,7 @@ export async function openCluster(
       return await join(ports, servers, connections, options);
     } catch (error) {
       connections.close();
-      if (!(error instanceof Again)) throw error;
+      if (!(error instanceof OpenAgain)) throw error;
       if (tries === OPEN_TRIES) throw new DfsError("config", error.message);
       await new Promise<void>((resolve) => void ports.clock.after(OPEN_PAUSE_MS, resolve));
     }

@@ -21,7 +21,7 @@ export interface Claim extends Life {
 }
 
 /** Why a server that answers does not count: it was put back to an earlier state, as this claim shows; or it runs on a copy of its folder. */
-export type Left = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
+export type Exclusion = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
 
 /** The lives that a server must have had, as others or this computer know, and has not said to be its own yet. */
 export function claimsOn(of: Standing, all: readonly Standing[], remembered: Life | null): Claim[] {
