@@ -5,13 +5,13 @@
 import { type Accepted, unsoundness } from "../../version.ts";
 import type { Quorum } from "../../quorum.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { liars, type Told } from "../trust/liars.ts";
+import { liars, type Answer } from "../trust/liars.ts";
 
 /**
  * The answers to believe. An answer is left out if its server tells of a value that was never made,
  * or contradicts what is certain.
  */
-export function believed<T extends Told>(
+export function believed<T extends Answer>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
@@ -21,8 +21,8 @@ export function believed<T extends Told>(
     [...replies.values()].filter(({ register: { acc, com } }) =>
       [acc, com].some((known) => known?.version.vid === vid),
     ).length > 1;
-  // A sound server accepts no unsound version. So one that only one of several servers has is made
-  // up.
+  // An honest server accepts no unsound version. So if several servers answer, and only one of them
+  // has such a version, it is made up.
   const isMadeUp = (accepted: Accepted): boolean =>
     unsoundness(accepted.version) !== null && replies.size > 1 && !isShared(accepted);
   const lying = liars(quorum, replies, (accepted) =>
@@ -38,7 +38,7 @@ export function believed<T extends Told>(
  * The same, for the answers that are final. It may take time to learn what is needed to judge them.
  * The user is warned of each server that is not believed.
  */
-export async function believedInEnd<T extends Told>(
+export async function believedInEnd<T extends Answer>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,

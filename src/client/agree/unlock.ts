@@ -6,7 +6,7 @@ import { assert, DfsError } from "../../errors.ts";
 import { keysOf, MASTER_BYTES, NONCE_BYTES, wrapMaster } from "../../file/keys.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { tombstone, type Vid } from "../../version.ts";
-import { isFence, NEVER, takeAll } from "../trust/judge.ts";
+import { isFence, NEVER_THERE, takeAll } from "../trust/judge.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { Guard, type KeyRecords, type Memory } from "../trust/guard.ts";
 import type { Opener } from "../trust/opener.ts";
@@ -48,7 +48,7 @@ export async function unlock(
   if (known && Buffer.compare(known.fingerprint, keys.fingerprint) !== 0)
     throw new DfsError(
       "integrity",
-      `the servers have another key of ${user || "yours"} than this computer has seen: they are other servers, or lie; if that is meant, remove ${memory.place}`,
+      `the servers have another key of ${user || "yours"} than this computer has seen: they are other servers, or lie; if that is meant, remove ${memory.location}`,
     );
   if (!known || Buffer.compare(known.record, record) !== 0)
     memory.noteKey(user, { fingerprint: keys.fingerprint, record });
@@ -136,7 +136,7 @@ const believingOpenable = (
     (stored, accepted) => {
       const { version } = accepted;
       // Somebody began to make a key.
-      if (isFence(version)) return NEVER;
+      if (isFence(version)) return NEVER_THERE;
       const { body } = version;
       const isOpen = openers.some((opener) => opener.open(cluster.user, body) !== null);
       return isOpen ? takeAll(stored, accepted) : null;
@@ -188,7 +188,7 @@ const proposalOf = ({ ports }: Cluster, body: Uint8Array, vid: Vid | null = null
 /** Proposes a new master key. It gives way to another client that proposes one at the same time. */
 async function proposeNewKey(cluster: Cluster, opener: Opener): Promise<void> {
   const { random } = cluster.ports;
-  const wrap = await opener.fresh(random);
+  const wrap = await opener.newSecret(random);
   const master = random.bytes(MASTER_BYTES);
   const body = wrapMaster([wrap], cluster.user, master, random.bytes(NONCE_BYTES));
   const outcome = await propose(cluster, KEY_NAME, proposalOf(cluster, body));
@@ -225,7 +225,7 @@ export async function rewrap(
   });
   const [master] = opened;
   if (!master) throw notOpened();
-  const wraps = await Promise.all(next.map((opener) => opener.fresh(random)));
+  const wraps = await Promise.all(next.map((opener) => opener.newSecret(random)));
   const body = wrapMaster(wraps, user, master, random.bytes(NONCE_BYTES * wraps.length));
   // The proposal believes the new passwords too: it may have to accept again a record that a server
   // accepted last.

@@ -39,7 +39,7 @@ const MOST_ALONE = {
 /**
  * The cluster whose servers are judged: it warns its user, and its keys open what the user made.
  */
-interface Judged {
+interface JudgedCluster {
   readonly guard: Guard | null;
   readonly warn: (line: string) => void;
   labelOf(slot: number): string;
@@ -65,7 +65,13 @@ export class Endless {
    * Takes note of names, and of the pages that they come from. Returns whether one of these servers
    * is not believed from now on.
    */
-  judge(cluster: Judged, kind: Kind, quorum: Quorum, pages: Pages, names: Sightings): boolean {
+  judge(
+    cluster: JudgedCluster,
+    kind: Kind,
+    quorum: Quorum,
+    pages: Pages,
+    names: Sightings,
+  ): boolean {
     for (const [name, by] of names) this.#count(cluster, kind, name, by);
     for (const [slot, page] of pages) if (isShort(page)) add(this.#short, slot);
     const answering = [...pages.keys()];
@@ -79,7 +85,7 @@ export class Endless {
     return out.length > 0;
   }
 
-  #count(cluster: Judged, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
+  #count(cluster: JudgedCluster, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
     const [slot] = by.keys();
     if (by.size > 1) this.#shared[kind]++;
     // A name that this user's keys open was made by this user, whichever server tells of it.
@@ -88,7 +94,7 @@ export class Endless {
   }
 
   #isTooMuch(
-    { guard }: Judged,
+    { guard }: JudgedCluster,
     kind: Kind,
     slot: number,
     quorum: Quorum,

@@ -8,7 +8,13 @@ import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { type Life, lifeCodec } from "../../life.ts";
 import type { Connections } from "./connections.ts";
-import { type Claim, claimsOn, isKnownByEnough, newsFor, type Standing } from "../trust/lives.ts";
+import {
+  type LifeClaim,
+  claimsOn,
+  isKnownByEnough,
+  newsFor,
+  type Standing,
+} from "../trust/lives.ts";
 import type { Config } from "../../membership.ts";
 import type { ClusterMemory } from "../trust/memory.ts";
 import type { Peer } from "./peer.ts";
@@ -73,7 +79,7 @@ function peersToMeet(connections: Connections, sid: string): Peer[] {
 
 /** What one server is to be told and asked now. */
 interface MeetRequest {
-  readonly claims: readonly Claim[];
+  readonly claims: readonly LifeClaim[];
   readonly news: ReturnType<typeof newsFor>;
   readonly isSettled: boolean;
 }

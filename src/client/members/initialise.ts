@@ -46,7 +46,7 @@ export async function initialise(
   const known = await knownHere(connections, servers, options);
   const away = known ? awayOf(connections, known) : [];
   const { user, warn, memory } = options;
-  if (known && away.length > 0) checkBegun(greeted, known, away, memory?.place ?? "");
+  if (known && away.length > 0) checkBegun(greeted, known, away, memory?.location ?? "");
   await initAll(greeted, id);
   const config = configOf(servers, greeted);
   const cluster = Cluster.of({ ports, connections, id, config, user, warn });
