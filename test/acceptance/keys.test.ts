@@ -67,7 +67,7 @@ const namesThere = (): Promise<string[]> =>
 /** A computer that makes a key, and ends when one server alone has accepted it. */
 const whisperKey = (to: number): Promise<void> =>
   locked(async (cluster) => {
-    const wrap = await new Opener(password).fresh(bunRandom);
+    const wrap = await new Opener(password).newSecret(bunRandom);
     const random = bunRandom.bytes(NONCE_BYTES);
     const body = wrapMaster([wrap], USER, bunRandom.bytes(MASTER_BYTES), random);
     const ballot = ballotAbove([], randomBytes(8));

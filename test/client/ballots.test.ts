@@ -109,7 +109,7 @@ describe("the tries of an operation", () => {
   test("are above the floor that a new life is born on", () => {
     const ballots = new Ballots(random);
     ballots.saw(0, round(2n));
-    ballots.bearAbove(round(9n));
+    ballots.raiseFloor(round(9n));
     const ballot = ballots.next();
     expect(roundOf(ballot)).toBe(10n);
     expect(ballots.mayClimbTo(ballot)).toBe(true);

@@ -1,7 +1,7 @@
 /** Which servers contradict what is certain. The versions of a name are v1, v2, …, each the child of the one before. */
 import { describe, expect, test } from "bun:test";
-import { liars, type Told } from "../../src/client/trust/liars.ts";
-import { takeAll, type Value } from "../../src/client/trust/judge.ts";
+import { liars, type Answer } from "../../src/client/trust/liars.ts";
+import { takeAll, type Judged } from "../../src/client/trust/judge.ts";
 import { groupOf } from "../../src/quorum.ts";
 import { type Accepted, type Ballot, tombstone } from "../../src/version.ts";
 import { versionOf, vidOf } from "../harness/arbitraries.ts";
@@ -18,20 +18,20 @@ const sibling = (n: number, ballot: Ballot): Accepted => ({
   ballot,
   version: versionOf({ vid: vidOf(100 + n), seq: n }),
 });
-const told = (acc: Accepted | null, com: Accepted | null = acc, floor = 0n): Told => ({
+const told = (acc: Accepted | null, com: Accepted | null = acc, floor = 0n): Answer => ({
   floor,
   register: { prom: acc?.ballot ?? floor, acc, com },
 });
 const absent = told(null);
 
-const worthOf = (accepted: Accepted): Value | null => takeAll("a", accepted);
-const found = (...all: (Told | null)[]): number[] => {
+const worthOf = (accepted: Accepted): Judged | null => takeAll("a", accepted);
+const found = (...all: (Answer | null)[]): number[] => {
   const replies = new Map(all.flatMap((one, slot) => (one ? [[slot, one] as const] : [])));
   return liars([...FOUR], replies, worthOf).toSorted((a, b) => a - b);
 };
 
 describe("honest servers are believed", () => {
-  const cases: [string, (Told | null)[]][] = [
+  const cases: [string, (Answer | null)[]][] = [
     ["all the same", [told(v(2, 20n)), told(v(2, 20n)), told(v(2, 20n)), told(v(2, 20n))]],
     ["one was away", [told(v(2, 20n)), told(v(2, 20n)), told(v(2, 20n)), told(v(1, 10n))]],
     [
@@ -57,7 +57,7 @@ describe("honest servers are believed", () => {
 
 describe("a server that lies is caught", () => {
   const truth = told(v(2, 20n));
-  const cases: [string, Told][] = [
+  const cases: [string, Answer][] = [
     ["an old version at a higher ballot", told(v(1, 90n))],
     ["an old version, as accepted only", told(v(1, 90n), v(2, 20n))],
     ["an old version at the very ballot", told(v(1, 20n))],
@@ -73,7 +73,7 @@ describe("a server that lies is caught", () => {
   });
 
   test("with itself alone", () => {
-    const torn: Told = { floor: 0n, register: { prom: 90n, acc: v(1, 90n), com: v(2, 20n) } };
+    const torn: Answer = { floor: 0n, register: { prom: 90n, acc: v(1, 90n), com: v(2, 20n) } };
     expect(found(torn, null, null, null)).toEqual([0]);
   });
 
@@ -82,14 +82,14 @@ describe("a server that lies is caught", () => {
 });
 
 test("what nobody made counts against its server, and for nothing", () => {
-  const mine = (accepted: Accepted): Value | null =>
+  const mine = (accepted: Accepted): Judged | null =>
     accepted.version.seq === 9 ? null : takeAll("a", accepted);
   const replies = new Map([told(v(2, 20n)), told(v(9, 90n)), told(v(2, 20n))].entries());
   expect(liars([...FOUR], replies, mine)).toEqual([1]);
 });
 
 test("a tombstone that nobody made is older than everything that was", () => {
-  const made = (accepted: Accepted): Value | null => ({
+  const made = (accepted: Accepted): Judged | null => ({
     isMade: !accepted.version.deleted,
     birthFloor: accepted.version.birthFloor,
     seq: accepted.version.seq,

@@ -93,7 +93,7 @@ describe("silent servers", () => {
     stage.silence(4, FIRST_REPLY_MS);
     stage.greetAll();
     const before: unknown[] = [];
-    stage.connections.welcome = async ({ greeting }) => {
+    stage.connections.onLateServer = async ({ greeting }) => {
       before.push(stage.connections.ofSid(greeting.sid), stage.connections.arrivals);
       await stage.world.sleep(FIRST_REPLY_MS);
     };

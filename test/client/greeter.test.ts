@@ -1,6 +1,6 @@
 /** Who is tried, and how often: servers that answer, that refuse, and that are silent. */
 import { describe, expect, test } from "bun:test";
-import { type Attempt, Greeter } from "../../src/client/connect/greeter.ts";
+import { type ConnectAttempt, Greeter } from "../../src/client/connect/greeter.ts";
 import { FIRST_REPLY_MS, REACH_MS } from "../../src/limits.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import { SilentServers, WORK_MS } from "./silent_servers.ts";
@@ -10,7 +10,7 @@ class Stage extends SilentServers {
   readonly greeter = new Greeter(this.ports, { login: null });
   readonly told: string[] = [];
 
-  readonly take = ({ name }: ServerAddress, attempt: Attempt): void => {
+  readonly take = ({ name }: ServerAddress, attempt: ConnectAttempt): void => {
     const silence = attempt.greeted ? "answers" : attempt.isSilent ? "is silent" : "refuses";
     this.told.push(`${name} ${silence}`);
   };
@@ -22,7 +22,7 @@ class Stage extends SilentServers {
   pursue(): number {
     this.told.length = 0;
     this.tried.length = 0;
-    return this.run(this.greeter.pursue(this.take)).ms;
+    return this.run(this.greeter.retrySilent(this.take)).ms;
   }
 }
 
@@ -142,7 +142,7 @@ describe("a pursuit", () => {
     const stage = new Stage(2);
     stage.freeze(1);
     stage.trySeveral();
-    const pursuing = stage.greeter.pursue(stage.take);
+    const pursuing = stage.greeter.retrySilent(stage.take);
     stage.world.pass(2 * FIRST_REPLY_MS + 500);
     stage.goOn(1);
     stage.run(pursuing);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
-import { Endless } from "../../src/client/connect/endless.ts";
+import { Endless } from "../../src/client/trust/endless.ts";
 import { conclude, type Page, pagesIn } from "../../src/client/files/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";

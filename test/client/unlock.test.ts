@@ -83,7 +83,7 @@ function servers(lie: (ballot: Ballot) => Register | null) {
 }
 
 const memory = () => ({
-  place: "here",
+  location: "here",
   recall: () => null,
   note: () => {},
   keyOf: () => null,

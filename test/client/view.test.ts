@@ -1,7 +1,7 @@
 /** Which configuration a client goes by, of those that servers say. */
 import { expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
-import { vouched } from "../../src/client/connect/view.ts";
+import { vouchedConfig } from "../../src/client/connect/view.ts";
 import { type Config, configCodec } from "../../src/membership.ts";
 import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 
@@ -23,19 +23,19 @@ const told = (config: Config | null, accepted: Config | null = null) => ({
 });
 
 test("the newest that two go by", () => {
-  expect(vouched([told(old), told(next), told(next)])).toEqual(next);
-  expect(vouched([told(old), told(old), told(next)])).toEqual(old);
-  expect(vouched([told(old), told(lie), told(old), told(next), told(next)])).toEqual(next);
+  expect(vouchedConfig([told(old), told(next), told(next)])).toEqual(next);
+  expect(vouchedConfig([told(old), told(old), told(next)])).toEqual(old);
+  expect(vouchedConfig([told(old), told(lie), told(old), told(next), told(next)])).toEqual(next);
 });
 
 test("one goes by, and another has accepted: who chose it had no time to tell", () => {
-  expect(vouched([told(old, next), told(old, next), told(next)])).toEqual(next);
-  expect(vouched([told(old, next), told(old, next), told(old)])).toEqual(old);
+  expect(vouchedConfig([told(old, next), told(old, next), told(next)])).toEqual(next);
+  expect(vouchedConfig([told(old, next), told(old, next), told(old)])).toEqual(old);
 });
 
 test("one alone leads nobody away, where there are more than two", () => {
-  expect(vouched([told(old), told(old), told(lie, lie)])).toEqual(old);
-  expect(vouched([told(old), told(next)])).toEqual(next);
-  expect(vouched([told(null), told(next)])).toEqual(next);
-  expect(vouched([told(null)])).toBeNull();
+  expect(vouchedConfig([told(old), told(old), told(lie, lie)])).toEqual(old);
+  expect(vouchedConfig([told(old), told(next)])).toEqual(next);
+  expect(vouchedConfig([told(null), told(next)])).toEqual(next);
+  expect(vouchedConfig([told(null)])).toBeNull();
 });

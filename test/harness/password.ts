@@ -60,7 +60,7 @@ export function newMemory(): KeyMemory {
   const seen = new Map<string, Seen>();
   const users = new Map<string, KnownKey>();
   return {
-    place: "the memory of this test",
+    location: "the memory of this test",
     recall: (key) => seen.get(key) ?? null,
     note: (key, one) => void seen.set(key, one),
     keyOf: (name) => users.get(name) ?? null,

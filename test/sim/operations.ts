@@ -72,7 +72,7 @@ function memoryOf(facts: Map<string, Uint8Array>): ClusterMemory {
   const noteFact = (key: string, value: Uint8Array): void => {
     for (const one of [known, facts]) one.set(key, value);
   };
-  return { place: "dfc.conf.seen", factOf: (key) => known.get(key) ?? null, noteFact };
+  return { location: "dfc.conf.seen", factOf: (key) => known.get(key) ?? null, noteFact };
 }
 
 async function repairAllOf(cluster: Cluster): Promise<void> {

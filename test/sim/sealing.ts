@@ -14,7 +14,7 @@ export function memory(): KeyMemory {
   const seen = new Map<string, Seen>();
   const users = new Map<string, KnownKey>();
   return {
-    place: "this computer's memory",
+    location: "this computer's memory",
     recall: (key) => seen.get(key) ?? null,
     note: (key, one) => void seen.set(key, one),
     keyOf: (user) => users.get(user) ?? null,

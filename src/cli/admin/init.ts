@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { defineCommand } from "citty";
-import { knownServers } from "../../client/members/look.ts";
+import { discoverServers } from "../../client/members/discover.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../../io/bun.ts";
 import { reasonOf } from "../../io/reason.ts";
@@ -72,7 +72,7 @@ async function lookFor(
   const login = password === null ? null : { credentials, offersScram: true };
   const warn = (line: string): void => log.warn(line);
   try {
-    return await knownServers(ports, servers, { user, login, isPlain: false, warn });
+    return await discoverServers(ports, servers, { user, login, isPlain: false, warn });
   } catch (error) {
     if (isDfsError(error, "login") && user === "")
       throw new DfsError("login", "the servers have users: say who you are with --user NAME");

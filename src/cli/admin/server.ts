@@ -15,7 +15,7 @@ import { moveIfMember, moveServer } from "../../client/members/moved.ts";
 import { weighServer } from "../../client/members/reweigh.ts";
 import { type ServerAddress, writtenAddress } from "../../membership.ts";
 import { needOf } from "../../client/members/safety.ts";
-import { absenceIn, strangersIn } from "../../client/members/seats.ts";
+import { absenceWarning, strangersIn } from "../../client/members/seats.ts";
 import { DfsError, exitStatus } from "../../errors.ts";
 import { WEIGHT_MAX } from "../../limits.ts";
 import { actionIn } from "../invocation/arguments.ts";
@@ -254,7 +254,7 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
   const header = ["SERVER", "ADDRESS", "ID", "WEIGHT", "STATE"];
   for (const line of tableLines([header, ...rows])) await print(line);
   if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
-  const absence = absenceIn(cluster);
+  const absence = absenceWarning(cluster);
   if (absence !== null) await print(absence);
   await tellMissing(cluster, task);
   return 0;

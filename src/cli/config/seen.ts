@@ -47,13 +47,13 @@ export interface SeenFile extends KeyMemory, ClusterMemory {
 
 /** Opens the file beside this configuration; where that cannot be written, it lasts for this command only, and `warn` says so. */
 export function openSeen(configuration: string, warn: (line: string) => void): SeenFile {
-  const place = `${configuration}.seen`;
+  const location = `${configuration}.seen`;
   try {
-    return seenIn(new Database(ownFile(place), FLAGS), place, warn);
+    return seenIn(new Database(ownFile(location), FLAGS), location, warn);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    warn(`${place}: ${why}; an older version than one seen before is not noticed`);
-    return seenIn(new Database(":memory:", { strict: true }), place, warn);
+    warn(`${location}: ${why}; an older version than one seen before is not noticed`);
+    return seenIn(new Database(":memory:", { strict: true }), location, warn);
   }
 }
 
@@ -61,8 +61,8 @@ export function openSeen(configuration: string, warn: (line: string) => void): S
  * Makes sure that the database is a file of this user, and no link, nor what SQLite may find beside it; returns its path without links.
  * In a folder of somebody else's it could be any file of this user that others would have changed. Throws Error with the reason.
  */
-function ownFile(place: string): string {
-  const path = join(realpathSync(dirname(place)), basename(place));
+function ownFile(location: string): string {
+  const path = join(realpathSync(dirname(location)), basename(location));
   for (const beside of ["-journal", "-wal", "-shm"]) checkOwn(path + beside);
   if (!checkOwn(path)) make(path);
   const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0));
@@ -113,7 +113,7 @@ interface Row {
   vid: string;
 }
 
-function seenIn(db: Database, place: string, warn: (line: string) => void): SeenFile {
+function seenIn(db: Database, location: string, warn: (line: string) => void): SeenFile {
   db.run(`PRAGMA busy_timeout=${BUSY_MS}`);
   // Should the machine crash, less has been seen.
   db.run("PRAGMA synchronous=OFF");
@@ -139,7 +139,7 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
       work();
     } catch (error) {
       if (!hasWarned)
-        warn(`${place}: ${asDfsError(error).message}; what was just seen is not remembered`);
+        warn(`${location}: ${asDfsError(error).message}; what was just seen is not remembered`);
       hasWarned = true;
     }
   };
@@ -150,7 +150,7 @@ function seenIn(db: Database, place: string, warn: (line: string) => void): Seen
     hasWritten = true;
   };
   return {
-    place,
+    location,
     recall(key) {
       const known = fresh.get(key);
       const row = known ? null : db.query<Row, [string]>(FIND).get(key);

@@ -1,6 +1,9 @@
 /**
- * Which number a client goes above, going by what servers say they have promised (CONSISTENCY.md section 12): pure. Servers go along in
- * steps only, so that nobody can leave others no room; and no single server is followed to where it is not needed.
+ * Chooses the ballot that a client tries next, from what servers say they have promised
+ * (CONSISTENCY.md section 12). Pure. Used by rounds, propose and register.
+ *
+ * A server accepts a ballot only a bounded step above its promise, so nobody can leave others no
+ * room. A client follows the number of a single server only where it cannot do without that server.
  */
 import { CLIMB_STEPS } from "../../limits.ts";
 import {
@@ -12,16 +15,19 @@ import {
   stepsAbove,
 } from "../../version.ts";
 
-/** What a server's register says it has promised: never less than it accepted. Where it has no row that is the floor of the space. */
+/**
+ * The promise that a register shows. It is never less than what the server accepted. Where the
+ * server has no row it is the floor of the space.
+ */
 export const claimOf = ({ prom, acc, com }: Register): Ballot =>
   highest([prom, acc?.ballot ?? 0n, com?.ballot ?? 0n]);
 
-/** What these servers say they have promised. */
+/** The promises that these servers show. */
 export const claimsIn = (told: ReadonlyMap<number, { readonly register: Register }>): Ballot[] =>
   [...told.values()].map(({ register }) => claimOf(register));
 
-/** The highest and the second highest; the same where there is only one. */
-function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
+/** The highest and the second highest number. Both are the same where there is only one. */
+function topTwo(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
   let first: Ballot | null = null;
   let second: Ballot | null = null;
   for (const number of numbers)
@@ -30,43 +36,53 @@ function topOf(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
   return { first: first ?? 0n, second: second ?? first ?? 0n };
 }
 
-/** The highest that two servers vouch for: the second highest, or the highest where that is at most a step above it. */
+/**
+ * The highest number that two servers vouch for: the highest, if it is at most one step above the
+ * second highest; else the second highest.
+ */
 export function vouchedFor(numbers: Iterable<Ballot>): Ballot {
-  const { first, second } = topOf(numbers);
+  const { first, second } = topTwo(numbers);
   return /* rule: vouched-by-two */ first <= boundOf(second) ? first : second;
 }
 
-/** How far to go where too few servers promise at that: to the highest, but only so many steps above the second highest. */
+/**
+ * How far to go when too few servers promise at the vouched number: to the highest number, but at
+ * most CLIMB_STEPS steps above the second highest.
+ */
 export function reachOf(numbers: Iterable<Ballot>): Ballot {
-  const { first, second } = topOf(numbers);
+  const { first, second } = topTwo(numbers);
   if (first === second) return first;
   const bound = stepsAbove(second, CLIMB_STEPS);
   return /* rule: reach-is-bounded */ first < bound ? first : bound;
 }
 
-/** Numbers the tries of one operation, each above what counts of what it has heard. */
+/**
+ * Numbers the tries of one operation. Each ballot is above the promises heard so far, as far as
+ * those count.
+ */
 export class Ballots {
   readonly #random: () => Uint8Array;
-  /** What it shall be above in any case, as far as servers go along. */
+  /** Every ballot of the operation is to be above this one, as far as servers go along. */
   readonly #above: Ballot;
   readonly #claims = new Map<number, Ballot>();
-  /** The last that was tried, and the last that too few promised. */
+  /** The last ballot that was tried, and the last that too few servers promised. */
   #tried: Ballot = 0n;
   #short: Ballot = 0n;
-  /** What a new life must be born above. */
+  /** A new life of the name must begin above this floor. */
   #floor: Ballot = 0n;
 
-  /** `random`: eight random bytes. */
+  /** `random` returns eight random bytes. */
   constructor(random: () => Uint8Array, above: Ballot = 0n) {
     this.#random = random;
     this.#above = above;
   }
 
-  /** The next one to try. */
+  /** The next ballot to try. */
   next(): Ballot {
     const vouched = vouchedFor(this.#numbers);
     const reach = this.#reach;
-    // Where nobody has a higher one since, those that two vouch for are too few.
+    // Too few servers promised at `#short`. If the vouched number has not risen above it, go as far
+    // as the reach.
     const base = vouched > this.#short ? vouched : reach;
     const wanted = highest([base, this.#above, this.#floor]);
     const above = wanted < reach ? wanted : reach;
@@ -74,29 +90,34 @@ export class Ballots {
     return this.#tried;
   }
 
-  /** What a server says it has promised. */
+  /** Notes what a server says it has promised. */
   saw(slot: number, promised: Ballot): void {
     this.#claims.set(slot, promised);
   }
 
-  /** Is one of these further ahead than the next try can be? How far that is goes by what the others say by now. */
+  /**
+   * Is one of these promises further ahead than the next try can go? `claims` counts before what
+   * was noted, since it shows what the other servers say by now.
+   */
   isAhead(claims: Iterable<readonly [slot: number, promised: Ballot]>): boolean {
     const numbers = [...new Map([...this.#claims, ...claims]).values()];
     // rule: others-are-heard
     return highest(numbers) > reachOf(numbers);
   }
 
-  /** Too few servers went along with the last one. */
+  /** Notes that too few servers went along with the last ballot. */
   fellShort(): void {
     this.#short = this.#tried;
   }
 
-  /** A new life must be born above this. */
-  bearAbove(floor: Ballot): void {
+  /** Notes that a new life must begin above this floor. */
+  raiseFloor(floor: Ballot): void {
     this.#floor = highest([this.#floor, floor]);
   }
 
-  /** Is it worth going up to this one with a server that finds it too high? */
+  /**
+   * A server found this ballot too high. Is it worth climbing up to the ballot with that server?
+   */
   mayClimbTo(ballot: Ballot): boolean {
     return ballot <= boundOf(this.#reach);
   }
@@ -105,7 +126,10 @@ export class Ballots {
     return highest([reachOf(this.#numbers), this.#floor]);
   }
 
-  /** What was heard; and what shall be gone above is what some server said before, who may not have been heard yet. */
+  /**
+   * The promises that were heard. If none of them reaches `#above`, then `#above` is one more: some
+   * server promised it earlier, and may not have been heard yet.
+   */
   get #numbers(): Ballot[] {
     const claims = [...this.#claims.values()];
     return highest(claims) < this.#above ? [...claims, this.#above] : claims;

@@ -1,46 +1,56 @@
-/** Whose answers about a name to believe: of those that servers gave to one question, none of a server that must be lying. */
+/**
+ * Decides which servers' answers about a name to believe: not those of a server that must be lying.
+ * Used by register and rounds.
+ */
 import { type Accepted, unsoundness } from "../../version.ts";
 import type { Quorum } from "../../quorum.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { liars, type Told } from "../trust/liars.ts";
+import { liars, type Answer } from "../trust/liars.ts";
 
-/** Of these answers those to believe: none from a server that says what was never made, or contradicts what is certain. */
-export function believed<T extends Told>(
+/**
+ * The answers to believe. An answer is left out if its server tells of a value that was never made,
+ * or contradicts what is certain.
+ */
+export function believed<T extends Answer>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Map<number, T> {
-  const isTold = ({ version: { vid } }: Accepted): boolean =>
+  const isShared = ({ version: { vid } }: Accepted): boolean =>
     [...replies.values()].filter(({ register: { acc, com } }) =>
       [acc, com].some((known) => known?.version.vid === vid),
     ).length > 1;
-  // What no server accepts is not what one of several has.
+  // An honest server accepts no unsound version. So if several servers answer, and only one of them
+  // has such a version, it is made up.
   const isMadeUp = (accepted: Accepted): boolean =>
-    unsoundness(accepted.version) !== null && replies.size > 1 && !isTold(accepted);
-  const out = liars(quorum, replies, (accepted) =>
+    unsoundness(accepted.version) !== null && replies.size > 1 && !isShared(accepted);
+  const lying = liars(quorum, replies, (accepted) =>
     isMadeUp(accepted) ? null : cluster.space.judge(stored, accepted),
   );
-  if (out.length === 0) return replies;
-  const left = new Map(replies);
-  for (const slot of out) left.delete(slot);
-  return left;
+  if (lying.length === 0) return replies;
+  const rest = new Map(replies);
+  for (const slot of lying) rest.delete(slot);
+  return rest;
 }
 
-/** The same once all is said that will be, and it may take time to judge it: those that are not believed are named. */
-export async function believedInEnd<T extends Told>(
+/**
+ * The same, for the answers that are final. It may take time to learn what is needed to judge them.
+ * The user is warned of each server that is not believed.
+ */
+export async function believedInEnd<T extends Answer>(
   cluster: Cluster,
   stored: string,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Promise<Map<number, T>> {
-  let left = believed(cluster, stored, quorum, replies);
-  while (left.size < replies.size && (await cluster.space.guard?.learn()))
-    left = believed(cluster, stored, quorum, replies);
+  let rest = believed(cluster, stored, quorum, replies);
+  while (rest.size < replies.size && (await cluster.space.guard?.learn()))
+    rest = believed(cluster, stored, quorum, replies);
   for (const slot of replies.keys())
-    if (!left.has(slot))
+    if (!rest.has(slot))
       cluster.warn(
         `${cluster.space.shown(stored)}: what ${cluster.labelOf(slot)} says is not authentic, or contradicts others: it is not believed`,
       );
-  return left;
+  return rest;
 }

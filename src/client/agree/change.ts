@@ -1,4 +1,7 @@
-/** Changing the cluster's configuration: one more version of the register of its reserved name (CONSISTENCY.md section 4). */
+/**
+ * Changes the cluster's configuration: a new version of the register of its reserved name
+ * (CONSISTENCY.md section 4). Used by floors and by the room members.
+ */
 import { decode, encode } from "../../bytes.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { MANIFEST_BYTES } from "../../limits.ts";
@@ -12,17 +15,21 @@ import { readName } from "./register.ts";
 /** The reserved name whose register holds the configuration. */
 export const CONFIG_NAME = "";
 
-/** The configuration that was chosen last, which the servers may not have been told yet; null where there is none, or it cannot be told. */
+/**
+ * The configuration that was chosen last. The servers may not have been told of it yet. null: there
+ * is none, or it cannot be told.
+ */
 async function chosenConfig(cluster: Cluster): Promise<{ vid: string; config: Config } | null> {
   const { is, current } = await readName(cluster, CONFIG_NAME);
-  // In the register a tombstone stands for "nothing yet", where that had to be accepted.
+  // In this register a tombstone means "nothing yet": it stands where a value had to be accepted.
   if (is !== "current" || isGone(current?.version ?? null) || !current) return null;
   return { vid: current.version.vid, config: decode(configCodec, current.version.body) };
 }
 
 /**
- * Makes `config` the next configuration, and goes by it. "taken": another one came before it, by which the cluster goes now.
- * "failed": too few servers answer, and it may yet come. Throws DfsError("usage") where it is too large.
+ * Makes `config` the next configuration, and has the cluster adopt it. "taken": another
+ * configuration came first, and the cluster has adopted that one. "failed": too few servers answer,
+ * and `config` may still be chosen later. Throws DfsError("usage") where it is too large.
  */
 export async function changeConfig(
   cluster: Cluster,
@@ -31,7 +38,7 @@ export async function changeConfig(
   assert(isSound(config), "a configuration that is proposed does not contradict itself");
   const before = await chosenConfig(cluster);
   if (before && before.config.epoch >= config.epoch) {
-    await follow(cluster, before.config);
+    await adoptIfNewer(cluster, before.config);
     return "taken";
   }
   const body = encode(configCodec, config);
@@ -46,15 +53,18 @@ export async function changeConfig(
     epoch: config.epoch - 1,
   });
   if (outcome.is === "done") {
-    await goBy(cluster, config);
+    await adoptEverywhere(cluster, config);
     return "done";
   }
   if (outcome.is !== "refused") return "failed";
-  await goByChosen(cluster);
+  await adoptChosen(cluster);
   return "taken";
 }
 
-/** Has all servers that can be asked go by our configuration, `others` too; returns the slots of those that do. */
+/**
+ * Sends our configuration, and these floors, to all members and to `others`, as far as they can be
+ * asked. Returns the slots of the servers that took it.
+ */
 export async function install(
   cluster: Cluster,
   floor: Ballot,
@@ -70,7 +80,7 @@ export async function install(
         return cluster.peer(slot) ? [slot] : [];
       } catch (error) {
         if (!isDfsError(error)) throw error;
-        cluster.mention(slot, error);
+        cluster.reportError(slot, error);
         return [];
       }
     }),
@@ -78,19 +88,25 @@ export async function install(
   return done.flat();
 }
 
-/** Goes by the configuration that was chosen last, should its proposer not have come to tell the servers. */
-export async function goByChosen(cluster: Cluster): Promise<void> {
+/**
+ * Adopts the configuration that was chosen last. Its proposer may not have come to tell the
+ * servers.
+ */
+export async function adoptChosen(cluster: Cluster): Promise<void> {
   const now = await chosenConfig(cluster);
-  if (now) await follow(cluster, now.config);
+  if (now) await adoptIfNewer(cluster, now.config);
 }
 
-/** Goes by a configuration that was chosen, unless a newer one is known. */
-async function follow(cluster: Cluster, config: Config): Promise<void> {
-  if (config.epoch > cluster.view.config.epoch) await goBy(cluster, config);
+/** Adopts a configuration that was chosen, unless a newer one is known. */
+async function adoptIfNewer(cluster: Cluster, config: Config): Promise<void> {
+  if (config.epoch > cluster.view.config.epoch) await adoptEverywhere(cluster, config);
 }
 
-/** Has all servers go by a configuration that was chosen, those too that it has no place for any more. */
-async function goBy(cluster: Cluster, config: Config): Promise<void> {
+/**
+ * Adopts a configuration that was chosen, and sends it to all its servers, and to those that were
+ * members before.
+ */
+async function adoptEverywhere(cluster: Cluster, config: Config): Promise<void> {
   const before = cluster.view.members;
   await cluster.adopt(config);
   await install(cluster, 0n, before);

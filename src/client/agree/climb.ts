@@ -1,6 +1,8 @@
 /**
- * Climbing (CONSISTENCY.md section 12): a server goes along with a ballot only so far above what it has promised. One that is behind is
- * promised its bound, again and again, until the ballot fits. Nobody proposes at such a promise, and everybody may make it.
+ * Climbing (CONSISTENCY.md section 12). A server accepts a ballot only so far above its promise,
+ * which is its bound. A server that is behind is asked to promise its bound, again and again, until
+ * the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it. Used by rounds
+ * and repair.
  */
 import { isDfsError } from "../../errors.ts";
 import { CLIMB_STEPS, STRAGGLER_MS } from "../../limits.ts";
@@ -16,48 +18,60 @@ import { claimsIn, vouchedFor } from "./ballots.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { pause } from "../connect/pause.ts";
 
-/** What a server goes by where it refuses a ballot. */
-export interface At {
+/**
+ * What decides which ballots a server accepts: its promise for the name, and the floor of the
+ * space.
+ */
+export interface Position {
   readonly prom: Ballot;
   readonly floor: Ballot;
 }
-export type Refused = At & { readonly refused: Refusal | null };
+export type PositionReply = Position & { readonly refused: Refusal | null };
 
-/** The servers among these that find a ballot too high. */
-export const tooHighFor = (replies: ReadonlyMap<number, Refused>): Map<number, Refused> =>
+/** The servers that refused a ballot because it is too high for them. */
+export const tooHighFor = (
+  replies: ReadonlyMap<number, PositionReply>,
+): Map<number, PositionReply> =>
   new Map([...replies].filter(([, { refused }]) => refused === "high"));
 
-const fits = (ballot: Ballot, { prom, floor }: At): boolean =>
+const fits = (ballot: Ballot, { prom, floor }: Position): boolean =>
   roundOf(ballot) <= roundOf(boundOf(prom, floor));
 
 /**
- * Brings these servers up towards a ballot of a name, so many steps each, all at once. Returns whether any of them is nearer than before:
- * if so it is worth asking them again. Where they are then goes into `reached`.
+ * Brings these servers up towards a ballot of a name: all at once, at most CLIMB_STEPS steps each.
+ * Returns whether any of them came nearer, so that asking again is worth it. `reached` receives the
+ * new position of each server that did.
  */
 export async function climb(
   cluster: Cluster,
   name: string,
   ballot: Ballot,
-  refusing: ReadonlyMap<number, At>,
-  reached = new Map<number, At>(),
+  refusing: ReadonlyMap<number, Position>,
+  reached = new Map<number, Position>(),
 ): Promise<boolean> {
   let isNearer = false;
-  const ways = [...refusing].map(async ([slot, refused]) => {
+  const climbs = [...refusing].map(async ([slot, refused]) => {
     const at = await climbOne(cluster, name, ballot, slot, refused);
     if (boundOf(at.prom, at.floor) <= boundOf(refused.prom, refused.floor)) return;
     isNearer = true;
     reached.set(slot, at);
   });
-  // Nobody waits for one that takes its time once another is there.
-  const first = Promise.race(ways).then(() => pause(cluster, STRAGGLER_MS));
-  await Promise.race([Promise.all(ways), first]);
+  // Once one server is through, slower ones have only a moment left.
+  const first = Promise.race(climbs).then(() => pause(cluster, STRAGGLER_MS));
+  await Promise.race([Promise.all(climbs), first]);
   return isNearer;
 }
 
-/** Passes of climbing for one name in a repair. What is further behind comes nearer each time. */
+/**
+ * How often repair climbs for one name. A server that is still behind comes nearer with the next
+ * repair.
+ */
 const REPAIR_CLIMBS = 16;
 
-/** Brings servers that are too far behind up to where others are, before what those have is brought to them. */
+/**
+ * Brings servers that are too far behind up to the promises of the others, so that they can take
+ * what the others have.
+ */
 export async function bringUp(
   cluster: Cluster,
   name: string,
@@ -78,9 +92,9 @@ async function climbOne(
   name: string,
   ballot: Ballot,
   slot: number,
-  from: At,
-): Promise<At> {
-  // The promise is for nobody's version.
+  from: Position,
+): Promise<Position> {
+  // The promise is for a version that nobody makes.
   const vid: Vid = cluster.ports.random.bytes(16).toHex();
   let at = from;
   try {
@@ -90,13 +104,13 @@ async function climbOne(
       const body = { name, ballot: bound, vid, inline: [] };
       const told = await cluster.call(slot, "prepare", body);
       const next = { prom: told.register.prom, floor: told.floor };
-      // One that does not come nearer lies.
+      // A server lies if it says that it promised, and its bound does not rise.
       if (boundOf(next.prom, next.floor) <= bound) break;
       at = next;
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    cluster.mention(slot, error);
+    cluster.reportError(slot, error);
   }
   return at;
 }

@@ -1,5 +1,6 @@
 /**
- * What registers mean: the pure rules of CONSISTENCY.md section 3, going by what a quorum of servers says.
+ * What registers mean: the rules of CONSISTENCY.md section 3, applied to the answers of a quorum.
+ * Pure. Used by register, propose, the fast path, lists and the founding.
  */
 import {
   type Accepted,
@@ -12,7 +13,7 @@ import {
 } from "../../version.ts";
 import { canAccept, countIn, type Quorum } from "../../quorum.ts";
 
-/** A value at its ballot, and what one server has of them: the parts of its register that decide. */
+/** A value's ballot, and the values in one server's register: the parts that decide. */
 interface AtBallot {
   readonly ballot: Ballot;
 }
@@ -21,7 +22,10 @@ interface Vote<T> {
   readonly com: T | null;
 }
 
-/** What a reader may conclude. `lagging`: it was chosen, and not every server that answered knows that. */
+/**
+ * What a reader may conclude. `lagging`: the value was chosen, and some server that answered does
+ * not know that.
+ */
 export type Decision<T> =
   | { readonly is: "current"; readonly current: T | null; readonly lagging: boolean }
   | { readonly is: "doubt" }
@@ -32,14 +36,16 @@ export const newest = <T extends AtBallot>(values: readonly (T | null)[]): T | n
   values.reduce((a, b) => (b && (!a || b.ballot > a.ballot) ? b : a), null);
 
 /**
- * decide: which value is current, going by what these servers, by slot, answered to READ. While members change it is enough
- * that nothing newer can have been chosen by those before, for it takes a quorum of them in either epoch.
+ * decide: which value is current, given the answers of servers to READ, by slot. While members
+ * change, it is enough that the old members cannot have chosen anything newer: in either epoch a
+ * choice takes a quorum of them.
  */
 export function decide<T extends AtBallot>(
   quorum: Quorum,
   votes: ReadonlyMap<number, Vote<T>>,
 ): Decision<T> {
-  // A list asks this of every name, and mostly nothing is pending: loops, for arrays would be most of what it takes.
+  // A list asks this of every name, and mostly nothing is pending. It uses loops, because making
+  // arrays would take most of the time.
   // rule: read-by-quorum
   if (!quorum.every((group) => countIn(group, votes) >= group.read)) return { is: "tooFew" };
   let committed: T | null = null;
@@ -68,7 +74,7 @@ export function decide<T extends AtBallot>(
     : /* rule: doubt-is-settled */ { is: "doubt" };
 }
 
-/** select: the value that a proposer must build on, going by the promises it got. */
+/** select: the value that a proposer must build on, given the promises it got. */
 export function select(registers: ReadonlyMap<number, Register>): {
   current: Accepted | null;
   isCommitted: boolean;
@@ -80,16 +86,16 @@ export function select(registers: ReadonlyMap<number, Register>): {
   return { current: isCommitted ? committed : accepted, isCommitted };
 }
 
-/** What must hold of the current version for a write to happen; null is "absent". */
+/** What must hold of the current version for a write to happen. null means "absent". */
 export type Condition = { readonly vid: Vid | null };
 
-/** An ACCEPT that this operation has sent. */
+/** An ACCEPT that the operation has sent. */
 export interface Attempt {
   readonly ballot: Ballot;
   readonly parentSeq: number;
 }
 
-/** What a proposer does next, having its promises. */
+/** What a proposer does next, once it has its promises. */
 export type Step =
   | { readonly do: "confirm" }
   | { readonly do: "unknown" }
@@ -99,8 +105,15 @@ export type Step =
   | { readonly do: "write" };
 
 /**
- * propose, steps 2 to 5. "confirm": it is done already, by somebody who finished it for us; re-accept what is current.
- * "refuse": the condition fails. "refuseBehindOwn": it fails, but a stray attempt of ours must be dominated first.
+ * propose, steps 2 to 5.
+ *
+ * "confirm": the write is done already, perhaps because somebody else finished it. The current
+ * value is accepted again.
+ * "unknown": what became of an earlier attempt cannot be told.
+ * "refuse": the condition fails.
+ * "refuseBehindOwn": the condition fails. But an attempt of ours may be left over, and a higher
+ * ballot must be accepted first, so that it can never be chosen.
+ * "nothingToDelete": there is no file to delete.
  * "write": the new version may be sent.
  */
 export function nextStep(
@@ -127,7 +140,10 @@ export function nextStep(
 const holds = (condition: Condition, current: Version | null): boolean =>
   condition.vid === null ? isGone(current) : !isGone(current) && current?.vid === condition.vid;
 
-/** Is it certain that none of these attempts was ever chosen, and then overwritten beyond what the history tells? */
+/**
+ * Is it certain that none of these attempts was ever chosen and later overwritten? The history of
+ * `current` tells only if it reaches back to what the attempts were built on.
+ */
 function isProvablyNoAncestor(
   attempts: readonly Attempt[],
   current: Version | null,
@@ -144,8 +160,9 @@ function isProvablyNoAncestor(
 }
 
 /**
- * Can none of these attempts be chosen any more, nor have been? So it is once a chosen value has a higher ballot than each,
- * and its history, which does not have them, reaches back to what they were built on.
+ * Is it certain that none of these attempts was chosen, or ever will be? That holds once a chosen
+ * value has a higher ballot than each of them, and its history does not have them and reaches back
+ * to what they were built on.
  */
 export const areDead = (attempts: readonly Attempt[], chosen: Accepted): boolean =>
   attempts.every((attempt) => attempt.ballot < chosen.ballot) &&

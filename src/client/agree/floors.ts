@@ -1,6 +1,9 @@
 /**
- * Carrying floors to servers that never knew of what was forgotten (CONSISTENCY.md section 4, membership). A floor is followed as any number
- * of a server is: to where two say it is, and only so far beyond; what one alone has forgotten the others still have rows of.
+ * Carries floors to servers that never knew of what was forgotten (CONSISTENCY.md section 4,
+ * membership). Used by migrate and repair.
+ *
+ * A floor is followed as any number of a server is: up to where two servers confirm it, and only a
+ * bounded way beyond. What one server alone has forgotten, the others still have rows of.
  */
 import { compareNames } from "../../file/names.ts";
 import { type Ballot, BALLOT_MAX, type Register } from "../../version.ts";
@@ -10,13 +13,13 @@ import { CONFIG_NAME, install } from "./change.ts";
 import type { Cluster, Replies, Round } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 
-/** What each space's floor is to be, a page at a time. */
+/** One page of the floors: the floor of all spaces, and the higher floors of single users. */
 interface Page {
   readonly everywhere: Ballot;
   readonly floors: UserFloor[];
 }
 
-/** Has all servers go by the floors that there are. False where too few servers answer. */
+/** Sends the floors that exist to all servers. False where too few servers answer. */
 export async function carryFloors(cluster: Cluster): Promise<boolean> {
   // rule: floors-are-carried
   for await (const page of floorsIn(cluster)) {
@@ -27,8 +30,9 @@ export async function carryFloors(cluster: Cluster): Promise<boolean> {
 }
 
 /**
- * Brings the floor of a name's space up to what two servers have promised in the name, where that is more than a client can climb: an
- * operator's client may, in one step. Higher than need be it does no harm.
+ * Raises the floor of a name's space to what two servers have promised for the name. It does so
+ * where a server is further behind than a client can climb, and only for an operator, whose client
+ * may raise a floor in one step. A floor that is higher than needed does no harm.
  */
 export async function levelFor(
   cluster: Cluster,
@@ -43,7 +47,7 @@ export async function levelFor(
   await install(cluster, 0n, [], [{ user, floor }]);
 }
 
-/** null: too few servers answer. */
+/** Reads the floors of all servers, page by page. Yields null where too few servers answer. */
 async function* floorsIn(cluster: Cluster): AsyncGenerator<Page | null> {
   for (let after: string | null = null; ;) {
     const from: string | null = after;
@@ -56,7 +60,8 @@ async function* floorsIn(cluster: Cluster): AsyncGenerator<Page | null> {
       [...replies].filter(([, { floors, done }]) => isPage(floors, done, from)),
     );
     if (!canAccept(view.quorum, pages.keys())) return yield null;
-    // Beyond the smallest last one of an unfinished page nothing can be told yet.
+    // An unfinished page tells nothing beyond its last user. So this page ends at the smallest last
+    // user of the unfinished ones.
     const ends = [...pages.values()].flatMap(({ floors, done }) => (done ? [] : floors.slice(-1)));
     const horizon = ends.map(({ user }) => user ?? "").toSorted(compareNames)[0] ?? null;
     yield pageOf(pages, horizon);
@@ -81,7 +86,10 @@ function pageOf(pages: Replies<"floors">, horizon: string | null): Page {
 const floorIn = (floors: readonly UserFloor[], of: string | null): Ballot | undefined =>
   floors.find(({ user }) => user === of)?.floor;
 
-/** Do its users come after that one, in order, the space that is nobody's before all? */
+/**
+ * Are the users of this page in order, and all after `after`? The space that is nobody's comes
+ * first.
+ */
 const isPage = (floors: readonly UserFloor[], done: boolean, after: string | null): boolean =>
   (done || typeof floors.at(-1)?.user === "string") &&
   floors.every(({ user }, i) => {

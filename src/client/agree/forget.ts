@@ -1,17 +1,21 @@
-/** Forgetting a name: its tombstone, or a row that holds nothing, goes from every server. */
+/**
+ * Forgets a name: removes its tombstone, or a row that holds nothing, from every server. Used by
+ * repair.
+ */
 import type { Accepted } from "../../version.ts";
 import type { Cluster, Round } from "../connect/cluster.ts";
 import { sendCommit } from "./rounds.ts";
 
-/** A server that is too far behind answers, and does not hold what it is told to. */
+/** Did every member answer, and take it? A server that is too far behind answers, but refuses. */
 const isByAll = ({ replies, view }: Round<"commit"> | Round<"read">): boolean =>
   // rule: tombstone-on-all
   replies.size === view.members.length &&
   [...replies.values()].every((reply) => !("refused" in reply) || reply.refused === null);
 
 /**
- * A tombstone goes once all servers hold exactly it, durably; then each keeps only a floor. A row that holds nothing
- * may go at any time. True when the name is gone from every server.
+ * A tombstone may go once all servers hold exactly it, durably. Then each server keeps only a
+ * floor. A row that holds nothing may go at any time. Returns true when the name is gone from every
+ * server. `isWorth` false: nothing is done.
  */
 export async function forget(
   cluster: Cluster,

@@ -1,11 +1,14 @@
-/** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
+/**
+ * propose: one write, from its first promise to its outcome (CONSISTENCY.md section 3). Used by
+ * put, remove, change and unlock.
+ */
 import { isDfsError } from "../../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../../limits.ts";
 import { type Ballot, childOf, type Content, type Version, type Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
 import { canAccept, shortOf } from "../../quorum.ts";
-import { bornOn, fenceOf, glance } from "./register.ts";
+import { birthFloorOf, fenceOf, readOnce } from "./register.ts";
 import { backOffMs, pause } from "../connect/pause.ts";
 import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";
 import { reachToChange } from "../connect/silent.ts";
@@ -14,13 +17,13 @@ export interface Proposal {
   readonly content: Content;
   readonly condition: Condition | null;
   readonly supply: Supply | null;
-  /** The only epoch at which it may be accepted; any where nothing is said. */
+  /** The only epoch at which it may be accepted. Without it, any epoch will do. */
   readonly epoch?: number;
-  /** What its user adds to the version, once it has its place in the chain; nothing where it is not sealed. */
+  /** Signs the version once it has its place in the chain. Left out where nothing is sealed. */
   readonly sign?: (version: Version, ballot: Ballot) => Version;
 }
 
-/** How a proposal ended. "failed" has no effect, now or later; "unknown" may. */
+/** How a proposal ended. "failed" has no effect, now or later. "unknown" may have one. */
 export type Outcome =
   | { readonly is: "done"; readonly current: Version }
   | { readonly is: "refused"; readonly current: Version | null }
@@ -28,9 +31,10 @@ export type Outcome =
   | { readonly is: "failed" | "unknown"; readonly why: string };
 
 /**
- * Backs off, and looks meanwhile what became of the attempts so far: a history is soon too long to tell. Returns the current
- * version once one of them was chosen. They are forgotten once a chosen value above them all does not descend from them:
- * no proposer can meet them again, for it would meet that value too.
+ * Backs off, and meanwhile looks what became of the attempts so far, because a history soon becomes
+ * too long to tell. Returns the current version once one of the attempts was chosen. Clears
+ * `attempts` once a chosen value above them all does not descend from them: then no proposer can
+ * build on one of them, for it would meet that value too.
  */
 async function backOffWatching(
   cluster: Cluster,
@@ -43,7 +47,7 @@ async function backOffWatching(
   for (;;) {
     // rule: attempts-are-watched
     if (attempts.length > 0) {
-      const current = await glance(cluster, name);
+      const current = await readOnce(cluster, name);
       if (current?.version.vid === vid || current?.version.history.includes(vid))
         return current.version;
       if (current && areDead(attempts, current)) attempts.length = 0;
@@ -81,23 +85,25 @@ export async function propose(
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
     const seen = cluster.space.guard?.seenOf(name) ?? null;
-    // R promises would do to be safe. But a value that fewer than W servers can take would only leave the name in doubt.
-    const wanted = { ballot, vid: content.vid, enough: canAccept, supply, until };
-    const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
-    // Another configuration stands already, whose register may be another one.
+    // R promises would be safe. But a value that fewer than W servers can take would only leave the
+    // name in doubt.
+    const prepareRequest = { ballot, vid: content.vid, enough: canAccept, supply, until };
+    const { granted, view, answered } = await prepare(cluster, name, ballots, prepareRequest);
+    // Another configuration is in force already. The register of the new one may be another one.
     if (view.config.epoch !== (proposal.epoch ?? view.config.epoch))
       return { is: "refused", current: null };
     if (!canAccept(view.quorum, granted.keys())) {
-      // Those that refused have promised more to somebody else, and will go along with a higher ballot.
+      // Servers that refused have promised a higher ballot to somebody else. They will accept a
+      // higher one.
       if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));
       continue;
     }
     const selected = select(registersOf(granted));
     const current = selected.current?.version ?? null;
-    const floor = bornOn(granted);
-    // A life begins above all that was forgotten before.
+    const floor = birthFloorOf(granted);
+    // A new life begins above all that was forgotten before.
     if (current === null && floor >= ballot) {
-      ballots.bearAbove(floor);
+      ballots.raiseFloor(floor);
       continue;
     }
     cluster.space.guard?.check(name, seen, current, view.quorum, granted);
@@ -108,7 +114,8 @@ export async function propose(
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
       const problem = await coverOrWhy(supply, heldIn(granted));
-      // Who is far ahead in the name promised nothing, and so took no pieces; it can be the one that they need.
+      // A server that is far ahead in this name promised nothing, and so took no pieces. It may be
+      // the one that the pieces need.
       const isSomeAhead = answered.length > granted.size;
       if ((problem !== null && !isSomeAhead) || ++covers > cluster.view.members.length)
         return giveUp(problem ?? (await supply.shortage(heldIn(granted))));
@@ -120,8 +127,8 @@ export async function propose(
     const next = step.do === "write" ? sign(child, ballot) : asItIs;
     if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
     const { epoch } = view.config;
-    const attempting = { ballot, version: next, epoch, until };
-    const result = await acceptAndCommit(cluster, name, ballots, attempting);
+    const acceptRequest = { ballot, version: next, epoch, until };
+    const result = await acceptAndCommit(cluster, name, ballots, acceptRequest);
     if (result === "tooFew") return giveUp(tooFewLine(cluster));
     if (result !== "chosen") continue;
     cluster.space.guard?.saw(name, next);
@@ -145,7 +152,7 @@ async function coverOrWhy(
   }
 }
 
-/** How many servers go along, of those of which too few do. */
+/** How many servers go along, in the group that has too few. */
 function tooFewLine(cluster: Cluster, answered: readonly number[] = cluster.live): string {
   const short = shortOf(cluster.view.quorum, answered);
   return short

@@ -1,4 +1,7 @@
-/** What is current of a name: reading it, and settling it where that is in doubt (CONSISTENCY.md section 3). */
+/**
+ * Reads what is current of a name, and settles it where that is in doubt (CONSISTENCY.md section
+ * 3). Used by everything that reads or repairs a name.
+ */
 import { DfsError } from "../../errors.ts";
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../../limits.ts";
 import {
@@ -19,19 +22,25 @@ import { canAccept, canRead } from "../../quorum.ts";
 import { backOffMs, pause } from "../connect/pause.ts";
 import { acceptAndCommit, ballotsOf, prepare, registersOf, sendCommit } from "./rounds.ts";
 
-/** What READ told. "current" is certain; otherwise `current` is merely the newest that anybody knows. */
+/**
+ * What READ told. With "current", `current` is certain. Otherwise it is only the newest value that
+ * any server knows.
+ */
 export interface Reading {
   readonly is: "current" | "tooFew" | "doubt";
   readonly current: Accepted | null;
   readonly replies: Replies<"read">;
-  /** What the replies were asked under. */
+  /** The view under which the replies were asked for. */
   readonly view: View;
 }
 
-export interface ReadHow {
-  /** Once it is told what is current, who has not answered is waited for only so long; null: for as long as it shows signs of life. */
+export interface ReadOptions {
+  /**
+   * Once it is certain what is current, how long to wait for servers that have not answered. null:
+   * as long as they show signs of life.
+   */
   readonly patienceMs?: number | null;
-  /** Are small pieces to come along? */
+  /** Shall small pieces come along with the replies? */
   readonly pieces?: boolean;
 }
 
@@ -39,7 +48,7 @@ export interface ReadHow {
 export async function readName(
   cluster: Cluster,
   name: string,
-  { patienceMs = READ_PATIENCE_MS, pieces = false }: ReadHow = {},
+  { patienceMs = READ_PATIENCE_MS, pieces = false }: ReadOptions = {},
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
     const { arrivals } = cluster;
@@ -47,8 +56,8 @@ export async function readName(
     const { replies: all, view } = await cluster.ask(
       "read",
       () => ({ name, asked: pieces ? cluster.live : [] }),
-      (so, { quorum }) => {
-        const told = registersOf(believed(cluster, name, quorum, so));
+      (soFar, { quorum }) => {
+        const told = registersOf(believed(cluster, name, quorum, soFar));
         return decide(quorum, told).is === "current" ? patienceMs : null;
       },
     );
@@ -80,19 +89,22 @@ export async function readName(
   }
 }
 
-/** So many servers answer, and too few of them say what can be. */
+/** Enough servers answer, but what too many of them say cannot be true. */
 const notBelieved = (cluster: Cluster, name: string): DfsError =>
   new DfsError(
     "integrity",
     `${cluster.space.shown(name)}: what the servers say of it is not authentic, or contradicts itself`,
   );
 
-/** The current value, where one look at the registers tells it. */
-export async function glance(cluster: Cluster, name: string): Promise<Accepted | null> {
+/**
+ * The current value, if one round of READ can tell it; else null. It waits for nothing more, and
+ * settles nothing.
+ */
+export async function readOnce(cluster: Cluster, name: string): Promise<Accepted | null> {
   const { replies, view } = await cluster.ask(
     "read",
     () => ({ name, asked: [] }),
-    (so, { quorum }) => (canAccept(quorum, so.keys()) ? 0 : null),
+    (soFar, { quorum }) => (canAccept(quorum, soFar.keys()) ? 0 : null),
   );
   const told = registersOf(await believedInEnd(cluster, name, view.quorum, replies));
   const decision = decide(view.quorum, told);
@@ -100,14 +112,17 @@ export async function glance(cluster: Cluster, name: string): Promise<Accepted |
 }
 
 /**
- * Makes sure that what is current is chosen, and returns it; with `above`, at a fresh ballot above that one in any case
- * (a tombstone where there is nothing), and with `revised`, as that makes it: what lies where may change, the content never.
+ * Makes sure that the current value is chosen, and returns it.
+ *
+ * With `above`, the value is accepted again at a new ballot above that one, even if it was chosen
+ * before. Where there is no value, a tombstone is accepted. `revise` may change the ring of the
+ * version, never its content.
  */
 export async function settle(
   cluster: Cluster,
   name: string,
   above?: Ballot,
-  revised: (version: Version) => Version = (version) => version,
+  revise: (version: Version) => Version = (version) => version,
 ): Promise<Accepted | null | "failed"> {
   const { clock, random } = cluster.ports;
   const ballots = ballotsOf(cluster, above);
@@ -116,36 +131,38 @@ export async function settle(
     if (tries > 0) await pause(cluster, backOffMs(cluster, tries));
     const ballot = ballots.next();
     const own = random.bytes(16).toHex();
-    const wanted = { ballot, vid: own, enough: canRead, supply: null, until };
-    const { granted, view, answered } = await prepare(cluster, name, ballots, wanted);
+    const prepareRequest = { ballot, vid: own, enough: canRead, supply: null, until };
+    const { granted, view, answered } = await prepare(cluster, name, ballots, prepareRequest);
     if (!canRead(view.quorum, granted.keys())) {
-      // Those that refused will go along with a higher ballot.
+      // Servers that refused will accept a higher ballot.
       if (answered.length === granted.size) return "failed";
       continue;
     }
     const { current, isCommitted } = select(registersOf(granted));
     if (above === undefined && (isCommitted || current === null)) return current;
-    const floor = bornOn(granted);
+    const floor = birthFloorOf(granted);
     if (current === null && floor >= ballot) {
-      ballots.bearAbove(floor);
+      ballots.raiseFloor(floor);
       continue;
     }
-    const next = current ? revised(current.version) : fenceOf(cluster, name, ballot, floor, own);
+    const next = current ? revise(current.version) : fenceOf(cluster, name, ballot, floor, own);
     const { epoch } = view.config;
-    const attempting = { ballot, version: next, epoch, until };
+    const acceptRequest = { ballot, version: next, epoch, until };
     // rule: fence-is-accepted
-    const result = await acceptAndCommit(cluster, name, ballots, attempting);
+    const result = await acceptAndCommit(cluster, name, ballots, acceptRequest);
     if (result === "chosen") return { ballot, version: next };
     if (result === "tooFew") return "failed";
   }
   return "failed";
 }
 
-/** What a new life of a name is born on: all before it was forgotten up to there, as two of these servers say. */
-export const bornOn = (granted: Replies<"prepare">): Ballot =>
+/**
+ * The birth floor of a new life: the name was forgotten up to there, as two of these servers say.
+ */
+export const birthFloorOf = (granted: Replies<"prepare">): Ballot =>
   vouchedFor([...granted.values()].map((reply) => reply.floor));
 
-/** The value that stands for "absent" where one must be accepted. */
+/** The tombstone that stands for "absent" where some value must be accepted. */
 export function fenceOf(
   cluster: Cluster,
   name: string,

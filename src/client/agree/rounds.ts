@@ -1,10 +1,13 @@
-/** The rounds of one register: PREPARE, ACCEPT, COMMIT to all servers, and when enough have answered (CONSISTENCY.md section 2). */
+/**
+ * The rounds of one register: PREPARE, ACCEPT and COMMIT to all servers, and when enough have
+ * answered (CONSISTENCY.md section 2). Used by register, propose, forget and repair.
+ */
 import { STRAGGLER_MS } from "../../limits.ts";
 import type { Accepted, Ballot, Register, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
 import { Ballots, claimOf } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
-import { climb, type Refused, tooHighFor } from "./climb.ts";
+import { climb, type PositionReply, tooHighFor } from "./climb.ts";
 import type { Cluster, Replies, Round } from "../connect/cluster.ts";
 import type { View } from "../connect/view.ts";
 import { canAccept, type Quorum } from "../../quorum.ts";
@@ -13,59 +16,62 @@ import { canAccept, type Quorum } from "../../quorum.ts";
 export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Map<number, Register> =>
   new Map([...replies].map(([slot, { register }]) => [slot, register]));
 
-/** The pieces that go with a version, as a proposer needs them. */
+/** The pieces of a version, as a proposer needs them. The room send implements it. */
 export interface Supply {
-  /** The small pieces that ride with the PREPARE to this server. */
+  /** The small pieces that go along with the PREPARE to this server. */
   inlineFor(slot: number): InlinePiece[];
-  /** Has every piece its copies among these holders? Worth waiting for a moment. */
+  /** Do these holders have every copy of every piece? It is worth a short wait. */
   isWhole(held: ReadonlyMap<number, readonly number[]>): boolean;
-  /** Are there copies enough for the version to be accepted? */
+  /** Do they have enough copies for the version to be accepted? */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean;
-  /** Sends what lacks copies to further servers; false when there are none. */
+  /** Sends pieces that lack copies to further servers. Returns false when no server is left. */
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean>;
-  /** Why there are none. */
+  /** Says why no server is left. */
   shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string>;
 }
 
-/** Whether these servers are enough. */
+/** Are these servers enough? */
 export type Enough = (quorum: Quorum, slots: Iterable<number>) => boolean;
 
-/** What PREPARE brought. Only at the epoch of `view` may a value be accepted by it. */
+/** What PREPARE brought. A value may be accepted on these promises only at the epoch of `view`. */
 export interface Promises {
   readonly granted: Replies<"prepare">;
   readonly view: View;
-  /** All that answered. */
+  /** All servers that answered. */
   readonly answered: readonly number[];
 }
 
-/** Which ballots an operation tries; `above`: above this one in any case. */
+/** The ballots of one operation, all above `above` if that is given. */
 export const ballotsOf = (cluster: Cluster, above?: Ballot): Ballots =>
   new Ballots(() => cluster.ports.random.bytes(8), above);
 
-/** What PREPARE is about. */
-export interface Wanted {
+/** What a PREPARE asks for. */
+export interface PrepareRequest {
   readonly ballot: Ballot;
   readonly vid: Vid;
   readonly enough: Enough;
-  /** What rides with it, and says when the promises cover the pieces. */
+  /** The pieces that go along with it. It also says when the promises cover the pieces. */
   readonly supply: Supply | null;
-  /** Until when servers that find the ballot too high are brought up to it. */
+  /** Until then, servers that find the ballot too high are brought up to it. */
   readonly until: number;
 }
 
-/** PREPARE to all, until there are promises enough; where there are not, servers that are behind are brought up, and asked again. */
+/**
+ * Sends PREPARE to all servers, until there are enough promises. If there are not, it brings up
+ * servers that are behind, and asks again.
+ */
 export async function prepare(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
-  wanted: Wanted,
+  request: PrepareRequest,
 ): Promise<Promises> {
   for (;;) {
-    const { high, ...promises } = await prepareOnce(cluster, name, ballots, wanted);
-    if (wanted.enough(promises.view.quorum, promises.granted.keys())) return promises;
-    const isInReach = ballots.mayClimbTo(wanted.ballot);
-    const isWorth = isInReach && cluster.ports.clock.now() < wanted.until;
-    if (isWorth && (await climb(cluster, name, wanted.ballot, high))) continue;
+    const { high, ...promises } = await prepareOnce(cluster, name, ballots, request);
+    if (request.enough(promises.view.quorum, promises.granted.keys())) return promises;
+    const isInReach = ballots.mayClimbTo(request.ballot);
+    const isWorth = isInReach && cluster.ports.clock.now() < request.until;
+    if (isWorth && (await climb(cluster, name, request.ballot, high))) continue;
     if (isInReach) ballots.fellShort();
     return promises;
   }
@@ -75,19 +81,20 @@ async function prepareOnce(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
-  { ballot, vid, enough, supply }: Wanted,
-): Promise<Promises & { high: Map<number, Refused> }> {
-  const grantedOf = (so: Replies<"prepare">) => new Map([...so].filter(([, reply]) => reply.ok));
-  const claimsBySlot = (so: Replies<"prepare">) =>
-    [...so].map(([slot, { register }]) => [slot, claimOf(register)] as const);
+  { ballot, vid, enough, supply }: PrepareRequest,
+): Promise<Promises & { high: Map<number, PositionReply> }> {
+  const grantedOf = (replies: Replies<"prepare">) =>
+    new Map([...replies].filter(([, reply]) => reply.ok));
+  const claimsBySlot = (replies: Replies<"prepare">) =>
+    [...replies].map(([slot, { register }]) => [slot, claimOf(register)] as const);
   const { replies, view } = await cluster.ask(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
-    (so, { quorum, members }) => {
-      const told = believed(cluster, name, quorum, so);
-      const left = members.filter((slot) => !so.has(slot) || told.get(slot)?.ok);
-      if (!enough(quorum, left)) return ballots.isAhead(claimsBySlot(so)) ? STRAGGLER_MS : 0;
-      const granted = left.filter((slot) => so.has(slot));
+    (soFar, { quorum, members }) => {
+      const told = believed(cluster, name, quorum, soFar);
+      const left = members.filter((slot) => !soFar.has(slot) || told.get(slot)?.ok);
+      if (!enough(quorum, left)) return ballots.isAhead(claimsBySlot(soFar)) ? STRAGGLER_MS : 0;
+      const granted = left.filter((slot) => soFar.has(slot));
       if (!enough(quorum, granted)) return null;
       return !supply || supply.isWhole(heldIn(grantedOf(told))) ? 0 : STRAGGLER_MS;
     },
@@ -108,33 +115,36 @@ async function prepareOnce(
   return { granted: grantedOf(heard), view, answered: [...heard.keys()], high };
 }
 
-/** What each server that promised holds of the version that is proposed. */
+/** The pieces of the proposed version that each promising server holds. */
 export const heldIn = (granted: Replies<"prepare">): Map<number, number[]> =>
   new Map([...granted].map(([slot, reply]) => [slot, reply.held]));
 
-/** A value at its ballot, proposed at an epoch until a point in time. */
-export interface Attempting extends Accepted {
+/**
+ * What an ACCEPT asks for: a value at its ballot and epoch. `until`: as long as servers are brought
+ * up to the ballot.
+ */
+export interface AcceptRequest extends Accepted {
   readonly epoch: number;
   readonly until: number;
 }
 
 /**
- * ACCEPT to all, and COMMIT where it was chosen; "refused" says that somebody else's ballot was higher, or that the promises of
- * the epoch are worth nothing any more.
+ * Sends ACCEPT to all servers, and COMMIT once the value is chosen. "refused": somebody else's
+ * ballot was higher, or the epoch is over and its promises are worth nothing.
  */
 export async function acceptAndCommit(
   cluster: Cluster,
   name: string,
   ballots: Ballots,
-  { ballot, version, epoch, until }: Attempting,
+  { ballot, version, epoch, until }: AcceptRequest,
 ): Promise<"chosen" | "refused" | "tooFew"> {
   for (;;) {
     const { replies, view } = await cluster.ask(
       "accept",
       () => ({ name, ballot, version }),
-      (so, { quorum, members }) => {
-        const left = members.filter((slot) => so.get(slot)?.ok !== false);
-        return canAccept(quorum, takersIn(so)) || !canAccept(quorum, left) ? 0 : null;
+      (soFar, { quorum, members }) => {
+        const left = members.filter((slot) => soFar.get(slot)?.ok !== false);
+        return canAccept(quorum, takersIn(soFar)) || !canAccept(quorum, left) ? 0 : null;
       },
       epoch,
     );
@@ -144,11 +154,12 @@ export async function acceptAndCommit(
       await sendCommit(cluster, name, { ballot, version }, false, epoch);
       return "chosen";
     }
-    // It takes more servers to accept a value than to promise: some may not have come up with the others.
+    // Choosing a value takes more servers than promising. Some servers may not have been brought up
+    // with the others.
     const isWorth = ballots.mayClimbTo(ballot) && cluster.ports.clock.now() < until;
     if (isWorth && (await climb(cluster, name, ballot, tooHighFor(replies)))) continue;
     if (takersIn(replies).length === replies.size) return "tooFew";
-    // One that is far ahead can be the one that is needed.
+    // The server that is missing may be one that is far ahead.
     ballots.fellShort();
     return "refused";
   }
@@ -158,9 +169,12 @@ const takersIn = (replies: Replies<"accept">): number[] =>
   [...replies].flatMap(([slot, { ok }]) => (ok ? [slot] : []));
 
 /**
- * COMMIT to all, and who acknowledged it. That it arrives everywhere is a matter of speed, not of safety;
- * with `sync` a server acknowledges it only once it is durable, and all are waited for. It goes out at the epoch at which it was
- * known to be current, or not at all: who came later may not know that the name was forgotten since.
+ * Sends COMMIT to all servers, and returns their acknowledgements. It is a matter of speed, not of
+ * safety, that it arrives everywhere.
+ *
+ * With `sync`, a server acknowledges it only once it is durable, and all servers are waited for. It
+ * is sent at the epoch at which the value was known to be current, or not at all: a server that
+ * came later may not know that the name was forgotten since.
  */
 export async function sendCommit(
   cluster: Cluster,
@@ -172,7 +186,7 @@ export async function sendCommit(
   return cluster.ask(
     "commit",
     () => ({ name, accepted, sync }),
-    (so, { quorum }) => (!sync && canAccept(quorum, so.keys()) ? STRAGGLER_MS : null),
+    (soFar, { quorum }) => (!sync && canAccept(quorum, soFar.keys()) ? STRAGGLER_MS : null),
     epoch,
   );
 }

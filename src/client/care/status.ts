@@ -13,7 +13,7 @@ import type { ReplyOf } from "../../wire/messages.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import type { Group } from "../../quorum.ts";
 import { byDisk, freeOn, usableOn } from "./room_left.ts";
-import { linesOf, strangersIn } from "../members/seats.ts";
+import { seatWarnings, strangersIn } from "../members/seats.ts";
 import { hearsMore } from "../connect/silent.ts";
 import { type Tally, tallyOf } from "./tally.ts";
 
@@ -112,7 +112,7 @@ async function look(cluster: Cluster, how: StatusHow, replyMs: number): Promise<
     layout: how.layout,
     canLose: sums.unreadable > 0 ? 0 : canLose,
     servers,
-    notes: linesOf(cluster),
+    notes: seatWarnings(cluster),
     damaged: [...damaged].map((slot) => cluster.labelOf(slot)),
   };
   const isWhole = isWell(status) && (!how.isStrict || isAllDone(status));

@@ -1,22 +1,31 @@
-/** Blank servers: how they come to belong to a cluster. Used where one begins, and where INIT did not reach a member of one. */
+/**
+ * Blank servers, which belong to no cluster yet, and how they join one. Used by initialise and
+ * cluster.
+ */
 import { isDfsError } from "../../errors.ts";
 import { type Config, membersOf } from "../../membership.ts";
 import type { Greeted } from "./greeter.ts";
 
-/** Somebody else is changing the configuration at this moment: to open the cluster anew shows what came of it. */
-export class Again extends Error {}
+/**
+ * Somebody else is setting up the cluster at this moment. Opening the cluster again shows what came
+ * of it.
+ */
+export class OpenAgain extends Error {}
 
-/** Has a blank server join. */
+/** Has a blank server join a cluster. */
 export async function initServer({ peer }: Greeted, cluster: string): Promise<void> {
   try {
     await peer.init(cluster);
   } catch (error) {
-    if (isDfsError(error, "identity")) throw new Again(`${peer.label}: ${error.message}`);
+    if (isDfsError(error, "identity")) throw new OpenAgain(`${peer.label}: ${error.message}`);
     if (!isDfsError(error, "down")) throw error;
   }
 }
 
-/** Has members of a configuration join the cluster with this id that are still blank, for INIT did not reach them. */
+/**
+ * Has blank servers join the cluster with this id, if they are members of its configuration: INIT
+ * did not reach them when the cluster began.
+ */
 export async function joinBlank(
   id: string,
   config: Config,

@@ -1,12 +1,15 @@
-/** What a client does where a server knows more of the cluster than it, or less: their epochs differ, or the lives that they know of. */
+/**
+ * What a client does when a server refuses a request because one of them knows more of the cluster:
+ * their epochs differ, or the lives of servers that they know. Used by cluster.
+ */
 import type { ErrorCode } from "../../errors.ts";
 import type { Config } from "../../membership.ts";
 import type { Connections } from "./connections.ts";
 import type { Peer } from "./peer.ts";
-import { type View, vouched } from "./view.ts";
+import { type View, vouchedConfig } from "./view.ts";
 
-/** The cluster that is to catch up. */
-interface Behind {
+/** The cluster of that client. */
+interface BehindCluster {
   readonly id: string;
   readonly view: View;
   readonly connections: Connections;
@@ -16,16 +19,20 @@ interface Behind {
   adopt(config: Config): Promise<void>;
 }
 
-/** Brings a server that refused with this code to what the client knows, or the client to what it and the others know. */
-export async function catchUp(cluster: Behind, peer: Peer, code: ErrorCode): Promise<void> {
+/**
+ * The server refused with `code`. If it is behind, it gets what the client knows. If it is ahead,
+ * the client adopts the configuration that the servers vouch for. In all other cases the servers
+ * are met again.
+ */
+export async function catchUp(cluster: BehindCluster, peer: Peer, code: ErrorCode): Promise<void> {
   const { config } = await peer.hello();
   if (code === "lives") return cluster.meet();
   const ours = cluster.view.config;
   if ((config?.epoch ?? 0) < ours.epoch) await peer.install(cluster.id, ours, 0n);
   if (!config || config.epoch <= ours.epoch) return cluster.meet();
-  const told = await cluster.connections.greetingsOf(
+  const greetings = await cluster.connections.greetingsOf(
     cluster.live.flatMap((slot) => cluster.peer(slot) ?? []),
   );
-  const next = vouched(told);
+  const next = vouchedConfig(greetings);
   await (next ? cluster.adopt(next) : cluster.meet());
 }

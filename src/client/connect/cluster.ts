@@ -1,11 +1,11 @@
-/** The servers of a cluster, by slot, those that answer connected; and asking many of them one thing. */
+/** The servers of a cluster by slot, and one question to all of them. Used by all later rooms. */
 import { DfsError, isDfsError } from "../../errors.ts";
 import { type Config, requestIdOf } from "../../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../../wire/messages.ts";
 import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
 import type { Greeted } from "./greeter.ts";
-import { Endless } from "./endless.ts";
+import { Endless } from "../trust/endless.ts";
 import { gather } from "./gather.ts";
 import { Space } from "../trust/space.ts";
 import type { ClientPorts, Peer } from "./peer.ts";
@@ -16,7 +16,7 @@ import { Window } from "./window.ts";
 /** Replies by slot. */
 export type Replies<K extends AddressedKind> = Map<number, ReplyOf<K>>;
 
-/** What a cluster is made of. */
+/** What a Cluster is made from. */
 export interface ClusterFacts {
   readonly ports: ClientPorts;
   readonly connections: Connections;
@@ -26,7 +26,7 @@ export interface ClusterFacts {
   readonly warn: (line: string) => void;
 }
 
-/** What was answered, and the epoch at which all of it was: what the answers are worth goes by that one. */
+/** The replies, and the view under which all of them were given: their meaning depends on it. */
 export interface Round<K extends AddressedKind> {
   readonly replies: Replies<K>;
   readonly view: View;
@@ -34,7 +34,7 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** What all that look at one cluster share. */
+/** State that all Cluster objects of one cluster share: `as` makes several. */
 interface Shared {
   readonly epochs: Epochs;
   readonly window: Window;
@@ -45,13 +45,13 @@ interface Shared {
 
 export class Cluster {
   readonly ports: ClientPorts;
-  /** What the first client made of its list of servers: what a server joins. */
+  /** The id that the first client made from its list of servers. Joining servers are given it. */
   readonly id: string;
   readonly connections: Connections;
   readonly window: Window;
-  /** Whose lists to believe no longer. */
+  /** Knows the servers whose lists are not believed any more. */
   readonly endless: Endless;
-  /** Says a line to the user, once each. */
+  /** Gives a line to the user, each line once. */
   readonly warn: (line: string) => void;
   /** Whose names and files. */
   readonly space: Space;
@@ -75,18 +75,18 @@ export class Cluster {
   /** `config` is one that was chosen, or before there is any the one that is being proposed. */
   static of({ config, user, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
-    const once = (line: string): void => {
+    const warnOnce = (line: string): void => {
       if (!said.has(line)) warn(line);
       said.add(line);
     };
     const { id, connections } = facts;
     const shared = {
-      epochs: new Epochs(id, connections, config, once),
+      epochs: new Epochs(id, connections, config, warnOnce),
       window: new Window(),
       endless: new Endless(),
       asksAll: false,
     };
-    return new Cluster(shared, { ...facts, warn: once }, new Space(user));
+    return new Cluster(shared, { ...facts, warn: warnOnce }, new Space(user));
   }
 
   /** The same cluster, for the names and files of this space. */
@@ -100,16 +100,16 @@ export class Cluster {
     return this.#shared.epochs.view;
   }
 
-  /** Were few servers asked what it took more of them to tell? Then all are from now on; see brief.ts. */
+  /** Did the fast path fail before? Then all servers are asked from now on (agree/fast_path.ts). */
   get asksAll(): boolean {
     return this.#shared.asksAll;
   }
 
-  set asksAll(so: boolean) {
-    this.#shared.asksAll = so;
+  set asksAll(value: boolean) {
+    this.#shared.asksAll = value;
   }
 
-  /** The server in a slot, if it can be asked; one that is no member any more may still be read from. */
+  /** The server in a slot, if it can be asked. A former member can still be read from. */
   peer(slot: number): Peer | null {
     const sid = this.view.config.seats[slot]?.sid ?? null;
     return sid === null ? null : /* rule: servers-by-id */ this.connections.ofSid(sid);
@@ -131,33 +131,35 @@ export class Cluster {
   }
 
   /**
-   * Before giving up for want of servers: those that were silent at first are tried again, until it is `isEnough` or some seconds are
-   * over. It costs nothing where it is enough, or where all that do not answer are known to be down.
+   * Gives silent servers another chance before a command gives up for want of servers. They are
+   * tried again until `isEnough()`, or for some seconds. Returns at once where it is enough
+   * already, or where every server that does not answer is known to be down.
    */
   reachSilent(isEnough: () => boolean): Promise<void> {
     return this.connections.reachSilent(isEnough);
   }
 
-  /** The release of the server in a slot, as it says; null where it does not answer. */
+  /** The release that the server in a slot says it is; null where it does not answer. */
   releaseOf(slot: number): string | null {
     return this.peer(slot)?.release ?? null;
   }
 
-  /** What people call the server in a slot. */
+  /** The name of the server in a slot, for people. */
   labelOf(slot: number): string {
     return this.#shared.epochs.labelOf(slot);
   }
 
-  /** One request to the server in a slot; throws DfsError("down") when there is none. */
+  /** Sends one request to the server in a slot. Throws DfsError("down") when it cannot be asked. */
   call<K extends AddressedKind>(slot: number, kind: K, body: BodyOf<K>): Promise<ReplyOf<K>> {
     return this.#callAt(this.view, slot, kind, body);
   }
 
   /**
-   * Asks every live member (null: not this one) and returns what they answered, less those that answered with an error. It
-   * ends when all have; or when what has come is worth only so many milliseconds of `patience` more (null: no end of it).
-   * Where a server turns out to be at a later epoch all are asked anew, at that one; with `epoch` nobody is, and no reply
-   * counts, unless it is still that one.
+   * Asks every live member, except those for which `bodyFor` is null, and returns the answers that
+   * are no errors. It ends when all have answered. `patience` says for how many more milliseconds
+   * it is worth waiting, given the answers so far (null: without end). Where a server turns out to
+   * be at a later epoch, all are asked again at that epoch. With `epoch`, nobody is asked, and no
+   * reply counts, once the epoch is another one.
    */
   async ask<K extends AddressedKind>(
     kind: K,
@@ -186,11 +188,14 @@ export class Cluster {
     return gather(this.ports.clock, calls, {
       patience: (replies) => patience(replies, view),
       isMoot: () => this.view !== view,
-      onError: (slot, error) => this.mention(slot, error),
+      onError: (slot, error) => this.reportError(slot, error),
     });
   }
 
-  /** A server that must be met again is; one at another epoch is brought to ours, or we to its; in that case the call has failed. */
+  /**
+   * Meets a server that must be met, and brings one that is behind to our epoch, and asks again.
+   * Where the server leads this client to a new view, the call fails.
+   */
   async #callAt<K extends AddressedKind>(
     view: View,
     slot: number,
@@ -212,7 +217,10 @@ export class Cluster {
     }
   }
 
-  /** As Epochs has it. */
+  /**
+   * Meets the members that can be asked (meet.ts). A server that was put back, or that runs on a
+   * copy of its folder, does not count from then on.
+   */
   meet(): Promise<void> {
     return this.#shared.epochs.meet();
   }
@@ -227,8 +235,8 @@ export class Cluster {
     return this.#shared.epochs.reach(config, greeted);
   }
 
-  /** That a server is down is said where it matters; what it complains of is worth a line now. */
-  mention(slot: number, { code, message }: DfsError): void {
+  /** Warns of an error that a server answered with, unless the error is handled elsewhere. */
+  reportError(slot: number, { code, message }: DfsError): void {
     if (!["down", "epoch", "lives", "forbidden"].includes(code))
       this.warn(`${this.labelOf(slot)}: ${message}`);
   }

@@ -1,4 +1,8 @@
-/** Connections to servers, by the id that each says it has: those that dfc.conf names, and those that the cluster itself names. */
+/**
+ * All connections of one client, by the id that each server says it has: to the servers in
+ * dfc.conf, and to those that the cluster itself names. Used by cluster, and where a cluster is
+ * opened.
+ */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import {
   type Config,
@@ -10,18 +14,20 @@ import {
 } from "../../membership.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
 import type { ClientPorts, Peer, PeerOptions } from "./peer.ts";
-import type { Left } from "../trust/lives.ts";
+import type { Exclusion } from "../trust/lives.ts";
 import { canRead, groupOf, quorumOf } from "../../quorum.ts";
-import { addressText, type Attempt, Greeter, type Greeted } from "./greeter.ts";
+import { addressText, type ConnectAttempt, Greeter, type Greeted } from "./greeter.ts";
 import type { ClusterMemory } from "../trust/memory.ts";
+import { isRefusal, Refusals } from "./refusals.ts";
 import { configIn } from "./view.ts";
 
 export interface OpenOptions extends PeerOptions {
-  /** Whose names and files; the empty one is nobody's. */
+  /** Whose names and files are used. The empty one is nobody's. */
   readonly user: string;
-  /** Takes a line for the user, such as that a server is lost. */
+  /** Gives a line to the user, such as that a server is lost. */
   readonly warn: (line: string) => void;
-  readonly memory?: ClusterMemory | undefined; // none: nothing is remembered
+  /** Left out: nothing is remembered. */
+  readonly memory?: ClusterMemory | undefined;
 }
 
 export class Connections {
@@ -29,22 +35,22 @@ export class Connections {
   readonly #servers: readonly ServerAddress[];
   readonly #greeter: Greeter;
   readonly #bySid = new Map<string, Peer>();
-  /** Those that do not count; a copy may come to. */
-  readonly #out = new Map<string, Left>();
-  /** Those that came late, and were not met yet. */
+  /** Servers that do not count, and why. One that runs on a copy may count later. */
+  readonly #excluded = new Map<string, Exclusion>();
+  /** Servers that came late, and were not met yet. */
   readonly #unmet = new Set<string>();
-  /** All that answered, in the order of dfc.conf, and after them others that the cluster led to. */
+  /** All servers that answered: those of dfc.conf in its order, then those the cluster led to. */
   readonly greeted: Greeted[] = [];
-  /** How many of them were silent at first. */
+  /** How many servers were silent at first, and have answered since. */
   #arrivals = 0;
-  /** Counts the changes of who counts. */
-  verdicts = 0;
-  /** Refusals of the password that nothing was made of yet. */
-  readonly #refused: string[] = [];
+  /** How often a server began or ceased to count. */
+  exclusionChanges = 0;
+  /** Refusals of the password that were not reported yet. */
+  readonly #refusals = new Refusals();
   #reaching: Promise<void> | null = null;
-  readonly #lookouts = new Set<() => void>();
+  readonly #waiters = new Set<() => void>();
   /** Meets a server that comes late, before it is asked anything. */
-  welcome: ((greeted: Greeted) => Promise<void>) | null = null;
+  onLateServer: ((greeted: Greeted) => Promise<void>) | null = null;
 
   /** `servers` are those of dfc.conf. */
   constructor(ports: ClientPorts, servers: readonly ServerAddress[], options: OpenOptions) {
@@ -53,20 +59,21 @@ export class Connections {
     this.#greeter = new Greeter(ports, options);
   }
 
-  /** How long a server has to answer at first. */
+  /** How long a server has for its first answer. */
   get patienceMs(): number {
     return this.#greeter.patienceMs;
   }
 
-  /** How many servers have answered that were silent at first. */
+  /** How many servers were silent at first, and have answered since. */
   get arrivals(): number {
     return this.#arrivals;
   }
 
   /**
-   * Connects to all servers of dfc.conf; goes on with as many as it takes to read where others are slow, and waits for silent ones where
-   * those that answer cannot tell who the servers are. `failures` says of the others why not. Throws DfsError("login") where any refuses
-   * the password.
+   * Connects to all servers of dfc.conf. Where some are slow, it goes on once enough to read have
+   * answered. Where those that answer cannot tell who the servers are, it waits for silent ones.
+   * `failures` says why the others did not answer. Throws DfsError("login") where any server
+   * refuses the password.
    */
   async greetAll(): Promise<{ greeted: Greeted[]; failures: string[] }> {
     const failures: string[] = [];
@@ -74,14 +81,14 @@ export class Connections {
       this.#servers,
       () => this.#canRead(this.greeted),
       (server, attempt) => {
-        if (isRefusal(attempt)) return this.#noteRefusal(server, attempt.error);
-        const one = this.#take(server, attempt, failures);
-        if (one) this.greeted.push(one);
+        if (isRefusal(attempt)) return this.#refusals.note(server, attempt.error);
+        const admitted = this.#admit(server, attempt, failures);
+        if (admitted) this.greeted.push(admitted);
       },
     );
     const isTold = (): boolean => configIn(this.greeted) !== null || this.#canRead(this.greeted);
-    if (this.#refused.length === 0) await this.reachSilent(isTold);
-    this.#checkRefusals();
+    if (this.#refusals.isEmpty) await this.reachSilent(isTold);
+    this.#refusals.check(this.greeted.length);
     this.#warnOfOpen();
     const places = new Map(this.#servers.map((server, i) => [server, i]));
     const placeOf = ({ peer }: Greeted): number => places.get(peer.address) ?? 0;
@@ -89,20 +96,7 @@ export class Connections {
     return { greeted: [...this.greeted], failures };
   }
 
-  #noteRefusal({ name }: ServerAddress, { message }: DfsError): void {
-    this.#refused.push(message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message);
-  }
-
-  #checkRefusals(): void {
-    const [first] = this.#refused;
-    if (first === undefined) return;
-    // Where all say the same it is the password; one that stands alone may be somebody in between.
-    const isAlike = this.#refused.every((line) => line.endsWith(INVALID_LOGIN));
-    if (isAlike && this.greeted.length === 0) throw new DfsError("login", INVALID_LOGIN);
-    throw new DfsError("login", first.endsWith(INVALID_LOGIN) ? `${first} ${ALONE}` : first);
-  }
-
-  /** Are these enough to read, or, where there is no cluster yet, to make one? */
+  /** Are these servers enough to read; or, where there is no cluster yet, to found one? */
   #canRead(greeted: readonly Greeted[]): boolean {
     const config = configIn(greeted);
     if (!config) return greeted.length >= groupOf([...this.#servers.keys()]).accept;
@@ -110,7 +104,7 @@ export class Connections {
     return canRead(quorumOf(config), slots);
   }
 
-  /** One that was started without its file of users lets everybody in. */
+  /** A server that was started without its file of users lets everybody in. */
   #warnOfOpen(): void {
     if (!this.isLoggedIn) return;
     for (const { peer } of this.greeted)
@@ -120,17 +114,22 @@ export class Connections {
         );
   }
 
-  /** Connects to one server; null when it does not answer, and `failures` then says why. Throws DfsError("login"). */
+  /**
+   * Connects to one server. Returns null when it does not answer; `failures` then says why. Throws
+   * DfsError("login").
+   */
   async greet(server: ServerAddress, failures: string[] = []): Promise<Greeted | null> {
     const attempt = await this.#greeter.tryOnce(server);
     if (isRefusal(attempt)) throw attempt.error;
-    return this.#take(server, attempt, failures);
+    return this.#admit(server, attempt, failures);
   }
 
-  /** The server that answered, which can be asked from now on. */
-  #take(server: ServerAddress, attempt: Attempt, failures: string[]): Greeted | null {
+  /**
+   * Takes up a server that answered, so that it can be asked from now on. null: it did not answer.
+   */
+  #admit(server: ServerAddress, attempt: ConnectAttempt, failures: string[]): Greeted | null {
     if (!attempt.greeted) {
-      // One server that cannot answer for itself must not keep people from the others.
+      // One server that answers with an error must not keep people from the others.
       const { code, message } = attempt.error;
       if (code !== "down") this.#options.warn(`${server.name}: ${message}; it does not count`);
       failures.push(message);
@@ -147,41 +146,44 @@ export class Connections {
   }
 
   /**
-   * Has servers that were silent at first tried again, until it is `isEnough` or some seconds are over; those that are silent then are
-   * down. Never those that refuse. It returns at once where it is enough already, or nobody is silent.
+   * Has servers that were silent at first tried again, until `isEnough()` or for some seconds.
+   * Those that are still silent then are down. Servers that refuse are not tried again. Returns at
+   * once where it is enough already, or where no server is silent.
    */
   async reachSilent(isEnough: () => boolean): Promise<void> {
     if (isEnough() || !(this.#reaching ?? this.#greeter.isSomebodySilent)) return;
     this.#reaching ??= this.#greeter
-      .pursue((server, attempt) => this.#takeLate(server, attempt))
+      .retrySilent((server, attempt) => this.#admitLate(server, attempt))
       .finally(() => (this.#reaching = null));
     const enough = Promise.withResolvers<void>();
-    const look = (): void => void (isEnough() && enough.resolve());
-    this.#lookouts.add(look);
+    const check = (): void => void (isEnough() && enough.resolve());
+    this.#waiters.add(check);
     await Promise.race([this.#reaching, enough.promise]);
-    this.#lookouts.delete(look);
+    this.#waiters.delete(check);
   }
 
-  async #takeLate(server: ServerAddress, attempt: Attempt): Promise<void> {
-    if (isRefusal(attempt)) return this.#noteRefusal(server, attempt.error);
+  async #admitLate(server: ServerAddress, attempt: ConnectAttempt): Promise<void> {
+    if (isRefusal(attempt)) return this.#refusals.note(server, attempt.error);
     if (!attempt.greeted) return;
     const { sid } = attempt.greeted.greeting;
-    if (this.welcome) this.#unmet.add(sid);
-    const one = this.#take(server, attempt, []);
-    if (!one) return;
-    this.greeted.push(one);
-    await this.welcome?.(one);
+    if (this.onLateServer) this.#unmet.add(sid);
+    const admitted = this.#admit(server, attempt, []);
+    if (!admitted) return;
+    this.greeted.push(admitted);
+    await this.onLateServer?.(admitted);
     this.#unmet.delete(sid);
     this.#arrivals++;
-    for (const look of this.#lookouts) look();
+    for (const check of this.#waiters) check();
   }
 
-  /** What this computer remembers; nothing where there is none. */
+  /** What this computer remembers; undefined where nothing is remembered. */
   get memory(): ClusterMemory | undefined {
     return this.#options.memory;
   }
 
-  /** Does any server let this user keep the cluster? Then the others will too, once they know. */
+  /**
+   * Does any server say that this user is an operator? Then the others will too, once they know.
+   */
   get isOperator(): boolean {
     return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn?.isOperator ?? true);
   }
@@ -197,7 +199,7 @@ export class Connections {
     return logins.length > 0 && logins.every(({ by }) => by === "signature");
   }
 
-  /** What these servers say of themselves now, those that answer. */
+  /** Asks these servers what they say of themselves now, and returns the answers. */
   async greetingsOf(peers: readonly Peer[]): Promise<ReplyOf<"hello">[]> {
     const all = await Promise.all(
       peers.map(async (peer) => {
@@ -213,8 +215,9 @@ export class Connections {
   }
 
   /**
-   * Connects to the members of a configuration that dfc.conf did not lead to; tells of those that answer, and goes on without slow ones
-   * where there are enough to read. One that refuses is named.
+   * Connects to the members of a configuration that dfc.conf did not lead to, and returns those
+   * that answer. It goes on without slow ones once there are enough to read. Throws
+   * DfsError("login") that names a server which refuses the password.
    */
   async reach(config: Config): Promise<Greeted[]> {
     const members = membersOf(config);
@@ -235,8 +238,8 @@ export class Connections {
         const line = isPlain ? `${seat.name} (${writtenAddress(seat)}): ${message}` : message;
         throw new DfsError("login", line);
       }
-      const one = this.#take(seat, attempt, []);
-      if (one) greeted.push(one);
+      const admitted = this.#admit(seat, attempt, []);
+      if (admitted) greeted.push(admitted);
     });
     this.greeted.push(
       ...greeted.filter(({ peer }) => this.greeted.every((one) => one.peer !== peer)),
@@ -244,32 +247,35 @@ export class Connections {
     return greeted;
   }
 
-  /** The connection to the server with this id, if there is one, and it counts. */
+  /** The connection to the server with this id, if there is one and the server counts. */
   ofSid(sid: string): Peer | null {
-    return this.#out.has(sid) || this.#unmet.has(sid) ? null : this.connectedTo(sid);
+    return this.#excluded.has(sid) || this.#unmet.has(sid) ? null : this.connectedTo(sid);
   }
 
-  /** The same of one that does not count, or not yet: to be met. */
+  /** The same, even of a server that does not count, or not yet: to meet it. */
   connectedTo(sid: string): Peer | null {
     const peer = this.#bySid.get(sid);
     return peer && !peer.isDown ? peer : null;
   }
 
-  /** Why a server that answers does not count; null: it does, or does not answer. */
-  whyOut(sid: string): Left | null {
-    return this.#out.get(sid) ?? null;
+  /** Why a server that answers does not count. null: it counts, or it does not answer. */
+  exclusionOf(sid: string): Exclusion | null {
+    return this.#excluded.get(sid) ?? null;
   }
 
-  /** Says whether a server counts for whoever uses these connections; null: it does. One that was put back never does again. */
-  judge(sid: string, why: Left | null): void {
-    const before = this.#out.get(sid);
+  /** Notes why a server does not count; null: it counts. One that was put back never will again. */
+  setExclusion(sid: string, why: Exclusion | null): void {
+    const before = this.#excluded.get(sid);
     if (before?.is === "putBack" || before?.is === why?.is) return;
-    if (why) this.#out.set(sid, why);
-    else this.#out.delete(sid);
-    this.verdicts++;
+    if (why) this.#excluded.set(sid, why);
+    else this.#excluded.delete(sid);
+    this.exclusionChanges++;
   }
 
-  /** What people call a server: the name that dfc.conf gives it, or its address, else the one it has in the cluster. */
+  /**
+   * The name of a server for people: the name that dfc.conf gives it, or else the one it has in the
+   * cluster.
+   */
   labelOf(seat: Seat): string {
     const peer = seat.sid === null ? undefined : this.#bySid.get(seat.sid);
     const listed = this.#servers.find((server) => addressText(server) === addressText(seat));
@@ -291,10 +297,3 @@ export class Connections {
     for (const peer of this.#bySid.values()) peer.close();
   }
 }
-
-/** What may be wrong with one server that refuses what others take. */
-const ALONE =
-  "(Others take this password: either a change of it was cut short, and dfs-tool user passwd goes on with it when told the same two; or its file of users is older than theirs; or this is not the right server.)";
-
-const isRefusal = (attempt: Attempt): attempt is Attempt & { greeted: null } =>
-  !attempt.greeted && attempt.error.code === "login";

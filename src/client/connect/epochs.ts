@@ -4,7 +4,7 @@ import type { Config } from "../../membership.ts";
 import { joinBlank } from "./blank.ts";
 import type { Connections } from "./connections.ts";
 import type { Greeted } from "./greeter.ts";
-import { meetServers, warnOfOuts } from "./meet.ts";
+import { meetServers, warnOfExcluded } from "./meet.ts";
 import { type View, viewOf } from "./view.ts";
 
 export class Epochs {
@@ -13,8 +13,8 @@ export class Epochs {
   readonly connections: Connections;
   readonly warn: (line: string) => void;
   readonly #cluster: string;
-  /** How many configurations were followed so far. */
-  #followed = 0;
+  /** How many configurations were adopted so far. */
+  #adopted = 0;
   /** Settles when the servers have been met as often as that was asked for. */
   #met: Promise<void> = Promise.resolve();
 
@@ -29,7 +29,7 @@ export class Epochs {
     this.connections = connections;
     this.view = viewOf(config);
     this.warn = warn;
-    connections.welcome = async (greeted) => {
+    connections.onLateServer = async (greeted) => {
       await joinBlank(cluster, this.view.config, [greeted]);
       await this.meet();
     };
@@ -44,11 +44,11 @@ export class Epochs {
   /** Meets the members that answer (meet.ts). A server that was put back, or runs on a copy, does not count from then on. */
   meet(): Promise<void> {
     this.#met = this.#met.then(async () => {
-      const before = this.connections.verdicts;
+      const before = this.connections.exclusionChanges;
       await meetServers(this.connections, this.#cluster, this.view);
-      if (this.connections.verdicts === before) return;
-      warnOfOuts(this);
-      // What such a server said before does not count either.
+      if (this.connections.exclusionChanges === before) return;
+      warnOfExcluded(this);
+      // What such a server said before does not count either: a new view has all be asked again.
       this.view = { ...this.view };
     });
     return this.#met;
@@ -56,8 +56,8 @@ export class Epochs {
 
   /** Goes by this configuration, which was chosen, unless a newer one is known. Connects to the servers that it names. */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch || this.#followed >= EPOCHS_FOLLOWED) return;
-    this.#followed++;
+    if (config.epoch <= this.view.config.epoch || this.#adopted >= EPOCHS_FOLLOWED) return;
+    this.#adopted++;
     await this.reach(config, []);
     if (config.epoch > this.view.config.epoch) this.view = viewOf(config);
     await this.meet();

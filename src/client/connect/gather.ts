@@ -1,21 +1,30 @@
-/** Waiting for what several servers answer to one question, for as long as more answers are worth it. Used by Cluster. */
+/**
+ * Waits for what several servers answer to one question, for as long as more answers are worth it.
+ * Used by cluster and weigh.
+ */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 
-export interface GatherHow<T> {
-  /** For how many milliseconds what has come is worth waiting for more (0: not at all; null: without an end). */
+export interface GatherOptions<T> {
+  /**
+   * For how many milliseconds it is worth waiting for more answers (0: not at all; null: without
+   * end).
+   */
   readonly patience: (replies: Map<number, T>) => number | null;
-  /** Is nothing worth anything any more? */
+  /** Are the answers worthless by now, however many come? */
   readonly isMoot: () => boolean;
-  /** Is told of a server that answered with an error, or not at all. */
+  /** Called for a server that answered with an error, or not at all. */
   readonly onError: (slot: number, error: DfsError) => void;
 }
 
-/** The answers, by slot, that have come when all have, or no more are worth it. Throws what is no error of a server. */
+/**
+ * Resolves to the answers by slot, once all have come or no more are worth waiting for. Throws
+ * errors that are not a server's.
+ */
 export function gather<T>(
   clock: Clock,
   calls: readonly (readonly [slot: number, reply: Promise<T>])[],
-  { patience, isMoot, onError }: GatherHow<T>,
+  { patience, isMoot, onError }: GatherOptions<T>,
 ): Promise<Map<number, T>> {
   const replies = new Map<number, T>();
   return new Promise((resolve, reject) => {
@@ -41,7 +50,7 @@ export function gather<T>(
     for (const [slot, reply] of calls)
       reply.then(
         (told) => {
-          // What comes too late changes nothing that was given out.
+          // An answer that comes too late must not change the map that was returned.
           if (open === 0) return;
           replies.set(slot, told);
           settle();

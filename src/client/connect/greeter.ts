@@ -1,6 +1,9 @@
 /**
- * Who was tried, and what came of it: servers that answer, that refuse, and that are silent. A silent one costs as long as servers
- * have to answer, once; it is tried again only where nothing can be done without it. Used by Connections, which knows who they are.
+ * Which addresses were tried, and what came of it: servers answer, refuse, or are silent. Used by
+ * connections, which knows which server is at which address.
+ *
+ * A silent server costs the time that servers have to answer, once. It is tried again only where
+ * nothing can be done without it.
  */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
@@ -15,25 +18,31 @@ export interface Greeted {
   readonly greeting: ReplyOf<"hello">;
 }
 
-/** What came of one try. Whoever was not there at all, or said no, is not `isSilent`. */
-export type Attempt =
+/**
+ * What came of one try. `isSilent`: it did not answer in time. A server that was not there at all,
+ * or said no, is not silent.
+ */
+export type ConnectAttempt =
   | { readonly greeted: Greeted }
   | { readonly greeted: null; readonly error: DfsError; readonly isSilent: boolean };
 
-/** Is told what came of a server. */
-type Take = (server: ServerAddress, attempt: Attempt) => void | Promise<void>;
+/** Called with what came of a try. */
+type OnAttempt = (server: ServerAddress, attempt: ConnectAttempt) => void | Promise<void>;
 
-/** A timer may be a little early. */
+/**
+ * The share of its time that a server must have taken to count as silent: a timer may be a little
+ * early.
+ */
 const SILENT_SHARE = 0.9;
 
 export class Greeter {
   readonly patienceMs: number;
   readonly #ports: ClientPorts;
   readonly #options: PeerOptions;
-  /** Those that may yet answer, by address; and of these the tries that are under way. */
+  /** Servers that may still answer, by address; and the tries that are under way. */
   readonly #silent = new Map<string, ServerAddress>();
-  readonly #underWay = new Map<string, Promise<Attempt>>();
-  /** Addresses that are not tried again: there they refuse, or were silent for too long. */
+  readonly #underWay = new Map<string, Promise<ConnectAttempt>>();
+  /** Addresses that are not tried again: the server refused, or was silent for too long. */
   readonly #down = new Set<string>();
   #isClosed = false;
 
@@ -43,58 +52,62 @@ export class Greeter {
     this.patienceMs = options.patienceMs ?? FIRST_REPLY_MS;
   }
 
-  /** Is there anybody who may yet answer? */
+  /** Is there a silent server that may still answer? */
   get isSomebodySilent(): boolean {
     return this.#silent.size > 0;
   }
 
-  /** Was there a try at this address that came to nothing, or has not ended? */
+  /** Was this address tried, without an answer so far? */
   hasTried(server: ServerAddress): boolean {
     const address = addressText(server);
     return this.#down.has(address) || this.#silent.has(address);
   }
 
-  /** One try, now. */
-  async tryOnce(server: ServerAddress): Promise<Attempt> {
+  /** Tries a server once, now. */
+  async tryOnce(server: ServerAddress): Promise<ConnectAttempt> {
     const attempt = await this.#try(server, this.patienceMs);
     this.#note(server, attempt);
     return attempt;
   }
 
   /**
-   * Tries all of these at once, and has `take` told of each. It ends when all have answered, or not; and a moment after it is
-   * `isEnough`, however slow the others are: they count as silent then. Throws what `take` throws.
+   * Tries all of these at once, and calls `onAttempt` for each. It ends when all tries have ended.
+   * It also ends a moment after `isEnough()`, however slow the others are: those count as silent
+   * then. Throws what `onAttempt` throws.
    */
   async trySeveral(
     servers: readonly ServerAddress[],
     isEnough: () => boolean,
-    take: Take,
+    onAttempt: OnAttempt,
   ): Promise<void> {
     const waited = new Set(servers);
     const tries = servers.map(async (server) => {
       const attempt = await this.#try(server, this.patienceMs);
       if (!waited.delete(server)) return;
       this.#note(server, attempt);
-      await take(server, attempt);
+      await onAttempt(server, attempt);
     });
     await untilEnough(this.#ports.clock, tries, isEnough, this.patienceMs);
     for (const server of waited) this.#silent.set(addressText(server), server);
     waited.clear();
   }
 
-  /** Tries those again that are silent, for some seconds, and has `take` told of each in the end. Then nobody is silent: they are down. */
-  async pursue(take: Take): Promise<void> {
+  /**
+   * Tries silent servers again, for some seconds, and calls `onAttempt` for each in the end. After
+   * that no server is silent: those that did not answer are down.
+   */
+  async retrySilent(onAttempt: OnAttempt): Promise<void> {
     const until = this.#ports.clock.now() + REACH_MS;
-    const pursueOne = async (address: string, server: ServerAddress): Promise<void> => {
-      const attempt = await this.#insist(address, server, until);
+    const retryOne = async (address: string, server: ServerAddress): Promise<void> => {
+      const attempt = await this.#retry(address, server, until);
       this.#silent.delete(address);
       if (!attempt.greeted) this.#down.add(address);
-      await take(server, attempt);
+      await onAttempt(server, attempt);
     };
-    await Promise.all([...this.#silent].map(([address, server]) => pursueOne(address, server)));
+    await Promise.all([...this.#silent].map(([address, server]) => retryOne(address, server)));
   }
 
-  /** Ends what is under way. */
+  /** Ends the tries that are under way. */
   close(): void {
     this.#isClosed = true;
     for (const attempt of this.#underWay.values())
@@ -104,8 +117,11 @@ export class Greeter {
       );
   }
 
-  /** What comes of a silent server in the end: of its first try, if it has only been slow; else of whichever of several comes through. */
-  async #insist(address: string, server: ServerAddress, until: number): Promise<Attempt> {
+  /**
+   * What comes of a silent server in the end. If its first try was only slow, that one counts. Else
+   * several tries are made, and the first that comes through counts.
+   */
+  async #retry(address: string, server: ServerAddress, until: number): Promise<ConnectAttempt> {
     const slow = await this.#underWay.get(address);
     this.#underWay.delete(address);
     if (slow && !slow.greeted?.peer.isDown) return slow;
@@ -114,12 +130,13 @@ export class Greeter {
       let open = 0;
       let isOver = false;
       let cancel = (): void => {};
-      const end = (attempt: Attempt): void => {
+      const end = (attempt: ConnectAttempt): void => {
         isOver = true;
         cancel();
         resolve(attempt);
       };
-      // What is lost on the way to one may come through to the next; each has all the time that there is.
+      // A packet of one try may be lost where that of the next is not. Each try may take all the
+      // time that is left.
       const start = (): void => {
         const left = until - clock.now();
         const isLast = left <= this.patienceMs || this.#isClosed;
@@ -135,7 +152,7 @@ export class Greeter {
     });
   }
 
-  #note(server: ServerAddress, attempt: Attempt): void {
+  #note(server: ServerAddress, attempt: ConnectAttempt): void {
     const address = addressText(server);
     this.#silent.delete(address);
     this.#down.delete(address);
@@ -144,21 +161,21 @@ export class Greeter {
     else this.#down.add(address);
   }
 
-  #try(server: ServerAddress, patienceMs: number): Promise<Attempt> {
+  #try(server: ServerAddress, patienceMs: number): Promise<ConnectAttempt> {
     const address = addressText(server);
     const attempt = this.#greet(server, patienceMs).finally(() => {
-      // What nobody waited for stays until somebody does.
+      // A try that nobody waited for stays until somebody asks for it.
       if (!this.#silent.has(address)) this.#underWay.delete(address);
     });
     this.#underWay.set(address, attempt);
     return attempt;
   }
 
-  async #greet(server: ServerAddress, patienceMs: number): Promise<Attempt> {
+  async #greet(server: ServerAddress, patienceMs: number): Promise<ConnectAttempt> {
     const { clock } = this.#ports;
     let begun = clock.now();
     try {
-      // How long it takes to stretch the password is this computer's matter, and no silence of the server.
+      // How long this computer takes to stretch the password is no silence of the server.
       await Promise.all(this.#options.login?.credentials ?? []);
       begun = clock.now();
       const greeted = await Peer.connect(this.#ports, server, { ...this.#options, patienceMs });
@@ -172,7 +189,10 @@ export class Greeter {
   }
 }
 
-/** Resolves when all of these have, or so long after it is enough; throws what one of them throws before that. */
+/**
+ * Resolves when all tasks have, or `graceMs` after `isEnough()`. Throws what a task throws before
+ * that.
+ */
 function untilEnough(
   clock: Clock,
   tasks: readonly Promise<void>[],
@@ -196,6 +216,9 @@ function untilEnough(
   });
 }
 
-/** An address to tell it from others; "localhost" is what it mostly is. For people it is written otherwise (membership). */
+/**
+ * An address as a key. "localhost" counts as 127.0.0.1, which it mostly is. For people an address
+ * is written otherwise (src/membership.ts).
+ */
 export const addressText = ({ host, port }: Pick<ServerAddress, "host" | "port">): string =>
   `${host.toLowerCase().replace(/^localhost$/, "127.0.0.1")}:${port}`;

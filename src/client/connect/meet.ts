@@ -1,18 +1,29 @@
 /**
- * Client and servers tell each other which lives of servers they know, before anything is asked of one: so whoever was put back to an
- * earlier state is noticed by each operation that meets somebody who knows. Only operators tell servers; others compare.
+ * Exchanges lives of servers between the client and the servers, before a server is asked anything.
+ * So a server that was put back to an earlier state is noticed by every operation that meets
+ * somebody who knows its later life. Only operators tell servers of lives; others compare. Used by
+ * cluster.
  */
 import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { type Life, lifeCodec } from "../../life.ts";
 import type { Connections } from "./connections.ts";
-import { type Claim, claimsOn, isKnownByEnough, newsFor, type Standing } from "../trust/lives.ts";
+import {
+  type LifeClaim,
+  claimsOn,
+  isKnownByEnough,
+  newsFor,
+  type Standing,
+} from "../trust/lives.ts";
 import type { Config } from "../../membership.ts";
 import type { ClusterMemory } from "../trust/memory.ts";
 import type { Peer } from "./peer.ts";
 import type { View } from "./view.ts";
 
-/** The servers that decide, by id: of two groups while that changes; and how many of each choose a value. */
+/**
+ * The ids of the servers that decide, and how many of them choose a value. There are two groups
+ * while members change.
+ */
 interface DecidingGroup {
   readonly sids: readonly string[];
   readonly accept: number;
@@ -24,12 +35,12 @@ const decidingIn = ({ config, quorum }: View): DecidingGroup[] =>
     sids: slots.flatMap((slot) => config.seats[slot]?.sid ?? []),
   }));
 
-/** More than it takes where everybody is told once. */
+/** More rounds than are needed where each server is told once. */
 const ROUNDS_MAX = 5;
 
 /**
- * Meets the servers that decide, those that are connected. Afterwards those that were put back, or run on a copy that not enough others know of, are
- * out: `connections` does not count them any more.
+ * Meets those servers that decide and are connected. Afterwards `connections` does not count
+ * servers that were put back, or that run on a copy of their folder of which too few others know.
  */
 export async function meetServers(
   connections: Connections,
@@ -40,17 +51,19 @@ export async function meetServers(
   const groups = decidingIn(view);
   const sids = [...new Set(groups.flatMap((group) => group.sids))];
   for (let round = 0; round < ROUNDS_MAX; round++) {
-    const peers = sids.flatMap((sid) => toMeet(connections, sid));
-    const orders = ordersFor(connections, peers, groups);
+    const peers = sids.flatMap((sid) => peersToMeet(connections, sid));
+    const requests = meetRequestsFor(connections, peers, groups);
     const said = await Promise.all(
-      peers.map((peer, i) => carryOut(connections, cluster, view.config, peer, orders[i] ?? null)),
+      peers.map((peer, i) =>
+        sendMeet(connections, cluster, view.config, peer, requests[i] ?? null),
+      ),
     );
     if (!said.includes(true)) break;
   }
   for (const sid of sids) {
-    const standing = toMeet(connections, sid)[0]?.standing;
+    const standing = peersToMeet(connections, sid)[0]?.standing;
     if (!standing) continue;
-    connections.judge(
+    connections.setExclusion(
       sid,
       /* rule: copies-settle-first */ standing.isUnsettled ? { is: "copy" } : null,
     );
@@ -58,25 +71,28 @@ export async function meetServers(
   }
 }
 
-/** The server with this id, if it answers and was not put back. */
-function toMeet(connections: Connections, sid: string): Peer[] {
-  const peer = connections.whyOut(sid)?.is === "putBack" ? null : connections.connectedTo(sid);
+/** The server with this id, as a list of one, if it answers and was not put back. */
+function peersToMeet(connections: Connections, sid: string): Peer[] {
+  const peer = connections.exclusionOf(sid)?.is === "putBack" ? null : connections.connectedTo(sid);
   return peer ? [peer] : [];
 }
 
-/** What is to be said to one server now. */
-interface Order {
-  readonly claims: readonly Claim[];
+/** What one server is to be told and asked now. */
+interface MeetRequest {
+  readonly claims: readonly LifeClaim[];
   readonly news: ReturnType<typeof newsFor>;
   readonly isSettled: boolean;
 }
 
-/** First each is asked for what others say of it; what it lives is told to others only after that. null: there is nothing to say. */
-function ordersFor(
+/**
+ * First each server is asked about the lives that others say it had. Only when it has answered are
+ * others told of its present life. null: there is nothing to say to this server.
+ */
+function meetRequestsFor(
   { memory, isOperator }: Connections,
   peers: readonly Peer[],
   groups: readonly DecidingGroup[],
-): (Order | null)[] {
+): (MeetRequest | null)[] {
   const all = peers.flatMap(({ standing }) => standing ?? []);
   const claimsOf = new Map(all.map((one) => [one, claimsOn(one, all, recall(memory, one.sid))]));
   const clear = all.filter((one) => claimsOf.get(one)?.length === 0);
@@ -95,23 +111,25 @@ function ordersFor(
   });
 }
 
-/** Says it, and takes the answer; true where the server answered. */
-async function carryOut(
+/** Sends the request, and takes the answer. Returns true where the server answered. */
+async function sendMeet(
   connections: Connections,
   cluster: string,
   config: Config,
   peer: Peer,
-  order: Order | null,
+  request: MeetRequest | null,
 ): Promise<boolean> {
-  if (!order) return false;
-  const { claims, news, isSettled } = order;
+  if (!request) return false;
+  const { claims, news, isSettled } = request;
   try {
-    // rule: members-before-lives. It keeps the lives of those only who are members as far as it knows; and while it does not count nobody else tells it more.
+    // A server keeps only the lives of those that are members as far as it knows. While it does not
+    // count, nobody else tells it of newer members.
+    // rule: members-before-lives
     if (news.length > 0 && peer.epoch < config.epoch) await peer.install(cluster, config, 0n);
     const areYours = claims.map(({ life, mark }) => ({ life, mark }));
     const { areYours: said } = await peer.meet(cluster, { areYours, tell: news, isSettled });
     const denied = claims.find((_, i) => !said[i]);
-    if (denied) connections.judge(peer.sid, { is: "putBack", claim: denied });
+    if (denied) connections.setExclusion(peer.sid, { is: "putBack", claim: denied });
     return true;
   } catch (error) {
     if (!isDfsError(error)) throw error;
@@ -121,7 +139,7 @@ async function carryOut(
 
 const keyOf = (sid: string): string => `life ${sid}`;
 
-/** The life of a server that this computer has met last; null: none. */
+/** The last life of a server that this computer has met; null: none. */
 function recall(memory: ClusterMemory | undefined, sid: string): Life | null {
   const known = memory?.factOf(keyOf(sid));
   return known ? decode(lifeCodec, known) : null;
@@ -132,8 +150,8 @@ function remember(memory: ClusterMemory | undefined, { sid, now }: Standing): vo
     memory.noteFact(keyOf(sid), encode(lifeCodec, now));
 }
 
-/** Says of each server that answers and does not count, why, and what to do. */
-export function warnOfOuts(cluster: {
+/** Warns of each server that answers and does not count: why, and what to do. */
+export function warnOfExcluded(cluster: {
   readonly view: View;
   readonly connections: Connections;
   readonly warn: (line: string) => void;
@@ -141,7 +159,7 @@ export function warnOfOuts(cluster: {
 }): void {
   const { seats } = cluster.view.config;
   for (const [slot, { sid }] of seats.entries()) {
-    const why = sid === null ? null : cluster.connections.whyOut(sid);
+    const why = sid === null ? null : cluster.connections.exclusionOf(sid);
     if (!why) continue;
     const name = cluster.labelOf(slot);
     if (why.is === "copy")

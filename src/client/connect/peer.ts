@@ -1,11 +1,14 @@
-/** One server as the client sees it: a connection, requests by number, and when it counts as down. */
+/**
+ * One server as the client sees it: a connection, requests by number and their replies, and whether
+ * the server is down. Used by greeter, connections and cluster.
+ */
 import { decode, type Codec } from "../../bytes.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import type { Clock, Conn, Net, Random } from "../../io/ports.ts";
 import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../../limits.ts";
 import type { Config, ServerAddress } from "../../membership.ts";
 import type { Standing } from "../trust/lives.ts";
-import { checkIsIt, type LoggedIn, type Login, logIn } from "./login.ts";
+import { checkSameServer, type LoggedIn, type Login, logIn } from "./login.ts";
 import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../../version.ts";
 import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../../wire/frames.ts";
@@ -28,19 +31,19 @@ export interface ClientPorts {
 }
 
 export interface PeerOptions {
-  /** Who logs in; null: nobody, as there is no password. */
+  /** Who logs in. null: nobody, because there is no password. */
   readonly login: Login | null;
-  /** How long a server has to answer at first; a second where nothing is said. */
+  /** How long a server has for its first answer; FIRST_REPLY_MS where nothing is said. */
   readonly patienceMs?: number | undefined;
-  /** Is there no TLS on the way to other machines either? */
+  /** Is TLS left out on the way to other machines too? */
   readonly isPlain?: boolean | undefined;
 }
 
-/** Do these bytes begin a TLS record, as an alert? No frame begins so. */
+/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
 const isTls = ([type, version]: Uint8Array): boolean =>
   (type === 0x15 || type === 0x16) && version === 3;
 
-/** Questions have numbers from 1 to this one. */
+/** Requests are numbered from 1 to this number, again and again. */
 const IDS = 2 ** 32 - 1;
 
 interface Waiting {
@@ -57,18 +60,18 @@ export class Peer {
   readonly #parser = new FrameParser();
   #lastId = 0;
   #down: DfsError | null = null;
-  /** Whom the last request was for. */
+  /** The address of the last request. */
   #to: Address | null = null;
-  /** Did it answer in TLS what was said without? */
+  /** Did the server answer in TLS what was said without TLS? */
   #speaksTls = false;
   /** The release that the server says it is, and its id. */
   release = "";
   sid = "";
-  /** Of the configuration that it goes by; 0: of none. */
+  /** The epoch of the configuration that the server goes by; 0: it has none. */
   epoch = 0;
-  /** What it said last of its lives, and of those of others. */
+  /** What the server said last of its own lives, and of those of others. */
   standing: Standing | null = null;
-  /** Whom it has let in; null: nobody, for nobody asked or it knows no users. */
+  /** Whom the server has let in. null: nobody logged in, or the server knows no users. */
   loggedIn: LoggedIn | null = null;
 
   private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
@@ -80,20 +83,21 @@ export class Peer {
   }
 
   /**
-   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time, which is a second for its first
-   * answer, and eleven more for all of it; ("login") where it does not take the password, or does not know it itself.
+   * Connects, logs in and says hello. Throws DfsError("down") unless the server answers in time: it
+   * has `patienceMs` for its first answer, and GREETING_MS more for its greeting. Throws
+   * DfsError("login") where it does not take the password, or cannot prove that it knows it.
    */
   static async connect(
     ports: ClientPorts,
     address: ServerAddress,
     { login, patienceMs = FIRST_REPLY_MS, isPlain = false }: PeerOptions,
   ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
-    // How long it takes to stretch the password is this computer's matter, and no silence of the server.
+    // How long this computer takes to stretch the password is no silence of the server.
     if (login) await Promise.all(login.credentials);
     const until = ports.clock.now() + patienceMs;
-    const isNear = isLoopback(address.host);
-    // On the way to another machine nothing but TLS will do. A server here may be one that others reach, and speak only TLS.
-    const ways = !login || isPlain ? [false] : isNear ? [false, true] : [true];
+    const isLocal = isLoopback(address.host);
+    // To another machine only TLS will do. A server here speaks only TLS too if others reach it.
+    const ways = !login || isPlain ? [false] : isLocal ? [false, true] : [true];
     for (;;) {
       const secure = ways.shift() ?? false;
       try {
@@ -128,19 +132,19 @@ export class Peer {
       peer.#fail("its greeting does not come to an end"),
     );
     try {
-      // Once it has shown that it is there a server may take its time: one that was asked with wrong passwords does.
+      // After a sign of life a server may take its time, as one asked with wrong passwords does.
       if (login) {
         const nonce = (): Uint8Array => random.bytes(LOGIN_NONCE_BYTES);
         peer.loggedIn = await logIn(peer, login, nonce, conn.binding, stopWaiting);
       }
       const greeting = await peer.hello();
-      if (peer.loggedIn) checkIsIt(peer, peer.loggedIn, greeting.sid);
+      if (peer.loggedIn) checkSameServer(peer, peer.loggedIn, greeting.sid);
       peer.release = greeting.release;
       peer.sid = greeting.sid;
       return { peer, greeting };
     } catch (error) {
       peer.close();
-      // Who speaks TLS knows users, and here is none.
+      // A server that speaks TLS knows users, and here no user logs in.
       throw peer.#speaksTls && !login ? new DfsError("login", INVALID_LOGIN) : error;
     } finally {
       stopWaiting();
@@ -148,12 +152,11 @@ export class Peer {
     }
   }
 
-  /** A message of the login. */
-  say<K extends "login" | "proof">(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+  sendLogin<K extends "login" | "proof">(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
     return this.#request(kind, request);
   }
 
-  /** The server for messages: its name in the configuration and its address. */
+  /** The server's name in the configuration and its address, for messages. */
   get label(): string {
     return `${this.address.name} (${this.#conn.peer})`;
   }
@@ -167,7 +170,7 @@ export class Peer {
     return { sent: this.#conn.sent, received: this.#conn.received };
   }
 
-  /** Asks the server anew what it knows of itself and its cluster. */
+  /** Asks the server again what it knows of itself and its cluster. */
   async hello(): Promise<ReplyOf<"hello">> {
     const greeting = await this.#request("hello", HELLO);
     checkGreeting(this.label, greeting);
@@ -177,7 +180,7 @@ export class Peer {
     return greeting;
   }
 
-  /** Has the server check this user's password with that from now on. */
+  /** Has the server check this user's password with this verifier from now on. */
   changeVerifier({ publicKey, serverKey }: SignatureVerifier): Promise<ReplyOf<"passwd">> {
     return this.#request("passwd", { publicKey, serverKey });
   }
@@ -187,7 +190,7 @@ export class Peer {
     return this.#request("init", { sid: this.sid, cluster });
   }
 
-  /** Asks a member which of these lives were its own, and tells it those of others. */
+  /** Asks a member which of these lives were its own, and tells it the lives of others. */
   async meet(
     cluster: string,
     said: Omit<RequestOf<"lives">, "cluster" | "sid">,
@@ -212,24 +215,21 @@ export class Peer {
     this.epoch = Math.max(this.epoch, config.epoch);
   }
 
-  /**
-   * One request to this server as a member of a cluster at an epoch, and its reply; throws what the server answered, or
-   * DfsError("down") once it shows no sign of life.
-   */
+  /** Sends one request, to a member at an epoch. Throws the server's error, or DfsError("down"). */
   call<K extends AddressedKind>(
     kind: K,
     body: BodyOf<K>,
-    of: Omit<Address, "sid">,
+    to: Omit<Address, "sid">,
   ): Promise<ReplyOf<K>> {
-    const { cluster, epoch, user } = of;
-    // Mostly the same, and then it is the same object: its bytes are made once.
+    const { cluster, epoch, user } = to;
+    // Mostly the same address as before. Then it is the same object, whose bytes are made once.
     const known = this.#to;
     if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
-      this.#to = { ...of, sid: this.sid };
+      this.#to = { ...to, sid: this.sid };
     return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
   }
 
-  /** Ends the connection; calls that wait for a reply fail. */
+  /** Ends the connection. Requests that wait for a reply fail. */
   close(): void {
     this.#fail("the connection was closed");
   }
@@ -238,7 +238,7 @@ export class Peer {
     return new Promise((resolve, reject) => {
       if (this.#down) throw this.#down;
       const id = this.#newId();
-      // Nobody waits for what cannot be said.
+      // Throws where the request cannot be encoded, so it comes before anything waits for it.
       const frame = requestFrame(kind, id, request);
       this.#waiting.set(id, { kind, resolve, reject });
       this.#pulse.asked(id);
@@ -247,7 +247,7 @@ export class Peer {
     });
   }
 
-  /** One that no question has which waits for its answer. */
+  /** A number that no waiting request has. */
   #newId(): number {
     do this.#lastId = (this.#lastId % IDS) + 1;
     while (this.#waiting.has(this.#lastId));
@@ -273,7 +273,7 @@ export class Peer {
   }
 
   #reply(kind: number, id: number, body: Uint8Array): void {
-    // An error without a request of ours ends the connection; the server says why.
+    // An error without a request of ours ends the connection: the server says why.
     if (id === 0 && kind === ERROR) throw errorOf(body);
     const waiting = this.#waiting.get(id);
     if (!waiting) throw new DfsError("protocol", "it answered what was not asked");

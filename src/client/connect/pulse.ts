@@ -1,47 +1,53 @@
 /**
- * When a server that is asked counts as down. What shows that it is at work is a whole answer, or bytes at a rate that comes to
- * something; a byte now and then is neither. Used by Peer, which has the clock and the connection.
+ * Decides when a server that is asked counts as down. It is at work if it brings whole answers, or
+ * bytes at a sufficient rate; a byte now and then does not count. Used by peer, which has the
+ * connection.
  */
 import type { Clock, Conn } from "../../io/ports.ts";
 import { ANSWER_MS, FRAME_MS, PROGRESS_BYTES, PROGRESS_MS } from "../../limits.ts";
 
-/** A write that takes longer had to wait for the server to take what was written before. */
+/**
+ * A write that takes longer than this had to wait until the server took what was written before.
+ */
 const CLOGGED_MS = 100;
 
-/** Of one connection, while something is asked over it. */
+/** The pulse of one connection, while requests wait for their answers. */
 export class Pulse {
   readonly #clock: Clock;
   readonly #conn: Conn;
   readonly #onDown: (why: string) => void;
-  /** When it last showed that it is at work, and the bytes that had moved by then. */
+  /** When the server last showed that it is at work, and the bytes that had moved by then. */
   #lastSign = 0;
   #received = 0;
   #sent = 0;
-  /** Writes that the connection has not taken yet, and bytes of those that it took in the end: else what it takes is no doing of the server. */
+  /**
+   * How many writes the connection has not taken yet; and the bytes of clogged writes that it has
+   * taken. What it takes at once says nothing of the server.
+   */
   #writing = 0;
   #taken = 0;
-  /** Since when part of an answer is here, its rest not yet. */
+  /** Since when only a part of an answer is here; null: no answer is begun. */
   #frameBegun: number | null = null;
-  /** When each question was asked that has no answer yet, by its id, the oldest first. */
+  /** When each unanswered request was sent, by its id, the oldest first. */
   readonly #asked = new Map<number, number>();
   #cancel: (() => void) | null = null;
 
-  /** `onDown` is called once it does not do what it should. */
+  /** `onDown` is called once the server counts as down. */
   constructor(clock: Clock, conn: Conn, onDown: (why: string) => void) {
     this.#clock = clock;
     this.#conn = conn;
     this.#onDown = onDown;
   }
 
-  /** A question goes out. */
+  /** A request goes out. */
   asked(id: number): void {
     const now = this.#clock.now();
-    if (this.#asked.size === 0) this.#sign(now);
+    if (this.#asked.size === 0) this.#noteSign(now);
     this.#asked.set(id, now);
     if (!this.#cancel) this.#watch();
   }
 
-  /** So many bytes are being written; `taken` resolves once the connection has them. */
+  /** `bytes` are being written. `taken` resolves once the connection has them. */
   writing(bytes: number, taken: Promise<void>): void {
     const begun = this.#clock.now();
     this.#writing++;
@@ -54,15 +60,18 @@ export class Pulse {
     );
   }
 
-  /** The whole answer to it is here. */
+  /** The whole answer to this request is here. */
   answered(id: number): void {
     this.#asked.delete(id);
   }
 
-  /** Bytes came: of how many answers they were the end, and whether they leave one begun. */
+  /**
+   * Bytes came. `ended` is how many answers they ended; `isMidFrame` says whether they leave one
+   * begun.
+   */
   received(ended: number, isMidFrame: boolean): void {
     const now = this.#clock.now();
-    if (ended > 0) this.#sign(now);
+    if (ended > 0) this.#noteSign(now);
     if (!isMidFrame) this.#frameBegun = null;
     else if (ended > 0 || this.#frameBegun === null) this.#frameBegun = now;
   }
@@ -73,14 +82,14 @@ export class Pulse {
     this.#asked.clear();
   }
 
-  #sign(now: number): void {
+  #noteSign(now: number): void {
     this.#lastSign = now;
     this.#received = this.#conn.received;
     this.#sent = this.#conn.sent;
     this.#taken = 0;
   }
 
-  /** One timer for all that is asked. */
+  /** One timer watches all requests. */
   #watch(): void {
     const left = Math.min(...this.#deadlines()) - this.#clock.now();
     this.#cancel = this.#clock.after(Math.max(1, left), () => {
@@ -110,7 +119,7 @@ export class Pulse {
     const moved = this.#conn.received - this.#received + Math.max(this.#taken, sent);
     if (moved < PROGRESS_BYTES)
       return moved > 0 ? "it all but stopped answering" : "it stopped answering";
-    this.#sign(now);
+    this.#noteSign(now);
     return null;
   }
 }

@@ -1,8 +1,11 @@
-/** Servers that did not answer in time: who they are, for people, and another chance for them before a command gives up. */
+/**
+ * Servers that did not answer in time: their names for people, and another chance for them before a
+ * command gives up. Used by the rooms agree and files.
+ */
 import type { Cluster } from "./cluster.ts";
 import { canAccept } from "../../quorum.ts";
 
-/** ": DFS2, DFS3 do not answer"; nothing where all members can be asked. */
+/** ": DFS2, DFS3 do not answer"; the empty text where all members can be asked. */
 export function silentText(cluster: Cluster): string {
   const names = cluster.silent.map((slot) => cluster.labelOf(slot));
   if (names.length === 0) return "";
@@ -10,8 +13,8 @@ export function silentText(cluster: Cluster): string {
 }
 
 /**
- * Has another server answered since there were so many arrivals, or does one within some seconds? It may have what is missing. False
- * at once where nobody is silent.
+ * Has another server answered since the count of arrivals was `arrivals`, or does one within some
+ * seconds? It may have what is missing. Returns false at once where no server is silent.
  */
 export async function hearsMore(cluster: Cluster, arrivals: number): Promise<boolean> {
   const isMore = (): boolean => cluster.arrivals > arrivals;
@@ -19,6 +22,6 @@ export async function hearsMore(cluster: Cluster, arrivals: number): Promise<boo
   return isMore();
 }
 
-/** Waits for silent servers until as many answer as a change takes, or none comes any more. */
+/** Waits for silent servers until enough of them answer for a change, or no more come. */
 export const reachToChange = (cluster: Cluster): Promise<void> =>
   cluster.reachSilent(() => canAccept(cluster.view.quorum, cluster.live));

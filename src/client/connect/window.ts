@@ -1,17 +1,20 @@
-/** How much one client has in memory and on the way at once: a fixed number of chunk buffers, lent out in turn. */
+/**
+ * Limits what one client has in memory and on the way at once: a fixed number of permits, each with
+ * a buffer of one chunk. Used by put, and by the rooms fetch, send and care.
+ */
 import { assert } from "../../errors.ts";
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from "../../limits.ts";
 
 export class Window {
-  /** Places that nobody has, each with its buffer if it ever needed one. */
+  /** Free permits, each with its buffer if it ever needed one. */
   readonly #free: (Uint8Array | null)[] = [];
-  readonly #waiting: ((place: Uint8Array | null) => void)[] = [];
+  readonly #waiting: ((permit: Uint8Array | null) => void)[] = [];
   #made = 0;
   #gathering: Promise<void> = Promise.resolve();
 
-  /** A buffer of one chunk, as soon as there is one; who takes it gives it back. */
+  /** Takes a buffer of one chunk, as soon as there is one. Its user gives it back. */
   async take(): Promise<Uint8Array> {
-    return (await this.#place()) ?? new Uint8Array(CHUNK_BYTES);
+    return (await this.#takePermit()) ?? new Uint8Array(CHUNK_BYTES);
   }
 
   giveBack(buffer: Uint8Array): void {
@@ -19,22 +22,26 @@ export class Window {
     this.#return(buffer);
   }
 
-  /** Places for what brings its own memory, at most all; the function returned gives them back. */
+  /**
+   * Takes permits for data that has its own memory: `count` of them, or all if that is more. The
+   * returned function gives them back.
+   */
   async enter(count = 1): Promise<() => void> {
-    // Only one at a time gathers places, or two could wait for each other's.
+    // Only one at a time gathers permits. Otherwise two could wait for each other's.
     const before = this.#gathering;
     const gathered = Promise.withResolvers<void>();
     this.#gathering = gathered.promise;
     await before;
-    const places: (Uint8Array | null)[] = [];
-    while (places.length < Math.min(count, CHUNKS_IN_FLIGHT)) places.push(await this.#place());
+    const permits: (Uint8Array | null)[] = [];
+    while (permits.length < Math.min(count, CHUNKS_IN_FLIGHT))
+      permits.push(await this.#takePermit());
     gathered.resolve();
     return () => {
-      for (const place of places) this.#return(place);
+      for (const permit of permits) this.#return(permit);
     };
   }
 
-  #place(): Promise<Uint8Array | null> {
+  #takePermit(): Promise<Uint8Array | null> {
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (this.#made < CHUNKS_IN_FLIGHT) {
@@ -44,14 +51,17 @@ export class Window {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #return(place: Uint8Array | null): void {
+  #return(permit: Uint8Array | null): void {
     const next = this.#waiting.shift();
-    if (next) next(place);
-    else this.#free.push(place);
+    if (next) next(permit);
+    else this.#free.push(permit);
   }
 }
 
-/** Runs `work` over all items, at most `width` at once, in their order; ends when all have; throws an error of one that failed. */
+/**
+ * Runs `work` over all items in their order, at most `width` at once. Ends when all runs have
+ * ended. Throws the error of one that failed; no new item is begun after that.
+ */
 export async function inParallel<T>(
   items: Iterable<T>,
   width: number,

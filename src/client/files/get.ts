@@ -6,7 +6,7 @@ import type { Stream } from "../../file/seal.ts";
 import type { Facts } from "../../file/sealed_manifest.ts";
 import { isGone, type Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
-import { readBriefly } from "../agree/brief.ts";
+import { readFast } from "../agree/fast_path.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { Download } from "../fetch/download.ts";
 import { holdersOf } from "../fetch/holders.ts";
@@ -81,7 +81,7 @@ export interface Located {
 /** Finds a file and who holds it, `briefly` of few servers where they can tell. Throws as `get`. */
 export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
   const stored = cluster.space.stored(checkEither(name));
-  const brief = briefly ? await readBriefly(cluster, stored) : null;
+  const brief = briefly ? await readFast(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);

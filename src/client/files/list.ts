@@ -5,7 +5,7 @@ import { plainBytes } from "../../file/seal.ts";
 import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../../limits.ts";
 import { isGone, type Outline, type Pair, type Vid } from "../../version.ts";
 import type { Here } from "../../wire/values.ts";
-import { few } from "../agree/brief.ts";
+import { slotsToAsk } from "../agree/fast_path.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { decide, newest } from "../agree/decide.ts";
 import { canRead, type Quorum } from "../../quorum.ts";
@@ -71,7 +71,7 @@ async function* listBriefly(
   cluster: Cluster,
   prefix: string,
 ): AsyncGenerator<Listed, string | null> {
-  const slots = few(cluster, Math.floor(cluster.ports.random.fraction() * SERVERS_MAX));
+  const slots = slotsToAsk(cluster, Math.floor(cluster.ports.random.fraction() * SERVERS_MAX));
   if (!slots) return "";
   let after = "";
   for await (const page of pagesIn(cluster, prefix, false, { slots })) {

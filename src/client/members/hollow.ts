@@ -1,6 +1,8 @@
 /**
- * Versions that no server has a piece of: pure. A server takes a version as it comes, for it cannot know what others hold; so somebody can
- * make one that never had pieces. It must not be mistaken for a file that waits for a server to come back.
+ * Recognises versions that no server has a piece of. Pure. Used by safety and tally.
+ *
+ * A server accepts a version without knowing what others hold. So somebody can make a version that
+ * never had pieces. It must not be mistaken for a file that waits for a server to come back.
  */
 import type { Version } from "../../version.ts";
 import type { Held } from "../../wire/values.ts";
@@ -8,9 +10,13 @@ import { damagedOf, holdersOf } from "../fetch/holders.ts";
 import type { View } from "../connect/view.ts";
 
 /**
- * Is it certain that its pieces, if it ever had any, do not lie on the one server that is `silent`? (null: nobody is.) What is put
- * lies on two servers at least that it names: so where all others answer, none of them with a piece or the remains of one, and those it
- * names are members that nobody took the place of, it was never put, or is gone with or without that server.
+ * Is it certain that the one server `silent` holds no piece of this version, if there ever were
+ * any? (null: no server is silent.)
+ *
+ * A version that was put lies on at least two of the servers that it names. Suppose that all other
+ * servers answer, and none has a piece or the remains of one. Suppose also that the others which
+ * the version names are members that no heir has replaced. Then the version was never put, or it is
+ * lost with or without that server.
  */
 export function neverHeld(
   version: Version,

@@ -1,4 +1,7 @@
-/** How a cluster begins: blank servers join it, and its configuration becomes a register (CONSISTENCY.md section 4). */
+/**
+ * Founds a cluster: blank servers join it, and its configuration becomes a register (CONSISTENCY.md
+ * section 4). Used by open.
+ */
 import { createHash } from "node:crypto";
 import { decode } from "../../bytes.ts";
 import { DfsError } from "../../errors.ts";
@@ -11,8 +14,8 @@ import {
   NO_BIRTH,
   type ServerAddress,
 } from "../../membership.ts";
-import { changeConfig, goByChosen } from "../agree/change.ts";
-import { Again, initServer } from "../connect/blank.ts";
+import { changeConfig, adoptChosen } from "../agree/change.ts";
+import { OpenAgain, initServer } from "../connect/blank.ts";
 import { Cluster } from "../connect/cluster.ts";
 import { type ClientPorts } from "../connect/peer.ts";
 import { type Connections, type OpenOptions } from "../connect/connections.ts";
@@ -20,9 +23,12 @@ import { addressText, type Greeted } from "../connect/greeter.ts";
 import { newest } from "../agree/decide.ts";
 import { groupOf } from "../../quorum.ts";
 import { knownCluster, noteCluster } from "../trust/memory.ts";
-import { weighedIn } from "./weigh.ts";
+import { withDiskWeights } from "./weigh.ts";
 
-/** The first client: makes a cluster of the servers in its dfc.conf. Throws Again, DfsError("tooFew"). */
+/**
+ * Makes a cluster of the servers in dfc.conf, for the first client. Throws OpenAgain,
+ * DfsError("tooFew").
+ */
 export async function initialise(
   ports: ClientPorts,
   connections: Connections,
@@ -34,7 +40,7 @@ export async function initialise(
   const id = clusterIdOf(servers);
   const { accept } = groupOf([...servers.keys()]);
   if (existing !== null && existing !== id)
-    throw new Again(
+    throw new OpenAgain(
       "another client with another dfc.conf has begun to set up this cluster: use that one once",
     );
   // rule: majority-of-listed
@@ -43,20 +49,20 @@ export async function initialise(
       "tooFew",
       `a new cluster of ${servers.length} begins with ${accept} servers; ${greeted.length} answer`,
     );
-  const known = await knownHere(connections, servers, options);
-  const away = known ? awayOf(connections, known) : [];
+  const known = await previousCluster(connections, servers, options);
+  const missing = known ? missingIn(connections, known) : [];
   const { user, warn, memory } = options;
-  if (known && away.length > 0) checkBegun(greeted, known, away, memory?.place ?? "");
+  if (known && missing.length > 0) checkMayFound(greeted, known, missing, memory?.location ?? "");
   await initAll(greeted, id);
-  const config = configOf(servers, greeted);
+  const config = foundingConfig(servers, greeted);
   const cluster = Cluster.of({ ports, connections, id, config, user, warn });
-  if (away.length > 0) await goByChosen(cluster);
-  else await found(cluster, ports.random.bytes(16).toHex());
+  if (missing.length > 0) await adoptChosen(cluster);
+  else await foundCluster(cluster, ports.random.bytes(16).toHex());
   const { epoch } = cluster.view.config;
   if (epoch === 0)
     throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
   await cluster.meet();
-  if (known && away.length === 0)
+  if (known && missing.length === 0)
     cluster.warn(
       `all ${membersOf(known).length} servers are empty: the cluster that this computer has used is gone, and a new one begins`,
     );
@@ -65,17 +71,18 @@ export async function initialise(
 }
 
 /**
- * It takes as many as decide among all that are listed, whoever of them is there: so two first clients, of whom each meets others, agree
- * on one configuration. Its seats and voters are those that were met.
+ * Has the listed servers choose the first configuration. It takes a majority of all that are
+ * listed, whichever of them answer. So two first clients that reach different servers agree on one
+ * configuration. Its seats are all that are listed; its voters are the servers that answered.
  */
-async function found(cluster: Cluster, birth: string): Promise<void> {
+async function foundCluster(cluster: Cluster, birth: string): Promise<void> {
   const { config } = cluster.view;
   const isThere = (slot: number): boolean => config.seats[slot]?.sid !== null;
   const voters = config.voters.filter(isThere);
   const awaited = config.voters.filter((slot) => !isThere(slot));
-  // Where another first client was quicker its configuration is as good as ours.
+  // If another first client was quicker, its configuration is as good as ours.
   const first = { ...config, epoch: 1, birth, voters, awaited };
-  const outcome = await changeConfig(cluster, await weighedIn(cluster, first, voters));
+  const outcome = await changeConfig(cluster, await withDiskWeights(cluster, first, voters));
   if (outcome !== "done" || awaited.length === 0) return;
   const names = awaited.map((slot) => cluster.labelOf(slot)).join(", ");
   cluster.warn(
@@ -83,8 +90,11 @@ async function found(cluster: Cluster, birth: string): Promise<void> {
   );
 }
 
-/** What all that are listed decide, before they have decided who decides. */
-const configOf = (servers: readonly ServerAddress[], greeted: readonly Greeted[]): Config => ({
+/** The configuration of epoch 0. All listed servers decide, until they have decided who decides. */
+const foundingConfig = (
+  servers: readonly ServerAddress[],
+  greeted: readonly Greeted[],
+): Config => ({
   format: CONFIG_FORMAT,
   epoch: 0,
   birth: NO_BIRTH,
@@ -102,8 +112,11 @@ const configOf = (servers: readonly ServerAddress[], greeted: readonly Greeted[]
   largest: 0,
 });
 
-/** The cluster that this computer has used, unless dfc.conf names other servers by now; those of its servers that dfc.conf lacks are asked too. */
-async function knownHere(
+/**
+ * The cluster that this computer has used before, unless dfc.conf names other servers by now. Its
+ * servers that are not in dfc.conf are asked too.
+ */
+async function previousCluster(
   connections: Connections,
   servers: readonly ServerAddress[],
   { memory }: OpenOptions,
@@ -115,8 +128,8 @@ async function knownHere(
   return known;
 }
 
-/** Those of its servers in whose place there is no empty one. */
-const awayOf = ({ greeted }: Connections, known: Config): string[] =>
+/** The names of its members for which no empty server answers at the same address. */
+const missingIn = ({ greeted }: Connections, known: Config): string[] =>
   membersOf(known).flatMap((slot) => {
     const seat = known.seats[slot];
     if (!seat) return [];
@@ -130,31 +143,31 @@ const awayOf = ({ greeted }: Connections, known: Config): string[] =>
   });
 
 /**
- * Who knows of a cluster founds no other one while its servers may only be away. The founding of which it knows may be brought to its
- * end. Throws DfsError("tooFew").
+ * A computer that knows a cluster must not found another one while the servers of that cluster may
+ * only be away. It may finish the founding of that very cluster. Throws DfsError("tooFew").
  */
-function checkBegun(
+function checkMayFound(
   greeted: readonly Greeted[],
   known: Config,
-  away: readonly string[],
+  missing: readonly string[],
   memory: string,
 ): void {
   const begun = newest(greeted.map(({ greeting }) => greeting.register.acc));
   if (begun && decode(configCodec, begun.version.body).birth === known.birth) return;
   throw new DfsError(
     "tooFew",
-    `the servers that answer are empty, and of the cluster that this computer has used ${away.join(", ")} ${away.length > 1 ? "do" : "does"} not answer: start what has its data. Only if that is gone for good, remove ${memory}, and a new cluster begins`,
+    `the servers that answer are empty, and of the cluster that this computer has used ${missing.join(", ")} ${missing.length > 1 ? "do" : "does"} not answer: start what has its data. Only if that is gone for good, remove ${memory}, and a new cluster begins`,
   );
 }
 
-/** The server with the smallest id decides between two first clients. */
+/** The server with the smallest id is asked first: it decides between two first clients. */
 async function initAll(greeted: readonly Greeted[], id: string): Promise<void> {
   const [first, ...others] = greeted.toSorted((a, b) => (a.greeting.sid < b.greeting.sid ? -1 : 1));
   if (first) await initServer(first, id);
   await Promise.all(others.map((server) => initServer(server, id)));
 }
 
-/** So that two first clients with the same list make the same cluster. */
+/** The same list gives the same id, so that two first clients with one list make one cluster. */
 function clusterIdOf(servers: readonly ServerAddress[]): string {
   return createHash("sha256")
     .update(`dfs-tool cluster\n${servers.map(addressText).join("\n")}`)

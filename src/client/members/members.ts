@@ -1,6 +1,8 @@
 /**
- * Who makes the cluster, and how that changes (CONSISTENCY.md section 4, membership; model/member.ts): over an epoch in which every
- * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with it.
+ * Adds, drains, removes and replaces servers (CONSISTENCY.md section 4, membership;
+ * model/member.ts). In the joint epoch of a change, each decision takes a quorum of the servers
+ * before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with
+ * it. Used by `dfs-tool server`.
  */
 import { DfsError } from "../../errors.ts";
 import { SERVERS_MAX, WEIGHT_MAX } from "../../limits.ts";
@@ -8,7 +10,6 @@ import {
   type Config,
   hasPlaceOf,
   membersOf,
-  placesOf,
   renewed,
   type Seat,
   seated,
@@ -22,20 +23,23 @@ import type { Cluster } from "../connect/cluster.ts";
 import { addressText } from "../connect/greeter.ts";
 import { canAccept, quorumOf } from "../../quorum.ts";
 import { pagesIn } from "../files/list.ts";
-import { finishChange, goersIn, tooFew } from "./migrate.ts";
+import { finishChange, departingIn, tooFew } from "./migrate.ts";
 import { makingWay } from "./seats.ts";
-import { filesText, type Need, needOf, removalText } from "./safety.ts";
+import { checkNotNeeded, checkRoom, needOf } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "../files/spaces.ts";
 import { withNewWeighed } from "./weigh.ts";
 
-/** So many digits of a server's id are shown, and enough to name it where no other begins so. */
+/** How many digits of a server's id are shown. They name it where no other id begins so. */
 export const ID_DIGITS = 8;
 
-/** The slot of the server that people call so, or whose id begins so; of those that are awaited too. Throws DfsError("usage"). */
+/**
+ * The slot of the server with this name, or whose id begins so. Seats that are kept count too.
+ * Throws DfsError("usage").
+ */
 export function slotNamed(cluster: Cluster, name: string): number {
   const { config, listed } = cluster.view;
   const named = listed.filter((one) => cluster.labelOf(one) === name);
-  // While one is being replaced its heir may have the same name.
+  // A server that is being replaced may have the same name as its heir.
   const isHeir = (one: number): boolean => named.some((of) => config.seats[of]?.heir === one);
   const found = named.length > 0 ? named.filter((one) => !isHeir(one)) : slotsOfId(config, name);
   const [slot, other] = found;
@@ -54,17 +58,23 @@ const slotsOfId = (config: Config, id: string): number[] =>
     ? []
     : membersOf(config).filter((slot) => config.seats[slot]?.sid?.startsWith(id.toLowerCase()));
 
-/** Makes a blank server a member; one that was leaving stays, and one that is a member of this name is what was wanted. Throws DfsError("usage", "tooFew", "failed"). */
+/**
+ * Makes a blank server a member. A server that was leaving stays. Does nothing where the server is
+ * a member of this name already. Throws DfsError("usage", "tooFew", "failed").
+ */
 export async function addServer(cluster: Cluster, server: ServerAddress): Promise<void> {
   await finishChange(cluster);
   const sid = await greetNew(cluster, server);
   const { config, members } = cluster.view;
   const known = slotOf(config, sid);
   if (config.leaving.includes(known))
-    return change(cluster, { ...config, leaving: config.leaving.filter((one) => one !== known) });
+    return changeOrThrow(cluster, {
+      ...config,
+      leaving: config.leaving.filter((one) => one !== known),
+    });
   if (members.includes(known)) {
     const label = cluster.labelOf(known);
-    // Who was cut short asks once more.
+    // The same command was cut short before.
     if ([label, config.seats[known]?.name].includes(server.name)) return;
     const where = addressText(server);
     throw new DfsError("usage", `${where} is a member of the cluster already: it is ${label}`);
@@ -79,7 +89,7 @@ export async function addServer(cluster: Cluster, server: ServerAddress): Promis
   if (members.length >= SERVERS_MAX)
     throw new DfsError("usage", `a cluster has ${SERVERS_MAX} servers at most`);
   const seats = [...config.seats, seatOf(server, sid)];
-  await change(cluster, { ...config, seats, next: [...config.voters, seats.length - 1] });
+  await changeOrThrow(cluster, { ...config, seats, next: [...config.voters, seats.length - 1] });
   await finishChange(cluster);
 }
 
@@ -99,73 +109,80 @@ async function giveSeat(
   { host, port }: ServerAddress,
   sid: string,
 ): Promise<void> {
-  await change(cluster, seated(cluster.view.config, new Map([[slot, { sid, host, port }]])));
+  await changeOrThrow(cluster, seated(cluster.view.config, new Map([[slot, { sid, host, port }]])));
   await finishChange(cluster);
 }
 
-/** From now on no piece comes to this server, and repair takes away those that are there. Throws DfsError("usage", "failed", "tooFew"). */
+/**
+ * From now on no piece comes to this server, and repair takes away those that are there. Throws
+ * DfsError("usage", "failed", "tooFew").
+ */
 export async function drainServer(cluster: Cluster, slot: number): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
-  // Nothing lies where no server was ever seen.
+  // A seat whose server was never seen has no pieces.
   if (vacantIn(config).includes(slot)) return;
   checkMember(cluster, slot);
   if (config.leaving.includes(slot)) return;
   const leaving = [...config.leaving, slot];
   checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, leaving });
-  await change(cluster, { ...config, leaving });
-  // What was accepted before is seen by all who look from here on.
+  await changeOrThrow(cluster, { ...config, leaving });
+  // From here on, everybody who looks sees what was accepted before.
   if (!canAccept(cluster.view.quorum, await install(cluster, 0n))) throw tooFew();
 }
 
 /**
- * Ends a membership: of a server that is drained, or that is gone for good. Before it acts it says whether that is safe.
- * Throws DfsError("usage", "failed", "tooFew").
+ * Ends the membership of a server that is drained, or gone for good. It reports first that the
+ * removal is safe. Throws DfsError("usage", "failed", "tooFew").
  */
 export async function removeServer(
   cluster: Cluster,
   slot: number,
-  say: (line: string) => unknown = () => {},
+  report: (line: string) => unknown = () => {},
 ): Promise<void> {
   await finishChange(cluster);
   const { config } = cluster.view;
-  if (config.awaited.includes(slot)) return awaitNoMore(cluster, slot, say);
+  if (config.awaited.includes(slot)) return removeAwaited(cluster, slot, report);
   // The change that was just finished may have been this one.
   if (!config.voters.includes(slot)) return;
   const next = config.voters.filter((one) => one !== slot);
   const need = await needOf(cluster, slot);
   const name = cluster.labelOf(slot);
-  checkNeed(cluster, slot, need);
+  checkNotNeeded(cluster, slot, need);
   checkRoom(cluster, slot, need, { ...config, next });
-  // While it is not drained pieces may still be on their way to it.
+  // While the server is not drained, pieces may still be on their way to it.
   if (cluster.peer(slot) && (need.pieces > 0 || !config.leaving.includes(slot)))
     throw new DfsError(
       "failed",
       `${name} cannot be removed yet (${counted(need.pieces, "piece lies", "pieces lie")} on it): dfs-tool server drain ${name} comes first`,
     );
-  await say(
+  await report(
     `${name} is safe to remove: ${cluster.peer(slot) ? "nothing lies on it" : "it does not answer, and no file needs it"}`,
   );
-  await change(cluster, { ...config, next });
+  await changeOrThrow(cluster, { ...config, next });
   await finishChange(cluster);
 }
 
-/** No seat is kept any more for a server that was never seen: what would be at home there has its home elsewhere from now on. */
-async function awaitNoMore(
+/**
+ * Keeps a seat no more for a server that was never seen. What would be at home there gets other
+ * homes.
+ */
+async function removeAwaited(
   cluster: Cluster,
   slot: number,
-  say: (line: string) => unknown,
+  report: (line: string) => unknown,
 ): Promise<void> {
   const { config } = cluster.view;
   const awaited = config.awaited.filter((one) => one !== slot);
   checkRoom(cluster, slot, await needOf(cluster, slot), { ...config, awaited });
-  await say(`${cluster.labelOf(slot)} is safe to remove: it was never seen`);
-  await change(cluster, { ...config, awaited });
+  await report(`${cluster.labelOf(slot)} is safe to remove: it was never seen`);
+  await changeOrThrow(cluster, { ...config, awaited });
 }
 
 /**
- * A blank server takes the place of another. Where that one still answers the change is only begun: repair moves what lies there, and
- * brings it to its end, as it does when that was done before ("again"). Throws DfsError("usage", "failed", "tooFew").
+ * Gives a blank server the place of another one. Where the other one still answers, the change is
+ * only begun: repair moves what lies there, and finishes the change. "again": that was begun or
+ * done before. Throws DfsError("usage", "failed", "tooFew").
  */
 export async function replaceServer(
   cluster: Cluster,
@@ -190,16 +207,19 @@ export async function replaceServer(
     return "begun";
   }
   checkMember(cluster, slot);
-  checkNeed(cluster, slot, await needOf(cluster, slot));
+  checkNotNeeded(cluster, slot, await needOf(cluster, slot));
   const heir = config.seats.length;
   const seats = config.seats.map((seat, i) => (i === slot ? { ...seat, heir } : seat));
   const next = config.voters.map((one) => (one === slot ? heir : one));
-  await change(cluster, { ...config, seats: [...seats, seatOf(server, sid)], next });
-  if (goersIn(cluster).length === 0) await finishChange(cluster);
+  await changeOrThrow(cluster, { ...config, seats: [...seats, seatOf(server, sid)], next });
+  if (departingIn(cluster).length === 0) await finishChange(cluster);
   return "begun";
 }
 
-/** Throws DfsError("failed") where so many records are damaged that nobody can tell which names there are. */
+/**
+ * Throws DfsError("failed") where so many records are damaged that nobody can tell which names
+ * there are.
+ */
 async function checkListed(cluster: Cluster): Promise<void> {
   for (const space of await allSpacesIn(cluster))
     for await (const { vouching, quorum } of pagesIn(space, "", false))
@@ -210,8 +230,12 @@ async function checkListed(cluster: Cluster): Promise<void> {
         );
 }
 
-/** Has this come next, in the format of today, and who is new weigh what it does; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
-export async function change(cluster: Cluster, wanted: Config): Promise<void> {
+/**
+ * Makes this the next configuration, in today's format, in which new servers weigh what their disks
+ * take. Throws DfsError("failed") where somebody else's change came first, ("tooFew") where it
+ * could not be finished.
+ */
+export async function changeOrThrow(cluster: Cluster, wanted: Config): Promise<void> {
   // rule: joint-epoch
   const config = await withNewWeighed(cluster, renewed(wanted));
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
@@ -232,7 +256,7 @@ export async function change(cluster: Cluster, wanted: Config): Promise<void> {
     );
 }
 
-/** The id of a server that may become a member: it is blank, or one already. */
+/** The id of a server that may become a member: it is blank, or a member already. */
 async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string> {
   const failures: string[] = [];
   const greeted = await cluster.connections.greet(server, failures);
@@ -245,7 +269,7 @@ async function greetNew(cluster: Cluster, server: ServerAddress): Promise<string
   const { sid, cluster: id, config } = greeted.greeting;
   const isMember = cluster.view.members.includes(slotOf(cluster.view.config, sid));
   if (isMember) return sid;
-  // Who was a member once may know what all others have forgotten since.
+  // A former member may know what all others have forgotten since.
   const isFormer = slotOf(cluster.view.config, sid) >= 0;
   if (isFormer || config !== null || (id !== null && id !== cluster.id))
     throw new DfsError(
@@ -273,26 +297,4 @@ function checkMember(cluster: Cluster, slot: number): void {
     "usage",
     `${cluster.labelOf(slot)} is no member of the cluster any more: a change that had begun ended that`,
   );
-}
-
-function checkNeed(cluster: Cluster, slot: number, need: Need): void {
-  if (need.files === 0) return;
-  const name = cluster.labelOf(slot);
-  const which = filesText(need.first, need.files);
-  throw new DfsError(
-    "failed",
-    `${counted(need.files, "file")} cannot be had without ${name} (${which}): have all servers run, and repair; what is lost for good must be deleted first, with ${removalText(cluster, need.first)}`,
-  );
-}
-
-/** Throws where fewer servers would be left for pieces than files have, or than can lose one. */
-function checkRoom(cluster: Cluster, slot: number, need: Need, after: Config): void {
-  const left = placesOf(after).filter((one) => after.seats[one]?.sid !== null).length;
-  const wanted = Math.max(need.width, Math.min(2, placesOf(cluster.view.config).length));
-  const widest = need.widest && wanted === need.width ? ` (as ${filesText([need.widest], 1)})` : "";
-  if (left < wanted)
-    throw new DfsError(
-      "failed",
-      `without ${cluster.labelOf(slot)} there ${left === 1 ? "is 1 server" : `are ${left} servers`} for pieces, and the files there are take ${wanted}${widest}`,
-    );
 }

@@ -1,12 +1,14 @@
 /**
- * Bringing a change of the members to its end (model/member.ts): over the joint epoch every name's value is accepted anew, by a quorum
- * of the servers before and of those after; then those after decide alone. Whoever comes may go on with a change that was begun.
+ * Finishes a change of the members (model/member.ts). In the joint epoch every name's value is
+ * accepted again, by a quorum of the servers before and of those after. Then the servers after
+ * decide alone. Any operator may go on with a change that was begun. Used by all that change the
+ * configuration, and by repair and rebalance.
  */
 import { DfsError } from "../../errors.ts";
 import { NAMES_IN_REPAIR } from "../../limits.ts";
 import { highest } from "../../version.ts";
 import { counted } from "../../counted.ts";
-import { changeConfig, goByChosen, install } from "../agree/change.ts";
+import { changeConfig, adoptChosen, install } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 import { carryFloors } from "../agree/floors.ts";
@@ -16,21 +18,21 @@ import { filesText, needOf } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "../files/spaces.ts";
 import { inParallel } from "../connect/window.ts";
 
-/** The members that are about to go, and still answer: what lies on them can be had. */
-export function goersIn(cluster: Cluster): number[] {
+/** The members that are about to go, and still answer: what lies on them can still be read. */
+export function departingIn(cluster: Cluster): number[] {
   const { voters, next } = cluster.view.config;
   return next ? voters.filter((slot) => !next.includes(slot) && cluster.peer(slot)) : [];
 }
 
-/** Brings a change that was begun to its end, whoever began it. Throws DfsError("tooFew", "forbidden"). */
+/** Finishes a change that was begun, whoever began it. Throws DfsError("tooFew", "forbidden"). */
 export async function finishChange(cluster: Cluster): Promise<void> {
   checkOperator(cluster);
-  await goByChosen(cluster);
+  await adoptChosen(cluster);
   for (let { config } = cluster.view; config.next; { config } = cluster.view) {
     const { quorum } = cluster.view;
     // From here on nothing is chosen at an earlier epoch any more.
     if (!canAccept(quorum, await install(cluster, 0n))) throw tooFew();
-    // What was forgotten by all before must not come back by those who never knew of it.
+    // What all servers before had forgotten must not come back from servers that never knew of it.
     if (!(await carryFloors(cluster))) throw tooFew();
     // rule: every-name-migrates
     await migrate(cluster);
@@ -42,9 +44,12 @@ export async function finishChange(cluster: Cluster): Promise<void> {
   }
 }
 
-/** Until the servers of after decide alone a file may have come that lies only on one that goes. Throws DfsError("failed"). */
+/**
+ * Until the servers after decide alone, a file may have come that lies only on a server that goes.
+ * Throws DfsError("failed").
+ */
 async function checkMoved(cluster: Cluster): Promise<void> {
-  for (const slot of goersIn(cluster)) {
+  for (const slot of departingIn(cluster)) {
     const { files, first } = await needOf(cluster, slot);
     if (files > 0)
       throw new DfsError(
@@ -55,9 +60,12 @@ async function checkMoved(cluster: Cluster): Promise<void> {
 }
 
 /**
- * Every name's current value is accepted anew, by a quorum of those before and of those after: so each later quorum meets a ballot
- * above all that was begun before. An attempt that only one server has accepted was promised by R of those before; so W of them must
- * list their names, those too that were only promised, and W accept what is carried over, above each promise.
+ * Has every name's current value accepted again, by a quorum of the servers before and of those
+ * after. So each later quorum meets a ballot above all that was begun before.
+ *
+ * An attempt that only one server has accepted was promised by R of the servers before. So W of
+ * them must list their names, also names that were only promised. W servers accept what is carried
+ * over, above each promise.
  */
 async function migrate(cluster: Cluster): Promise<void> {
   for (const space of await allSpacesIn(cluster)) await migrateSpace(space);
@@ -76,7 +84,7 @@ async function migrateSpace(cluster: Cluster): Promise<void> {
   }
 }
 
-/** What a change says that cannot go on for now. */
+/** The error of a change that cannot go on for now. */
 export const tooFew = (): DfsError =>
   new DfsError(
     "tooFew",

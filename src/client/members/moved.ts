@@ -1,6 +1,7 @@
 /**
- * Servers that moved: the cluster's configuration says where each was last known to be, and whoever finds any server finds the others
- * there. Another address changes neither who decides nor what lies where, so that it takes no epoch of both.
+ * Servers that moved to another address. The configuration says where each server was last known to
+ * be, so that whoever finds one server finds the others. Another address changes neither who
+ * decides nor where pieces lie, so it takes no joint epoch. Used by open and by `dfs-tool server`.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
 import {
@@ -14,13 +15,13 @@ import { isLoopback } from "../../wire/handshake.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 import { addressText } from "../connect/greeter.ts";
-import { change } from "./members.ts";
+import { changeOrThrow } from "./members.ts";
 import { finishChange } from "./migrate.ts";
 import { checkOperator } from "../files/spaces.ts";
 
 /**
- * The configuration says from now on that a member is there. Throws DfsError("down", "usage") where it is not, and ("tooFew", "failed")
- * where that cannot be agreed on.
+ * Has the configuration say from now on that a member is at this address. Throws DfsError("down",
+ * "usage") where it is not, and ("tooFew", "failed") where that cannot be agreed on.
  */
 export async function moveServer(
   cluster: Cluster,
@@ -34,10 +35,14 @@ export async function moveServer(
   const seat = config.seats[slot];
   if (!seat || !members.includes(slot))
     throw new DfsError("usage", `${server.name} is no member of the cluster any more`);
-  if (addressText(seat) !== addressText(server)) await change(cluster, moved(config, slot, server));
+  if (addressText(seat) !== addressText(server))
+    await changeOrThrow(cluster, withAddress(config, slot, server));
 }
 
-/** The same of whichever member is there, where the configuration has it elsewhere: its slot; else null. Throws as `moveServer`. */
+/**
+ * Does the same for the member that answers at this address, if the configuration has it elsewhere,
+ * and returns its slot; else null. Throws as `moveServer` does.
+ */
 export async function moveIfMember(
   cluster: Cluster,
   server: ServerAddress,
@@ -68,7 +73,8 @@ async function checkIsThere(cluster: Cluster, slot: number, server: ServerAddres
   const other = connections.connectedTo(sid);
   if (other && other !== peer) {
     peer.close();
-    // One process may have several addresses; two of them with one id are a server and a copy of its folder.
+    // One process may have several addresses. Two processes with one id are a server and a copy of
+    // its folder.
     if (other.standing?.now.mark !== greeting.now.mark)
       throw new DfsError(
         "usage",
@@ -83,24 +89,25 @@ async function checkIsThere(cluster: Cluster, slot: number, server: ServerAddres
   );
 }
 
-const moved = (config: Config, slot: number, { host, port }: ServerAddress): Config => ({
+const withAddress = (config: Config, slot: number, { host, port }: ServerAddress): Config => ({
   ...config,
   seats: config.seats.map((seat, i) => (i === slot ? { ...seat, host, port } : seat)),
 });
 
 /**
- * Opening a cluster as an operator: a member that dfc.conf has led to, and that is not where the configuration says, has moved. It never
- * throws for what servers do: another time will do.
+ * Notes members that dfc.conf led to and that are not where the configuration says: they have
+ * moved. It does so when an operator opens the cluster. It never throws for what servers do: it can
+ * be done another time.
  */
-export async function noteMoved(cluster: Cluster): Promise<void> {
+export async function noteMovedServers(cluster: Cluster): Promise<void> {
   const { config, quorum } = cluster.view;
   if (!cluster.connections.isOperator || config.next || !canAccept(quorum, cluster.live)) return;
   try {
     const looked = await Promise.all(cluster.live.map((slot) => moveOf(cluster, slot)));
     const moves = looked.filter((one) => one !== null);
     if (moves.length === 0) return;
-    const now = moves.reduce((before, { slot, to }) => moved(before, slot, to), config);
-    await change(cluster, now);
+    const now = moves.reduce((before, { slot, to }) => withAddress(before, slot, to), config);
+    await changeOrThrow(cluster, now);
     for (const { slot, seat, to } of moves) {
       noteLooked(cluster, seat, to);
       cluster.warn(
@@ -119,10 +126,15 @@ interface Move {
 }
 
 /**
- * Where a member has moved to; null: nowhere. One that is at both addresses is seen from two networks. Each pair of addresses is looked
- * at once by a computer, so that two whose ways to a server differ do not take turns for ever. What others could not reach is left to
- * who says so; and so is an address under another name, or of another member: a server that lies could pass itself off for one that is
- * down, and count twice.
+ * Where a member has moved to; null: nowhere.
+ *
+ * A server that answers at both addresses is seen from two networks. Each computer looks at a pair
+ * of addresses once, so that two computers that reach the server on different ways do not take
+ * turns for ever.
+ *
+ * Two cases are left to a user's command. One is an address that others could not reach. The other
+ * is an address under another name, or of another member: a lying server could pass itself off for
+ * one that is down, and count twice.
  */
 async function moveOf(cluster: Cluster, slot: number): Promise<Move | null> {
   const { seats } = cluster.view.config;

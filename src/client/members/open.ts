@@ -1,9 +1,10 @@
 /**
- * Which servers are the cluster (CONSISTENCY.md section 4, identity). `dfc.conf` only says where to look; what the servers
- * themselves have agreed on says who belongs, and in which order.
+ * Opens a cluster: finds which servers belong to it (CONSISTENCY.md section 4, identity).
+ * `dfc.conf` only says where to look. What the servers themselves have agreed on says which servers
+ * belong, and in which order. Used by all commands that use a cluster.
  */
 import { DfsError } from "../../errors.ts";
-import { Again } from "../connect/blank.ts";
+import { OpenAgain } from "../connect/blank.ts";
 import { Cluster } from "../connect/cluster.ts";
 import { type ClientPorts } from "../connect/peer.ts";
 import { Connections, type OpenOptions } from "../connect/connections.ts";
@@ -11,15 +12,18 @@ import { configIn } from "../connect/view.ts";
 import type { Greeted } from "../connect/greeter.ts";
 import { canRead } from "../../quorum.ts";
 import { initialise } from "./initialise.ts";
-import { seatLate } from "./join.ts";
+import { joinLateServers } from "./join.ts";
 import { knownCluster, noteCluster } from "../trust/memory.ts";
 import type { ServerAddress } from "../../membership.ts";
-import { noteMoved } from "./moved.ts";
+import { noteMovedServers } from "./moved.ts";
 
 const OPEN_TRIES = 20;
 const OPEN_PAUSE_MS = 50;
 
-/** Connects to a cluster, making it first where all servers are blank. Throws DfsError("tooFew", "config"). */
+/**
+ * Connects to a cluster, and founds it first where all servers are blank. Throws DfsError("tooFew",
+ * "config").
+ */
 export async function openCluster(
   ports: ClientPorts,
   servers: readonly ServerAddress[],
@@ -28,17 +32,17 @@ export async function openCluster(
   for (let tries = 1; ; tries++) {
     const connections = new Connections(ports, servers, options);
     try {
-      return await join(ports, servers, connections, options);
+      return await connect(ports, servers, connections, options);
     } catch (error) {
       connections.close();
-      if (!(error instanceof Again)) throw error;
+      if (!(error instanceof OpenAgain)) throw error;
       if (tries === OPEN_TRIES) throw new DfsError("config", error.message);
       await new Promise<void>((resolve) => void ports.clock.after(OPEN_PAUSE_MS, resolve));
     }
   }
 }
 
-async function join(
+async function connect(
   ports: ClientPorts,
   servers: readonly ServerAddress[],
   connections: Connections,
@@ -51,7 +55,7 @@ async function join(
       `no server answers (${whyNone(servers, failures)}); are they running?`,
     );
   checkDistinct(greeted);
-  const id = theOneCluster(greeted);
+  const id = commonCluster(greeted);
   const config = configIn(greeted);
   if (!config || id === null) return initialise(ports, connections, servers, greeted, id, options);
   const cluster = Cluster.of({
@@ -65,21 +69,21 @@ async function join(
   await cluster.reach(config, greeted);
   await cluster.meet();
   await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
-  await seatLate(cluster);
+  await joinLateServers(cluster);
   // rule: moves-are-noted
-  await noteMoved(cluster);
+  await noteMovedServers(cluster);
   noteOrWarn(cluster, options);
   return cluster;
 }
 
-/** Why none of them answers: what is wrong with one of them, and which others do not either. */
+/** Why no server answers: what is wrong with one of them, and which others do not answer either. */
 function whyNone(servers: readonly ServerAddress[], [first = ""]: readonly string[]): string {
   const others = servers.map(({ name }) => name).filter((name) => !first.startsWith(`${name} `));
   const nor = others.length === 1 ? "nor does" : "nor do";
   return `${first}${others.length > 0 ? `, ${nor} ${others.join(", ")}` : ""}`;
 }
 
-/** Remembers the cluster; and says so where it is another one than this computer has used. */
+/** Remembers the cluster, and warns where it is another one than this computer has used. */
 function noteOrWarn(cluster: Cluster, { memory }: OpenOptions): void {
   const { config } = cluster.view;
   const known = knownCluster(memory);
@@ -101,12 +105,15 @@ function checkDistinct(greeted: readonly Greeted[]): void {
   }
 }
 
-/** What a server says it belongs to: a cluster, and the founding of it once it was told. */
+/** What a server says it belongs to: a cluster, and its founding once it was told of that. */
 const belongingOf = ({ greeting: { cluster, config } }: Greeted): string | null =>
   cluster && `${cluster}${config ? ` ${config.birth}` : ""}`;
 
-/** The id of the cluster that these servers belong to, null when all are blank. Throws when there are two. */
-function theOneCluster(greeted: readonly Greeted[]): string | null {
+/**
+ * The id of the cluster that these servers belong to; null when all are blank. Throws when there
+ * are two.
+ */
+function commonCluster(greeted: readonly Greeted[]): string | null {
   const counts = new Map<string, number>();
   for (const one of greeted) {
     const belonging = belongingOf(one);
@@ -114,13 +121,13 @@ function theOneCluster(greeted: readonly Greeted[]): string | null {
   }
   const [main] = [...counts].toSorted((a, b) => b[1] - a[1]).map(([belonging]) => belonging);
   if (main === undefined) return null;
-  // Who was not told of any founding yet may be of either.
+  // A server that was not told of any founding yet may belong to either.
   const isAlike = (one: string): boolean => one.startsWith(main) || main.startsWith(one);
-  const strangers = greeted.filter((one) => !isAlike(belongingOf(one) ?? main));
+  const others = greeted.filter((one) => !isAlike(belongingOf(one) ?? main));
   const id = main.slice(0, 32);
-  const [first] = strangers;
+  const [first] = others;
   if (!first) return id;
-  const names = strangers.map(({ peer }) => peer.label).join(", ");
+  const names = others.map(({ peer }) => peer.label).join(", ");
   throw new DfsError(
     "config",
     first.greeting.cluster === id

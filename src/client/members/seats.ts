@@ -1,4 +1,7 @@
-/** Servers that dfc.conf, or the cluster, led to and that do not count: whose seat each is at, and what to do about it. */
+/**
+ * Servers that dfc.conf or the cluster led to, and that do not count: which seat each belongs to,
+ * and what to do about it. Used by join, members, status and `dfs-tool server`.
+ */
 import { slotOf, vacantIn, writtenAddress } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { addressText, type Greeted } from "../connect/greeter.ts";
@@ -8,8 +11,9 @@ import type { Peer } from "../connect/peer.ts";
 /** A server that answers and does not count. */
 export interface Stranger extends Greeted {
   /**
-   * "late": it is empty, and a seat is kept for it. "lost": that seat's server is silent, and this one at its address, or of its name, is
-   * another one. "former": it was a member once. "unknown": no seat is its.
+   * "late": it is empty, and a seat is kept for it. "lost": the server of its seat is silent, and
+   * this one, at the same address or with the same name, is another server. "former": it was a
+   * member once. "unknown": it has no seat.
    */
   readonly is: "late" | "lost" | "former" | "unknown";
   /** That seat; -1 where it is unknown. */
@@ -22,7 +26,7 @@ export function strangersIn(cluster: Cluster): Stranger[] {
   const met = cluster.connections.greeted.filter(
     ({ greeting }) => !members.includes(slotOf(config, greeting.sid)),
   );
-  // Whose address it is goes before whose name it has: clients may call servers what they like.
+  // An address counts before a name: clients may call servers what they like.
   const byAddress = new Map(met.map((one) => [one, seatAt(cluster, one, isAtAddress)] as const));
   const taken = new Set(byAddress.values());
   return met.map((one) => {
@@ -48,7 +52,10 @@ const isAtAddress: Fits = (cluster, slot, { peer }) => {
 const isNamed: Fits = (cluster, slot, { peer: { address } }) =>
   [cluster.labelOf(slot), cluster.view.config.seats[slot]?.name].includes(address.name);
 
-/** The seat that a server fits, of those that have none or whose server is silent; null where there is none. */
+/**
+ * The seat that a server fits, among those that have no server or whose server is silent; null
+ * where there is none.
+ */
 function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
   const { config } = cluster.view;
   const open = cluster.silent.filter((slot) => config.seats[slot]?.sid !== null);
@@ -56,31 +63,34 @@ function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
   return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, one)) ?? null;
 }
 
-/** What to tell people of seats without a server, where there is nobody for them either; null where there is nothing to tell. */
-export function absenceIn(cluster: Cluster): string | null {
+/**
+ * A line about seats that no server was ever seen for, where no stranger fits them either; null
+ * where there is nothing to tell.
+ */
+export function absenceWarning(cluster: Cluster): string | null {
   const { config } = cluster.view;
   const strangers = strangersIn(cluster).filter(({ peer }) => !peer.isDown);
   const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
   if (absent.length === 0) return null;
   const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
   const [were, they] = absent.length > 1 ? ["were", "they have"] : ["was", "it has"];
-  // Of a cluster of before a seat without a server counts as a server that is down.
+  // In a cluster of an older release, a seat without a server counts as a server that is down.
   const what = absent.some((slot) => config.voters.includes(slot))
     ? `dfs-tool server remove ${cluster.labelOf(absent[0] ?? 0)} ends that it counts as down`
     : `the guarantees are those of a cluster of ${config.voters.length}`;
   return `${names} ${were} never seen: until ${they} joined, ${what}`;
 }
 
-/** The same, and of servers that do not count: a line each. */
-export const linesOf = (cluster: Cluster): string[] => [
+/** A line for each server that does not count, and one for seats without a server. */
+export const seatWarnings = (cluster: Cluster): string[] => [
   ...strangersIn(cluster)
     .filter(({ peer }) => !peer.isDown)
-    .map((stranger) => lineOf(cluster, stranger)),
-  ...[absenceIn(cluster)].filter((line) => line !== null),
+    .map((stranger) => strangerWarning(cluster, stranger)),
+  ...[absenceWarning(cluster)].filter((line) => line !== null),
 ];
 
-/** What to tell people of it, in a line. */
-export function lineOf(cluster: Cluster, { is, slot, peer, greeting }: Stranger): string {
+/** What to tell people of a stranger, in a line. */
+export function strangerWarning(cluster: Cluster, { is, slot, peer, greeting }: Stranger): string {
   const { name } = peer.address;
   const label = `${name} (${writtenAddress(peer.address)})`;
   switch (is) {
@@ -95,7 +105,10 @@ export function lineOf(cluster: Cluster, { is, slot, peer, greeting }: Stranger)
   }
 }
 
-/** What became of a member in whose place another server answers; `was` is the id that the folder of that one had before. */
+/**
+ * What became of a member in whose place another server answers. `was` is the id that the other
+ * server's folder had before.
+ */
 function lossOf(cluster: Cluster, slot: number, was: string | null): string {
   const isTorn = was !== null && cluster.view.config.seats[slot]?.sid === was;
   const why = isTorn
@@ -107,20 +120,23 @@ function lossOf(cluster: Cluster, slot: number, was: string | null): string {
     : `${why}; else it is replaced, as by dfs-tool server replace ${cluster.labelOf(slot)}`;
 }
 
-/** Are the other servers that answer enough to change anything? Only then may people be told to give up what one has. */
+/**
+ * Are the other servers that answer enough to change anything? Only then may people be told to give
+ * up what this one has.
+ */
 const canDoWithout = (cluster: Cluster, slot: number): boolean =>
   canAccept(
     cluster.view.quorum,
     cluster.live.filter((one) => one !== slot),
   );
 
-/** How the server in a slot, or one that has none (-1), makes way for an empty one. */
+/** How the server in a slot, or one without a slot (-1), makes way for an empty one. */
 export const makingWay = (cluster: Cluster, slot: number): string =>
   canDoWithout(cluster, slot)
     ? "stop it, move its folder away (and keep it), and start it with an empty one"
     : "the other servers that answer are too few to do without what it has: have them run first";
 
-/** A server that was awaited may have come at another address, and under another name. */
+/** A hint, because an awaited server may have come at another address and under another name. */
 function insteadOf(cluster: Cluster): string {
   const [slot] = vacantIn(cluster.view.config);
   if (slot === undefined) return "";
@@ -128,14 +144,14 @@ function insteadOf(cluster: Cluster): string {
   return `; or if it is the ${awaited} that was never seen, dfs-tool server replace ${awaited} with its address`;
 }
 
-/** Is it one that lets everybody in, where the others know users? */
-export const isOpen = (cluster: Cluster, peer: Peer): boolean =>
+/** Does it let everybody in, where the others know users? */
+export const letsEverybodyIn = (cluster: Cluster, peer: Peer): boolean =>
   cluster.connections.isLoggedIn && !peer.loggedIn;
 
-/** What keeps a server that is there from joining. */
+/** What keeps a server that answers from joining. */
 function whyNotYet(cluster: Cluster, slot: number, peer: Peer): string {
   const { config } = cluster.view;
-  if (isOpen(cluster, peer))
+  if (letsEverybodyIn(cluster, peer))
     return "with the file of users that the others have: start it with that";
   if (config.next)
     return "once the change of the servers that has begun is finished: dfs-tool repair goes on with it";
@@ -149,7 +165,10 @@ function whyNotYet(cluster: Cluster, slot: number, peer: Peer): string {
     : "once an operator of the cluster uses it";
 }
 
-/** The servers before, or those after these slots have joined, where too few of them answer for that; else null. */
+/**
+ * The group of which too few servers answer: the voters before, or those after these slots have
+ * joined. null: enough answer in both.
+ */
 export function shortFor(cluster: Cluster, joining: readonly number[]): Group | null {
   const { voters } = cluster.view.config;
   const answering = voters.filter((slot) => cluster.peer(slot));

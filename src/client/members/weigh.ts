@@ -1,21 +1,25 @@
 /**
- * What servers weigh: as much as pieces may take of their disks when they come, beside the largest. It is asked once and kept in the
- * configuration, for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
+ * The weights of servers: how much pieces may take of each disk when the server comes, beside the
+ * largest disk. The weight is asked once and kept in the configuration, because all clients must
+ * place alike, whatever becomes of a disk. Used by initialise and members.
  */
 import { CATALOG_BYTES, reserveBytes } from "../../limits.ts";
 import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { gather } from "../connect/gather.ts";
 
-/** Has the servers in these slots weigh what their disks take; who does not tell in time weighs as the largest. */
-export async function weighedIn(
+/**
+ * Gives the servers in these slots the weights of their disks. A server that does not tell in time
+ * weighs as much as the largest.
+ */
+export async function withDiskWeights(
   cluster: Cluster,
   config: Config,
   slots: readonly number[],
 ): Promise<Config> {
   if (slots.length === 0) return config;
   const disks = new Map<number, number | null>(slots.map((slot) => [slot, null]));
-  // A server that is about to be a member knows no epoch yet; those that are know this one too.
+  // A server that is about to become a member knows no epoch yet. Members accept epoch 0 too.
   const of = { cluster: cluster.id, epoch: 0, user: cluster.space.user };
   const calls = slots.flatMap((slot) => {
     const peer = cluster.connections.ofSid(config.seats[slot]?.sid ?? "");
@@ -24,17 +28,20 @@ export async function weighedIn(
   const told = await gather(cluster.ports.clock, calls, {
     patience: () => cluster.connections.patienceMs,
     isMoot: () => false,
-    onError: (slot, error) => cluster.mention(slot, error),
+    onError: (slot, error) => cluster.reportError(slot, error),
   });
   for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
   return weighed(config, disks);
 }
 
-/** What pieces may take of a disk of so many bytes. */
+/** How many bytes pieces may take of a disk of `total` bytes. */
 const roomOn = (total: number): number =>
   Math.max(0, Math.floor(total - reserveBytes(total) - CATALOG_BYTES));
 
-/** A change, in which servers that are new weigh what their disks take; all do where before it they had no weights. */
+/**
+ * The configuration with the weights of new servers' disks. If the servers had no weights before,
+ * all get theirs.
+ */
 export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config> {
   const before = cluster.view.config;
   const isKnown = ({ sid }: Config["seats"][number]): boolean =>
@@ -44,5 +51,5 @@ export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config
     return seat !== undefined && seat.sid !== null && !isKnown(seat);
   };
   const isWeighing = config.format === CONFIG_FORMAT;
-  return weighedIn(cluster, config, isWeighing ? membersOf(config).filter(isNew) : []);
+  return withDiskWeights(cluster, config, isWeighing ? membersOf(config).filter(isNew) : []);
 }

@@ -280,7 +280,7 @@ export class Pieces implements Supply {
         if (!isDfsError(error)) throw error;
         if (!alive.delete(slot)) return;
         // A full disk is a normal state while others have room; where they have none that is the reason of the failure.
-        if (error.code !== "noRoom") this.#cluster.mention(slot, error);
+        if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
         this.#refused.set(slot, error);
       }
     });

@@ -1,6 +1,8 @@
 /**
- * What a client with a user's keys knows better than its servers: what names are called, which versions their user really made, and
- * which of them it has seen already (CONSISTENCY.md section 11). Servers and keyless clients keep what they are given.
+ * What a client with a user's keys knows better than its servers: what names are called, which
+ * versions the user really made, and which of them this computer has seen (CONSISTENCY.md section
+ * 11). Servers, and clients without keys, keep what they are given. Used by every room that reads
+ * or writes names, through the cluster.
  */
 import { DfsError } from "../../errors.ts";
 import { encode, struct, text } from "../../bytes.ts";
@@ -13,10 +15,13 @@ import { openName, sealName } from "../../file/sealed_name.ts";
 import type { Random } from "../../io/ports.ts";
 import { USER_BYTES, SEALED_NAME_BYTES } from "../../limits.ts";
 import type { Ballot, Version, Vid } from "../../version.ts";
-import { isBefore, isFence, type Judge, NEVER, takeAll } from "./judge.ts";
+import { isBefore, isFence, type Judge, NEVER_THERE, takeAll } from "./judge.ts";
 import { canRead, type Quorum } from "../../quorum.ts";
 
-/** A version of a name that was current once: where it stands in the chain, and the ballot at which it was proposed. */
+/**
+ * A version of a name that was current once: its position in the chain, and the ballot at which it
+ * was proposed.
+ */
 export interface Seen {
   readonly birthFloor: Ballot;
   readonly seq: number;
@@ -24,15 +29,18 @@ export interface Seen {
   readonly vid: Vid;
 }
 
-/** The newest version of each name that this computer has seen, by a key that does not tell the name. */
+/**
+ * The newest version of each name that this computer has seen. The key of a name does not tell the
+ * name.
+ */
 export interface Memory {
   recall(key: string): Seen | null;
   note(key: string, seen: Seen): void;
-  /** Where it lies, for messages. */
-  readonly place: string;
+  /** Where the memory lies, for messages. */
+  readonly location: string;
 }
 
-/** Facts of what has no content. */
+/** The facts of a version without content. */
 const NOTHING: Facts = {
   isFolder: false,
   modified: 0,
@@ -45,9 +53,12 @@ const keyCodec = struct({ user: text(USER_BYTES), name: text(SEALED_NAME_BYTES) 
 
 /** The records of master keys that a user's password opens. */
 export interface KeyRecords {
-  /** false too where that takes time, until `learn`. */
+  /**
+   * Does the password open this record? false also where finding out takes time: then `learn` comes
+   * first.
+   */
   isOpened(record: Uint8Array): boolean;
-  /** Takes the time; true: there is more to know than before. */
+  /** Takes that time. true: more is known than before. */
   learn(): Promise<boolean>;
 }
 
@@ -65,22 +76,22 @@ export class Guard {
     this.#records = records;
   }
 
-  /** True: key records that could not be judged now can. */
+  /** true: some key records that could not be judged before can be judged now. */
   learn(): Promise<boolean> {
     return this.#records.learn();
   }
 
-  /** What servers know a name by. */
+  /** The name as servers know it. */
   stored(name: string): string {
     return sealName(this.keys, name);
   }
 
-  /** The name; null where these keys did not seal it. */
+  /** The name as people know it; null where these keys did not seal it. */
   shown(stored: string): string | null {
     return openName(this.keys, stored);
   }
 
-  /** The version as its user makes it, proposed at a ballot. */
+  /** The version as its user makes it, for a proposal at this ballot. */
   sign(
     stored: string,
     version: Version,
@@ -92,7 +103,10 @@ export class Guard {
     return signVersion(this.keys, stored, version, ballot, roots, facts, nonce);
   }
 
-  /** What the user said of a version, worked out once: it is asked for again at each answer that comes. */
+  /**
+   * What the user said of a version; null where they did not make it. It is worked out once,
+   * because it is asked for again at each answer that comes.
+   */
   #signedOf(stored: string, version: Version): Signed | null {
     const known = this.#signed.get(version);
     if (known?.stored === stored) return known.signed;
@@ -101,7 +115,7 @@ export class Guard {
     return signed;
   }
 
-  /** What the user said of a version; throws DfsError("integrity") where they never made it. */
+  /** What the user said of a version. Throws DfsError("integrity") where they did not make it. */
   read(stored: string, version: Version): { facts: Facts; roots: Uint8Array[] } {
     const signed = this.#signedOf(stored, version);
     const isWhole = signed && sealedBytes(signed.facts.bytes) === version.size;
@@ -110,15 +124,16 @@ export class Guard {
   }
 
   /**
-   * What a value is worth; null: nobody with the keys made it. A tombstone that nobody made stands for "never there", which repair
-   * may have to say.
+   * Judges a value; null: nobody with the keys made it. A tombstone that nobody made stands for
+   * "never there", which repair may have to say.
    */
   readonly judge: Judge = (stored, accepted) => {
     const { ballot, version } = accepted;
     const isKey = stored === KEY_NAME;
     if (isReserved(stored) && !isKey) return takeAll(stored, accepted);
-    if (isFence(version)) return NEVER;
-    // Without the key all files are lost: repair must not spread what a server makes up in its place.
+    if (isFence(version)) return NEVER_THERE;
+    // Without the key all files are lost. Repair must not spread what a server makes up in its
+    // place.
     if (isKey) return this.#records.isOpened(version.body) ? takeAll(stored, accepted) : null;
     const signed = this.#signedOf(stored, version);
     if (!signed || signed.ballot > ballot || version.ring.length !== version.pieces) return null;
@@ -126,22 +141,26 @@ export class Guard {
     return { isMade: true, birthFloor, seq };
   };
 
-  /** What this computer has seen of a name; to be asked before its servers are, for others may go on meanwhile. */
+  /**
+   * What this computer has seen of a name. It must be asked before the servers are, because other
+   * commands may note newer versions meanwhile.
+   */
   seenOf(stored: string): Seen | null {
     return isReserved(stored) ? null : this.#memory.recall(keyOf(this.keys.user, stored));
   }
 
   /** Remembers a version that was chosen. */
   saw(stored: string, version: Version | null): void {
-    const now = isReserved(stored) ? null : this.#placeOf(stored, version);
+    const now = isReserved(stored) ? null : this.#seenOf(stored, version);
     if (!now) return;
     const seen = this.seenOf(stored);
     if (!seen || isBefore(seen, now)) this.#memory.note(keyOf(this.keys.user, stored), now);
   }
 
   /**
-   * Throws DfsError("integrity") where `current` is older than what this computer had seen. "Absent" is as good as a deletion where
-   * so many servers as it takes to read have forgotten all up to there.
+   * Throws DfsError("integrity") where `current` is older than what this computer had seen.
+   * "Absent" counts as a deletion, and so as newer, if enough servers to read have forgotten
+   * everything up to the ballot of `seen`.
    */
   check(
     stored: string,
@@ -151,18 +170,18 @@ export class Guard {
     replies: ReadonlyMap<number, { readonly floor: Ballot }>,
   ): void {
     if (!seen) return;
-    const now = this.#placeOf(stored, current);
+    const now = this.#seenOf(stored, current);
     const forgetful = [...replies].flatMap(([slot, { floor }]) =>
       floor < seen.ballot ? [] : [slot],
     );
-    // In each place of the chain there is one version only.
+    // Each position in the chain has one version only.
     const isOther = now !== null && !isBefore(seen, now) && now.vid !== seen.vid;
     if (now ? !isBefore(now, seen) && !isOther : canRead(quorum, forgetful)) return;
     throw this.#rolledBack(stored, current);
   }
 
-  /** null: there is none, or none that the user made. */
-  #placeOf(stored: string, version: Version | null): Seen | null {
+  /** null: there is no version, or the user did not make it. */
+  #seenOf(stored: string, version: Version | null): Seen | null {
     const signed = version && this.#signedOf(stored, version);
     if (!signed) return null;
     const { birthFloor, seq, vid } = version;
@@ -174,7 +193,7 @@ export class Guard {
     const seen = current ? "" : ", and this computer has seen it";
     return new DfsError(
       "integrity",
-      `${this.#labelOf(stored)}: the servers have ${what}${seen}; only if all of them were restored from a backup, or begun anew with empty folders, remove ${this.#memory.place}`,
+      `${this.#labelOf(stored)}: the servers have ${what}${seen}; only if all of them were restored from a backup, or begun anew with empty folders, remove ${this.#memory.location}`,
     );
   }
 

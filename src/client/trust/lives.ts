@@ -1,31 +1,48 @@
 /**
- * What servers and this computer know of the lives of servers, and what follows: pure. A server that never had a life which somebody knows
- * of it was put back to an earlier state: it may lack what it promised since, and does not count.
+ * What servers and this computer know of the lives of servers, and what follows from it. Pure. Used
+ * by connect/meet.ts.
+ *
+ * A server that never had a life which somebody knows of it was put back to an earlier state. It
+ * may lack promises that it made since, and so it does not count.
  */
 import type { KnownLife, Life, NewLife } from "../../life.ts";
 
-/** What a server said last of itself, and of the others. */
+/** What a server said last of its own lives, and of the lives of others. */
 export interface Standing {
   readonly sid: string;
   readonly now: Life;
   readonly known: readonly KnownLife[];
-  /** Does it run on a copy of its folder that not enough others know of? */
+  /** Does it run on a copy of its folder that too few others know of? */
   readonly isUnsettled: boolean;
   /** The marks of earlier lives that it said were its own. */
   readonly own: ReadonlySet<string>;
 }
 
-/** A life that somebody knows of a server; `by` is the id of who does, null: this computer. */
-export interface Claim extends Life {
+/**
+ * A life that somebody knows of a server. `by` is the id of the server that knows it; null: this
+ * computer.
+ */
+export interface LifeClaim extends Life {
   readonly by: string | null;
 }
 
-/** Why a server that answers does not count: it was put back to an earlier state, as this claim shows; or it runs on a copy of its folder. */
-export type Left = { readonly is: "putBack"; readonly claim: Claim } | { readonly is: "copy" };
+/**
+ * Why a server that answers does not count. "putBack": its folder was put back to an earlier state,
+ * as the claim shows. "copy": it runs on a copy of its folder.
+ */
+export type Exclusion =
+  { readonly is: "putBack"; readonly claim: LifeClaim } | { readonly is: "copy" };
 
-/** The lives that a server must have had, as others or this computer know, and has not said to be its own yet. */
-export function claimsOn(of: Standing, all: readonly Standing[], remembered: Life | null): Claim[] {
-  const claims = new Map<string, Claim>();
+/**
+ * The lives that a server must have had, as others or this computer know, and that it has not yet
+ * said were its own.
+ */
+export function claimsOn(
+  of: Standing,
+  all: readonly Standing[],
+  remembered: Life | null,
+): LifeClaim[] {
+  const claims = new Map<string, LifeClaim>();
   const add = (life: Life, by: string | null): void => {
     if (life.mark !== of.now.mark && !of.own.has(life.mark)) claims.set(life.mark, { ...life, by });
   };
@@ -35,7 +52,9 @@ export function claimsOn(of: Standing, all: readonly Standing[], remembered: Lif
   return [...claims.values()];
 }
 
-/** What a server is to be told: the present lives of the others where it knows none, or an earlier one. */
+/**
+ * What to tell a server: the present life of each other server, if it knows none or an earlier one.
+ */
 export const newsFor = (to: Standing, all: readonly Standing[]): NewLife[] =>
   all.flatMap(({ sid, now }) => {
     const from = to.known.find((known) => known.sid === sid)?.mark ?? null;
@@ -43,8 +62,9 @@ export const newsFor = (to: Standing, all: readonly Standing[]): NewLife[] =>
   });
 
 /**
- * Do so many others know the present life of this server that no other copy of its folder can count beside it? `groups`: the ids of those
- * that decide, of two groups while that changes, and how many choose a value.
+ * Do enough others know the present life of this server, so that no other copy of its folder can
+ * count beside it? `groups`: the ids of the servers that decide, and how many of them choose a
+ * value. There are two groups while members change.
  */
 export function isKnownByEnough(
   of: Standing,

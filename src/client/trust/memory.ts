@@ -1,17 +1,20 @@
-/** What a computer remembers of a cluster from one command to the next: few facts, each by its key (cli/config/seen keeps them). */
+/**
+ * What a computer remembers of a cluster from one command to the next: a few facts, each with a
+ * key. cli/config/seen keeps them. Used by connect and members.
+ */
 import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { type Config, configCodec } from "../../membership.ts";
 
 export interface ClusterMemory {
   /** Where it lies, for messages. */
-  readonly place: string;
+  readonly location: string;
   /** What was noted last under this key; null: nothing. */
   factOf(key: string): Uint8Array | null;
   noteFact(key: string, value: Uint8Array): void;
 }
 
-/** The configuration by which the cluster went when it was last looked at. */
+/** The key of the configuration that the cluster had when this computer last used it. */
 const CLUSTER = "cluster";
 
 /** The cluster that this computer has used before; null where it knows of none. */
@@ -26,7 +29,7 @@ export function knownCluster(memory: ClusterMemory | undefined): Config | null {
   }
 }
 
-/** Remembers a cluster, in the place of any other. */
+/** Remembers a cluster, and forgets any other. */
 export function noteCluster(memory: ClusterMemory | undefined, config: Config): void {
   const known = knownCluster(memory);
   if (known?.birth !== config.birth || known.epoch < config.epoch)

@@ -1,6 +1,9 @@
 /**
- * A password that opens key records: it is stretched at the cost that each of them says, once. Records come where nobody can wait for
- * that, among the answers of servers; those that it may open are set aside, and tried when there is time (client/agree/unlock).
+ * A password that opens key records. It is stretched once for each cost that a record says. Used by
+ * unlock and by `user passwd`.
+ *
+ * Records arrive among the answers of servers, where nobody can wait for the stretching. Those that
+ * the password may open are set aside, and `learn` tries them later (client/agree/unlock).
  */
 import {
   costOf,
@@ -13,11 +16,11 @@ import {
 import type { Random } from "../../io/ports.ts";
 import { STRETCHES_MAX } from "../../limits.ts";
 
-/** What a password comes to (io/stretch). */
+/** What a password is turned into (io/stretch). */
 export interface Secret {
-  /** With the salt of its user: for records of the first format. */
+  /** The password stretched with the salt of its user: for records of the first format. */
   readonly wrap: Promise<Uint8Array>;
-  /** At the cost that a record says. */
+  /** The password stretched at the cost that a record says. */
   stretch(cost: Cost): Promise<Uint8Array>;
 }
 
@@ -38,12 +41,15 @@ export class Opener {
     this.#secret = secret;
   }
 
-  /** Begins with what it takes to open this record. */
+  /** Starts the stretching that this record needs. */
   begin(record: Uint8Array): void {
     for (const cost of costsIn(record)) this.#stretch(cost)?.catch(() => {});
   }
 
-  /** The master key in a record; null where the password does not open it, or that is not known before `learn`. */
+  /**
+   * The master key in a record. null: the password does not open it, or that is not known before
+   * `learn`.
+   */
   open(user: string, record: Uint8Array): Uint8Array | null {
     const stretched = (cost: Cost): Uint8Array | null => this.#done.get(keyOf(cost)) ?? null;
     const master = unwrapMaster({ wrap: this.#wrap, stretched }, user, record);
@@ -53,8 +59,9 @@ export class Opener {
   }
 
   /**
-   * Tries what was set aside: what most servers show first, until one opens, for a server that lies may show any. True: more is known
-   * than before, and what did not open should be looked at again.
+   * Tries the records that were set aside, until one opens. A lying server may show any record, so
+   * those that came most often are tried first. true: more is known than before, and records that
+   * did not open should be looked at again.
    */
   async learn(user: string): Promise<boolean> {
     this.#wrap = new Uint8Array(await this.#secret.wrap);
@@ -74,8 +81,8 @@ export class Opener {
     return hasLearned;
   }
 
-  /** What a new wrap is sealed with: a salt of its own, at the cost of today. */
-  async fresh(random: Random): Promise<WrapSecret> {
+  /** A secret to seal a new wrap with: the password stretched with a new salt, at today's cost. */
+  async newSecret(random: Random): Promise<WrapSecret> {
     const cost = costOf(random.bytes(SALT_BYTES));
     const stretched = await this.#secret.stretch(cost);
     this.#done.set(keyOf(cost), stretched);
@@ -89,7 +96,7 @@ export class Opener {
     this.#aside.set(key, known);
   }
 
-  /** null: it was done so often that something must be wrong. */
+  /** null: so many different costs were asked for that something must be wrong. */
   #stretch(cost: Cost): Promise<Uint8Array> | null {
     const key = keyOf(cost);
     const begun = this.#begun.get(key);

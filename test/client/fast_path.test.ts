@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { everyOther } from "../../src/client/agree/brief.ts";
+import { everyOther } from "../../src/client/agree/fast_path.ts";
 import { canRead, groupOf } from "../../src/quorum.ts";
 
 test("few servers see every chosen value, and of two neighbours one is among them", () => {

@@ -1,6 +1,9 @@
 /**
- * Which servers' pages to believe no longer: a server that lies may have names without end, each after the one before. A version that was
- * chosen lies on so many servers that of more than R that answer two know it: what one alone tells of is rare, and ends.
+ * Decides whose pages of names are not believed any more: a server that lies may send names without
+ * end, each after the one before. Used by lists of names and of users.
+ *
+ * A version that was chosen lies on so many servers that, of more than R that answer, two know it.
+ * So names that one server alone tells of are rare, and come to an end.
  */
 import {
   LIST_PAGE,
@@ -13,44 +16,62 @@ import {
   USERS_PAGE,
 } from "../../limits.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
-import type { Space } from "../trust/space.ts";
+import type { Space } from "./space.ts";
 import { canRead, type Quorum } from "../../quorum.ts";
 
-/** What there are pages of: names, or users. */
+/** What pages are about: names, or users. */
 type Kind = "list" | "spaces";
 type Pages = ReadonlyMap<number, ReplyOf<Kind>>;
 
-/** Names, and by which slots each is told. */
-type Named = Iterable<readonly [name: string, by: ReadonlyMap<number, unknown>]>;
+/** Names, and the slots that told of each. */
+type Sightings = Iterable<readonly [name: string, by: ReadonlyMap<number, unknown>]>;
 
-/** How many names one server may tell of alone, beyond as many as others know too; and where one cannot do without it. */
-const MOST = {
+/**
+ * How many names one server alone may tell of, beyond as many as several servers told of. The first
+ * number holds where the others are enough to read, the second where the server cannot be done
+ * without.
+ */
+const MOST_ALONE = {
   list: [LONE_NAMES, LONE_NAMES_MAX],
   spaces: [LONE_USERS, LONE_USERS_MAX],
 } as const;
 
-/** The cluster whose servers are judged: it tells its user, and its keys open what the user made. */
-interface Judged {
+/**
+ * The cluster whose servers are judged: it warns its user, and its keys open what the user made.
+ */
+interface JudgedCluster {
   readonly space: Space;
   readonly warn: (line: string) => void;
   labelOf(slot: number): string;
 }
 
-/** What one client has seen of all servers. */
+/** What one client has seen of the lists of all servers. */
 export class Endless {
-  /** How many names several servers told of; and how many each told of alone, and the pages that it ended too early. */
+  /**
+   * How many names several servers told of; how many names each server alone told of; how many
+   * pages each server ended too early; the servers that are not believed any more.
+   */
   readonly #shared = { list: 0, spaces: 0 };
   readonly #lone = { list: new Map<number, number>(), spaces: new Map<number, number>() };
   readonly #short = new Map<number, number>();
   readonly #out = new Set<number>();
 
-  /** Is it believed no longer? */
+  /** Is this server not believed any more? */
   isOut(slot: number): boolean {
     return this.#out.has(slot);
   }
 
-  /** Takes note of names and of the pages that they are from, which have more to come; returns whether one of their servers is out now. */
-  judge(cluster: Judged, kind: Kind, quorum: Quorum, pages: Pages, names: Named): boolean {
+  /**
+   * Takes note of names, and of the pages that they come from. Returns whether one of these servers
+   * is not believed from now on.
+   */
+  judge(
+    cluster: JudgedCluster,
+    kind: Kind,
+    quorum: Quorum,
+    pages: Pages,
+    names: Sightings,
+  ): boolean {
     for (const [name, by] of names) this.#count(cluster, kind, name, by);
     for (const [slot, page] of pages) if (isShort(page)) add(this.#short, slot);
     const answering = [...pages.keys()];
@@ -64,16 +85,16 @@ export class Endless {
     return out.length > 0;
   }
 
-  #count(cluster: Judged, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
+  #count(cluster: JudgedCluster, kind: Kind, name: string, by: ReadonlyMap<number, unknown>): void {
     const [slot] = by.keys();
     if (by.size > 1) this.#shared[kind]++;
-    // What this user's keys open was made by this user, whoever has it.
+    // A name that this user's keys open was made by this user, whichever server tells of it.
     else if (slot !== undefined && (cluster.space.guard?.shown(name) ?? null) === null)
       add(this.#lone[kind], slot);
   }
 
   #isTooMuch(
-    { space }: Judged,
+    { space }: JudgedCluster,
     kind: Kind,
     slot: number,
     quorum: Quorum,
@@ -81,9 +102,9 @@ export class Endless {
   ): boolean {
     if ((this.#short.get(slot) ?? 0) > SHORT_PAGES) return true;
     const others = answering.filter((other) => other !== slot);
-    // Who is alone is all there is to go by, unless there are keys.
+    // The only server that answers is believed, unless there are keys to judge it by.
     if (others.length === 0 && !space.guard) return false;
-    const [most, mostAtAll] = MOST[kind];
+    const [most, mostAtAll] = MOST_ALONE[kind];
     const extra = canRead(quorum, others) ? most : mostAtAll;
     return (this.#lone[kind].get(slot) ?? 0) > extra + this.#shared[kind];
   }
@@ -92,7 +113,10 @@ export class Endless {
 const add = (counts: Map<number, number>, slot: number): void =>
   void counts.set(slot, (counts.get(slot) ?? 0) + 1);
 
-/** Does it end before there is a reason to? A server that is honest ends pages at their number, or their bytes. */
+/**
+ * Does the page end too early? An honest server ends a page when it has enough names or enough
+ * bytes.
+ */
 function isShort(page: ReplyOf<Kind>): boolean {
   if (page.done) return false;
   if ("users" in page) return page.users.length < USERS_PAGE;
@@ -101,6 +125,6 @@ function isShort(page: ReplyOf<Kind>): boolean {
     const held = here.reduce((n, one) => n + one.held.length, 0);
     return sum + Buffer.byteLength(name) + outlines.length + held;
   }, 0);
-  // What else there is of an entry does not count here.
+  // The other parts of an entry are not counted here, hence a quarter.
   return bytes < LIST_PAGE_BYTES / 4;
 }

@@ -1,4 +1,7 @@
-/** Who makes a cluster, for somebody who knows some of its servers only, and has no dfc.conf yet. */
+/**
+ * Finds the servers of a cluster from some of them, for somebody who has no dfc.conf yet. Used by
+ * `dfs-tool init`.
+ */
 import { DfsError } from "../../errors.ts";
 import { listedIn, type ServerAddress } from "../../membership.ts";
 import type { ClientPorts } from "../connect/peer.ts";
@@ -6,10 +9,10 @@ import { Connections, type OpenOptions } from "../connect/connections.ts";
 import { configIn } from "../connect/view.ts";
 
 /**
- * The servers of the cluster that these are of, as they say; null where they have begun none. Nothing is begun by asking. Throws
- * DfsError("tooFew") where none of them answers, and ("login").
+ * The servers of the cluster that these servers belong to, as they say; null where they belong to
+ * none. Asking founds nothing. Throws DfsError("tooFew") where none of them answers, and ("login").
  */
-export async function knownServers(
+export async function discoverServers(
   ports: ClientPorts,
   servers: readonly ServerAddress[],
   options: OpenOptions,
