@@ -1,10 +1,13 @@
-/** Memory that is used again: a fresh megabyte costs more than what is done with it. */
+/**
+ * Buffers that are used again: a fresh megabyte costs more than the work that is done in it. Used
+ * where bytes are sealed and opened.
+ */
 import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
 
-/** So many that buffers for one chunk fit another. */
+/** Large enough that a buffer for one chunk fits any other. */
 const LEAST_BYTES = CHUNK_BYTES + 2 * BLOCK_BYTES;
 
-/** A buffer of at least so many bytes, one that was used before where there is one. More than `most` will never be wanted. */
+/** A buffer of at least `bytes`, a used one from `free` if one fits. No more than `most` is ever wanted. */
 export function roomFor(free: Uint8Array[], bytes: number, most: number): Uint8Array {
   const found = free.findIndex(({ length }) => length >= bytes);
   const [buffer] = found < 0 ? [] : free.splice(found, 1);

@@ -1,4 +1,7 @@
-/** Bytes of one version on their way to a sink, portion by portion, each verified before it is written. */
+/**
+ * One version on its way to a sink, portion by portion. Each portion is verified before it is
+ * written. Used by get.
+ */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
@@ -15,7 +18,7 @@ export class Download {
   readonly #range: Range;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
-  /** Portions that are written: so many from the first on, and those with these numbers. */
+  /** The portions that are written: a count from the first one on, and the numbers of later ones. */
   #begun = 0;
   readonly #done = new Set<number>();
   #written: Promise<void> = Promise.resolve();
@@ -39,18 +42,21 @@ export class Download {
     return this.#reader.version.vid;
   }
 
-  /** Fetches what is not there yet; returns null when all is, else the error that it would end with. The sink's errors throw. */
+  /**
+   * Fetches the portions that are missing. Returns null once all are written, or else the error that
+   * the get would end with. Errors of the sink are thrown.
+   */
   async run(
     holders: readonly (readonly number[])[],
     small: readonly SentPiece[],
   ): Promise<DfsError | null> {
     this.#reader.aim(holders, small);
-    // What failed before keeps nothing waiting.
+    // An earlier failure delays nothing now.
     this.#written = Promise.resolve();
     const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
     const held = [...holders.keys()].filter(isHeld).length;
     try {
-      // What nobody says to hold is asked for first: a file that cannot be had should not be half fetched.
+      // Pieces without a known holder come first: a file that cannot be had should not be half fetched.
       if (held < this.#reader.version.needed)
         for (const { portion } of this.#left())
           if (!portion.pieces.every(isHeld)) {
@@ -67,7 +73,7 @@ export class Download {
     }
   }
 
-  /** What is not written yet, with its number. */
+  /** The portions that are not written yet, with their numbers. */
   *#left(): Generator<{ portion: Portion; number: number }> {
     let number = 0;
     for (const portion of portionsOf(this.#reader.version, this.#range, this.#sink.inOrder)) {

@@ -1,4 +1,7 @@
-/** Chunks of one version's pieces, each from the best of the servers that hold it, and from another where that one fails or is slow. */
+/**
+ * Chunks of one version's pieces. Each comes from the best of its holders, and from another holder
+ * when that one fails or is slow. Used by version_reader.
+ */
 import { asDfsError, DfsError } from "../../errors.ts";
 import { chunkBytes } from "../../file/split.ts";
 import type { Version } from "../../version.ts";
@@ -9,7 +12,7 @@ import { hedged, type Patience } from "./hedged.ts";
 import { PieceReader, type PieceServers } from "./piece_reader.ts";
 import { balance } from "./plan.ts";
 
-/** What it uses of a cluster. */
+/** The part of a cluster that a Fetcher uses. */
 export type FetcherCluster = PieceServers &
   Pick<Cluster, "live" | "labelOf" | "warn"> & { readonly space: Pick<Space, "shown"> };
 
@@ -32,7 +35,7 @@ export class Fetcher {
     this.#reader = new PieceReader(cluster, name, version);
   }
 
-  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that came with the record, unverified. */
   aim(holders: readonly (readonly number[])[], small: readonly SentPiece[]): void {
     this.#reader.offer(small);
     const first = balance(holders);
@@ -40,7 +43,7 @@ export class Fetcher {
       const preferred = first[piece] ?? null;
       const listed =
         preferred === null ? [] : [preferred, ...slots.filter((slot) => slot !== preferred)];
-      // Servers that do not list the piece may know why not: a piece that rotted is not the same as one that is lost.
+      // A server that does not list the piece is asked last. It may know that the piece rotted, which is not the same as lost.
       return [...listed, ...this.#cluster.live.filter((slot) => !listed.includes(slot))];
     });
   }

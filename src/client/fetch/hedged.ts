@@ -1,39 +1,40 @@
 /**
- * Asking the next candidate where one fails or is slow, until enough have delivered: one of those that hold a piece (fetcher), or as many
- * pieces as others are made of (rebuilder). It knows of nothing but the clock.
+ * Hedged requests: when a candidate fails or is slow, the next one is asked as well, until enough
+ * have delivered. Enough is one holder of a piece (fetcher), or as many pieces as another one can be
+ * made of (rebuilder). This file knows only the clock.
  */
 import type { Clock } from "../../io/ports.ts";
 
-/** How long a candidate is waited for before the next one is asked as well. */
+/** How long to wait for a candidate before the next one is asked as well. */
 export interface Patience {
   readonly clock: Pick<Clock, "after">;
   readonly ms: number;
 }
 
-/** What is asked, of whom, and how many it takes. */
+/** The question, its candidates, and how many answers are enough. */
 export interface Hedge<C, T> {
-  /** The best first. None is asked twice. */
+  /** The best one first. None is asked twice. */
   readonly candidates: readonly C[];
-  /** How many are asked at first; where all of these deliver it is enough. */
+  /** How many are asked at first. If all of these deliver, it is enough. */
   readonly first: number;
-  /** How many are counted on once one of them has failed or is slow. */
+  /** How many must be expected to deliver once one has failed or is slow. */
   readonly needed: number;
   readonly isEnough: (delivered: ReadonlyMap<C, T>) => boolean;
   readonly ask: (candidate: C) => Promise<T>;
-  /** A candidate is slow, and another one is there to be asked. It may deliver all the same, or fail. */
+  /** Called when a candidate is slow and there is another one to ask. The slow one may still deliver, or fail. */
   readonly onSlow: (candidate: C) => void;
-  /** A candidate failed, be it after the end. */
+  /** Called when a candidate failed, even after the end. */
   readonly onFailed: (candidate: C, error: unknown) => void;
 }
 
-/** What was delivered, as soon as it is enough; null where all have been asked, and it is not. */
+/** Resolves to the answers as soon as they are enough; to null when all were asked and they are not. */
 export function hedged<C, T>(
   { clock, ms }: Patience,
   { candidates, first, needed, isEnough, ask, onSlow, onFailed }: Hedge<C, T>,
 ): Promise<Map<C, T> | null> {
   const queue = [...candidates];
   const delivered = new Map<C, T>();
-  /** Those that have delivered, or should soon. */
+  /** Candidates that have delivered, or are expected to. */
   const expected = new Set<C>();
   const result = Promise.withResolvers<Map<C, T> | null>();
   let open = 0;

@@ -1,4 +1,7 @@
-/** Who holds what of a version, going by what servers say of its name. Slots are listed piece by piece. */
+/**
+ * Who holds which piece of a version, by what the servers say of its name. Results list slots, piece
+ * by piece. Used by get, stat, status and repair.
+ */
 import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";
 import { COPIES } from "../../limits.ts";
@@ -7,19 +10,19 @@ import type { Version } from "../../version.ts";
 import type { Held } from "../../wire/values.ts";
 import { matched } from "./plan.ts";
 
-/** What the servers that answered say they hold, by slot. */
-type Told = ReadonlyMap<number, { readonly held: readonly Held[] }>;
+/** What each server that answered says it holds, by slot. */
+type Holdings = ReadonlyMap<number, { readonly held: readonly Held[] }>;
 
-/** For each piece the slots whose servers say that they hold it. */
-export const holdersOf = (version: Version, told: Told): number[][] =>
+/** For each piece, the slots of the servers that say they hold it. */
+export const holdersOf = (version: Version, told: Holdings): number[][] =>
   slotsWith(version, told, "pieces");
 
-/** For each piece the slots whose servers say that their copy is damaged. */
-export const damagedOf = (version: Version, told: Told): number[][] =>
+/** For each piece, the slots of the servers that say their copy is damaged. */
+export const damagedOf = (version: Version, told: Holdings): number[][] =>
   slotsWith(version, told, "bad");
 
-/** For each piece its homes whose servers answered, and hold no good copy. */
-export function lackingOf(version: Version, told: Told, config: Config): number[][] {
+/** For each piece, its homes that answered and hold no good copy. */
+export function lackingOf(version: Version, told: Holdings, config: Config): number[][] {
   const holders = holdersOf(version, told);
   return homesOf(version, config).map((slots, piece) =>
     slots.filter((slot) => told.has(slot) && !holders[piece]?.includes(slot)),
@@ -27,8 +30,8 @@ export function lackingOf(version: Version, told: Told, config: Config): number[
 }
 
 /**
- * How many copies a version lacks, wherever those that there are may lie: of pairs each piece is on two servers, and with parity each
- * has one of its own, as far as there are so many places.
+ * How many copies a version lacks, wherever the others lie. With pairs, each piece belongs on two
+ * servers. With parity, each piece belongs on a server of its own. Fewer places ask for fewer copies.
  */
 export function copiesShort(
   version: Pick<Version, "pieces" | "needed" | "size">,
@@ -43,7 +46,7 @@ export function copiesShort(
   return holders.reduce((sum, slots) => sum + Math.max(0, copies - slots.length), 0);
 }
 
-function slotsWith(version: Version, told: Told, kind: "pieces" | "bad"): number[][] {
+function slotsWith(version: Version, told: Holdings, kind: "pieces" | "bad"): number[][] {
   const slots: number[][] = Array.from({ length: version.pieces }, () => []);
   for (const [slot, { held }] of told)
     for (const piece of held.find(({ vid }) => vid === version.vid)?.[kind] ?? [])

@@ -1,4 +1,7 @@
-/** Sealed bytes on their way to a sink, opened as soon as a segment is there: what is written has been proved to be what was put. */
+/**
+ * Sealed bytes on their way to a sink. A segment is opened as soon as all of it is here, so that only
+ * bytes that were proved to be those of the put are written. Used by get and stored_source.
+ */
 import { DfsError } from "../../errors.ts";
 import {
   openSegment,
@@ -20,15 +23,15 @@ export function sealedRange(range: Range): Range {
   return { offset, length: range.length === 0 ? 0 : end * SEALED_SEGMENT_BYTES - offset };
 }
 
-/** Part of a segment that has come: the rest is in another piece, or in another chunk. */
+/** The part of a segment that is here; the rest is in another piece or another chunk. */
 interface Waiting {
   readonly bytes: Uint8Array;
   have: number;
 }
 
 /**
- * `write` takes sealed bytes, each once; `into` gets those of the range, and `progress` is told of them. It throws DfsError("integrity")
- * where one does not open.
+ * A sink that opens. `write` takes each sealed byte once; `into` gets the opened bytes of the range,
+ * and `progress` their number. `write` throws DfsError("integrity") when a segment does not open.
  */
 export function openingSink(
   name: string,
@@ -42,7 +45,7 @@ export function openingSink(
   const whole = sealedBytes(stream.bytes);
   const endOf = (index: number): number => Math.min((index + 1) * SEALED_SEGMENT_BYTES, whole);
 
-  /** Opens segments that follow one another, the first of this number. */
+  /** Opens consecutive segments, given the number of the first one. */
   const open = (first: number, segments: readonly Uint8Array[], plain: Uint8Array): void => {
     for (const [i, segment] of segments.entries())
       if (
@@ -92,7 +95,7 @@ export function openingSink(
     },
     async write(bytes, offset) {
       const end = offset + bytes.length;
-      // Only the first and the last may not be whole, so those that are follow one another.
+      // Only the first and the last segment may be incomplete, so the complete ones are consecutive.
       const segments: Uint8Array[] = [];
       let first = Math.floor(offset / SEALED_SEGMENT_BYTES);
       for (let at = offset, index = first; at < end; index++) {

@@ -1,4 +1,7 @@
-/** Reads bytes of pieces from one server or another, and believes none of them: every block is checked by the manifest. */
+/**
+ * Reads bytes of pieces from servers and believes none of them: every block is checked against the
+ * manifest. Used by fetcher, and by those who mend pieces.
+ */
 import { assert, DfsError } from "../../errors.ts";
 import { rootOf, sumsOf, tableBytes, verifies } from "../../file/checksum.ts";
 import { rootsOf } from "../../file/manifest.ts";
@@ -8,9 +11,9 @@ import type { Version } from "../../version.ts";
 import type { BodyOf, ReplyOf } from "../../wire/messages.ts";
 import type { SentPiece } from "../../wire/values.ts";
 
-/** Who answers for pieces: a cluster. */
+/** Where pieces are read from: a cluster. */
 export interface PieceServers {
-  /** One request to the server in a slot. */
+  /** Sends one request to the server in a slot. */
   call(slot: number, kind: "fetch" | "sums", part: BodyOf<"fetch">): Promise<ReplyOf<"fetch">>;
 }
 
@@ -19,9 +22,9 @@ export class PieceReader {
   readonly #name: string;
   readonly #version: Version;
   readonly #roots: readonly Uint8Array[];
-  /** The table of block sums of each piece, once its root has vouched for it. */
+  /** The table of block sums of each piece, once it was checked against the root. */
   readonly #tables = new Map<number, Promise<Uint8Array>>();
-  /** Whole pieces that came unasked, and are good. */
+  /** Whole pieces that came along with a record, and verify. */
   readonly #offered = new Map<number, Uint8Array>();
 
   /** Throws as `rootsOf`. */
@@ -32,7 +35,7 @@ export class PieceReader {
     this.#roots = rootsOf(name, version);
   }
 
-  /** Takes whole pieces of any servers, those that verify; a damaged one is asked for like others, and its server learns of it. */
+  /** Keeps those of these whole pieces that verify. A damaged one is fetched like any other, so its server learns of the damage. */
   offer(pieces: readonly SentPiece[]): void {
     for (const { piece, data } of pieces) {
       if (piece >= this.#version.pieces) continue;
@@ -43,19 +46,19 @@ export class PieceReader {
     }
   }
 
-  /** A piece that is here already. */
+  /** A piece that is here already, or undefined. */
   offered(piece: number): Uint8Array | undefined {
     return this.#offered.get(piece);
   }
 
   /**
-   * Up to a chunk of a piece, from a block's begin on, as the server in this slot has it.
-   * Throws what the server answered, and DfsError("badPiece") when it does not verify.
+   * Reads up to a chunk of a piece, from the start of a block on, from the server in this slot.
+   * Throws the error that the server answered with, and DfsError("badPiece") when bytes do not verify.
    */
   async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
     const { vid } = this.#version;
     const whole = pieceBytes(this.#version, piece);
-    // A piece of one chunk brings all that its table can be made of.
+    // A piece of one chunk is read whole, so its table can be computed from it.
     const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
     const what = { name: this.#name, vid, piece, offset, length };
     const { data } = await this.#servers.call(slot, "fetch", what);
@@ -68,7 +71,7 @@ export class PieceReader {
     return data;
   }
 
-  /** A piece's table from this server, or from the one that it was already had from. */
+  /** The table of a piece: the one that is here, or else from this server. */
   #tableOf(slot: number, piece: number, whole: number): Promise<Uint8Array> {
     const known = this.#tables.get(piece);
     if (known) return known.catch(() => this.#fetchTable(slot, piece, whole));

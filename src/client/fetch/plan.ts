@@ -1,12 +1,12 @@
-/** Pure decisions about which server serves what, and which of them a file can do without. */
+/** Which server gives which piece, and how many servers a file can lose. Pure. Used by get, put and status. */
 
-/** So many looks at one file are taken to find out which of its servers are the worst to lose. */
+/** How many combinations are tried, for one file, to find the worst servers to lose. */
 const TOLERANCE_LOOKS = 2000;
 
 /**
- * One server for each piece that has any, such that the busiest serves as few as possible: each piece goes to its least busy
- * holder, and one that is stuck with a busy one asks the pieces before it to move over (an augmenting path).
- * `holders[piece]` are slots; the result has null where nobody holds the piece.
+ * Chooses one holder for each piece, so that the busiest server gives as few pieces as possible. Each
+ * piece goes to its least busy holder; a piece that only busy ones hold has earlier pieces moved (an
+ * augmenting path). `holders[piece]` are slots. The result has null for a piece that nobody holds.
  */
 export function balance(holders: readonly (readonly number[])[]): (number | null)[] {
   const chosen: (number | null)[] = holders.map(() => null);
@@ -19,16 +19,16 @@ export function balance(holders: readonly (readonly number[])[]): (number | null
   return chosen;
 }
 
-/** How many pieces can be held by servers that differ: a largest matching of pieces with holders. */
+/** How many pieces can each be given a server of their own: a maximum matching of pieces and holders. */
 export function matched(holders: readonly (readonly number[])[]): number {
   const chosen: (number | null)[] = holders.map(() => null);
   return [...holders.keys()].filter((piece) => place(holders, chosen, piece, 1, new Set())).length;
 }
 
 /**
- * How many servers may be lost, the worst ones first, before fewer than `needed` different pieces are left; -1 where there are
- * too few already. `held`: the pieces of each server. It never says too much: where finding the worst ones takes too long, it says
- * how many are known to be no harm.
+ * How many servers may be lost, in the worst case, with `needed` different pieces left; -1 when there
+ * are too few already. `held`: the pieces of each server. The result is never too high. When the worst
+ * case takes too long to find, it is a number that is known to be safe.
  */
 export function tolerance(held: readonly (readonly number[])[], needed: number): number {
   if (needed === 0) return Infinity;
@@ -42,13 +42,13 @@ export function tolerance(held: readonly (readonly number[])[], needed: number):
   const spare = holders.size - needed;
   if (spare < 0) return -1;
   const all = [...holders.values()];
-  // Mostly every piece is needed: then the one with the fewest copies decides.
+  // With pairs every piece is needed, so the piece with the fewest copies decides.
   if (spare === 0) return Math.min(...all.map((slots) => slots.length)) - 1;
   const looks = { left: TOLERANCE_LOOKS };
   for (let lost = 1; ; lost++) if (canTake(all, lost, spare + 1, looks)) return lost - 1;
 }
 
-/** Can the loss of so many servers take this many of these pieces? True as well where that is not found out in so many looks. */
+/** Can losing so many servers lose this many of these pieces? Also true when that is not found out in time. */
 function canTake(
   holders: readonly (readonly number[])[],
   servers: number,
@@ -62,12 +62,12 @@ function canTake(
   const [first] = weak;
   if (!first || weak.length < pieces) return false;
   if (--looks.left < 0) return true;
-  // The servers with the most copies must have as many as the pieces with the fewest.
+  // A bound: the servers with the most copies must have at least as many as the rarest pieces.
   const loads = new Map<number, number>();
   for (const slot of weak.flat()) loads.set(slot, (loads.get(slot) ?? 0) + 1);
   const most = [...loads.values()].toSorted((a, b) => b - a).slice(0, servers);
   if (sumOf(weak.slice(0, pieces).map((slots) => slots.length)) > sumOf(most)) return false;
-  // The first piece goes with all its servers, or it is not among those that go.
+  // Either the first piece is lost, with all its servers, or it is not among the lost ones.
   const rest = weak.slice(1);
   const left = rest.map((slots) => slots.filter((slot) => !first.includes(slot)));
   const alive = left.filter((slots) => slots.length > 0);

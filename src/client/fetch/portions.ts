@@ -1,4 +1,4 @@
-/** Which blocks of which pieces a range of a file needs, and which of their bytes are the range. Pure. */
+/** Which blocks of which pieces a range of a file needs, and which of their bytes are in the range. Pure. Used by download. */
 import { DfsError } from "../../errors.ts";
 import {
   chunkBytes,
@@ -10,7 +10,7 @@ import {
 } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX } from "../../limits.ts";
 
-/** So many bytes of a file, from `offset` on. */
+/** `length` bytes of a file, from `offset` on. */
 export interface Range {
   readonly offset: number;
   readonly length: number;
@@ -20,8 +20,8 @@ export interface Range {
 export const WHOLE: Range = { offset: 0, length: FILE_BYTES_MAX };
 
 /**
- * What is fetched in one go: the same blocks of one piece, or of several of a stripe whose bytes follow one another. At the
- * end of a piece there may be fewer bytes than `length`.
+ * What is fetched in one go: some blocks of one piece, or the same blocks of several pieces of a
+ * stripe. At the end of a piece there may be fewer bytes than `length`.
  */
 export interface Portion {
   readonly pieces: readonly number[];
@@ -35,15 +35,16 @@ export function checkRange({ offset, length }: Range): void {
   throw new DfsError("usage", `${length} bytes from ${offset} on are no range of a file`);
 }
 
-/** What of a range is within a file of so many bytes. */
+/** The part of a range that lies within a file of so many bytes. */
 export function cutTo(bytes: number, range: Range): Range {
   const offset = Math.min(range.offset, bytes);
   return { offset, length: Math.min(range.length, bytes - offset) };
 }
 
 /**
- * The portions of a range: in the order of the file, or one of each piece in turn so that all servers work at once. With
- * parity they are stripes, as far as the range goes, in the order of the file. They are made as they are wanted: a large file has many.
+ * The portions of a range. They come in the order of the file, or else one of each piece in turn, so
+ * that all servers work at once. With parity they are stripes, in the order of the file. They are made
+ * one by one, for a large file has many.
  */
 export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator<Portion> {
   if (hasParity(cut)) return yield* stripesIn(cut, range);
@@ -59,7 +60,7 @@ export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator
   }
 }
 
-/** The bytes of the range in what came of a portion, and where in the file each lie, in the order of the file. */
+/** The bytes of a fetched portion that are in the range, with their offsets in the file, in its order. */
 export function bytesIn(
   cut: Cut,
   { pieces, offset }: Portion,
@@ -85,7 +86,7 @@ function* chunksIn(cut: Cut, piece: number, range: Range): Generator<Portion> {
   }
 }
 
-/** Whole stripes are one portion each; where the range begins or ends within one, chunks that it takes parts of stand alone. */
+/** A whole stripe is one portion. Where the range begins or ends within a stripe, each chunk is a portion of its own. */
 function* stripesIn(cut: Cut, range: Range): Generator<Portion> {
   const all = dataPieces(cut);
   const stripeBytes = all.length * CHUNK_BYTES;
@@ -103,7 +104,7 @@ function* stripesIn(cut: Cut, range: Range): Generator<Portion> {
   }
 }
 
-/** The blocks of the range in the chunk that begins at `chunk` of a piece; null where there are none. */
+/** The blocks of the range in the chunk that begins at offset `chunk` of a piece; null if there are none. */
 function blocksIn(cut: Cut, piece: number, chunk: number, range: Range): Range | null {
   const begin = chunkOffset(cut, piece, chunk);
   const bytes = chunkBytes(cut, piece, chunk);
@@ -111,7 +112,7 @@ function blocksIn(cut: Cut, piece: number, chunk: number, range: Range): Range |
   const end = Math.min(bytes, range.offset + range.length - begin);
   if (from >= end) return null;
   const first = floorTo(BLOCK_BYTES, from);
-  // To its end all chunks of a stripe go together, though some may be a byte shorter.
+  // At the end of a file, chunks of one stripe may differ by a byte; they still go together.
   const last = end === bytes ? CHUNK_BYTES : floorTo(BLOCK_BYTES, end + BLOCK_BYTES - 1);
   return { offset: chunk + first, length: last - first };
 }

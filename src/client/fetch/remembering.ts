@@ -1,9 +1,9 @@
-/** Bytes that were fetched a moment ago, for who reads a version bit by bit and needs them again to make others of. */
+/** A small cache of recent fetches, for a reader who rebuilds one chunk after the other from the same stripe. */
 
 /** Fetches at most so many bytes at `offset` of a piece. */
 export type Fetch = (piece: number, offset: number, most: number) => Promise<Uint8Array>;
 
-/** The same, with what the last `count` fetches brought, or are about to, at hand. What it gives is not to be written to. */
+/** The same fetch with a cache of the last `count` results. Callers must not write to the bytes. */
 export function remembering(fetch: Fetch, count: number): Fetch {
   const latest = new Map<string, Promise<Uint8Array>>();
   return (piece, offset, most) => {

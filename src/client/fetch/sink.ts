@@ -1,7 +1,7 @@
-/** Where the bytes of a get go, and what is told of them before they come. */
+/** Where the bytes of a get go, and what a get learns before they come. Given by callers of get. */
 import type { Vid } from "../../version.ts";
 
-/** What a get learned before its bytes come. */
+/** What a get knows of a file before its bytes come. */
 export interface Found {
   readonly name: string;
   readonly vid: Vid;
@@ -13,8 +13,9 @@ export interface Found {
 }
 
 /**
- * Where bytes go. `open` is called before the first write, and once more should a newer version have to take the place of one
- * that could not be read to its end: then all that was written is void. What is written has been verified.
+ * Where bytes go. `open` is called before the first write. It is called again if a newer version must
+ * replace one that could not be read to its end; then everything written so far is void. All bytes
+ * that are written were verified.
  */
 export interface Sink {
   /** Must writes come in the order of the file? */

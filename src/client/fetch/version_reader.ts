@@ -1,4 +1,7 @@
-/** Bytes of one version's pieces, each from whoever gives it, or made of others where nobody does. */
+/**
+ * Bytes of one version's pieces: fetched from a holder, or made of other pieces when no holder gives
+ * them. Used by download, repair and stored_source.
+ */
 import { DfsError } from "../../errors.ts";
 import { hasParity } from "../../file/split.ts";
 import { HEDGE_MS } from "../../limits.ts";
@@ -12,7 +15,7 @@ import { Rebuilder } from "./rebuilder.ts";
 import { type Fetch, remembering } from "./remembering.ts";
 import { silentText } from "../connect/silent.ts";
 
-/** How long a piece is waited for before another one is asked for too: from far away it takes longer. */
+/** How long to wait for a piece before another one is asked for as well. Far servers get longer. */
 const patienceWith = ({ ports, connections }: Cluster): Patience => ({
   clock: ports.clock,
   ms: Math.max(HEDGE_MS, connections.patienceMs),
@@ -26,8 +29,8 @@ export class VersionReader {
   readonly #rebuilder: Rebuilder | null;
 
   /**
-   * It reads once it is aimed. What pieces are made of may be wanted again soon, where chunks of a stripe are read one by one:
-   * so much of it as the last `remembered` fetches brought is kept. Throws as `rootsOf`.
+   * It can read after `aim`. When chunks of a stripe are read one by one, the pieces that they are
+   * made of are wanted again soon: the last `remembered` fetches are kept. Throws as `rootsOf`.
    */
   constructor(cluster: Cluster, name: string, version: Version, remembered = 0) {
     this.version = version;
@@ -41,7 +44,7 @@ export class VersionReader {
       : null;
   }
 
-  /** `holders`: for each piece the slots that say they have it. `small`: pieces that are here, if they verify. */
+  /** `holders`: for each piece the slots that say they have it. `small`: pieces that came with the record, unverified. */
   aim(holders: readonly (readonly number[])[], small: readonly SentPiece[] = []): void {
     this.#fetcher.aim(holders, small);
     this.#rebuilder?.aim(holders);
@@ -54,7 +57,7 @@ export class VersionReader {
     return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset, length)));
   }
 
-  /** What to tell of a piece that cannot be had: DfsError("integrity") where a damaged one was seen, else ("incomplete"). */
+  /** The error for a piece that cannot be had: DfsError("integrity") if a damaged copy was seen, else ("incomplete"). */
   lost(): DfsError {
     return this.#fetcher.sawRot
       ? new DfsError(
