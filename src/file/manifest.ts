@@ -23,7 +23,7 @@ export const manifestCodec = struct({
 export type Manifest = Value<typeof manifestCodec>;
 
 /** The time of a file as a manifest has it: what is before 1970, or later than any date, becomes the nearest that fits. */
-export const timeWithin = (ms: number): number =>
+export const storableTime = (ms: number): number =>
   Math.min(Math.max(Math.floor(ms), 0), TIME_MS_MAX);
 
 /** The bytes of a manifest. */

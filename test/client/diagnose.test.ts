@@ -102,13 +102,13 @@ describe("registers", () => {
   test("a name that a server lists with nothing has such a row, though its promise is the floor", () => {
     const row = { acc: null, com: null, others: false, damaged: false, here: [] };
     const outline = { vid: vidOf(1) } as Outline;
-    const said = (...all: object[]) => ({
-      said: new Map(all.map((one, slot) => [slot, { ...row, ...one }])),
+    const named = (...all: object[]) => ({
+      reports: new Map(all.map((one, slot) => [slot, { ...row, ...one }])),
     });
-    expect(hasEmptyRow(said({ com: outline }, {}))).toBe(true);
-    expect(hasEmptyRow(said({ com: outline }, { acc: outline }))).toBe(false);
+    expect(hasEmptyRow(named({ com: outline }, {}))).toBe(true);
+    expect(hasEmptyRow(named({ com: outline }, { acc: outline }))).toBe(false);
     // There may be pieces without a row, and of a damaged one nothing is known.
-    expect(hasEmptyRow(said({ others: true }, { damaged: true }))).toBe(false);
+    expect(hasEmptyRow(named({ others: true }, { damaged: true }))).toBe(false);
   });
 });
 

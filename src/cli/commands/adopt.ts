@@ -57,7 +57,7 @@ async function adoptAll(
     const outcomes = await eachOf(open, FILES_IN_FLIGHT, (one) =>
       outcomeOf(one.name, log, async () => {
         const done = await adopt(cluster, one, { placement, progress: (n) => progress.add(n) });
-        return done && { bytes: done.bytes, version: done.vid, x: done.x };
+        return done && { bytes: done.bytes, version: done.vid, x: done.rotation };
       }),
     );
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };

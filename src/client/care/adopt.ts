@@ -10,7 +10,7 @@ import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { conclude, namesIn } from "../files/list.ts";
+import { decideByReports, namesIn } from "../files/list.ts";
 import { makeFolder, put, type PutOptions } from "../files/put.ts";
 import { readName } from "../agree/register.ts";
 import { removeStored } from "../files/remove.ts";
@@ -28,14 +28,14 @@ export interface OpenName {
 }
 
 /** The version that is its user's now; of a folder null. */
-type Adopted = { readonly bytes: number; readonly vid: Vid; readonly x: number } | null;
+type Adopted = { readonly bytes: number; readonly vid: Vid; readonly rotation: number } | null;
 
 /** Are there files of before there were users? Only an operator is told, and only where there are users. */
 export async function areSomeOpen(cluster: Cluster): Promise<boolean> {
   const { isLoggedIn, isOperator } = cluster.connections;
   if (!isLoggedIn || !isOperator) return false;
   for await (const one of namesIn(cluster.as(NOBODY, null), "", false)) {
-    const { state } = conclude(one);
+    const { state } = decideByReports(one);
     if (state && !state.deleted) return true;
   }
   return false;
@@ -68,7 +68,7 @@ async function namesOfSpace(
 ): Promise<OpenName[]> {
   const names: OpenName[] = [];
   for await (const one of namesIn(space, prefix, false)) {
-    const { is, state } = conclude(one);
+    const { is, state } = decideByReports(one);
     if (is === "tooFew")
       throw new DfsError("tooFew", "too few servers answer to tell which files lie in the open");
     if (!state || state.deleted || one.name === KEY_NAME || !isWanted(one.name)) continue;
@@ -102,11 +102,11 @@ export async function adopt(
       "conflict",
       `${name}: there is another file of that name among yours, and both stay: get yours, put it under another name and rm it, and adopt again`,
     );
-  const { vid, x } =
+  const { vid, rotation } =
     mine?.found ??
     (await put(cluster, name, open.source, { ...options, layout, condition: { vid: null } }));
   await leave(space, name, open.found.vid);
-  return { bytes: open.found.bytes, vid, x };
+  return { bytes: open.found.bytes, vid, rotation };
 }
 
 async function adoptFolder(cluster: Cluster, space: Cluster, name: string): Promise<Adopted> {

@@ -5,7 +5,7 @@ import { type Config, placesOf } from "../../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../../version.ts";
 import type { Held } from "../../wire/values.ts";
 import { damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
-import type { NameSaid } from "../files/list.ts";
+import type { ReportedName } from "../files/list.ts";
 
 /** What one server says of a name. */
 export interface Told {
@@ -73,8 +73,10 @@ export function isDisputed(told: ReadonlyMap<number, Pick<Told, "register">>): b
 }
 
 /** Has any server a row of the name that holds nothing? Where its promise is the server's floor, only a list tells it from none. */
-export const hasEmptyRow = ({ said }: Pick<NameSaid, "said">): boolean =>
-  [...said.values()].some(({ damaged, others, acc, com }) => !damaged && !others && !acc && !com);
+export const hasEmptyRow = ({ reports }: Pick<ReportedName, "reports">): boolean =>
+  [...reports.values()].some(
+    ({ damaged, others, acc, com }) => !damaged && !others && !acc && !com,
+  );
 
 /** A row that promises something and holds nothing; FORGET turns its promise into the server's floor. */
 export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>

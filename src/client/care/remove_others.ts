@@ -6,7 +6,7 @@ import { DfsError } from "../../errors.ts";
 import { checkStored, KEY_NAME } from "../../file/names.ts";
 import { ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { conclude, namesIn } from "../files/list.ts";
+import { decideByReports, namesIn } from "../files/list.ts";
 import { removeStored } from "../files/remove.ts";
 import { repairName } from "./repair.ts";
 import { checkOperator } from "../files/spaces.ts";
@@ -27,7 +27,7 @@ export function checkRemovable(name: string): string {
 export async function namesOf(space: Cluster): Promise<string[]> {
   const names: string[] = [];
   for await (const one of namesIn(space, "", false)) {
-    const { is, state } = conclude(one);
+    const { is, state } = decideByReports(one);
     if (is === "tooFew")
       throw new DfsError("tooFew", "too few servers answer to tell which there are");
     if (state && !state.deleted && one.name !== KEY_NAME) names.push(one.name);

@@ -16,7 +16,7 @@ import { bringUp } from "../agree/climb.ts";
 import { diagnose, type Diagnosis, hasEmptyRow, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "../fetch/holders.ts";
 import { finishAndJoin } from "../members/join.ts";
-import { type NameSaid, namesIn } from "../files/list.ts";
+import { type ReportedName, namesIn } from "../files/list.ts";
 import { finishChange } from "../members/migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "../agree/register.ts";
@@ -92,7 +92,7 @@ async function* repairSpace(
   options: RepairOptions,
   full: Full,
 ): AsyncGenerator<Repaired> {
-  let names: NameSaid[] = [];
+  let names: ReportedName[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
     await inParallel(names, NAMES_IN_REPAIR, async (one) => {

@@ -6,7 +6,7 @@ import { isGone, type Version } from "../../version.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import { copiesShort, holdersOf, lackingOf } from "../fetch/holders.ts";
 import { neverHeld } from "../members/hollow.ts";
-import { conclude, hereOf, type NameSaid, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
 import { tolerance } from "../fetch/plan.ts";
 import { type Reading, readName } from "../agree/register.ts";
 import type { FileOf } from "../members/safety.ts";
@@ -140,12 +140,12 @@ const emptyTally = (cluster: Cluster): Tally => ({
 });
 
 /** Adds what servers say of one name. */
-async function lookAt(space: Cluster, one: NameSaid, look: Look): Promise<void> {
+async function lookAt(space: Cluster, one: ReportedName, look: Look): Promise<void> {
   const { toDo } = look.tally;
-  const entries = [...one.said.values()];
+  const entries = [...one.reports.values()];
   toDo.records += entries.filter(({ damaged }) => damaged).length;
   if (entries.some(({ others }) => others)) toDo.orphans++;
-  const { is, state, votes } = conclude(one);
+  const { is, state, votes } = decideByReports(one);
   if (!state) return;
   if (state.deleted) {
     toDo.deletions++;
@@ -153,7 +153,7 @@ async function lookAt(space: Cluster, one: NameSaid, look: Look): Promise<void> 
   }
   const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
   if (![...votes.values()].every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
-  const said = [...one.said].flatMap(([slot, entry]) => {
+  const said = [...one.reports].flatMap(([slot, entry]) => {
     const here = hereOf(entry, state.vid);
     return here ? [{ slot, ...here }] : [];
   });

@@ -3,7 +3,7 @@ import { DfsError } from "../../errors.ts";
 import { neverHeld } from "./hollow.ts";
 import { damagedOf, holdersOf } from "../fetch/holders.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { conclude, hereOf, type NameSaid, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
 import { readName } from "../agree/register.ts";
 import { allSpacesIn } from "../files/spaces.ts";
 
@@ -46,21 +46,26 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
 
 type Growing = { -readonly [K in keyof Need]: K extends "first" ? FileOf[] : Need[K] };
 
-async function lookAt(space: Cluster, slot: number, one: NameSaid, need: Growing): Promise<void> {
+async function lookAt(
+  space: Cluster,
+  slot: number,
+  one: ReportedName,
+  need: Growing,
+): Promise<void> {
   if (space.peer(slot) && !one.answering.includes(slot))
     throw new DfsError(
       "down",
       `${space.labelOf(slot)} does not answer in time what lies on it: try again`,
     );
   need.isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
-  const { is, state } = conclude(one);
+  const { is, state } = decideByReports(one);
   if (is === "tooFew")
     throw new DfsError(
       "tooFew",
       `too few servers answer to tell whether ${space.labelOf(slot)} is needed`,
     );
   if (!state || state.deleted) return;
-  const held = [...one.said].flatMap(([from, told]) => {
+  const held = [...one.reports].flatMap(([from, told]) => {
     const here = hereOf(told, state.vid);
     return here ? [{ from, pieces: here.held }] : [];
   });
