@@ -4,7 +4,7 @@
  */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { JOIN_MS, JOIN_NAMES_MAX } from "../../limits.ts";
-import { seated } from "../../membership.ts";
+import { takeSeats } from "../../membership.ts";
 import { goByChosen } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
@@ -64,7 +64,7 @@ async function joinAll(cluster: Cluster): Promise<void> {
     ({ slot, greeting: { sid }, peer: { address } }) =>
       [slot, { sid, host: address.host, port: address.port }] as const,
   );
-  await change(cluster, seated(cluster.view.config, new Map(servers)));
+  await change(cluster, takeSeats(cluster.view.config, new Map(servers)));
   await finishChange(cluster);
 }
 

@@ -9,9 +9,9 @@ import {
   hasPlaceOf,
   membersOf,
   placesOf,
-  renewed,
+  renewFormat,
   type Seat,
-  seated,
+  takeSeats,
   type ServerAddress,
   slotOf,
   vacantIn,
@@ -99,7 +99,7 @@ async function giveSeat(
   { host, port }: ServerAddress,
   sid: string,
 ): Promise<void> {
-  await change(cluster, seated(cluster.view.config, new Map([[slot, { sid, host, port }]])));
+  await change(cluster, takeSeats(cluster.view.config, new Map([[slot, { sid, host, port }]])));
   await finishChange(cluster);
 }
 
@@ -213,7 +213,7 @@ async function checkListed(cluster: Cluster): Promise<void> {
 /** Has this come next, in the format of today, and who is new weigh what it does; throws DfsError("failed") where something else does, and ("tooFew") where it could not be brought to an end. */
 export async function change(cluster: Cluster, wanted: Config): Promise<void> {
   // rule: joint-epoch
-  const config = await withNewWeighed(cluster, renewed(wanted));
+  const config = await withNewWeighed(cluster, renewFormat(wanted));
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );

@@ -3,7 +3,7 @@
  * configuration, for all must place alike, whatever becomes of a disk. Used where a cluster begins, and by members.ts.
  */
 import { CATALOG_BYTES, reserveBytes } from "../../limits.ts";
-import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../../membership.ts";
+import { type Config, CONFIG_FORMAT, membersOf, withWeights } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { gather } from "../connect/gather.ts";
 
@@ -27,7 +27,7 @@ export async function weighedIn(
     onError: (slot, error) => cluster.mention(slot, error),
   });
   for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
-  return weighed(config, disks);
+  return withWeights(config, disks);
 }
 
 /** What pieces may take of a disk of so many bytes. */
