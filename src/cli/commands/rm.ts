@@ -6,7 +6,7 @@ import { remove } from "../../client/files/remove.ts";
 import { removeFolder } from "../../client/files/remove_folder.ts";
 import { checkRemovable, namesOf, removeFrom, spaceOf } from "../../client/care/remove_others.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { plainFlags } from "../../terminal/flags.ts";
@@ -33,7 +33,7 @@ export const rmCommand = defineCommand({
   },
   async run({ args }) {
     const { user, all = false, yes = false } = args;
-    const names = args._.map(user === undefined ? checkEither : checkRemovable);
+    const names = args._.map(user === undefined ? checkFileOrFolder : checkRemovable);
     checkFlags(names, user, all, yes);
     refuseTwins(
       names,

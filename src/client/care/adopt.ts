@@ -6,7 +6,7 @@
  */
 import { DfsError, isDfsError } from "../../errors.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
-import { checkEither, KEY_NAME } from "../../file/names.ts";
+import { checkFileOrFolder, KEY_NAME } from "../../file/names.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
@@ -101,7 +101,7 @@ export async function adopt(
   { space, name }: OpenName,
   options: Pick<PutOptions, "placement" | "progress">,
 ): Promise<Adopted> {
-  checkEither(name);
+  checkFileOrFolder(name);
   if (name.endsWith("/")) return adoptFolder(cluster, space, name);
   const open = await openStored(space, name);
   const layout = layoutOf(layoutName(open.version));

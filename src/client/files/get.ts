@@ -5,7 +5,7 @@
  */
 import { DfsError } from "../../errors.ts";
 import { manifestOf, storableTime } from "../../file/manifest.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import type { Stream } from "../../file/seal.ts";
 import type { Facts } from "../../file/sealed_manifest.ts";
 import { isGone, type Version } from "../../version.ts";
@@ -93,7 +93,7 @@ export interface Located {
  * tell. Throws as `get`.
  */
 export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
-  const stored = cluster.stored(checkEither(name));
+  const stored = cluster.stored(checkFileOrFolder(name));
   const brief = briefly ? await readBriefly(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);

@@ -3,7 +3,7 @@
  * servers hold it. Used by the commands, and by adopt and remove_others.
  */
 import { DfsError } from "../../errors.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import { tombstone } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Condition } from "../agree/decide.ts";
@@ -16,7 +16,7 @@ import { reachToChange, silentText } from "../connect/silent.ts";
  * when nothing was changed, and ("open") when it cannot be told whether something was changed.
  */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
-  await removeStored(cluster, cluster.stored(checkEither(name)), condition, name);
+  await removeStored(cluster, cluster.stored(checkFileOrFolder(name)), condition, name);
 }
 
 /**

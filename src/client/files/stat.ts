@@ -4,7 +4,7 @@
  */
 import { layoutName } from "../../file/layout.ts";
 import { pieceLengths } from "../../file/manifest.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
@@ -38,7 +38,7 @@ export interface Stat {
 /** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const { arrivals } = cluster;
-  const stored = cluster.stored(checkEither(name));
+  const stored = cluster.stored(checkFileOrFolder(name));
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);

@@ -1,5 +1,5 @@
 /** Makes the pieces of a small file, which is read and cut in one go. Used by Pieces. */
-import { sealOf } from "../../file/checksum.ts";
+import { tableAndRoot } from "../../file/checksum.ts";
 import { chunkOffset, type Cut, hasParity, parityPieces, pieceBytes } from "../../file/split.ts";
 import type { Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
@@ -12,7 +12,7 @@ import { readStripe } from "./stripes.ts";
  */
 export async function smallPieces(source: Source, cut: Cut, vid: Vid): Promise<InlinePiece[]> {
   const all = await (hasParity(cut) ? stripeOf(source, cut) : partsOf(source, cut));
-  return all.map((data, piece) => ({ piece, root: sealOf(vid, piece, data).root, data }));
+  return all.map((data, piece) => ({ piece, root: tableAndRoot(vid, piece, data).root, data }));
 }
 
 async function partsOf(source: Source, cut: Cut): Promise<Uint8Array[]> {
