@@ -75,19 +75,19 @@ export function invert(matrix: Matrix): Matrix | undefined {
 }
 
 /**
- * The code for `data` and `parity` pieces: (data + parity) x data, a row for each piece, which is
- * that row times the data pieces. The first `data` rows are the identity; the first parity row is
- * all ones, so that one parity piece is a plain xor. It is part of the format of stored files:
- * another matrix could not read them.
+ * The matrix of the code for `data` and `parity` pieces, (data + parity) x data. It has a row for
+ * each piece: the piece is that row times the data pieces. The first `data` rows are the identity.
+ * The first parity row is all ones, so that one parity piece is a plain xor. The matrix is part of
+ * the format of stored files: with another one they could not be read.
  *
- * Any `data` of its rows are invertible, so any so many pieces give back the file. The parity rows
- * begin as the Cauchy matrix 1 / (x_i + y_j) with x and y all distinct, each square part of which
- * is again a Cauchy matrix, and these are invertible. Dividing each column by its first element
- * multiplies the determinants of these parts by what is not 0, so they stay invertible; and where
- * each square part of C is, so are any rows of [I; C]: struck out of the rows and columns that are
- * taken from I, what is left is such a part. (Blömer, Kalfane, Karp, Karpinski, Luby, Zuckerman,
- * "An XOR-Based Erasure-Resilient Coding Scheme", ICSI TR-95-048, 1995; MacWilliams and Sloane,
- * "The Theory of Error-Correcting Codes", chapter 11, theorem 8.)
+ * Any `data` rows are invertible, so any so many pieces give back the file. The parity rows begin
+ * as the Cauchy matrix 1 / (x_i + y_j), with x and y all distinct. Each square part of it is again
+ * a Cauchy matrix, and so is invertible. Dividing each column by its first element multiplies the
+ * determinants of these parts by factors that are not 0, so the parts stay invertible. Let C be
+ * these parity rows. Then any `data` rows of [I; C] are invertible too: without the rows that are
+ * taken from I, and without the columns of these, a square part of C is left. (Blömer, Kalfane,
+ * Karp, Karpinski, Luby, Zuckerman, "An XOR-Based Erasure-Resilient Coding Scheme", ICSI TR-95-048,
+ * 1995; MacWilliams and Sloane, "The Theory of Error-Correcting Codes", chapter 11, theorem 8.)
  */
 export function generator(data: number, parity: number): Matrix {
   assert(data >= 1 && parity >= 0 && data + parity <= ORDER + 1, "a layout within GF(2^8)");

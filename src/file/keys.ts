@@ -50,8 +50,8 @@ export interface Keys {
 }
 
 /** HKDF-SHA-256 (RFC 5869). */
-const derive = (secret: Uint8Array, salt: Uint8Array, what: string, bytes: number): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", secret, salt, `dfs-tool 1 ${what}`, bytes));
+const derive = (secret: Uint8Array, salt: Uint8Array, label: string, bytes: number): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", secret, salt, `dfs-tool 1 ${label}`, bytes));
 
 /** The keys of a user with this master key. */
 export function keysOf(user: string, master: Uint8Array): Keys {

@@ -38,8 +38,8 @@ type Adopted = { readonly bytes: number; readonly vid: Vid; readonly rotation: n
 export async function hasOpenFiles(cluster: Cluster): Promise<boolean> {
   const { isLoggedIn, isOperator } = cluster.connections;
   if (!isLoggedIn || !isOperator) return false;
-  for await (const one of namesIn(cluster.as(NOBODY, null), "", false)) {
-    const { state } = decideByReports(one);
+  for await (const reported of namesIn(cluster.as(NOBODY, null), "", false)) {
+    const { state } = decideByReports(reported);
     if (state && !state.deleted) return true;
   }
   return false;
@@ -62,8 +62,8 @@ export async function openNamesFor(cluster: Cluster, prefix: string): Promise<Op
   if (cluster.connections.isOperator)
     open.push(...(await namesOfSpace(cluster.as(NOBODY, null), prefix, () => true)));
   const isOpen = (name: string): boolean => guard.shown(name) === null;
-  for (const one of await namesOfSpace(cluster.as(user, null), prefix, isOpen))
-    if (await isInTheOpen(one)) open.push(one);
+  for (const openName of await namesOfSpace(cluster.as(user, null), prefix, isOpen))
+    if (await isInTheOpen(openName)) open.push(openName);
   return open;
 }
 
@@ -73,12 +73,12 @@ async function namesOfSpace(
   isWanted: (name: string) => boolean,
 ): Promise<OpenName[]> {
   const names: OpenName[] = [];
-  for await (const one of namesIn(space, prefix, false)) {
-    const { is, state } = decideByReports(one);
+  for await (const reported of namesIn(space, prefix, false)) {
+    const { is, state } = decideByReports(reported);
     if (is === "tooFew")
       throw new DfsError("tooFew", "too few servers answer to tell which files lie in the open");
-    if (!state || state.deleted || one.name === KEY_NAME || !isWanted(one.name)) continue;
-    names.push({ space, name: one.name, bytes: state.size });
+    if (!state || state.deleted || reported.name === KEY_NAME || !isWanted(reported.name)) continue;
+    names.push({ space, name: reported.name, bytes: state.size });
   }
   return names;
 }

@@ -72,7 +72,7 @@ export async function put(
       : error;
   }
   const outcome = await propose(cluster, stored, {
-    ...authored(cluster, stored, source, pieces.roots, key, {
+    ...withManifest(cluster, stored, source, pieces.roots, key, {
       vid,
       deleted: false,
       ...shape,
@@ -94,7 +94,7 @@ export async function put(
  * The content of a version with its manifest. With a key, the manifest is sealed once the version
  * has its place in the chain; without one it is in the open.
  */
-function authored(
+function withManifest(
   cluster: Cluster,
   stored: string,
   { mode, bytes, isFolder = false, ...about }: About,
@@ -128,7 +128,7 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   const key = cluster.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
-    ...authored(cluster, stored, about, [], key, content),
+    ...withManifest(cluster, stored, about, [], key, content),
     condition: null,
     supply: null,
   });

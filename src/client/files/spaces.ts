@@ -35,9 +35,10 @@ const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
 export async function allSpacesIn(cluster: Cluster): Promise<Cluster[]> {
   checkOperator(cluster);
   const { arrivals } = cluster;
-  const { users, isAll } = await usersIn(cluster);
-  if (!isAll && (await hearsMore(cluster, arrivals))) return allSpacesIn(cluster);
-  if (!isAll) throw new DfsError("tooFew", "too few servers answer to tell whose files there are");
+  const { users, isComplete } = await usersIn(cluster);
+  if (!isComplete && (await hearsMore(cluster, arrivals))) return allSpacesIn(cluster);
+  if (!isComplete)
+    throw new DfsError("tooFew", "too few servers answer to tell whose files there are");
   return spacesOf(cluster, users);
 }
 
@@ -50,11 +51,11 @@ export function checkOperator(cluster: Cluster): void {
   );
 }
 
-async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: boolean }> {
+async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete: boolean }> {
   const { endless } = cluster;
   /** For each user the slot of the one server that reports the user; null: several do. */
   const users = new Map<string, number | null>();
-  let isAll = true;
+  let isComplete = true;
   for (let after: string | null = null; ;) {
     const from: string | null = after;
     const { replies, view }: Round<"spaces"> = await cluster.ask(
@@ -65,7 +66,7 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: bool
     const pages: Replies<"spaces"> = new Map(
       [...replies].filter(([, page]) => isSoundPage(page, from)),
     );
-    isAll &&= canAccept([view.quorum[0]], pages.keys());
+    isComplete &&= canAccept([view.quorum[0]], pages.keys());
     // All pages are known up to the smallest last user of an unfinished page.
     const ends = [...pages.values()].flatMap(({ users: page, done }) =>
       done ? [] : page.slice(-1),
@@ -79,7 +80,7 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isAll: bool
     for (const [user, slots] of slotsByUser)
       users.set(user, slots.size > 1 ? null : ([...slots.keys()][0] ?? null));
     if (horizon !== null) endless.judge(cluster, "spaces", view.quorum, pages, slotsByUser);
-    else return { users: believedUsers(cluster, users), isAll };
+    else return { users: believedUsers(cluster, users), isComplete };
     after = horizon;
   }
 }

@@ -35,7 +35,9 @@ export interface Stat {
   readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
 }
 
-/** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
+/**
+ * Everything that is known of one file. Throws DfsError("noSuchName"), ("tooFew"), ("incomplete").
+ */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const { arrivals } = cluster;
   const stored = cluster.stored(checkFileOrFolder(name));

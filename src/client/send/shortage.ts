@@ -69,15 +69,15 @@ async function roomsOf(cluster: Cluster, slots: readonly number[]): Promise<stri
     (slot) => (slots.includes(slot) ? {} : null),
     () => null,
   );
-  const isShortOf = (slot: number, what: string): boolean =>
-    (replies.get(slot)?.short || "bytes") === what;
-  return ["bytes", "inodes"].flatMap((what) => {
-    const labels = slots.toSorted((a, b) => a - b).filter((slot) => isShortOf(slot, what));
+  const isShortOf = (slot: number, resource: string): boolean =>
+    (replies.get(slot)?.short || "bytes") === resource;
+  return ["bytes", "inodes"].flatMap((resource) => {
+    const labels = slots.toSorted((a, b) => a - b).filter((slot) => isShortOf(slot, resource));
     return labels.length > 0
       ? [
           roomText(
             labels.map((slot) => cluster.labelOf(slot)),
-            what,
+            resource,
           ),
         ]
       : [];
