@@ -174,7 +174,7 @@ function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string
   return name?.startsWith(prefix) ?? false;
 }
 
-/** All names of one interval, sorted, with what servers report of them; else as a `ReportedName`. */
+/** One interval of names, sorted, with what servers report of them. See `ReportedName`. */
 export interface Page {
   readonly names: readonly (readonly [string, NameReports])[];
   readonly answering: readonly number[];
