@@ -1,11 +1,13 @@
 /**
- * Bytes to values and back. A layout is declared once as a codec; its TypeScript type is inferred from it.
- * All numbers are big-endian. Every length is checked against its bound before memory is taken for it.
+ * Turns values into bytes and back. Each format is declared once, as a codec, and its TypeScript
+ * type is inferred from the codec. All numbers are big-endian. Every length is checked against its
+ * bound before memory is taken for it. Used wherever bytes have a format: by file, wire, store,
+ * server and client.
  */
 import { malformed, Reader, unfilled, Writer } from "./cursor.ts";
 import { assert, DfsError } from "./errors.ts";
 
-/** How one kind of value lies in bytes. */
+/** Writes one kind of value as bytes, and reads it back. */
 export interface Codec<T> {
   write(w: Writer, value: T): void;
   read(r: Reader): T;
@@ -64,7 +66,7 @@ export function hex(n: number): Codec<string> {
   const raw = fixed(n);
   return {
     write(w, v) {
-      // It may come from a disk.
+      // The value may come from a disk, so this is an error and no assertion.
       if (!/^(?:[0-9a-f]{2})*$/.test(v)) throw malformed("an id is not of hexadecimal digits");
       raw.write(w, Uint8Array.fromHex(v));
     },
@@ -72,7 +74,7 @@ export function hex(n: number): Codec<string> {
   };
 }
 
-/** Up to `max` bytes, after their length. */
+/** Up to `max` bytes, with their length before them. */
 export const bytes = (max: number): Codec<Uint8Array> => ({
   write(w, v) {
     assert(v.length <= max, `a field of at most ${max} bytes got ${v.length}`);
@@ -89,7 +91,7 @@ export const bytes = (max: number): Codec<Uint8Array> => ({
 const utf8 = new TextEncoder();
 const utf8Reader = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A string of up to `max` bytes of UTF-8, after their length. */
+/** A string of up to `max` bytes of UTF-8, with their length before them. */
 export function text(max: number): Codec<string> {
   const raw = bytes(max);
   return {
@@ -104,7 +106,7 @@ export function text(max: number): Codec<string> {
   };
 }
 
-/** Up to `max` values, after their number. */
+/** Up to `max` values, with their number before them. */
 export const list = <T>(item: Codec<T>, max: number): Codec<T[]> => ({
   write(w, v) {
     assert(v.length <= max, `a list of at most ${max} got ${v.length}`);
@@ -129,7 +131,7 @@ export const optional = <T>(item: Codec<T>): Codec<T | null> => ({
   read: (r) => (bool.read(r) ? item.read(r) : null),
 });
 
-/** One of a few words, by its place among them. */
+/** One of a few words, written as its index among them. */
 export const oneOf = <T extends string>(...words: readonly T[]): Codec<T> => ({
   write: (w, v) => w.u8(words.indexOf(v)),
   read(r) {
@@ -158,7 +160,10 @@ export function struct<F extends { [K in keyof F]: Codec<Value<F[K]>> }>(
   };
 }
 
-/** The same for values that never change: each is made into bytes once, however often it is written, or written on as it was read. */
+/**
+ * The same codec for values that never change. The bytes of a value are kept: it is encoded only
+ * once, or never where it was read from bytes.
+ */
 export function unchanging<T extends object>(codec: Codec<T>): Codec<T> {
   const known = new WeakMap<T, Uint8Array>();
   return {
@@ -176,14 +181,14 @@ export function unchanging<T extends object>(codec: Codec<T>): Codec<T> {
   };
 }
 
-/** The encoding of one value, in one array. */
+/** The bytes of one value, in one array. */
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   const w = new Writer();
   codec.write(w, value);
   return concat(w.parts());
 }
 
-/** The value that these bytes are, all of them; throws DfsError("protocol") otherwise. */
+/** The value that these bytes encode. Throws DfsError("protocol") unless it takes all of them. */
 export function decode<T>(codec: Codec<T>, from: Uint8Array): T {
   const r = new Reader(from);
   const value = codec.read(r);

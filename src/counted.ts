@@ -1,5 +1,5 @@
-/** How many of what, as people say it; the lines of commands and of errors use it. */
+/** Numbers with their nouns, as people say them. Used by the lines of commands and errors. */
 
-/** "1 file", "2 files"; and with a word of its own for several, "1 copy", "2 copies". */
+/** "1 file", "2 files"; with `several`, "1 copy", "2 copies". */
 export const counted = (count: number, one: string, several = `${one}s`): string =>
   `${count} ${count === 1 ? one : several}`;

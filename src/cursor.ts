@@ -1,7 +1,13 @@
-/** A place in bytes that are read, or written, front to back. All numbers are big-endian. */
+/**
+ * A reader and a writer of bytes, front to back. All numbers are big-endian. Used by bytes.ts and
+ * by the frames of wire.
+ */
 import { DfsError } from "./errors.ts";
 
-/** Reads values off a byte array, front to back; throws DfsError("protocol") on what does not fit. */
+/**
+ * Reads values from a byte array, front to back. Throws DfsError("protocol") where the bytes end
+ * too early.
+ */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -57,15 +63,18 @@ export const u32At = (from: Uint8Array, at: number): number =>
     (from[at + 3] as number)) >>>
   0;
 
-/** Parts at least this long are passed on as they are instead of being copied. */
+/** Parts of at least so many bytes are passed on as they are, and not copied. */
 const PASS_ON_BYTES = 4096;
-/** What most messages fit into. */
+/** Most messages fit into a buffer of this size. */
 const FIRST_BYTES = 512;
 
-/** Where a BigInt becomes bytes and back: a DataView for each Writer takes longer than most of what it does. */
+/**
+ * Turns a BigInt into bytes and back. To make a DataView for each Writer would take longer than
+ * most of what a Writer does.
+ */
 const eight = new DataView(new ArrayBuffer(8));
 
-/** Collects values into parts that, one after the other, are the encoding. */
+/** Collects values into parts. The parts, one after the other, are the encoding. */
 export class Writer {
   readonly #parts: Uint8Array[] = [];
   #buffer = new Uint8Array(FIRST_BYTES);
@@ -111,7 +120,10 @@ export class Writer {
     this.u32(eight.getUint32(4));
   }
 
-  /** What was written, without copying its large parts; its first four bytes, if anything is to be there, are this number. */
+  /**
+   * What was written, without copying its large parts. `first` replaces the first four bytes, if
+   * anything was written.
+   */
   parts(first?: number): Uint8Array[] {
     this.#cut();
     const [head] = this.#parts;
@@ -126,7 +138,10 @@ export class Writer {
     this.#start = this.#at;
   }
 
-  /** Where the next `n` bytes go. It may change the buffer, so it comes before any use of that. */
+  /**
+   * The index at which the next `n` bytes go. It may replace the buffer, so it comes before any use
+   * of that.
+   */
   #room(n: number): number {
     if (this.#at + n > this.#buffer.length) {
       const kept = this.#buffer.subarray(this.#start, this.#at);
@@ -141,7 +156,10 @@ export class Writer {
   }
 }
 
-/** So many bytes of any values, all of which will be written: to clear them first takes as long as to fill them. */
+/**
+ * An array of `n` bytes with arbitrary values, for a caller that will write all of them. To clear
+ * an array first takes as long as to fill it.
+ */
 export const unfilled = (n: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(Buffer.allocUnsafeSlow(n).buffer);
 

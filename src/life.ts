@@ -1,6 +1,7 @@
 /**
- * The lives of servers: each start of a server is one life more, with a mark that nobody can guess. Who knows a life of a server that this
- * one never had knows that its folder was put back to an earlier state. Pure values, shared by wire, store and client.
+ * The lives of servers. Each start of a server begins a life, which has a number and a mark that
+ * nobody can guess. If others know a life that the server never had, its folder was put back to an
+ * earlier state. Pure values, shared by wire, store and client.
  */
 import { hex, list, optional, struct, u53, type Value } from "./bytes.ts";
 import { SLOTS_MAX } from "./limits.ts";
@@ -13,13 +14,16 @@ const markCodec = hex(MARK_BYTES);
 export const lifeCodec = struct({ life: u53, mark: markCodec });
 export type Life = Value<typeof lifeCodec>;
 
-/** A life of the server with this id, as somebody knows it. */
+/** A life of the server with this id, as another server or a client knows it. */
 export const knownLifeCodec = struct({ sid: idCodec, life: u53, mark: markCodec });
 export type KnownLife = Value<typeof knownLifeCodec>;
 
 export const knownLivesCodec = list(knownLifeCodec, SLOTS_MAX);
 
-/** That a server lives this life now, for whoever knows it by the mark `from`, or not at all. */
+/**
+ * A server's new life, for those that know the server by the mark `from` (null: for those that do
+ * not know it).
+ */
 export const newLifeCodec = struct({
   sid: idCodec,
   from: optional(markCodec),

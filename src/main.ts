@@ -1,9 +1,12 @@
-/** Where the program begins: the name it was called by → a command → an exit status. Only this file ends the process. */
+/**
+ * Where the program begins: it makes a command of the name that it was called by and its arguments,
+ * and an exit status of the command. Only this file ends the process.
+ */
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { RELEASE } from "./release.ts";
 
-/** What the user typed, in the form of `dfs-tool COMMAND ARGS`. */
+/** What the user typed, as `dfs-tool COMMAND ARGS`. */
 interface Call {
   /** How the user called the program and the command, for the help texts. */
   readonly called: string;
@@ -42,7 +45,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** Called `dfs` the program is a server, called `dfc` a client; `dfc dfc.conf` is the client's prompt, and with words after it one command. */
+/**
+ * Reads what the user typed. Called `dfs`, the program is a server; called `dfc`, it is a client.
+ * `dfc dfc.conf` is the prompt of the client, and with words after it is one command.
+ */
 async function callOf(args: string[], isCommand: (word: string) => boolean): Promise<Call> {
   const invokedName = basename(process.argv0).replace(/\.exe$/i, "");
   if (invokedName === "dfs") return { called: "dfs", command: "serve", args };
@@ -59,14 +65,14 @@ async function callOf(args: string[], isCommand: (word: string) => boolean): Pro
     return { called: "dfc", command: "shell", args: [config] };
   if (rest.length === 0 || !command.endsWith(".conf"))
     return { called: `dfc ${command}`, command, args: rest };
-  // It may come as one word, "put 1.txt".
+  // The command may come as one word, as in "put 1.txt".
   const { wordsOf } = await import("./cli/commands/shell_lines.ts");
   const words = rest.length > 1 ? rest : wordsOf(about ?? "");
   const [verb = "", ...others] = words;
   return { called: `dfc ${verb}`, command: verb, args: [config, ...others] };
 }
 
-/** The help text where it was asked for; else what is wrong. */
+/** Prints the help text where it was asked for. Else it reports what is wrong. */
 async function withoutCommand({ command, called }: Call): Promise<number> {
   const { COMMANDS, overview } = await import("./cli/command_table.ts");
   const { helpOf, report } = await import("./cli/invocation/invoke.ts");

@@ -1,6 +1,7 @@
 /**
- * Which servers make a cluster, and how that changes: its configuration, a value of the register of the reserved name ""
- * (CONSISTENCY.md section 4, membership). Pure values, shared by wire, store, server and client.
+ * The configuration of a cluster: which servers make it, and how that changes. It is a value of the
+ * register of the reserved name "" (CONSISTENCY.md section 4, membership). Pure values, shared by
+ * wire, store, server and client.
  */
 import {
   type Codec,
@@ -19,65 +20,73 @@ import { assert, DfsError } from "./errors.ts";
 import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX, WEIGHT_MAX } from "./limits.ts";
 
 export const CONFIG_FORMAT = 4;
-/** In the format of before no server has a weight. */
+/** The format before has no weights. */
 const UNWEIGHED_FORMAT = 3;
-/** The one before that does not tell of which founding it is either, and seats without a server decide in it. */
+/** The format before that has no birth either, and seats without a server vote in it. */
 const OLD_FORMAT = 2;
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
 export const idCodec = hex(16);
 
-/** The birth of a cluster that was founded before there were any. */
+/** The birth of a cluster that was founded before clusters had one. */
 export const NO_BIRTH = "0".repeat(32);
 
 const seatFields = {
-  /** null: no server was seen there yet. */
+  /** null: no server has been seen there yet. */
   sid: optional(idCodec),
-  /** What people call it, and where it was last known to be. */
+  /** What people call the server, and its last known address. */
   name: text(HOST_BYTES),
   host: text(HOST_BYTES),
   port: u16,
-  /** The slot of the server that took its place. */
+  /** The slot of the server that took its place; null where none did. */
   heir: optional(u8),
 };
-/** A place for one server. Its number, the slot, is for ever: versions name their servers by it. */
+/**
+ * A place for one server. Its number, the slot, never changes: versions name their servers by it.
+ */
 const seatCodec = struct({
   ...seatFields,
-  /** How large its disk is beside the largest one, which is WEIGHT_MAX. */
+  /** How large its disk is in proportion to the largest disk, which has WEIGHT_MAX. */
   weight: u16,
 });
 export type Seat = Value<typeof seatCodec>;
 
 const unweighed = struct(seatFields);
-/** As a seat lies in the formats of before: all weigh the same. */
+/** A seat in the formats before: all seats weigh the same. */
 const unweighedCodec: Codec<Seat> = {
   write: (w, seat) => unweighed.write(w, seat),
   read: (r) => ({ ...unweighed.read(r), weight: WEIGHT_MAX }),
 };
 
-/** Where a server is, as a configuration says. */
+/** The address of a server, as a configuration has it. */
 export type ServerAddress = Pick<Seat, "name" | "host" | "port">;
 
-/** An address as people read it, and as dfc.conf has it: IPv6 in brackets. */
+/** An address as people read it, and as dfc.conf has it. IPv6 is in brackets. */
 export const writtenAddress = ({ host, port }: Pick<ServerAddress, "host" | "port">): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 const head = struct({ format: u8 });
 const fieldsWith = (seat: Codec<Seat>) => ({
-  /** One more than before with each change. */
+  /** It is raised by one with each change. */
   epoch: u32,
   seats: list(seat, SLOTS_MAX),
-  /** The slots whose servers decide. */
+  /** The slots of the servers that vote. */
   voters: list(u8, SERVERS_MAX),
-  /** While it changes who decides: the slots after that. Until then each decision takes a quorum of both. */
+  /**
+   * While the voters change: the slots of the voters after the change. Until then each decision
+   * takes a quorum of both. null: the voters do not change.
+   */
   next: optional(list(u8, SERVERS_MAX)),
-  /** Slots that decide and hold no pieces any more, or soon none. */
+  /** Voters that get no new pieces. They hold no pieces, or will soon hold none. */
   leaving: list(u8, SERVERS_MAX),
 });
 const laterFields = {
-  /** Which founding this is of, at random: two of one list of servers never mix. */
+  /** A random id of the founding. So two foundings from one list of servers never mix. */
   birth: idCodec,
-  /** Slots that are kept for servers that were never seen: they have a place for pieces, and decide nothing. */
+  /**
+   * Slots that are kept for servers that were never seen. They have a place for pieces, and no
+   * vote.
+   */
   awaited: list(u8, SERVERS_MAX),
 };
 const oldConfig = struct(fieldsWith(unweighedCodec));
@@ -85,12 +94,18 @@ const unweighedConfig = struct({ ...fieldsWith(unweighedCodec), ...laterFields }
 const newConfig = struct({
   ...fieldsWith(seatCodec),
   ...laterFields,
-  /** The bytes that WEIGHT_MAX stands for: what pieces may take of the largest disk; 0: no server has told of its own. */
+  /**
+   * The bytes that WEIGHT_MAX stands for: how much pieces may take of the largest disk. 0: no
+   * server has told its size.
+   */
   largest: u53,
 });
 export type Config = Value<typeof head> & Value<typeof newConfig>;
 
-/** Throws DfsError("protocol") on a configuration that contradicts itself, or of a format that is not known. */
+/**
+ * Throws DfsError("protocol") on a configuration that contradicts itself, or that is of an unknown
+ * format.
+ */
 export const configCodec: Codec<Config> = {
   write(w, config) {
     head.write(w, config);
@@ -100,25 +115,28 @@ export const configCodec: Codec<Config> = {
   },
   read(r) {
     const { format } = head.read(r);
-    const config: Config = { format, ...(FIELDS_OF[format]?.(r) ?? unknown(format)) };
+    const config: Config = { format, ...(FIELDS_OF[format]?.(r) ?? unknownFormat(format)) };
     if (!isSound(config)) throw new DfsError("protocol", "a configuration contradicts itself");
     return config;
   },
 };
 
-/** What follows the number of each format. */
+/** How to read the fields after the format number, for each format. */
 const FIELDS_OF: Readonly<Record<number, Codec<Value<typeof newConfig>>["read"]>> = {
   [OLD_FORMAT]: (r) => ({ ...oldConfig.read(r), birth: NO_BIRTH, awaited: [], largest: 0 }),
   [UNWEIGHED_FORMAT]: (r) => ({ ...unweighedConfig.read(r), largest: 0 }),
   [CONFIG_FORMAT]: (r) => newConfig.read(r),
 };
 
-function unknown(format: number): never {
+function unknownFormat(format: number): never {
   const what = format > CONFIG_FORMAT ? ": a newer dfs-tool made it, and it takes one as new" : "";
   throw new DfsError("protocol", `a configuration of format ${format} does not read${what}`);
 }
 
-/** Can this be? What is not may never be chosen: no server would go by it, and none could come after it. */
+/**
+ * Is the configuration free of contradictions? One that is not must never be chosen: no server
+ * would accept it, and no other could follow it.
+ */
 export function isSound(config: Config): boolean {
   const { seats, voters, next, leaving, awaited } = config;
   const members = [...voters, ...(next ?? [])];
@@ -141,10 +159,11 @@ export function isSound(config: Config): boolean {
 }
 
 /**
- * A change, in the format of today. In the oldest one seats without a server decide: with a change of who decides they do so no longer,
- * and are awaited; until then a configuration of it stays what it is.
+ * A changed configuration in the current format. In the oldest format seats without a server vote.
+ * A change of the voters takes these votes away, and the seats become awaited. Until such a change
+ * a configuration of the oldest format keeps its format.
  */
-export function renewed(config: Config): Config {
+export function renewFormat(config: Config): Config {
   const { format, seats, next, awaited } = config;
   if (format === CONFIG_FORMAT || (format === OLD_FORMAT && next === null)) return config;
   const isVacant = (slot: number): boolean => seats[slot]?.sid === null;
@@ -157,10 +176,12 @@ export function renewed(config: Config): Config {
 }
 
 /**
- * These servers, by slot, weigh what their disks take of what the largest does that there was; one that does not tell (null) weighs like
- * that. Where one takes more, it is the largest from now on, and all others weigh less.
+ * The configuration with new weights for these servers. `disks` has the bytes of each one's disk,
+ * by slot. A server's weight is its disk in proportion to the largest disk so far; a server that
+ * does not tell (null) gets the full weight. A larger disk becomes the new largest one, and all
+ * others then weigh less.
  */
-export function weighed(config: Config, disks: ReadonlyMap<number, number | null>): Config {
+export function withWeights(config: Config, disks: ReadonlyMap<number, number | null>): Config {
   const largest = Math.max(config.largest, ...[...disks.values()].map((bytes) => bytes ?? 0));
   const partOf = (bytes: number): number =>
     Math.min(WEIGHT_MAX, Math.max(1, Math.round((bytes / largest) * WEIGHT_MAX)));
@@ -168,19 +189,22 @@ export function weighed(config: Config, disks: ReadonlyMap<number, number | null
     const bytes = disks.get(slot);
     if (bytes !== undefined)
       return { ...seat, weight: bytes === null || largest === 0 ? WEIGHT_MAX : partOf(bytes) };
-    // Of whom nothing was ever told, it is not known that they are smaller.
+    // No server has ever told its size, so the others are not known to be smaller.
     if (config.largest === 0) return seat;
     return { ...seat, weight: partOf((seat.weight / WEIGHT_MAX) * config.largest) };
   });
   return { ...config, seats, largest };
 }
 
-/** How large the disk of the server in a slot is beside others. */
+/** The weight of the server in a slot. */
 export const weightOf = ({ seats }: Config, slot: number): number =>
   seats[slot]?.weight ?? WEIGHT_MAX;
 
-/** A change that gives seats which were kept to servers that have come, by slot. */
-export function seated(
+/**
+ * A changed configuration in which servers that have come, by slot, take the seats that were kept
+ * for them.
+ */
+export function takeSeats(
   config: Config,
   servers: ReadonlyMap<number, Pick<Seat, "sid" | "host" | "port">>,
 ): Config {
@@ -191,60 +215,70 @@ export function seated(
   const next = [...new Set([...config.voters, ...servers.keys()])];
   const awaited = config.awaited.filter((slot) => !servers.has(slot));
   // rule: join-by-joint-epoch
-  return renewed({ ...config, seats, next, awaited });
+  return renewFormat({ ...config, seats, next, awaited });
 }
 
-/** What requests call the cluster: its birth; where it has none, or before it is founded, what the first client made of its list. */
+/**
+ * The id of the cluster in requests: its birth. A cluster that is not founded yet, or has no birth,
+ * goes by `founding`: the id that the first client made of its list of servers.
+ */
 export const requestIdOf = ({ epoch, birth }: Config, founding: string): string =>
   epoch === 0 || birth === NO_BIRTH ? founding : birth;
 
-/** These slots, each once; an heir has the place in the order that it took. */
-const sorted = (config: Config, slots: readonly number[]): number[] =>
+/** These slots in order, each once. An heir comes where the server that it replaced would come. */
+const inOrder = (config: Config, slots: readonly number[]): number[] =>
   [...new Set(slots)]
     .toSorted((a, b) => a - b)
     .toSorted((a, b) => founderOf(config, a) - founderOf(config, b));
 
-/** The slots of all servers that are asked: those that decide, and while that changes those that will. */
+/**
+ * The slots of all servers that are asked: the voters, and while they change also the next voters.
+ */
 export const membersOf = (config: Config): number[] =>
-  sorted(config, [...config.voters, ...(config.next ?? [])]);
+  inOrder(config, [...config.voters, ...(config.next ?? [])]);
 
-/** The slots of the servers that hold pieces, or are about to; those that are kept for a server too. */
+/** The slots of the servers that hold pieces, or soon will; also those of awaited servers. */
 export function placesOf(config: Config): number[] {
   const { voters, next, leaving, awaited } = config;
-  return sorted(
+  return inOrder(
     config,
     [...(next ?? voters), ...awaited].filter((slot) => !leaving.includes(slot)),
   );
 }
 
-/** The slots that are kept for servers that were never seen. */
+/** The slots without a server: nobody has been seen there yet. */
 export const vacantIn = (config: Config): number[] =>
-  sorted(config, [...config.voters, ...config.awaited]).filter(
+  inOrder(config, [...config.voters, ...config.awaited]).filter(
     (slot) => config.seats[slot]?.sid === null,
   );
 
-/** The slots of all servers that people know of: those that are asked, and those that are awaited. */
+/** The slots of all servers that people know of: the members and the awaited servers. */
 export const listedIn = (config: Config): number[] =>
-  sorted(config, [...membersOf(config), ...config.awaited]);
+  inOrder(config, [...membersOf(config), ...config.awaited]);
 
 /** The slot of a server; -1 where it has none. */
 export const slotOf = ({ seats }: Config, sid: string): number =>
   seats.findIndex((seat) => seat.sid === sid);
 
-/** The slot of the first of those whose place a server took; its own where it took nobody's. */
+/**
+ * The first slot in the line of heirs that ends at this slot; the slot itself where it is no heir.
+ */
 export function founderOf({ seats }: Pick<Config, "seats">, slot: number): number {
   const before = seats.findIndex(({ heir }) => heir === slot);
   return before < 0 ? slot : founderOf({ seats }, before);
 }
 
-/** Did this server take the place of a slot's, or is it about to? Its own it may have taken from another. */
+/**
+ * Did this server take the place of the server in `slot`, or is it about to? A server in the slot
+ * itself counts where it has taken the place of an earlier server.
+ */
 export function hasPlaceOf(config: Config, slot: number, sid: string): boolean {
   const known = slotOf(config, sid);
   if (known < 0) return false;
   return known === slot ? founderOf(config, slot) !== slot : config.seats[slot]?.heir === known;
 }
 
-/** The slot of the server that stands in a slot's place now: itself, or the last of its heirs. */
+/** The slot that has the place of `slot` now: itself, or its last heir. */
 export function heirOf({ seats }: Config, slot: number): number {
   let at = slot;
   for (let heir = seats[at]?.heir; heir !== null && heir !== undefined; heir = seats[at]?.heir) {

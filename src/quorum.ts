@@ -1,18 +1,22 @@
 /**
- * Quorums: of N servers a value is chosen once W have accepted it, and R are enough to see every chosen one (CONSISTENCY.md section 1).
- * While the servers change it takes a quorum of those before and of those after. Pure; the client's rooms share it.
+ * Quorums. Of N servers, W choose a value by accepting it, and R answers show every chosen value
+ * (CONSISTENCY.md section 1). While the voters change, it takes a quorum of the voters before and a
+ * quorum of the voters after. Pure. Used by the rooms of the client.
  */
 import type { Config } from "./membership.ts";
 
 export interface Group {
   readonly slots: readonly number[];
-  /** W: accepts that choose a value. */
+  /** W: so many accepts choose a value. */
   readonly accept: number;
-  /** R: answers that see every chosen value. */
+  /** R: so many answers show every chosen value. */
   readonly read: number;
 }
 
-/** One group of servers; while that changes two, those before and those after, and it takes both (model/member.ts). */
+/**
+ * One group of voters. While the voters change it is two groups, those before and those after, and
+ * it takes both (model/member.ts).
+ */
 export type Quorum = readonly [Group, ...Group[]];
 
 export function groupOf(slots: readonly number[]): Group {
@@ -30,7 +34,10 @@ export function countIn(group: Group, slots: { has(slot: number): boolean }): nu
   return count;
 }
 
-/** These servers, to be counted. They are few, and are counted at each reply: a set of them would take longer. */
+/**
+ * These servers as a set to count in. They are few, and they are counted at each reply, so to build
+ * a real set would take longer.
+ */
 function countable(slots: Iterable<number>): { has(slot: number): boolean } {
   const all = [...slots];
   return { has: (slot) => all.includes(slot) };
@@ -42,7 +49,10 @@ export function canAccept(quorum: Quorum, slots: Iterable<number>): boolean {
   return quorum.every((group) => countIn(group, those) >= group.accept);
 }
 
-/** How many of these servers count, of how many, where that is fewer than it takes to choose a value; else null. */
+/**
+ * What is missing to choose a value; null where these servers are enough. `count` of the `of`
+ * voters of a group are here, and it takes `takes`.
+ */
 export function shortOf(
   quorum: Quorum,
   slots: readonly number[],
@@ -53,7 +63,7 @@ export function shortOf(
     : null;
 }
 
-/** Are these servers enough to see every chosen value? */
+/** Are the answers of these servers enough to show every chosen value? */
 export function canRead(quorum: Quorum, slots: Iterable<number>): boolean {
   const those = countable(slots);
   return quorum.every((group) => countIn(group, those) >= group.read);

@@ -1,5 +1,6 @@
 /**
- * What a register holds: ballots and versions (CONSISTENCY.md section 1). Pure values, shared by wire, store and client.
+ * What a register holds: ballots and versions (CONSISTENCY.md section 1). Pure values, shared by
+ * wire, store and client.
  */
 import {
   bool,
@@ -30,37 +31,49 @@ import {
   STORED_BYTES_MAX,
 } from "./limits.ts";
 
-/** (n, c) as one number of 128 bits: n in the upper half, c, random and not 0, in the lower. Compared as numbers. */
+/**
+ * (n, c) as one number of 128 bits: n, the round, in the upper half; c, random and not 0, in the
+ * lower half. Ballots are compared as numbers.
+ */
 export type Ballot = bigint;
 export const NO_BALLOT: Ballot = 0n;
-/** No server goes along beyond this. Nobody comes here but in steps, and there are more of them than can be gone. */
+/**
+ * No server grants a ballot above this one. Ballots rise only in bounded steps, and it takes more
+ * steps to get here than anybody can make.
+ */
 export const BALLOT_MAX: Ballot = 1n << 127n;
 export const ballotCodec: Codec<Ballot> = u128;
 
-/** A ballot above all in `seen`; `random` is eight random bytes. */
+/** A ballot above all in `seen`. `random` has eight random bytes. */
 export function ballotAbove(seen: readonly Ballot[], random: Uint8Array): Ballot {
   const c = new DataView(random.buffer, random.byteOffset, 8).getBigUint64(0) | 1n;
   return (((highest(seen) >> 64n) + 1n) << 64n) | c;
 }
 
-/** n of a ballot. */
+/** The round of a ballot: its n. */
 export const roundOf = (ballot: Ballot): bigint => ballot >> 64n;
 
 /**
- * The highest round that a server goes along with where it has promised so much in a name, and knows so much to be forgotten in its
- * space: as a ballot that nobody proposes at, for its c is 0.
+ * The bound: the highest round that a server grants, given the ballots that it has promised in a
+ * name, and the floor of the name's space. It is a ballot with c = 0, which nobody proposes at.
  */
 export const boundOf = (...known: Ballot[]): Ballot => stepsAbove(highest(known), 1);
 
-/** How far servers that have promised so much can be led in so many steps, each to the bound of the one before. */
+/**
+ * The ballot that servers which have promised `promised` can be brought to in so many steps. Each
+ * step goes to the bound of the ballot before.
+ */
 export const stepsAbove = (promised: Ballot, steps: number): Ballot =>
   (roundOf(promised) + BigInt(steps * BALLOT_STEP)) << 64n;
 
-/** Why a server does not go along with a ballot: more was promised, or it is above the bound. */
+/**
+ * Why a server refuses a ballot: it has promised a higher one ("low"), or the ballot is above the
+ * bound ("high").
+ */
 export type Refusal = "low" | "high";
 export const refusalCodec: Codec<Refusal | null> = optional(oneOf<Refusal>("low", "high"));
 
-/** The largest of these ballots; NO_BALLOT when there are none. */
+/** The highest of these ballots; NO_BALLOT when there are none. */
 export const highest = (ballots: readonly Ballot[]): Ballot =>
   ballots.reduce((a, b) => (b > a ? b : a), NO_BALLOT);
 
@@ -68,28 +81,31 @@ export const highest = (ballots: readonly Ballot[]): Ballot =>
 export type Vid = string;
 export const vidCodec: Codec<Vid> = hex(16);
 
-/** What a version is, wherever it lies: none of it ever changes. */
+/** Fields of a version that never change, wherever the version lies. */
 export const fixedFields = {
   vid: vidCodec,
-  /** One more than its parent's. */
+  /** The parent's seq plus one; 1 without a parent. */
   seq: u53,
   /** The vids of its last ancestors, newest first: history[0] is the parent. */
   history: list(vidCodec, HISTORY_LENGTH),
-  /** Of a version born on "absent", the floor that the promises it was built on vouch for; else inherited. */
+  /** The parent's; without one, the floor that the promises it was built on vouch for. */
   birthFloor: ballotCodec,
   deleted: bool,
   /** How many pieces there are, and how many different ones it takes to rebuild the file. */
   pieces: u8,
   needed: u8,
-  /** Servers that hold each piece at home: 2 for pairs (1 when there is one server), 1 for Reed-Solomon. */
+  /** How many homes a piece has: 2 for pairs (1 on one server), 1 for Reed-Solomon. */
   copies: u8,
 } as const;
 
-/** One immutable state of a name. What servers need to know is in the open; the rest is `body`, theirs to keep only. */
+/**
+ * One immutable state of a name. The fields that servers need are in the open. The `body` is for
+ * clients only; servers just keep it.
+ */
 export const versionCodec = unchanging(
   struct({
     ...fixedFields,
-    /** The servers that it lies on, by slot: one for each piece, the first at the rotation x. */
+    /** The slots that its pieces lie on, one for each piece. The first slot is the rotation. */
     ring: list(u8, PIECES_MAX),
     /** Bytes of the file. */
     size: u53,
@@ -102,13 +118,16 @@ export type Version = Value<typeof versionCodec>;
 export const acceptedCodec = struct({ ballot: ballotCodec, version: versionCodec });
 export type Accepted = Value<typeof acceptedCodec>;
 
-/** What was accepted last, and what is known to be chosen, each at a ballot. */
+/** The value that was accepted last, and the value known to be chosen, each at its ballot. */
 export interface Pair<T> {
   readonly acc: T | null;
   readonly com: T | null;
 }
 
-/** One ballot has one value: mostly the committed one is the accepted one, and is not said twice. */
+/**
+ * One ballot has one value. Mostly the committed value is the accepted one, which is then written
+ * only once.
+ */
 function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>): Codec<Pair<T>> {
   const value = optional(item);
   return {
@@ -155,24 +174,28 @@ const outlineCodec = struct({
   needed: u8,
   size: u53,
 });
-/** What a list tells of a version: enough to decide which one is current, and not to read it. */
+/**
+ * What a list has of a version. It is enough to decide which version is current, and not enough to
+ * read it.
+ */
 export type Outline = Value<typeof outlineCodec>;
 
-/** What a list tells of a register. */
+/** What a list has of a register. */
 export const outlinesCodec = pairCodec(outlineCodec);
-/** Two ballots, two vids, twice three bytes and a size, and what of it is there. */
+/** Twice a ballot, a vid, three bytes and a size; and three flags that say which of it is there. */
 export const OUTLINES_BYTES = 2 * (16 + 16 + 3 + 8) + 3;
 
 const cutting = new Uint8Array(OUTLINES_BYTES);
 const cuttingText = Buffer.from(cutting.buffer);
 
 /**
- * The bytes of `outlinesCodec` for a register, cut out of its own, and the versions in them: `acc`, then `com` where it is another one.
- * A list reads very many registers, and making values of their bytes, and bytes of those, takes longer than all the rest.
+ * The bytes of `outlinesCodec` for a register, cut out of the bytes of the register; and the vids
+ * of the versions in them: of `acc`, then of `com` where that is another one. A list reads very
+ * many registers. To decode them and to encode the outlines would take longer than all the rest.
  */
 export function cutOutlines(register: Uint8Array): { bytes: Uint8Array; vids: Vid[] } {
   const vids: Vid[] = [];
-  // Past the promise.
+  // Skips the promise.
   let from = 16;
   let to = 0;
   const copy = (count: number): number => {
@@ -202,10 +225,10 @@ export function cutOutlines(register: Uint8Array): { bytes: Uint8Array; vids: Vi
   return { bytes: cutting.slice(0, to), vids };
 }
 
-/** What a new version is, before it has a place in the chain. */
+/** A new version before it has its place in the chain. */
 export type Content = Omit<Version, "seq" | "history" | "birthFloor">;
 
-/** A deletion, or the value that stands for "absent" where one must be accepted. */
+/** A deletion. It is also the value that stands for "absent" where some value must be accepted. */
 export const tombstone = (vid: Vid): Content => ({
   vid,
   deleted: true,
@@ -217,11 +240,14 @@ export const tombstone = (vid: Vid): Content => ({
   body: new Uint8Array(),
 });
 
-/** `content` as the child of `parent`; of nothing, born on this floor. */
+/**
+ * The version with this content that follows `parent`. Without a parent it is the first, and has
+ * this floor as its birthFloor.
+ */
 export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
   return {
     ...content,
-    // Somebody may have made the parent up.
+    // The parent may be made up, and its seq too small for its history.
     seq: parent ? Math.min(Math.max(parent.seq, parent.history.length + 1) + 1, SEQ_MAX) : 1,
     history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
     birthFloor: parent ? parent.birthFloor : floor,
@@ -229,8 +255,9 @@ export function childOf(parent: Version | null, floor: Ballot, content: Content)
 }
 
 /**
- * Why no put, folder, record or deletion is like that, whatever was put; null where one may be. What is not sound can never be read, and
- * takes the work of those who look after files; no server accepts it.
+ * Why this version cannot come from any put, folder, record or deletion; null where it can. An
+ * unsound version can never be read, and costs the work of those who look after files, so no server
+ * accepts it.
  */
 export function unsoundness(version: Version): string | null {
   const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
@@ -248,7 +275,8 @@ export function unsoundness(version: Version): string | null {
   const isSlot = (slot: number, at: number): boolean =>
     slot < SLOTS_MAX && ring.indexOf(slot) === at;
   if (ring.length !== pieces || !ring.every(isSlot)) return "its pieces do not each have a server";
-  // Pairs: all pieces make the file, each on two servers, or the only one. Parity: each on one.
+  // Pairs: all pieces make the file, and each lies on two servers, or on the only one. Parity: each
+  // piece lies on one.
   const isPairs = needed === pieces && copies === Math.min(COPIES, pieces);
   const isParity = needed >= 1 && needed < pieces && copies === 1;
   const isSmall = needed <= DATA_PIECES_MAX && pieces - needed <= PARITY_PIECES_MAX;
@@ -256,5 +284,5 @@ export function unsoundness(version: Version): string | null {
   return size > STORED_BYTES_MAX ? "it is larger than any file" : null;
 }
 
-/** Is there no file: never one, or a deleted one? */
+/** Is there no file: was there never one, or was it deleted? */
 export const isGone = (version: Version | null): boolean => version === null || version.deleted;

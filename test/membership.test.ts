@@ -10,12 +10,12 @@ import {
   membersOf,
   NO_BIRTH,
   placesOf,
-  renewed,
+  renewFormat,
   requestIdOf,
-  seated,
+  takeSeats,
   slotOf,
   vacantIn,
-  weighed,
+  withWeights,
 } from "../src/membership.ts";
 import { config, configOf, sidOf, vidOf, withHeirs } from "./harness/arbitraries.ts";
 import { forAll } from "./harness/property.ts";
@@ -191,7 +191,7 @@ describe("who is what in a configuration", () => {
 
   test("a server that has come gets its seat, and is to decide", () => {
     const one = configOf(4, { seats: vacated(configOf(4), 1, 3), voters: [0, 2], awaited: [1, 3] });
-    const now = seated(one, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
+    const now = takeSeats(one, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
     expect(now.seats[3]).toEqual({ ...one.seats[3]!, sid: vidOf(9), host: "other", port: 7 });
     expect(now).toMatchObject({ voters: [0, 2], next: [0, 2, 3], awaited: [1] });
     expect(placesOf(now)).toEqual([0, 1, 2, 3]);
@@ -201,22 +201,25 @@ describe("who is what in a configuration", () => {
   test("a change of who decides ends that seats of a format before decide without a server", () => {
     const old = configOf(4, { format: 2, seats: vacated(configOf(4), 1, 3) });
     expect(vacantIn(old)).toEqual([1, 3]);
-    expect(renewed({ ...old, leaving: [0] }).format).toBe(2);
-    const now = seated(old, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
+    expect(renewFormat({ ...old, leaving: [0] }).format).toBe(2);
+    const now = takeSeats(old, new Map([[3, { sid: vidOf(9), host: "other", port: 7 }]]));
     expect(now).toMatchObject({ format: CONFIG_FORMAT, birth: NO_BIRTH });
     expect(now).toMatchObject({ voters: [0, 1, 2, 3], next: [0, 2, 3], awaited: [1] });
     expect(through(now)).toEqual(now);
     // Of two that are removed nobody waits for the one.
-    expect(renewed({ ...old, next: [0, 1, 2] })).toMatchObject({ next: [0, 2], awaited: [1] });
+    expect(renewFormat({ ...old, next: [0, 1, 2] })).toMatchObject({
+      next: [0, 2],
+      awaited: [1],
+    });
   });
 
   test("each change of the format before is one of today's, and nothing else of it is another", () => {
     const seats = vacated(configOf(4), 3);
     const old = configOf(4, { format: 3, seats, voters: [0, 1, 2], awaited: [3], birth: vidOf(7) });
-    expect(renewed({ ...old, leaving: [0] })).toEqual({ ...old, leaving: [0], format: 4 });
-    expect(renewed({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2], format: 4 });
+    expect(renewFormat({ ...old, leaving: [0] })).toEqual({ ...old, leaving: [0], format: 4 });
+    expect(renewFormat({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2], format: 4 });
     expect(through({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2] });
-    expect(renewed(configOf(4))).toEqual(configOf(4));
+    expect(renewFormat(configOf(4))).toEqual(configOf(4));
   });
 
   test("requests call a cluster by its birth, once it has one", () => {
@@ -246,41 +249,43 @@ describe("what servers weigh", () => {
 
   test("is their part of the largest disk; a server that tells nothing weighs as the largest", () => {
     const disks = new Map([TIB, null, 4 * TIB, 2 * TIB, 0, 1].entries());
-    const one = weighed(configOf(7), disks);
+    const one = withWeights(configOf(7), disks);
     expect(weights(one)).toEqual([16_384, 65_535, 65_535, 32_768, 1, 1, 65_535]);
     expect(one.largest).toBe(4 * TIB);
     expect(through(one)).toEqual(one);
   });
 
   test("stays, where one comes that is no larger than the largest", () => {
-    const one = weighed(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
+    const one = withWeights(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
     for (const bytes of [1, TIB, 4 * TIB, null]) {
-      const more = weighed(one, new Map([[3, bytes]]));
+      const more = withWeights(one, new Map([[3, bytes]]));
       expect(weights(more).slice(0, 3)).toEqual(weights(one).slice(0, 3));
       expect(more.largest).toBe(4 * TIB);
     }
-    expect(weights(weighed(one, new Map([[3, 3 * TIB]])))[3]).toBe(49_151);
+    expect(weights(withWeights(one, new Map([[3, 3 * TIB]])))[3]).toBe(49_151);
   });
 
   test("becomes less where one comes that is larger, one part at least", () => {
-    const one = weighed(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
-    const more = weighed(one, new Map([[3, 8 * TIB]]));
+    const one = withWeights(configOf(4), new Map([TIB, 2 * TIB, 4 * TIB].entries()));
+    const more = withWeights(one, new Map([[3, 8 * TIB]]));
     expect(weights(more)).toEqual([8192, 16_384, 32_768, 65_535]);
     expect(more.largest).toBe(8 * TIB);
-    expect(weights(weighed(one, new Map([[3, 2 ** 52]])))).toEqual([16, 32, 64, 65_535]);
-    expect(weights(weighed(configOf(2), new Map([1, 2 ** 52].entries())))).toEqual([1, 65_535]);
+    expect(weights(withWeights(one, new Map([[3, 2 ** 52]])))).toEqual([16, 32, 64, 65_535]);
+    expect(weights(withWeights(configOf(2), new Map([1, 2 ** 52].entries())))).toEqual([1, 65_535]);
   });
 
   test("is the same of all, where nobody tells, or only the first", () => {
-    expect(weighed(configOf(3), new Map([[1, null]]))).toEqual(configOf(3));
-    expect(weighed(configOf(3), new Map([[1, 0]]))).toEqual(configOf(3));
-    expect(weights(weighed(configOf(3), new Map([[1, TIB]])))).toEqual([65_535, 65_535, 65_535]);
+    expect(withWeights(configOf(3), new Map([[1, null]]))).toEqual(configOf(3));
+    expect(withWeights(configOf(3), new Map([[1, 0]]))).toEqual(configOf(3));
+    expect(weights(withWeights(configOf(3), new Map([[1, TIB]])))).toEqual([
+      65_535, 65_535, 65_535,
+    ]);
   });
 
   test("is what people have made of it too, in the same proportion", () => {
-    const one = weighed(configOf(3), new Map([2 * TIB, 2 * TIB].entries()));
+    const one = withWeights(configOf(3), new Map([2 * TIB, 2 * TIB].entries()));
     const seats = one.seats.map((seat, i) => ({ ...seat, weight: i === 0 ? 30_000 : seat.weight }));
-    const more = weighed({ ...one, seats }, new Map([[2, 4 * TIB]]));
+    const more = withWeights({ ...one, seats }, new Map([[2, 4 * TIB]]));
     expect(weights(more)).toEqual([15_000, 32_768, 65_535]);
   });
 });

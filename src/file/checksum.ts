@@ -1,7 +1,8 @@
 /**
- * How pieces are checked. A piece has a table with one 8-byte sum for each block of 64 KiB: the block's xxHash3, mixed with
- * (version, piece, block) so that no block passes for another one. The piece's root, SHA-256 over its identity and table,
- * is in the manifest, so a table from any server can be trusted once its root fits.
+ * How pieces are checked. A piece has a table with one sum of 8 bytes for each block of 64 KiB: the
+ * block's xxHash3, mixed with (version, piece, block), so that no block passes for another one. The
+ * root of a piece is the SHA-256 of its identity and its table. The manifest has the root, so a
+ * table from any server can be trusted once its root fits. Used by client and store.
  */
 import { createHash } from "node:crypto";
 import { BLOCK_BYTES } from "../limits.ts";
@@ -10,10 +11,10 @@ import type { Vid } from "../version.ts";
 export const SUM_BYTES = 8;
 export const ROOT_BYTES = 32;
 
-/** How many blocks a piece of this length has; an empty one has none. */
+/** How many blocks a piece of this length has. An empty piece has none. */
 export const blockCount = (bytes: number): number => Math.ceil(bytes / BLOCK_BYTES);
 
-/** Bytes of the table of a piece of this length. */
+/** How many bytes the table of a piece of this length has. */
 export const tableBytes = (bytes: number): number => SUM_BYTES * blockCount(bytes);
 
 /** The sums of the blocks in `data`, which begins at block `first` of the piece. */
@@ -29,7 +30,7 @@ export function sumsOf(vid: Vid, piece: number, first: number, data: Uint8Array)
   return sums;
 }
 
-/** Do these blocks, from block `first` of the piece on, fit this part of its table? */
+/** Do these blocks, from block `first` of the piece on, fit these sums from its table? */
 export const verifies = (
   vid: Vid,
   piece: number,
@@ -46,7 +47,7 @@ export const rootOf = (vid: Vid, piece: number, bytes: number, table: Uint8Array
 };
 
 /** The table and root of a piece that is whole in memory. */
-export function sealOf(
+export function tableAndRoot(
   vid: Vid,
   piece: number,
   data: Uint8Array,
@@ -55,7 +56,7 @@ export function sealOf(
   return { table, root: rootOf(vid, piece, data.length, table) };
 }
 
-/** vid, piece number, and room for one more number. */
+/** The vid and the piece number, with room for one more number. */
 function placeOf(vid: Vid, piece: number): Uint8Array<ArrayBuffer> {
   const place = new Uint8Array(32);
   place.set(Uint8Array.fromHex(vid));

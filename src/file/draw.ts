@@ -1,14 +1,15 @@
 /**
- * The weighted draw: which servers come first for a lot of names (rendezvous hashing, Thaler and Ravishankar 1998, with weights as in
- * straw2 of Ceph). Each server draws -log2(u) / weight, u from 0 to 1 by hash, and the smallest come first: so a server that comes or
- * goes changes the place of no other two. Integers only, for two clients that round differently would place differently. Used by
- * placement.ts.
+ * The weighted draw: the order of servers for a lot of names. It is rendezvous hashing (Thaler and
+ * Ravishankar 1998), with weights as in straw2 of Ceph. Each server draws -log2(u) / weight, where
+ * u is a hash from 0 to 1, and the smallest come first. So a server that comes or goes does not
+ * change the order of any two others. It uses integers only: two clients that round differently
+ * would place differently. Used by placement.ts.
  */
 
-/** Bits after the point of a logarithm. */
+/** The bits after the point of a logarithm. */
 const LOG_BITS = 48n;
 const LOG_UNIT = 1n << LOG_BITS;
-/** Bits after the point of what a logarithm is taken of. */
+/** The bits after the point of a number that a logarithm is taken of. */
 const ONE_BITS = 63n;
 const ONE = 1n << ONE_BITS;
 const WORD = (1n << 64n) - 1n;
@@ -16,39 +17,42 @@ const WORD = (1n << 64n) - 1n;
 const PER_LN = 406_082_553_034_800n;
 const TABLE_SIZE = 256;
 
-/** What draws. */
+/** A server that draws. */
 export interface Drawer {
-  /** The number that it draws with, below 2^16. */
+  /** The number that it draws with, below 2^16: the first slot of its line of heirs. */
   readonly founder: number;
-  /** null: it comes first in any case. */
+  /** null: it always comes first. */
   readonly weight: bigint | null;
 }
 
-/** The lot of a digest, one of 65,536: its first 16 bits. */
+/** The lot of a digest: its first 16 bits, so one of 65,536. */
 export const lotOf = (digest: Uint8Array): number => ((digest[0] ?? 0) << 8) | (digest[1] ?? 0);
 
-/** These in the order of what they draw for a lot. */
+/** The drawers in the order of what they draw for a lot. */
 export function inDrawnOrder<T extends Drawer>(lot: number, drawers: readonly T[]): T[] {
-  const drawn = drawers.map((one) => ({ one, number: drawnBy(one.founder, lot) }));
+  const drawn = drawers.map((drawer) => ({ drawer, number: drawnNumber(drawer.founder, lot) }));
   return drawn
     .toSorted((a, b) => {
-      const [v, w] = [a.one.weight, b.one.weight];
+      const [v, w] = [a.drawer.weight, b.drawer.weight];
       if (v === null || w === null) return Number(w === null) - Number(v === null);
-      // number / weight, compared without a rest.
+      // Compares number / weight exactly, by cross-multiplying.
       const [x, y] = [a.number * w, b.number * v];
-      return x < y ? -1 : x > y ? 1 : a.one.founder - b.one.founder;
+      return x < y ? -1 : x > y ? 1 : a.drawer.founder - b.drawer.founder;
     })
-    .map(({ one }) => one);
+    .map(({ drawer }) => drawer);
 }
 
-/** -log2(u / 2^64), u the hash of both, in units of 2^-48. */
-function drawnBy(founder: number, lot: number): bigint {
-  const u = mixed(BigInt(lot) * 65_536n + BigInt(founder));
+/** -log2(u / 2^64) in units of 2^-48, where u is the hash of the lot and the founder. */
+function drawnNumber(founder: number, lot: number): bigint {
+  const u = splitmix64(BigInt(lot) * 65_536n + BigInt(founder));
   return 64n * LOG_UNIT - log2(u > 0n ? u : 1n);
 }
 
-/** splitmix64 (Steele, Lea and Flood 2014) of one state: 64 bits that seem to have nothing to do with those of the next one. */
-export function mixed(state: bigint): bigint {
+/**
+ * splitmix64 (Steele, Lea and Flood 2014) of one state. The outputs of neighbouring states look
+ * unrelated.
+ */
+export function splitmix64(state: bigint): bigint {
   let z = (state + 0x9e37_79b9_7f4a_7c15n) & WORD;
   z = ((z ^ (z >> 30n)) * 0xbf58_476d_1ce4_e5b9n) & WORD;
   z = ((z ^ (z >> 27n)) * 0x94d0_49bb_1331_11ebn) & WORD;
@@ -56,8 +60,8 @@ export function mixed(state: bigint): bigint {
 }
 
 /**
- * log2 of an integer from 1 to 2^64 - 1, in units of 2^-48: by a table for the first 8 bits after the leading one, and by the series of
- * ln(1 + r) for the rest.
+ * log2 of an integer from 1 to 2^64 - 1, in units of 2^-48. A table gives it for the first 8 bits
+ * after the leading one, and the series of ln(1 + r) for the rest.
  */
 export function log2(x: bigint): bigint {
   const high = Number(x >> 32n);
@@ -72,13 +76,16 @@ export function log2(x: bigint): bigint {
   return BigInt(whole) * LOG_UNIT + (table()[step] ?? 0n) + ((ln * PER_LN) >> ONE_BITS);
 }
 
-let made: readonly bigint[] | null = null;
+let computedTable: readonly bigint[] | null = null;
 
-/** log2(1 + i / 256) for each i, rounded down. */
+/** log2(1 + i / 256) for each i, rounded down. It is computed at the first use. */
 const table = (): readonly bigint[] =>
-  (made ??= Array.from({ length: TABLE_SIZE }, (_, i) => bitwiseLog2(i)));
+  (computedTable ??= Array.from({ length: TABLE_SIZE }, (_, i) => bitwiseLog2(i)));
 
-/** The same bit by bit: of a square the logarithm is twice as large, and where it comes to 1 there is a bit. */
+/**
+ * log2(1 + i / 256), bit by bit. Squaring a number doubles its logarithm. The next bit is 1 where
+ * the square reaches 2.
+ */
 function bitwiseLog2(i: number): bigint {
   const bits = 127n;
   let part = BigInt(TABLE_SIZE + i) << (bits - 8n);

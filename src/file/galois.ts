@@ -1,18 +1,22 @@
 /**
- * Arithmetic on bytes as the elements of GF(2^8), and the matrix that says how parity pieces are made of data pieces.
- * Adding is xor; multiplying is modulo x^8 + x^4 + x^3 + x^2 + 1. Nothing here is fast: the bytes themselves go through
- * `parity_wasm.ts`, for which `combine` is the measure of what is right.
+ * Arithmetic on bytes as elements of GF(2^8), and the matrix that says how parity pieces are made
+ * of data pieces. Adding is xor. Multiplying is modulo x^8 + x^4 + x^3 + x^2 + 1. Nothing here is
+ * fast: the bytes themselves go through `parity_wasm.ts`, and `combine` says what is right for it.
+ * Used by parity.
  */
 import { assert } from "../errors.ts";
 
 /** Rows of equal length over GF(2^8). */
 export type Matrix = readonly Uint8Array[];
 
-/** The polynomial that most Reed-Solomon codes use; 2 generates all 255 elements that are not 0. */
+/** The polynomial that most Reed-Solomon codes use. 2 generates all 255 elements other than 0. */
 const POLYNOMIAL = 0x11d;
 const ORDER = 255;
 
-/** EXP[n] = 2^n, twice round so that a sum of two logarithms needs no modulo; LOG is its inverse. */
+/**
+ * EXP[n] = 2^n. It goes round twice, so that a sum of two logarithms needs no modulo. LOG is its
+ * inverse.
+ */
 const EXP = new Uint8Array(2 * ORDER);
 const LOG = new Uint8Array(ORDER + 1);
 for (let n = 0, power = 1; n < ORDER; n++) {
@@ -27,7 +31,7 @@ for (let n = 0, power = 1; n < ORDER; n++) {
 export const multiply = (a: number, b: number): number =>
   a === 0 || b === 0 ? 0 : byteAt(EXP, byteAt(LOG, a) + byteAt(LOG, b));
 
-/** The element whose product with `a`, which is not 0, is 1. */
+/** The element whose product with `a` is 1. `a` is not 0. */
 export function inverse(a: number): number {
   assert(a !== 0, "0 has no inverse");
   return byteAt(EXP, ORDER - byteAt(LOG, a));
@@ -38,8 +42,8 @@ export const product = (rows: Matrix, columns: Matrix): Matrix =>
   rows.map((row) => combine(row, columns));
 
 /**
- * Each buffer times its coefficient, all added up: one coefficient for each buffer, all buffers of one length, which is
- * that of the result. The plain way, byte by byte.
+ * The sum of all buffers, each times its coefficient. All buffers have one length, which is also
+ * that of the result. It is done the plain way, byte by byte.
  */
 export function combine(
   coefficients: Uint8Array,
@@ -51,7 +55,7 @@ export function combine(
   return sum;
 }
 
-/** The inverse of a square matrix, by Gauss and Jordan; undefined where it has none. */
+/** The inverse of a square matrix, by Gauss-Jordan elimination; undefined where it has none. */
 export function invert(matrix: Matrix): Matrix | undefined {
   const n = matrix.length;
   const work: Uint8Array[] = matrix.map((row, i) => Uint8Array.of(...row, ...unitRow(n, i)));
@@ -71,17 +75,19 @@ export function invert(matrix: Matrix): Matrix | undefined {
 }
 
 /**
- * The code for `data` and `parity` pieces: (data + parity) x data, a row for each piece, which is that row times the data
- * pieces. The first `data` rows are the identity; the first parity row is all ones, so that one parity piece is a plain
- * xor. It is part of the format of stored files: another matrix could not read them.
+ * The matrix of the code for `data` and `parity` pieces, (data + parity) x data. It has a row for
+ * each piece: the piece is that row times the data pieces. The first `data` rows are the identity.
+ * The first parity row is all ones, so that one parity piece is a plain xor. The matrix is part of
+ * the format of stored files: with another one they could not be read.
  *
- * Any `data` of its rows are invertible, so any so many pieces give back the file. The parity rows begin as the Cauchy
- * matrix 1 / (x_i + y_j) with x and y all distinct, each square part of which is again a Cauchy matrix, and these are
- * invertible. Dividing each column by its first element multiplies the determinants of these parts by what is not 0, so
- * they stay invertible; and where each square part of C is, so are any rows of [I; C]: struck out of the rows and columns
- * that are taken from I, what is left is such a part. (Blömer, Kalfane, Karp, Karpinski, Luby, Zuckerman, "An XOR-Based
- * Erasure-Resilient Coding Scheme", ICSI TR-95-048, 1995; MacWilliams and Sloane, "The Theory of Error-Correcting Codes",
- * chapter 11, theorem 8.)
+ * Any `data` rows are invertible, so any so many pieces give back the file. The parity rows begin
+ * as the Cauchy matrix 1 / (x_i + y_j), with x and y all distinct. Each square part of it is again
+ * a Cauchy matrix, and so is invertible. Dividing each column by its first element multiplies the
+ * determinants of these parts by factors that are not 0, so the parts stay invertible. Let C be
+ * these parity rows. Then any `data` rows of [I; C] are invertible too: without the rows that are
+ * taken from I, and without the columns of these, a square part of C is left. (Blömer, Kalfane,
+ * Karp, Karpinski, Luby, Zuckerman, "An XOR-Based Erasure-Resilient Coding Scheme", ICSI TR-95-048,
+ * 1995; MacWilliams and Sloane, "The Theory of Error-Correcting Codes", chapter 11, theorem 8.)
  */
 export function generator(data: number, parity: number): Matrix {
   assert(data >= 1 && parity >= 0 && data + parity <= ORDER + 1, "a layout within GF(2^8)");
@@ -92,7 +98,7 @@ export function generator(data: number, parity: number): Matrix {
   return [...identity, ...Array.from({ length: parity }, (_, i) => parityRow(i))];
 }
 
-/** The row of a matrix; it has it. */
+/** A row that the matrix is known to have. */
 export function rowOf(matrix: Matrix, row: number): Uint8Array {
   const found = matrix[row];
   assert(found !== undefined, "a row of the matrix");
@@ -114,5 +120,5 @@ function unitRow(n: number, i: number): Uint8Array {
   return row;
 }
 
-/** An element known to be there, which the type of an index does not say. */
+/** An element that is known to exist. The type of an index does not say so. */
 const byteAt = (bytes: Uint8Array, at: number): number => bytes[at] as number;

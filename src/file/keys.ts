@@ -1,6 +1,7 @@
 /**
- * The keys of one user (README.md, "Sealed"). All follow from a random master key, which lies on the servers wrapped by a key
- * that follows from the password: a changed password wraps it anew, and nothing else changes.
+ * The keys of one user (README.md, "Sealed"). All follow from a random master key. Servers keep the
+ * master key wrapped by a key that follows from the password. So a changed password only wraps the
+ * master key anew. Used by the client, and by io to stretch passwords.
  */
 import {
   createCipheriv,
@@ -38,19 +39,19 @@ export const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 export const SALT_BYTES = 16;
 
-/** What seals the names, contents and manifests of one user. */
+/** The keys that seal the names and manifests of one user. */
 export interface Keys {
   readonly user: string;
   /** For AES-SIV (RFC 5297): two keys of 256 bits. */
   readonly names: Uint8Array;
   readonly manifests: Uint8Array;
-  /** Tells one master key from another, and nothing of it. */
+  /** Tells one master key from another, and reveals nothing of the key. */
   readonly fingerprint: Uint8Array;
 }
 
 /** HKDF-SHA-256 (RFC 5869). */
-const derive = (secret: Uint8Array, salt: Uint8Array, what: string, bytes: number): Uint8Array =>
-  new Uint8Array(hkdfSync("sha256", secret, salt, `dfs-tool 1 ${what}`, bytes));
+const derive = (secret: Uint8Array, salt: Uint8Array, label: string, bytes: number): Uint8Array =>
+  new Uint8Array(hkdfSync("sha256", secret, salt, `dfs-tool 1 ${label}`, bytes));
 
 /** The keys of a user with this master key. */
 export function keysOf(user: string, master: Uint8Array): Keys {
@@ -63,7 +64,7 @@ export function keysOf(user: string, master: Uint8Array): Keys {
   };
 }
 
-/** Seals with AES-256-GCM: the bytes, and their tag behind them. */
+/** Seals with AES-256-GCM. The tag comes behind the sealed bytes. */
 export function gcmSeal(
   key: Uint8Array,
   nonce: Uint8Array,
@@ -74,7 +75,9 @@ export function gcmSeal(
   return concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** What `gcmSeal` sealed; null unless it is exactly that. */
+/**
+ * Opens what `gcmSeal` sealed; null unless key, nonce, bound and bytes are those of the sealing.
+ */
 export function gcmOpen(
   key: Uint8Array,
   nonce: Uint8Array,
@@ -94,21 +97,24 @@ export function gcmOpen(
   }
 }
 
-/** What a wrap takes of a password: argon2id (RFC 9106) with these parameters, 32 bytes of it. */
+/** The cost of opening a wrap: the parameters of argon2id (RFC 9106), whose output has 32 bytes. */
 const costCodec = struct({ kib: u32, passes: u8, lanes: u8, salt: fixed(SALT_BYTES) });
 export type Cost = Value<typeof costCodec>;
 
-/** What opens one wrap: what the password comes to at this cost. */
+/** The secret that opens one wrap: a password stretched at this cost. */
 export interface WrapSecret {
   readonly cost: Cost;
   readonly stretched: Uint8Array;
 }
 
 /** A password, as far as it has been stretched. */
-export interface Opening {
-  /** What it comes to with the salt that follows from the user's name: for records of the first format. */
+export interface StretchedPassword {
+  /**
+   * The password stretched with the salt that follows from the user's name. It opens records of the
+   * first format.
+   */
   readonly wrap: Uint8Array;
-  /** null: it was not stretched at this cost. */
+  /** The password stretched at this cost; null where it was not. */
   stretched(cost: Cost): Uint8Array | null;
 }
 
@@ -120,9 +126,15 @@ const oldWrapCodec = struct({
 });
 const wrapCodec = struct({ cost: costCodec, nonce: fixed(NONCE_BYTES), sealed: sealedCodec });
 
-/** The record of a user's master key: as many wraps as there are passwords that open it, which is two while one is changed. */
+/**
+ * The record of a user's master key. It has a wrap for each password that opens it: two while the
+ * password is changed, else one.
+ */
 const oldRecordCodec = struct({ format: u8, wraps: list(oldWrapCodec, WRAPS_MAX) });
-/** `commitment` follows from the master key: no two secrets open a record to two of them. */
+/**
+ * `commitment` follows from the master key. So no two secrets can open one record to different
+ * keys.
+ */
 const recordCodec = struct({
   format: u8,
   commitment: fixed(KEY_BYTES),
@@ -137,7 +149,7 @@ const boundTo = (user: string): Uint8Array =>
 const commitmentOf = (user: string, master: Uint8Array): Uint8Array =>
   derive(master, new TextEncoder().encode(user), "commitment", KEY_BYTES);
 
-/** What a new wrap costs; `random` has SALT_BYTES. */
+/** The cost of a new wrap. `random` has SALT_BYTES. */
 export const costOf = (random: Uint8Array): Cost => ({
   kib: STRETCH_KIB,
   passes: STRETCH_PASSES,
@@ -145,8 +157,10 @@ export const costOf = (random: Uint8Array): Cost => ({
   salt: random,
 });
 
-/** Is it a cost that a client pays, whoever asks for it? Servers are not to have it take memory or time as they like. */
-const isBearable = ({ kib, passes, lanes }: Cost): boolean =>
+/**
+ * Does a client accept this cost? Else a server could make it spend any amount of memory or time.
+ */
+const isAcceptable = ({ kib, passes, lanes }: Cost): boolean =>
   lanes >= 1 &&
   lanes <= WRAP_LANES_MAX &&
   passes >= 1 &&
@@ -154,7 +168,10 @@ const isBearable = ({ kib, passes, lanes }: Cost): boolean =>
   kib >= 8 * lanes &&
   kib <= WRAP_KIB_MAX;
 
-/** The record of a master key that each of these secrets opens; `random` has NONCE_BYTES for each. */
+/**
+ * A record of a master key that each of these secrets opens. `random` has NONCE_BYTES for each
+ * secret.
+ */
 export function wrapMaster(
   secrets: readonly WrapSecret[],
   user: string,
@@ -170,16 +187,22 @@ export function wrapMaster(
   return encode(recordCodec, { format: RECORD_FORMAT, commitment, wraps });
 }
 
-/** What it takes of a password to open a record: none for one of the first format, or for what is no record. */
+/**
+ * The costs at which a password must be stretched to open a record. There are none for a record of
+ * the first format, or for bytes that are no record.
+ */
 export function costsIn(record: Uint8Array): Cost[] {
   if (record[0] !== RECORD_FORMAT) return [];
   const wraps = decodedOrNull(recordCodec, record)?.wraps ?? [];
-  return wraps.map(({ cost }) => cost).filter(isBearable);
+  return wraps.map(({ cost }) => cost).filter(isAcceptable);
 }
 
-/** The master key in a record; null where this password does not open it as far as it was stretched, or it is none. */
+/**
+ * The master key in a record. null where this password does not open it, as far as the password was
+ * stretched, or where the bytes are no record.
+ */
 export function unwrapMaster(
-  password: Opening,
+  password: StretchedPassword,
   user: string,
   record: Uint8Array,
 ): Uint8Array | null {
@@ -188,7 +211,11 @@ export function unwrapMaster(
     : unwrapNew(password, user, record);
 }
 
-function unwrapNew(password: Opening, user: string, record: Uint8Array): Uint8Array | null {
+function unwrapNew(
+  password: StretchedPassword,
+  user: string,
+  record: Uint8Array,
+): Uint8Array | null {
   const read = decodedOrNull(recordCodec, record);
   if (read?.format !== RECORD_FORMAT) return null;
   for (const { cost, nonce, sealed } of read.wraps) {
@@ -201,7 +228,11 @@ function unwrapNew(password: Opening, user: string, record: Uint8Array): Uint8Ar
   return null;
 }
 
-function unwrapOld({ wrap }: Opening, user: string, record: Uint8Array): Uint8Array | null {
+function unwrapOld(
+  { wrap }: StretchedPassword,
+  user: string,
+  record: Uint8Array,
+): Uint8Array | null {
   for (const { salt, nonce, sealed } of decodedOrNull(oldRecordCodec, record)?.wraps ?? []) {
     const key = derive(wrap, salt, "wrap", KEY_BYTES);
     const master = gcmOpen(key, nonce, boundTo(user), sealed);

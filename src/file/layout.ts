@@ -1,4 +1,7 @@
-/** Layouts, as people write them and as shapes of versions: `pairs`, or `rs:K+M` for K data and M parity pieces. */
+/**
+ * Layouts, as people write them and as shapes of versions: `pairs`, or `rs:K+M` for K data and M
+ * parity pieces. Used by client and cli.
+ */
 import { DfsError } from "../errors.ts";
 import { COPIES, DATA_PIECES_MAX, PARITY_PIECES_MAX } from "../limits.ts";
 import { type Cut, hasParity } from "./split.ts";
@@ -8,7 +11,7 @@ export type Layout =
 
 export const PAIRS: Layout = { is: "pairs" };
 
-/** Throws DfsError("usage") where it is none. */
+/** Reads a layout. Throws DfsError("usage") where the text is none. */
 export function layoutOf(text: string): Layout {
   if (text === "pairs") return PAIRS;
   const [, data, parity] = (/^rs:(\d+)\+(\d+)$/.exec(text) ?? []).map(Number);
@@ -21,14 +24,17 @@ export function layoutOf(text: string): Layout {
   );
 }
 
-/** How many pieces a version has, how many different ones make the file, and on how many servers each lies. */
+/**
+ * How many pieces a version has, how many different pieces make the file, and on how many servers
+ * each lies.
+ */
 export interface Shape {
   readonly pieces: number;
   readonly needed: number;
   readonly copies: number;
 }
 
-/** The shape that a layout has on `y` servers; throws DfsError("usage") where they are too few. */
+/** The shape that a layout has on `y` servers. Throws DfsError("usage") where these are too few. */
 export function shapeOf(layout: Layout, y: number): Shape {
   if (layout.is === "pairs") return { pieces: y, needed: y, copies: Math.min(COPIES, y) };
   const pieces = layout.data + layout.parity;

@@ -1,4 +1,7 @@
-/** The body of a version: what only the client needs to know to make pieces a file again. Format: README.md. */
+/**
+ * The manifest, in the body of a version: what only the client needs to turn pieces into a file
+ * again. This is the format that is not sealed; see README.md. Used by the client.
+ */
 import { bool, decode, encode, fixed, list, struct, u32, u53, u8, type Value } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
 import { PIECES_MAX, TIME_MS_MAX } from "../limits.ts";
@@ -11,7 +14,7 @@ const MANIFEST_FORMAT = 1;
 
 export const manifestCodec = struct({
   format: u8,
-  /** A folder that was made by hand: a name that ends in "/", with no pieces. */
+  /** Is it a folder that was made by hand? Its name ends in "/", and it has no pieces. */
   isFolder: bool,
   /** Milliseconds since 1970, of the file that was put; for display only. */
   modified: u53,
@@ -22,31 +25,40 @@ export const manifestCodec = struct({
 });
 export type Manifest = Value<typeof manifestCodec>;
 
-/** The time of a file as a manifest has it: what is before 1970, or later than any date, becomes the nearest that fits. */
-export const timeWithin = (ms: number): number =>
+/**
+ * The time of a file as a manifest has it. A time before 1970, or later than any date, becomes the
+ * nearest time that fits.
+ */
+export const storableTime = (ms: number): number =>
   Math.min(Math.max(Math.floor(ms), 0), TIME_MS_MAX);
 
 /** The bytes of a manifest. */
 export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =>
   encode(manifestCodec, { ...manifest, format: MANIFEST_FORMAT });
 
-/** The manifest of a version that is not deleted, and not sealed; throws DfsError("integrity") on one that contradicts itself. */
+/**
+ * The manifest of a version that is neither deleted nor sealed. Throws DfsError("integrity") where
+ * it contradicts itself, or is sealed.
+ */
 export function manifestOf(name: string, version: Version): Manifest {
   if (isSealed(version.body))
     throw new DfsError("integrity", `${name} is sealed: it takes its user's password to read it`);
-  return reading(name, version, () => {
+  return checkedManifest(name, version, () => {
     const manifest = decode(manifestCodec, version.body);
     return manifest.format === MANIFEST_FORMAT ? manifest : null;
   });
 }
 
-/** The root of each piece of a version that is not deleted, sealed or not; throws as `manifestOf`. */
+/**
+ * The root of each piece of a version that is not deleted; it may be sealed. Throws as
+ * `manifestOf`.
+ */
 export const rootsOf = (name: string, version: Version): Uint8Array[] =>
   isSealed(version.body)
-    ? reading(name, version, () => ({ roots: rootsInSealed(version.body) })).roots
+    ? checkedManifest(name, version, () => ({ roots: rootsInSealed(version.body) })).roots
     : manifestOf(name, version).roots;
 
-function reading<T extends Pick<Manifest, "roots">>(
+function checkedManifest<T extends Pick<Manifest, "roots">>(
   name: string,
   version: Version,
   read: () => T | null,
@@ -63,7 +75,7 @@ function reading<T extends Pick<Manifest, "roots">>(
   );
 }
 
-/** One root and one server a piece, and enough pieces for the bytes that there are. */
+/** Has each piece one root and one server, and are there enough pieces for the bytes? */
 const fits = (
   { roots }: Pick<Manifest, "roots">,
   { pieces, needed, ring, size }: Version,

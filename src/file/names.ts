@@ -1,4 +1,7 @@
-/** Names of files: "/"-separated UTF-8 paths inside a user's space. */
+/**
+ * The names of files: UTF-8 paths inside a user's space, with "/" between their parts. Used by
+ * client, server, store and cli.
+ */
 import { DfsError } from "../errors.ts";
 import {
   COMPONENT_BYTES,
@@ -9,7 +12,10 @@ import {
 
 const utf8 = new TextEncoder();
 
-/** Returns the name if it may be stored; throws DfsError("usage") that says what is wrong with it. */
+/**
+ * Returns the name if it may be stored. Else throws DfsError("usage"), which says what is wrong
+ * with it.
+ */
 export function checkName(name: string): string {
   const why = faultOf(name);
   if (why !== null)
@@ -18,8 +24,9 @@ export function checkName(name: string): string {
 }
 
 /**
- * The same for a name that is to be stored now. It has none of the further control characters (C1) and line separators either: they were
- * allowed once, and so what has them can still be had, listed and removed.
+ * Returns the name if it may be stored from now on. A new name has no C1 control characters and no
+ * line separators either. They were allowed once, so a name that has them can still be read, listed
+ * and removed.
  */
 export function checkNewName(name: string): string {
   checkName(name);
@@ -30,7 +37,7 @@ export function checkNewName(name: string): string {
   );
 }
 
-/** Returns the name of a folder, which ends in "/", if it may be one; throws as `checkName`. */
+/** Returns the name of a folder, with a "/" at its end, if it may be one. Throws as `checkName`. */
 export function checkFolder(name: string): string {
   const folder = `${checkName(name.replace(/\/$/, ""))}/`;
   if (utf8.encode(folder).length <= NAME_BYTES) return folder;
@@ -40,21 +47,30 @@ export function checkFolder(name: string): string {
   );
 }
 
-/** Returns the name of a file, or of a folder where it ends in "/", if it may be one; throws as `checkName`. */
-export const checkEither = (name: string): string =>
+/**
+ * Returns the name of a file, or of a folder if it ends in "/", if it may be one. Throws as
+ * `checkName`.
+ */
+export const checkFileOrFolder = (name: string): string =>
   name.endsWith("/") ? checkFolder(name) : checkName(name);
 
-/** The reserved name of a user's master key; no user can have it, for no component may be "." */
+/**
+ * The reserved name of a user's master key. No file can have it, since no part of a name may be
+ * ".".
+ */
 export const KEY_NAME = ".";
 
-/** Returns a name as servers know it, sealed or not, of a file, a folder or a reserved one; throws DfsError("usage"). */
+/**
+ * Returns a name as servers know it, sealed or not: of a file, a folder or a reserved one. Throws
+ * DfsError("usage").
+ */
 export function checkStored(name: string): string {
   const why = storedFaultOf(name);
   if (why === null) return name;
   throw new DfsError("usage", `${JSON.stringify(name.slice(0, 80))} cannot be a name: ${why}`);
 }
 
-/** Is this what `checkStored` lets pass? */
+/** Would `checkStored` accept the name? */
 export const mayBeStored = (name: string): boolean => storedFaultOf(name) === null;
 
 function storedFaultOf(name: string): string | null {
@@ -66,21 +82,29 @@ function storedFaultOf(name: string): string | null {
 }
 
 /** What is wrong with this name; null when nothing is. */
-function faultOf(name: string, most = NAME_BYTES, mostOfOne = COMPONENT_BYTES): string | null {
+function faultOf(
+  name: string,
+  maxBytes = NAME_BYTES,
+  maxComponentBytes = COMPONENT_BYTES,
+): string | null {
   if (name === "") return "it is empty";
   if (!name.isWellFormed()) return "it is not valid Unicode";
-  if (isLonger(name, most)) return `it is longer than ${most} bytes`;
+  if (isLonger(name, maxBytes)) return `it is longer than ${maxBytes} bytes`;
   if (hasControl(name)) return "it has a control character";
   if (name.startsWith("/")) return "it is an absolute path";
   for (const component of name.split("/")) {
     if (component === "") return 'it has an empty component ("//", or "/" at its end)';
     if (component === "." || component === "..") return `it has the component "${component}"`;
-    if (isLonger(component, mostOfOne)) return `a component is longer than ${mostOfOne} bytes`;
+    if (isLonger(component, maxComponentBytes))
+      return `a component is longer than ${maxComponentBytes} bytes`;
   }
   return null;
 }
 
-/** A list asks it of every name, and mostly it is clear. */
+/**
+ * Is the UTF-8 of a text longer than so many bytes? A list asks it of every name, and mostly the
+ * number of characters answers it.
+ */
 const isLonger = (text: string, bytes: number): boolean =>
   3 * text.length > bytes && utf8.encode(text).length > bytes;
 
@@ -92,7 +116,9 @@ function hasControl(name: string): boolean {
   return false;
 }
 
-/** Orders names by their bytes, as the catalogs do; JavaScript's own order differs beyond U+FFFF. */
+/**
+ * Orders names by their bytes, as the catalogs do. JavaScript's own order differs beyond U+FFFF.
+ */
 export function compareNames(a: string, b: string): number {
   if (a === b) return 0;
   const length = Math.min(a.length, b.length);
@@ -103,7 +129,10 @@ export function compareNames(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Half of a character beyond the first 65,536 comes after all others; as a UTF-16 unit it comes before the last 8,192 of them. */
+/**
+ * The rank of a UTF-16 unit in the order of UTF-8. Half of a character beyond the first 65,536
+ * comes after all others. As a UTF-16 unit it would come before the last 8,192 of them.
+ */
 const rankOf = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
 
 /** The part after the last "/". */

@@ -1,6 +1,8 @@
 /**
- * The erasure code: of K data pieces it makes M parity pieces, and of any K of these K + M the others. (Reed and Solomon,
- * "Polynomial Codes over Certain Finite Fields", 1960.) `galois.ts` says which code it is, `parity_wasm.ts` has the loop.
+ * The erasure code. It makes M parity pieces of K data pieces, and of any K of these K + M pieces
+ * it makes the others (Reed and Solomon, "Polynomial Codes over Certain Finite Fields", 1960).
+ * `galois.ts` says which code it is, and `parity_wasm.ts` has the inner loop. Used by the client's
+ * send and fetch.
  *
  * A file is coded a stripe at a time: the same range of each of its pieces.
  */
@@ -22,42 +24,60 @@ import {
 /** The code of one layout. */
 export interface Code {
   /**
-   * Room for one stripe: data + parity buffers of `bytes` bytes each, at most 16 MiB, in the kernel's own memory. Nobody else
-   * has them until they are released. What is in them at first is what the last one left there.
+   * Room for one stripe: data + parity buffers of `bytes` bytes each, at most 16 MiB, in the
+   * kernel's own memory. Nobody else has the buffers until they are released. At first they hold
+   * what the last stripe left there.
    */
   stripe(bytes: number): Stripe;
 }
 
 /** The buffers of one stripe. */
 export interface Stripe {
-  /** One buffer for each piece, data pieces first, then parity; files and sockets can read and write them as they are. */
+  /**
+   * One buffer for each piece: the data pieces, then the parity pieces. Files and sockets can read
+   * and write the buffers as they are.
+   */
   readonly pieces: readonly Uint8Array<ArrayBuffer>[];
   /**
-   * Makes the first `length` bytes of the `wanted` pieces, of those of `from`: K other pieces whose buffers are filled, in
-   * any order. To encode, from = the data pieces and wanted = the parity pieces. Where data pieces differ in length, fill up
-   * the shorter ones with zeros before. What comes after `length` in the wanted buffers, up to a multiple of 32, is
-   * overwritten with nothing in particular.
+   * Makes the first `length` bytes of the `wanted` pieces from those of the pieces in `from`: K
+   * other pieces whose buffers are filled, in any order. To encode, `from` has the data pieces and
+   * `wanted` the parity pieces. Where data pieces differ in length, the shorter ones must be filled
+   * up with zeros before. The wanted buffers get arbitrary bytes behind `length`, up to a multiple
+   * of 32.
    */
   make(wanted: readonly number[], from: readonly number[], length: number): void;
-  /** Gives the buffers back, which may then be lent to the next one: neither they nor this may be used any more. */
+  /**
+   * Gives the buffers back. They may then be lent to the next stripe, so neither they nor this
+   * object may be used any more.
+   */
   release(): void;
 }
 
-/** A room is made for a power of two of bytes a piece, this at least, so that files of all lengths share them. */
+/**
+ * A room has a power of two of bytes for each piece, at least this many. So files of all lengths
+ * share rooms.
+ */
 const ROOM_BYTES_MIN = 4096;
-/** With more of them, all rooms of a memory could be past the 4 GiB that it may have. */
+/**
+ * With more bytes for each piece, the rooms of a memory could exceed the 4 GiB that a memory may
+ * have.
+ */
 const ROOM_BYTES_MAX = 16 * MIB;
 /**
- * Rooms in one memory. JavaScriptCore gives only some 8 memories the address space in which it needs no checks of bounds;
- * the others are slower by 15 to 40 %, and making one of them collects garbage first. Pages not yet touched cost nothing.
+ * How many rooms one memory has. JavaScriptCore gives only some 8 memories the address space in
+ * which it needs no checks of bounds. The others are slower by 15 to 40 %, and making one of them
+ * collects garbage first. Pages that were not touched yet cost nothing.
  */
 const ROOMS_IN_MEMORY = 8;
-/** Between two buffers: were they a power of two apart, all would compete for the same few lines of the cache. */
+/**
+ * The gap between two buffers. If they were a power of two apart, all would compete for the same
+ * few lines of the cache.
+ */
 const GAP_BYTES = 320;
 const LINE_BYTES = 64;
 const PAGE_BYTES = 64 * KIB;
 
-/** Plans that are kept, of some 2 KiB each; a cluster has few ways to lose pieces at a time. */
+/** How many plans are kept, of some 2 KiB each. A cluster has few ways to lose pieces at a time. */
 const PLANS_MAX = 256;
 
 /** How some pieces are made of others. */
@@ -69,7 +89,10 @@ interface Plan {
 const codes = new Map<string, Code>();
 const modules = new Map<string, WebAssembly.Module>();
 
-/** The code of the layout with `data` (1 to 16) data and `parity` (1 to 8) parity pieces: always the same one. */
+/**
+ * The code of the layout with `data` (1 to 16) data pieces and `parity` (1 to 8) parity pieces. It
+ * is always the same object.
+ */
 export function codeOf(data: number, parity: number): Code {
   const key = `${data}+${parity}`;
   const code = codes.get(key) ?? new LayoutCode(data, parity);
@@ -110,8 +133,11 @@ class LayoutCode implements Code {
     return new LentRoom(this, memory, bytes);
   }
 
-  /** Lets go of memories without use: early ones are filled first, so late ones become free; one of them may stay. */
-  letGo(roomBytes: number): void {
+  /**
+   * Drops unused memories. Early ones are filled first, so that late ones become free. One unused
+   * memory may stay.
+   */
+  dropUnused(roomBytes: number): void {
     const memories = this.#memories.get(roomBytes) ?? [];
     while (memories.length > 1 && memories.slice(-2).every(isUnused)) memories.pop();
   }
@@ -146,7 +172,7 @@ class LayoutCode implements Code {
   }
 }
 
-/** The kernel for these rows, compiled once for each shape. */
+/** The kernel for these rows. It is compiled once for each shape. */
 function moduleFor(rows: Matrix): WebAssembly.Module {
   const shape = { inputs: rowOf(rows, 0).length, plain: rows.map(isPlain) };
   const key = `${shape.inputs}:${shape.plain.join()}`;
@@ -155,15 +181,18 @@ function moduleFor(rows: Matrix): WebAssembly.Module {
   return module;
 }
 
-/** The place of one stripe in a memory: tables, then a buffer for each piece. */
+/** Where one stripe lies in a memory: its tables, then a buffer for each piece. */
 interface Room {
   readonly tables: number;
   readonly pieces: readonly number[];
-  /** Whose tables are there. */
+  /** The plan whose tables are there. */
   loaded?: Plan;
 }
 
-/** A memory with rooms for some stripes of one layout. It never grows, as that would take away the buffers. */
+/**
+ * A memory with rooms for some stripes of one layout. It never grows, since growing would take the
+ * buffers away.
+ */
 class RoomMemory {
   readonly bytes: number;
   /** The rooms that are not lent. */
@@ -171,7 +200,7 @@ class RoomMemory {
   readonly #memory: WebAssembly.Memory;
   readonly #runs = new Map<WebAssembly.Module, Run>();
 
-  /** With `bytes`, a multiple of the kernel's step, for each piece. */
+  /** `bytes` is the room for each piece, a multiple of the kernel's step. */
   constructor(data: number, parity: number, bytes: number) {
     this.bytes = bytes;
     const tables = Math.ceil(tablesBytes(data, parity) / LINE_BYTES) * LINE_BYTES;
@@ -208,7 +237,10 @@ class RoomMemory {
 
 const isUnused = ({ free }: RoomMemory): boolean => free.length === ROOMS_IN_MEMORY;
 
-/** A room while it is lent, so that whoever keeps a stripe after its release cannot make pieces in the next one's. */
+/**
+ * A room while it is lent. A caller that keeps a stripe after its release cannot make pieces in the
+ * next one's room.
+ */
 class LentRoom implements Stripe {
   readonly pieces: readonly Uint8Array<ArrayBuffer>[];
   readonly #code: LayoutCode;
@@ -241,6 +273,6 @@ class LentRoom implements Stripe {
     assert(this.#room, "a stripe is released once");
     this.#memory.free.push(this.#room);
     this.#room = undefined;
-    this.#code.letGo(this.#memory.bytes);
+    this.#code.dropUnused(this.#memory.bytes);
   }
 }

@@ -1,31 +1,40 @@
 /**
- * The inner loop of the erasure code, as a WebAssembly module that is written here byte by byte: a build needs no other
- * compiler, and each module fits its numbers of inputs and outputs, with no loop in it but the one over the bytes.
+ * The inner loop of the erasure code, as a WebAssembly module that is written here byte by byte. So
+ * a build needs no other compiler. Each module fits its numbers of inputs and outputs, and its only
+ * loop is the one over the bytes. Used by parity.
  *
- * A product in GF(2^8) is the sum of what its factor makes of the low and of the high half of a byte, each one of 16
- * values: one swizzle looks up 16 bytes in a table at once (Plank, Greenan, Miller, "Screaming Fast Galois Field
- * Arithmetic Using Intel SIMD Instructions", FAST 2013).
+ * The product of a factor and a byte in GF(2^8) is the sum of two products: of the factor and the
+ * low half of the byte, and of the factor and the high half. Each half has 16 values, so one
+ * swizzle looks up 16 bytes in a table at once (Plank, Greenan, Miller, "Screaming Fast Galois
+ * Field Arithmetic Using Intel SIMD Instructions", FAST 2013).
  */
 import { assert } from "../errors.ts";
 import { multiply, rowOf, type Matrix } from "./galois.ts";
 
-/** The kernel reads and writes whole steps of so many bytes: two vectors share each table that is loaded. */
+/**
+ * The kernel reads and writes in steps of so many bytes. The two vectors of a step share each table
+ * that is loaded.
+ */
 const STEP_BYTES = 32;
 
-/** What the module imports, as `(module.name)`: its memory; and what it exports. */
+/** The module imports its memory, as `(module.name)`, and exports one function. */
 export const IMPORT_MODULE = "stripe";
 export const IMPORT_MEMORY = "memory";
 export const EXPORT_RUN = "run";
 
-/** What a module is made for: the number of inputs, and for each output whether it is their plain xor. */
-export interface Shape {
+/**
+ * The shape that a module is made for: the number of inputs, and for each output whether it is the
+ * plain xor of the inputs.
+ */
+export interface KernelShape {
   readonly inputs: number;
   readonly plain: readonly boolean[];
 }
 
 /**
- * The exported function: makes the first `end` bytes of all outputs, rounded up to whole steps; `end` is not 0.
- * `tables` and the addresses, those of all inputs and then of all outputs, are in the module's memory.
+ * The exported function. It makes the first `end` bytes of all outputs, rounded up to whole steps;
+ * `end` is not 0. `tables` and the addresses are in the module's memory. The addresses are those of
+ * all inputs, then those of all outputs.
  */
 export type Run = (end: number, tables: number, ...addresses: number[]) => void;
 
@@ -33,19 +42,20 @@ const VECTOR_BYTES = 16;
 const TABLES_BYTES = 2 * VECTOR_BYTES;
 const VECTORS = [0, VECTOR_BYTES];
 
-/** More of them at a time, beside the halves of the input, do not fit the 16 registers of x64. */
+/** More outputs at a time do not fit the 16 registers of x64, beside the halves of the input. */
 const OUTPUTS_AT_ONCE = 4;
 
-/** Is this row all ones, so that it takes no tables? */
+/** Is this row all ones? Then it needs no tables. */
 export const isPlain = (row: Uint8Array): boolean => row.every((coefficient) => coefficient === 1);
 
-/** Bytes of the tables of so many inputs and outputs. */
+/** How many bytes the tables of so many inputs and outputs have. */
 export const tablesBytes = (inputs: number, outputs: number): number =>
   inputs * outputs * TABLES_BYTES;
 
 /**
- * The tables of `rows` (outputs x inputs): for each input, and in it for each output, the 16 products of the coefficient
- * with 0x00 to 0x0f, then those with 0x00 to 0xf0. Those of plain rows are not read, and not filled.
+ * The tables of `rows` (outputs x inputs). For each input, and in it for each output, there are the
+ * 16 products of the coefficient with 0x00 to 0x0f, then those with 0x00 to 0xf0. The tables of
+ * plain rows are neither read nor filled.
  */
 export function tablesOf(rows: Matrix): Uint8Array {
   const inputs = rowOf(rows, 0).length;
@@ -66,8 +76,11 @@ export function tablesOf(rows: Matrix): Uint8Array {
 const tableAddress = (input: number, output: number, outputs: number): number =>
   (input * outputs + output) * TABLES_BYTES;
 
-/** The binary of the module for a shape. (WebAssembly Core Specification 2.0, chapter 5: "Binary Format".) */
-export function moduleBytes(shape: Shape): Uint8Array<ArrayBuffer> {
+/**
+ * The binary of the module for a shape. (WebAssembly Core Specification 2.0, chapter 5: "Binary
+ * Format".)
+ */
+export function moduleBytes(shape: KernelShape): Uint8Array<ArrayBuffer> {
   const parameters = 2 + shape.inputs + shape.plain.length;
   const type = [0x60, ...sized(repeat(parameters, [I32]), parameters), 0];
   const memory = [...text(IMPORT_MODULE), ...text(IMPORT_MEMORY), 0x02, 0x00, 1];
@@ -96,7 +109,7 @@ const repeat = (times: number, bytes: number[]): number[] =>
 const unsigned = (value: number): number[] =>
   value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 
-/** Bytes after their number, or after the number of items that they are. */
+/** Bytes with their number before them, or with `count`, the number of their items. */
 const sized = (bytes: number[], count = bytes.length): number[] => [...unsigned(count), ...bytes];
 
 const text = (name: string): number[] => sized([...new TextEncoder().encode(name)]);
@@ -118,18 +131,24 @@ const LESS = [0x49];
 const SWIZZLE = [0xfd, 0x0e];
 const AND = [0xfd, 0x4e];
 const XOR = [0xfd, 0x51];
-/** The shift of 8-bit lanes is many instructions on x64; that of 16-bit lanes is one, and the mask is needed anyhow. */
+/**
+ * Shifting 8-bit lanes takes many instructions on x64. Shifting 16-bit lanes takes one, and the
+ * mask is needed anyhow.
+ */
 const SHIFT_RIGHT = [0xfd, ...unsigned(0x8d)];
 const LOW_HALVES = [0xfd, 0x0c, ...repeat(VECTOR_BYTES, [0x0f])];
 
-/** A number that is the same byte in signed LEB128. */
+/** A number that is one byte in signed LEB128, with the same value. */
 function number(value: number): number[] {
   assert(value >= 0 && value < 0x40, "a number of one byte");
   return [0x41, value];
 }
 
-/** Where the locals are: the parameters of `Run`, then `at`, then the vectors, one for each of VECTORS. */
-function localsOf({ inputs, plain }: Shape) {
+/**
+ * The numbers of the locals: the parameters of `Run`, then `at`, then the vectors, one for each of
+ * VECTORS.
+ */
+function localsOf({ inputs, plain }: KernelShape) {
   const at = 2 + inputs + plain.length;
   const [low, high, sums] = [at + 1, at + 1 + VECTORS.length, at + 1 + 2 * VECTORS.length];
   const table = sums + groupSize(plain.length) * VECTORS.length;
@@ -149,7 +168,7 @@ function localsOf({ inputs, plain }: Shape) {
 }
 type Locals = ReturnType<typeof localsOf>;
 
-/** The outputs in groups of about the same size, as few as there can be. */
+/** How many outputs a group has. The groups are as few as possible, and of about the same size. */
 const groupSize = (outputs: number): number =>
   Math.ceil(outputs / Math.ceil(outputs / OUTPUTS_AT_ONCE));
 
@@ -162,7 +181,7 @@ const groupSize = (outputs: number): number =>
  *   at += STEP_BYTES
  * while at < end
  */
-function functionBody(shape: Shape): number[] {
+function functionBody(shape: KernelShape): number[] {
   const locals = localsOf(shape);
   const size = groupSize(shape.plain.length);
   const code: number[] = [];
@@ -185,10 +204,10 @@ function functionBody(shape: Shape): number[] {
 }
 
 /** One step of one input, into the sums of these outputs. */
-function addInput(shape: Shape, locals: Locals, input: number, outputs: number[]): number[] {
+function addInput(shape: KernelShape, locals: Locals, input: number, outputs: number[]): number[] {
   const { low, high, sum, table } = locals;
   const tabled = outputs.some((output) => shape.plain[output] === false);
-  /** Adds what is on the stack, or begins with it. */
+  /** Adds the value on the stack to a local, or begins the local with it. */
   const addTo = (local: number, begins: boolean): number[] =>
     begins ? set(local) : [...get(local), ...XOR, ...set(local)];
   const code: number[] = [];

@@ -1,7 +1,9 @@
 /**
- * Where pieces belong (DESIGN.md section 2). Servers and pieces count from 0 here; people see pieces from 1.
- * A version lies on a ring of servers, one for each piece, that begins at its rotation x. Piece j is at home on ring[j] and,
- * where it has two copies, on the one before: so with pairs server i holds pieces (i - x) mod y and (i - x + 1) mod y.
+ * Where pieces belong (DESIGN.md section 2). Servers and pieces count from 0 here; people see
+ * pieces from 1. A version lies on a ring of servers, one for each piece, which begins at its
+ * rotation x. Piece j is at home on ring[j]. Where it has two copies, it is also at home on the
+ * server before in the ring. So with pairs server i holds the pieces (i - x) mod y and (i - x + 1)
+ * mod y. Used by client and server.
  */
 import { createHash } from "node:crypto";
 import {
@@ -16,41 +18,50 @@ import type { Version } from "../version.ts";
 import { inDrawnOrder, lotOf } from "./draw.ts";
 import { drawingWeights } from "./shares.ts";
 
-/** What the rotation of a file is taken from: the MD5 of its name. */
+/** The digest that the rotation of a file follows from: the MD5 of its name. */
 export const digestOfName = (name: string): Uint8Array => createHash("md5").update(name).digest();
 
-/** What the servers of a file are drawn by, where it does not lie on all: a hash of its name as servers know it, and of whose it is. */
+/**
+ * The digest that the servers of a file are drawn with, where the file does not lie on all of them.
+ * It is a hash of the user and of the name as servers know it.
+ */
 export const drawDigest = (user: string, stored: string): Uint8Array =>
   createHash("sha256").update(user).update("\0").update(stored).digest();
 
-/** x = digest mod y, the digest read as one big-endian number. */
+/** The rotation x = digest mod y, with the digest read as one big-endian number. */
 export const rotation = (digest: Uint8Array, y: number): number =>
   digest.reduce((rest, byte) => (rest * 256 + byte) % y, 0);
 
 /**
- * The servers of a new version with `pieces` pieces, `turn` telling the first. Where that is not all of them they are drawn with
- * `digest`, so that each holds as much as its weight is of all weights, as far as different servers can; one server more takes the
- * place of others hardly oftener than it must.
+ * The ring of a new version with `pieces` pieces. `rotationDigest` decides which server is the
+ * first. Where the ring does not have all servers, they are drawn with `digest`. So each holds as
+ * much as its weight is of all weights, as far as different servers can. One server more takes the
+ * place of others hardly more often than it must.
  */
 export function ringOf(
   digest: Uint8Array,
   pieces: number,
   config: Config,
-  turn: Uint8Array = digest,
+  rotationDigest: Uint8Array = digest,
 ): number[] {
   const places = placesOf(config);
   const chosen = pieces < places.length ? drawn(lotOf(digest), pieces, config) : places;
   const ring = places.filter((slot) => chosen.includes(slot));
-  const x = rotation(turn, ring.length);
-  return [...ring.slice(x), ...ring.slice(0, x)];
+  const start = rotation(rotationDigest, ring.length);
+  return [...ring.slice(start), ...ring.slice(0, start)];
 }
 
-/** What each place draws with, by how many are drawn: a configuration does not change. */
+/**
+ * What each place draws with, by the number of places that are drawn. A configuration never
+ * changes, so this is kept for it.
+ */
 const drawersOf = new WeakMap<Config, Map<number, readonly Drawer[]>>();
 
 type Drawer = Parameters<typeof inDrawnOrder>[1][number] & { readonly slot: number };
 
-/** The first `count` places of a draw; who takes another's place draws with its number. */
+/**
+ * The first `count` places of a draw. An heir draws with the number of the server that it replaced.
+ */
 function drawn(lot: number, count: number, config: Config): number[] {
   const known = drawersOf.get(config) ?? new Map<number, readonly Drawer[]>();
   drawersOf.set(config, known);
@@ -74,16 +85,19 @@ function drawersFor(count: number, config: Config): Drawer[] {
   }));
 }
 
-/** These slots, the one that draws the highest number first; who takes another's place takes its numbers. */
-function heaviest(digest: Uint8Array, slots: readonly number[], config: Config): number[] {
-  const weigh = (founder: number): bigint =>
+/**
+ * These slots by their hashes, the largest first. An heir has the hash of the server that it
+ * replaced.
+ */
+function byHash(digest: Uint8Array, slots: readonly number[], config: Config): number[] {
+  const hashOf = (founder: number): bigint =>
     createHash("md5").update(digest).update(Uint8Array.of(founder)).digest().readBigUInt64BE();
-  const weights = new Map(slots.map((slot) => [slot, weigh(founderOf(config, slot))]));
-  const weightOfSlot = (slot: number): bigint => weights.get(slot) ?? 0n;
-  return slots.toSorted((a, b) => (weightOfSlot(a) > weightOfSlot(b) ? -1 : 1));
+  const hashes = new Map(slots.map((slot) => [slot, hashOf(founderOf(config, slot))]));
+  const hashOfSlot = (slot: number): bigint => hashes.get(slot) ?? 0n;
+  return slots.toSorted((a, b) => (hashOfSlot(a) > hashOfSlot(b) ? -1 : 1));
 }
 
-/** Has it parity, and servers weights? */
+/** Has the version parity, and have the servers weights? */
 const isByCapacity = ({ ring, needed }: Pick<Version, "ring" | "needed">, config: Config) =>
   config.format === CONFIG_FORMAT && ring.length > needed;
 
@@ -105,9 +119,11 @@ export function homes(ring: readonly number[], j: number, copies: number): numbe
 }
 
 /**
- * For each piece of a version the slots that are home to it, the first choice first. Where a server of its ring holds no pieces
- * any more another takes its place: its heir; else of those with fewest pieces of this version the one that comes first in a draw,
- * by capacity where it has parity and servers have weights. So it follows from the version and the configuration alone.
+ * For each piece of a version the slots of its homes, the first choice first. Where a server of the
+ * ring holds no pieces any more, another takes its place: its heir. Without an heir it is one of
+ * the servers with fewest pieces of this version: the one that comes first in a draw, which is by
+ * capacity where the version has parity and servers have weights. So the homes follow from the
+ * version and the configuration alone.
  */
 export function homesOf(
   { ring, copies, vid, needed }: Pick<Version, "ring" | "copies" | "vid" | "needed">,
@@ -122,7 +138,7 @@ export function homesOf(
   if (found.every((slots) => slots.length >= wanted)) return found;
   const order = isByCapacity({ ring, needed }, config)
     ? byCapacity(vid, places, config)
-    : heaviest(Uint8Array.fromHex(vid), places, config);
+    : byHash(Uint8Array.fromHex(vid), places, config);
   const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
   for (const slots of found)
     while (slots.length < wanted) {
@@ -132,7 +148,10 @@ export function homesOf(
   return found;
 }
 
-/** All places in the order in which those without a piece of a version are handed one: with parity the larger ones oftener first. */
+/**
+ * All places in the order in which those without a piece of a version are handed one. With parity
+ * larger servers come first more often.
+ */
 export function handingOrder(
   version: Pick<Version, "ring" | "vid" | "needed">,
   config: Config,
@@ -141,7 +160,10 @@ export function handingOrder(
   return isByCapacity(version, config) ? byCapacity(version.vid, places, config) : places;
 }
 
-/** All places in the order in which piece `j` tries them: its homes, those that have no piece, then the others round the ring. */
+/**
+ * All places in the order in which piece `j` tries them: its homes, then the servers without a
+ * piece, then the others round the ring.
+ */
 export function candidates(
   homesOfAll: readonly (readonly number[])[],
   j: number,

@@ -1,7 +1,8 @@
 /**
- * Sealed contents: the STREAM construction (Hoang, Reyhanitabar, Rogaway and Vizár 2015) over AES-256-GCM. A file is sealed in
- * segments under a random key of its version; a nonce is the segment's number, and whether it is the last one. So no segment
- * passes for another one, and none can be left out.
+ * Sealed contents: the STREAM construction (Hoang, Reyhanitabar, Rogaway and Vizár 2015) over
+ * AES-256-GCM. A file is sealed in segments under a random key of its version. The nonce of a
+ * segment is its number, and whether it is the last one. So no segment passes for another one, and
+ * none can be left out. Used by the client.
  */
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { assert } from "../errors.ts";
@@ -9,25 +10,31 @@ import { BLOCK_BYTES } from "../limits.ts";
 import { NONCE_BYTES, TAG_BYTES } from "./keys.ts";
 
 export const CONTENT_KEY_BYTES = 32;
-/** Of a segment as it is stored; it is as long as a block, so that pieces with parity are made of whole ones. */
+/**
+ * The length of a sealed segment. It is that of a block, so that pieces with parity are made of
+ * whole segments.
+ */
 export const SEALED_SEGMENT_BYTES = BLOCK_BYTES;
-/** Of a segment as it was. */
+/** The length of a segment before it is sealed. */
 export const SEGMENT_BYTES = SEALED_SEGMENT_BYTES - TAG_BYTES;
 
 /** How many segments a file of so many bytes has. */
 export const segmentCount = (plain: number): number => Math.ceil(plain / SEGMENT_BYTES);
 
-/** Bytes of a file of `plain` bytes when it is sealed. */
+/** How many bytes a file of `plain` bytes has when it is sealed. */
 export const sealedBytes = (plain: number): number => plain + TAG_BYTES * segmentCount(plain);
 
-/** Bytes of a file that has `sealed` bytes when it is sealed; what no file could come to is rounded down. */
+/**
+ * How many bytes a file has that has `sealed` bytes when it is sealed. A number that no file could
+ * come to is rounded down.
+ */
 export const plainBytes = (sealed: number): number =>
   Math.max(0, sealed - TAG_BYTES * Math.ceil(sealed / SEALED_SEGMENT_BYTES));
 
-/** What seals and opens the segments of one version. */
+/** What it takes to seal and open the segments of one version. */
 export interface Stream {
   readonly key: Uint8Array;
-  /** Of the file as it was. */
+  /** The bytes of the file before it is sealed. */
   readonly bytes: number;
 }
 
@@ -45,7 +52,10 @@ export function sealSegment(
   into.set(cipher.getAuthTag(), plain.length);
 }
 
-/** Opens segment `index` into `into`; false unless it is what was sealed there. Then `into` is worth nothing. */
+/**
+ * Opens segment `index` into `into`. False unless it is what was sealed there; then `into` has no
+ * meaning.
+ */
 export function openSegment(
   stream: Stream,
   index: number,
@@ -65,7 +75,10 @@ export function openSegment(
   }
 }
 
-/** seven zeros | u32 number | u8 is it the last? The key is the version's own, so that no nonce comes twice. */
+/**
+ * Seven zeros | u32 number | u8: is it the last? The key is the version's own, so no nonce comes
+ * twice.
+ */
 function nonceOf({ bytes }: Stream, index: number): Uint8Array {
   const nonce = new Uint8Array(NONCE_BYTES);
   new DataView(nonce.buffer).setUint32(NONCE_BYTES - 5, index);

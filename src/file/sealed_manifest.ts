@@ -1,6 +1,7 @@
 /**
- * The body of a version of a user with a password. What repair needs is in the open (the roots); the rest is sealed; and all of it
- * is bound to what it is the body of, so that no server can forge a version, or pass one off for another. Format: README.md.
+ * The sealed manifest: the body of a version of a user with a password. The roots, which repair
+ * needs, are in the open; the rest is sealed. All of it is bound to its version, so that no server
+ * can forge a version, or pass one off for another. Format: README.md. Used by the client.
  */
 import {
   bool,
@@ -32,7 +33,7 @@ const factsCodec = struct({
   isFolder: bool,
   modified: u53,
   mode: u32,
-  /** Bytes of the file as it was. */
+  /** The bytes of the file before it was sealed. */
   bytes: u53,
   /** The key of its content. */
   key: fixed(CONTENT_KEY_BYTES),
@@ -42,13 +43,19 @@ export type Facts = Value<typeof factsCodec>;
 const bodyCodec = struct({
   format: u8,
   roots: rootsCodec,
-  /** The ballot at which it was proposed first; it may have been accepted at later ones since. */
+  /**
+   * The ballot at which the version was proposed first. It may have been accepted at later ballots
+   * since.
+   */
   ballot: ballotCodec,
   nonce: fixed(NONCE_BYTES),
   sealed: bytes(SEALED_FACTS_BYTES),
 });
 
-/** What the body is bound to: all of the version but where its pieces lie, which may change. */
+/**
+ * What the body is bound to: all of the version except the slots that its pieces lie on, which may
+ * change.
+ */
 const boundCodec = struct({
   what: text(64),
   user: text(USER_BYTES),
@@ -68,7 +75,10 @@ const boundBytes = (
 ): Uint8Array =>
   encode(boundCodec, { ...version, what: "dfs-tool 1 manifest", user, name, roots, ballot });
 
-/** The version with the body that its user gives it, proposed at this ballot; `name` is the one that servers know. */
+/**
+ * The version with the body that its user gives it when it is proposed at this ballot. `name` is
+ * the one that servers know.
+ */
 export function signVersion(
   keys: Keys,
   name: string,
@@ -86,14 +96,20 @@ export function signVersion(
   };
 }
 
-/** What a user said of a version: the facts, the roots of its pieces, and the ballot at which it was proposed first. */
+/**
+ * What the user said of a version: the facts, the roots of its pieces, and the ballot at which it
+ * was proposed first.
+ */
 export interface Signed {
   readonly facts: Facts;
   readonly roots: Uint8Array[];
   readonly ballot: Ballot;
 }
 
-/** What a version's user said of it, and at which ballot; null unless the body was given by them to exactly this version. */
+/**
+ * What the user of a version said of it; null unless the user gave the body to exactly this
+ * version.
+ */
 export function readSigned(keys: Keys, name: string, version: Version): Signed | null {
   if (!isSealed(version.body)) return null;
   try {
@@ -103,7 +119,7 @@ export function readSigned(keys: Keys, name: string, version: Version): Signed |
     const plain = gcmOpen(keys.manifests, nonce, bound, sealed);
     return plain && { facts: decode(factsCodec, plain), roots, ballot };
   } catch (error) {
-    // A body that does not read was not given by the user.
+    // A body that does not read was not made by the user.
     if (isDfsError(error)) return null;
     throw error;
   }
@@ -112,5 +128,5 @@ export function readSigned(keys: Keys, name: string, version: Version): Signed |
 /** Is it the body of a version of a user with a password? */
 export const isSealed = (body: Uint8Array): boolean => body[0] === SEALED_FORMAT;
 
-/** The roots in such a body; throws DfsError("protocol") where it does not read. */
+/** The roots in such a body. Throws DfsError("protocol") where it does not read. */
 export const rootsInSealed = (body: Uint8Array): Uint8Array[] => decode(bodyCodec, body).roots;

@@ -1,7 +1,8 @@
 /**
- * Sealed names. Each component of a path is sealed for itself, and the same way each time, with AES-SIV (RFC 5297) bound to the
- * sealed path before it: so servers see how many components there are and how long each is, a folder's names have a common
- * beginning, and equal names in different folders look different.
+ * Sealed names. Each component of a path is sealed by itself with AES-SIV (RFC 5297), which gives
+ * the same result each time. It is bound to the sealed path before it. So servers see how many
+ * components a name has and how long each is. The names in a folder begin alike, and equal names in
+ * different folders look different. Used by the client's trust.
  */
 import { aessiv } from "@noble/ciphers/aes.js";
 import { isDfsError } from "../errors.ts";
@@ -11,7 +12,10 @@ import { checkFolder, checkName } from "./names.ts";
 
 const utf8 = new TextEncoder();
 
-/** Components of folders, which most names share, by the path that they end: sealing and opening one takes a while. */
+/**
+ * Sealed and opened folders, by the path that each ends. Most names share their folders, and to
+ * seal or open one takes a while.
+ */
 interface Remembered {
   readonly sealed: Map<string, string>;
   readonly opened: Map<string, string>;
@@ -28,14 +32,17 @@ function memoryOf(keys: Keys): Remembered {
 
 const cipherFor = (keys: Keys, before: string) => aessiv(keys.names, utf8.encode(before));
 
-/** The folders of a path, from the first on, and what is after the last "/". */
+/** The folders of a path, the outermost first, and the part after the last "/". */
 function partsOf(path: string): { folders: string[]; last: string } {
   const parts = path.split("/");
   const last = parts.pop() ?? "";
   return { folders: parts, last };
 }
 
-/** What servers know a name by; a "/" at its end, that of a folder, stays. What no name has, an empty component, is sealed as nothing. */
+/**
+ * The name that servers know a name by. A "/" at its end, that of a folder, stays. A name with an
+ * empty component, which no file has, is sealed as "".
+ */
 export function sealName(keys: Keys, name: string): string {
   const { folders, last } = partsOf(name);
   const { sealed } = memoryOf(keys);
@@ -50,7 +57,9 @@ export function sealName(keys: Keys, name: string): string {
   return last === "" ? done : done + sealComponent(keys, done, last);
 }
 
-/** The name that was sealed so; null where these keys did not seal it, or it may be none. */
+/**
+ * The name that was sealed so; null where it was not sealed with these keys, or may not be a name.
+ */
 export function openName(keys: Keys, sealed: string): string | null {
   const { folders, last } = partsOf(sealed);
   const { opened } = memoryOf(keys);
@@ -64,11 +73,11 @@ export function openName(keys: Keys, sealed: string): string | null {
     name += `${plain}/`;
   }
   const plain = last === "" ? "" : openComponent(keys, path, last);
-  return plain === null ? null : checked(name + plain);
+  return plain === null ? null : nameOrNull(name + plain);
 }
 
-/** null: it may be no name. */
-function checked(name: string): string | null {
+/** null where it may not be a name. */
+function nameOrNull(name: string): string | null {
   try {
     return name.endsWith("/") ? checkFolder(name) : checkName(name);
   } catch (error) {
@@ -83,12 +92,13 @@ const sealComponent = (keys: Keys, before: string, component: string): string =>
 function openComponent(keys: Keys, before: string, sealed: string): string | null {
   try {
     const bytes = Uint8Array.fromBase64(sealed, { alphabet: "base64url" });
-    // A name has one sealed form: another that reads the same was not made by its user.
+    // A name has only one sealed form. Another text for the same bytes was not made by its user.
     if (textOf(bytes) !== sealed) return null;
     const plain = cipherFor(keys, before).decrypt(bytes);
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plain);
   } catch {
-    // Base64, the tag or the text is not what was sealed: the library says so in errors of its own.
+    // The base64, the tag or the text is not what was sealed. The library throws errors of its own
+    // for that.
     return null;
   }
 }

@@ -1,20 +1,24 @@
 /**
- * With which weights servers draw, so that each is among the first `count` as often as its capacity is worth. The first of a draw come
- * by weight; but of five servers three different ones are taken, and where two are large the small ones come second and third too often:
- * on disks of 1, 2, 2, 4, 4 the smallest would be half as full again as the largest. So what they draw with is fitted. Used by
- * placement.ts.
+ * The weights that servers draw with. They are fitted so that each server is among the first
+ * `count` as often as its capacity is worth. A draw by the capacities themselves does not do that.
+ * Of five servers it takes three different ones; where two are large, the small ones come second
+ * and third too often. On disks of 1, 2, 2, 4, 4 the smallest would become half as full again as
+ * the largest. Used by placement.ts.
  */
 
-/** How often the weights are corrected: to less than a thousandth of each share, mostly. */
+/**
+ * How often the weights are corrected. Mostly each share is then right to less than a thousandth.
+ */
 const ROUNDS = 16;
-/** Points at which the time of a draw is looked at. */
+/** The number of points in time at which a draw is evaluated. */
 const TIMES = 48;
-/** What a weight is rounded to. */
+/** The largest weight after rounding. */
 const WEIGHT_UNIT = 2 ** 40;
 
 /**
- * What each draws with; null: it is always among them. Fractions are added, multiplied and divided alone, which IEEE 754 rounds alike
- * on every machine; then they are integers.
+ * The weight that each draws with; null where it is always among the first. Fractions are only
+ * added, multiplied and divided, which IEEE 754 rounds alike on every machine. In the end they
+ * become integers.
  */
 export function drawingWeights(weights: readonly number[], count: number): (bigint | null)[] {
   const chances = chancesOf(weights, count);
@@ -29,13 +33,14 @@ export function drawingWeights(weights: readonly number[], count: number): (bigi
 
 const chanceOf = (chances: readonly number[], i: number): number => chances[i] ?? 0;
 
-/** The share of all that each takes, by weight: of `count` places, and no more than one each. */
+/** The share of `count` places that each takes by its weight, at most one place. */
 export function chancesOf(weights: readonly number[], count: number): number[] {
   const chances = weights.map(() => 1);
   const order = [...weights.entries()].toSorted(([i, a], [j, b]) => b - a || i - j);
   let sum = weights.reduce((a, b) => a + b, 0);
   let left = count;
-  // Who has more than its part of what is left takes a place of its own; the others share the rest.
+  // One that has at least a whole share of the places left takes a place of its own. The others
+  // share the rest.
   for (const [i, weight] of order)
     if (left * weight >= sum) {
       left--;
@@ -44,12 +49,12 @@ export function chancesOf(weights: readonly number[], count: number): number[] {
   return chances;
 }
 
-/** Corrects the weights by what came of them. */
+/** Corrects the weights by the shares that came of them. */
 function fit(chances: readonly number[], count: number): bigint[] {
   if (chances.every((chance) => chance === chances[0])) return chances.map(() => 1n);
   let rates = chances.map((chance) => chance / (1 - chance / 2));
   for (let round = 0; round < ROUNDS; round++) {
-    const got = inclusions(rates, count);
+    const got = inclusionProbabilities(rates, count);
     rates = rates.map((rate, i) => (rate * chanceOf(chances, i)) / chanceOf(got, i));
   }
   const most = Math.max(...rates);
@@ -57,10 +62,11 @@ function fit(chances: readonly number[], count: number): bigint[] {
 }
 
 /**
- * How probable it is for each to be among the first `count`, where each comes after a time that is exponential with its rate: summed over
- * time, the probability that it comes just then, and fewer than `count` others before.
+ * The probability of each to be among the first `count`, where each comes after a time that is
+ * exponential with its rate. It is summed over time: the probability that it comes just then, and
+ * that fewer than `count` others came before.
  */
-export function inclusions(rates: readonly number[], count: number): number[] {
+export function inclusionProbabilities(rates: readonly number[], count: number): number[] {
   const sums = rates.map(() => 0);
   let waiting = rates.map(() => 1);
   let open = rates.map(() => 1);
@@ -79,13 +85,16 @@ export function inclusions(rates: readonly number[], count: number): number[] {
   return sums;
 }
 
-/** For each, how probable it is that fewer than `count` of the others have come, where `waiting` is how probable it is that one has not. */
+/**
+ * For each, the probability that fewer than `count` of the others have come. `waiting` has the
+ * probability of each that it has not come.
+ */
 function fewerBefore(waiting: readonly number[], count: number): number[] {
   const first: readonly number[] = Array.from({ length: count }, (_, n) => Number(n === 0));
-  /** How probable it is that n of those before this one have come. */
+  /** The probability that n of those before this one have come. */
   const before = [first];
   for (const stays of waiting) before.push(oneMore(before.at(-1) ?? [], stays));
-  /** That at most n of those after it have. */
+  /** The probability that at most n of those after it have come. */
   let after: readonly number[] = first.map(() => 1);
   const found: number[] = [];
   for (let i = waiting.length - 1; i >= 0; i--) {
@@ -99,7 +108,7 @@ function fewerBefore(waiting: readonly number[], count: number): number[] {
   return found;
 }
 
-/** The same numbers, where one more may have come. */
+/** The same probabilities with one more that may have come. */
 const oneMore = (numbers: readonly number[], stays: number): number[] =>
   numbers.map((p, n) => p * stays + (n > 0 ? chanceOf(numbers, n - 1) * (1 - stays) : 0));
 

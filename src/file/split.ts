@@ -1,18 +1,22 @@
 /**
- * How a file becomes pieces. Pairs: n consecutive pieces, equal but for one byte where n does not divide the size.
- * Reed-Solomon: stripes of K chunks, one of each data piece; the last stripe is cut in K consecutive parts like a file of its
- * own. So a stripe of the file is read and written in one go, and a chunk of parity belongs to one stripe.
+ * How a file is cut into pieces. Pairs: n consecutive pieces, of equal length but for one byte
+ * where n does not divide the size. Reed-Solomon: stripes of K chunks, one for each data piece. The
+ * last stripe is cut into K consecutive parts like a file of its own. So a stripe of the file is
+ * read and written in one go, and a chunk of parity belongs to one stripe. Used by the client.
  */
 import { CHUNK_BYTES } from "../limits.ts";
 
-/** What the cut follows from: `needed` of `pieces` pieces make the file, which are the first ones. */
+/** What determines the cut. The first `needed` of `pieces` pieces make up the file. */
 export interface Cut {
   readonly size: number;
   readonly pieces: number;
   readonly needed: number;
 }
 
-/** Bytes of part `i` (from 0) of `n`, of `size` bytes: the first size % n parts have one more. */
+/**
+ * How many bytes part `i` (from 0) of `n` parts of `size` bytes has. The first size % n parts have
+ * one more.
+ */
 export const partBytes = (size: number, n: number, i: number): number =>
   Math.floor(size / n) + (i < size % n ? 1 : 0);
 
@@ -20,7 +24,7 @@ export const partBytes = (size: number, n: number, i: number): number =>
 export const partOffset = (size: number, n: number, i: number): number =>
   i * Math.floor(size / n) + Math.min(i, size % n);
 
-/** Has it parity pieces? */
+/** Has the version parity pieces? */
 export const hasParity = ({ pieces, needed }: Cut): boolean => pieces > needed;
 
 /** The numbers of the data pieces, and of the parity pieces. */
@@ -33,7 +37,7 @@ const fullStripes = ({ size, needed }: Cut): number => Math.floor(size / (needed
 
 const lastStripe = (cut: Cut): number => cut.size - fullStripes(cut) * cut.needed * CHUNK_BYTES;
 
-/** Bytes of piece `piece`; a parity piece is as long as the longest data piece. */
+/** How many bytes a piece has. A parity piece is as long as the longest data piece. */
 export function pieceBytes(cut: Cut, piece: number): number {
   const { size, needed } = cut;
   if (!hasParity(cut)) return partBytes(size, needed, piece);
@@ -41,7 +45,10 @@ export function pieceBytes(cut: Cut, piece: number): number {
   return fullStripes(cut) * CHUNK_BYTES + partBytes(lastStripe(cut), needed, part);
 }
 
-/** Where in the file the chunk of a data piece lies that begins at `offset` of the piece, or goes on there. */
+/**
+ * The offset in the file of the byte at `offset` of a data piece. With parity only the rest of its
+ * chunk follows it in the file.
+ */
 export function chunkOffset(cut: Cut, piece: number, offset: number): number {
   const { size, needed } = cut;
   if (!hasParity(cut)) return partOffset(size, needed, piece) + offset;
@@ -52,7 +59,10 @@ export function chunkOffset(cut: Cut, piece: number, offset: number): number {
   return needed * begin + inStripe + inChunk;
 }
 
-/** Bytes of the chunk, or the part of one, that begins at `offset` of a piece; 0 beyond its end. */
+/**
+ * How many bytes the chunk, or part of one, has that begins at `offset` of a piece; 0 beyond the
+ * piece's end.
+ */
 export const chunkBytes = (
   cut: Cut,
   piece: number,

@@ -3,7 +3,7 @@
  * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
  */
 import { DfsError } from "../errors.ts";
-import { sealOf } from "../file/checksum.ts";
+import { tableAndRoot } from "../file/checksum.ts";
 import { compareNames } from "../file/names.ts";
 import type { Clock, Disk, Random, Tell } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
@@ -186,7 +186,7 @@ export class Store {
     small: readonly SmallPiece[],
   ): Promise<Promised> {
     for (const { piece, root, data } of small) {
-      if (Buffer.compare(sealOf(vid, piece, data).root, root) !== 0)
+      if (Buffer.compare(tableAndRoot(vid, piece, data).root, root) !== 0)
         throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     }
     const inline = small.filter(({ data }) => data.length <= this.#options.inlineBytes);

@@ -15,7 +15,7 @@ import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 
-const found = { name: "a", vid: "00", x: 0, bytes: 6, modified: 0, mode: 0o700 };
+const found = { name: "a", vid: "00", rotation: 0, bytes: 6, modified: 0, mode: 0o700 };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 describe("what get writes to", () => {

@@ -1,6 +1,11 @@
 /** What repair finds to do with one name (CONSISTENCY.md section 4), from what servers tell. Four servers, x = 0: piece j lives on j and j - 1. */
 import { describe, expect, test } from "bun:test";
-import { diagnose, hasEmptyRow, isEmptyRow, type Told } from "../../src/client/care/diagnose.ts";
+import {
+  diagnose,
+  hasEmptyRow,
+  isEmptyRow,
+  type ReadReply,
+} from "../../src/client/care/diagnose.ts";
 import { homes } from "../../src/file/placement.ts";
 import type { Config } from "../../src/membership.ts";
 import type { Accepted, Ballot, Outline } from "../../src/version.ts";
@@ -31,7 +36,7 @@ const atHome = (slot: number): number[] =>
   [0, 1, 2, 3].filter((piece) => homes(ringFrom(0, Y), piece, 2).includes(slot));
 
 /** What the server in a slot tells: all is well, but for what is said here. */
-function told(slot: number, value: Accepted | null, says: Says): Told {
+function told(slot: number, value: Accepted | null, says: Says): ReadReply {
   const { acc = value, com = value, prom = 9n, floor = 0n } = says;
   const isFile = value !== null && !value.version.deleted;
   const { pieces = isFile ? atHome(slot) : [], bad = [] } = says;
@@ -102,13 +107,13 @@ describe("registers", () => {
   test("a name that a server lists with nothing has such a row, though its promise is the floor", () => {
     const row = { acc: null, com: null, others: false, damaged: false, here: [] };
     const outline = { vid: vidOf(1) } as Outline;
-    const said = (...all: object[]) => ({
-      said: new Map(all.map((one, slot) => [slot, { ...row, ...one }])),
+    const named = (...all: object[]) => ({
+      reports: new Map(all.map((one, slot) => [slot, { ...row, ...one }])),
     });
-    expect(hasEmptyRow(said({ com: outline }, {}))).toBe(true);
-    expect(hasEmptyRow(said({ com: outline }, { acc: outline }))).toBe(false);
+    expect(hasEmptyRow(named({ com: outline }, {}))).toBe(true);
+    expect(hasEmptyRow(named({ com: outline }, { acc: outline }))).toBe(false);
     // There may be pieces without a row, and of a damaged one nothing is known.
-    expect(hasEmptyRow(said({ others: true }, { damaged: true }))).toBe(false);
+    expect(hasEmptyRow(named({ others: true }, { damaged: true }))).toBe(false);
   });
 });
 
@@ -219,13 +224,13 @@ describe("pieces while the cluster changes", () => {
 });
 
 describe("orphans", () => {
-  const holding = (vid: string, age: number, says: Says = {}): Told => {
+  const holding = (vid: string, age: number, says: Says = {}): ReadReply => {
     const one = told(0, current, says);
     return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
   };
-  const found = (...all: Told[]) =>
+  const found = (...all: ReadReply[]) =>
     diagnose(current, new Map(all.map((one, slot) => [slot, one])), configOf(Y), 50);
-  const orphansOf = (...all: Told[]): readonly string[] => found(...all).orphans;
+  const orphansOf = (...all: ReadReply[]): readonly string[] => found(...all).orphans;
 
   test("are versions with pieces that no register knows, each named once", () => {
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);

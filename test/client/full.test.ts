@@ -1,7 +1,7 @@
 /** What repair leaves where it is, for a home has no room for it: never so that fewer pieces lie on servers of their own. */
 import { expect, test } from "bun:test";
 import { diagnose } from "../../src/client/care/diagnose.ts";
-import { Full } from "../../src/client/care/full.ts";
+import { FullServers } from "../../src/client/care/full.ts";
 import type { Accepted } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 
@@ -22,9 +22,9 @@ function left(holds: readonly (readonly number[])[], needed: number) {
       },
     ]),
   );
-  const full = new Full();
+  const full = new FullServers();
   full.add(2, 1);
-  return full.without(diagnose(current, told, configOf(PLACES), 50), version, told, PLACES);
+  return full.feasible(diagnose(current, told, configOf(PLACES), 50), version, told, PLACES);
 }
 
 test("with parity no piece goes while one stays away from home", () => {

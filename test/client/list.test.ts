@@ -5,7 +5,7 @@ import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import { Endless } from "../../src/client/trust/endless.ts";
-import { conclude, type Page, pagesIn } from "../../src/client/files/list.ts";
+import { decideByReports, type Page, pagesIn } from "../../src/client/files/list.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
@@ -103,7 +103,7 @@ describe("what servers say of a name", () => {
     const pages = await pagesOf(said.map((some) => holding(entry("a", some))));
     const [page] = pages;
     const [name, told] = page!.names[0]!;
-    return conclude({ ...page!, name, said: told });
+    return decideByReports({ ...page!, name, reports: told });
   };
 
   test("is what each of them says, where they do not say the same", async () => {

@@ -5,7 +5,7 @@ import {
   blockCount,
   ROOT_BYTES,
   rootOf,
-  sealOf,
+  tableAndRoot,
   SUM_BYTES,
   sumsOf,
   tableBytes,
@@ -51,12 +51,12 @@ test.each([
 
 // Computed by another program: Python's hashlib and the reference xxHash.
 test("the sums and the root of a piece, as the format says", () => {
-  const { table, root } = sealOf(vid, 2, pattern(BLOCK_BYTES + 1000));
+  const { table, root } = tableAndRoot(vid, 2, pattern(BLOCK_BYTES + 1000));
   expect(table.toHex()).toBe("ae87bbf1620509d23378c7575e44975a");
   expect(Buffer.from(root).toString("hex")).toBe(
     "fba56dc01613d356a9444841ae32e4aef9305ddd16945518aedb8d4644af98c1",
   );
-  expect(Buffer.from(sealOf(vid, 0, new Uint8Array()).root).toString("hex")).toBe(
+  expect(Buffer.from(tableAndRoot(vid, 0, new Uint8Array()).root).toString("hex")).toBe(
     "809a4c1bad269d7bc2c9de4a1d7d686b32995114da709324830c99529e5f76b2",
   );
 });
@@ -66,7 +66,7 @@ test("what was sealed verifies, whole and block by block", () => {
     [any.vid, piece, length],
     (id, number, bytes) => {
       const data = pattern(bytes);
-      const { table, root } = sealOf(id, number, data);
+      const { table, root } = tableAndRoot(id, number, data);
       expect(root.length).toBe(ROOT_BYTES);
       expect(verifies(id, number, 0, data, table)).toBe(true);
       for (let first = 0; first < blockCount(bytes); first++) {
@@ -91,7 +91,7 @@ test("sums made in portions of whole blocks are the sums of the whole", () => {
         parts.push(sumsOf(id, number, first, portion));
         first += blocks;
       }
-      const whole = sealOf(id, number, data);
+      const whole = tableAndRoot(id, number, data);
       expect(Buffer.compare(concat(parts), whole.table)).toBe(0);
       expect(rootOf(id, number, bytes, concat(parts))).toEqual(whole.root);
     },
@@ -101,7 +101,7 @@ test("sums made in portions of whole blocks are the sums of the whole", () => {
 
 describe("it is noticed", () => {
   const data = pattern(2 * BLOCK_BYTES + 100);
-  const { table, root } = sealOf(vid, 1, data);
+  const { table, root } = tableAndRoot(vid, 1, data);
 
   test("when any bit of the data is another one", () => {
     forAll(
@@ -113,7 +113,7 @@ describe("it is noticed", () => {
 
   test("when any bit of a small piece is another one: every single one tried", () => {
     const small = pattern(64);
-    const sealed = sealOf(vid, 1, small);
+    const sealed = tableAndRoot(vid, 1, small);
     for (let bit = 0; bit < 8 * small.length; bit++)
       expect(verifies(vid, 1, 0, flipped(small, bit), sealed.table)).toBe(false);
   });
@@ -142,7 +142,7 @@ describe("it is noticed", () => {
   });
 
   test("when equal blocks change places with their sums, for the root knows the order", () => {
-    const twins = sealOf(vid, 1, new Uint8Array(2 * BLOCK_BYTES));
+    const twins = tableAndRoot(vid, 1, new Uint8Array(2 * BLOCK_BYTES));
     expect(Buffer.compare(twins.table.subarray(0, 8), twins.table.subarray(8))).not.toBe(0);
   });
 

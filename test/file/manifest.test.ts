@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { encodeManifest, manifestOf, pieceLengths, timeWithin } from "../../src/file/manifest.ts";
+import { encodeManifest, manifestOf, pieceLengths, storableTime } from "../../src/file/manifest.ts";
 import { MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
 import * as any from "../harness/arbitraries.ts";
 import { ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
@@ -29,11 +29,11 @@ const plain = { isFolder: false, modified: 1234, mode: 0o644, roots: [new Uint8A
 
 test("the time of any file is one that a manifest and a date can have", () => {
   forAll([fc.double({ noNaN: true })], (ms) => {
-    const time = timeWithin(ms);
+    const time = storableTime(ms);
     expect(Number.isSafeInteger(time)).toBe(true);
     expect(new Date(time).getTime()).toBe(time);
   });
-  expect([-0.5, 0, 1234.9].map(timeWithin)).toEqual([0, 0, 1234]);
+  expect([-0.5, 0, 1234.9].map(storableTime)).toEqual([0, 0, 1234]);
 });
 
 describe("a manifest", () => {

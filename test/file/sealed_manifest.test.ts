@@ -7,7 +7,7 @@ import {
   gcmOpen,
   gcmSeal,
   keysOf,
-  type Opening,
+  type StretchedPassword,
   unwrapMaster,
   wrapMaster,
 } from "../../src/file/keys.ts";
@@ -83,9 +83,9 @@ describe("it is bound to", () => {
 describe("a master key", () => {
   const master = new Uint8Array(32).fill(3);
   const [now, next, other] = [1, 2, 3].map((fill) => openingOf(new Uint8Array(32).fill(fill))) as [
-    Opening,
-    Opening,
-    Opening,
+    StretchedPassword,
+    StretchedPassword,
+    StretchedPassword,
   ];
   const wraps = [now, next].map((password, i) => {
     const cost = costOf(new Uint8Array(16).fill(i));

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { chancesOf, drawingWeights, inclusions } from "../../src/file/shares.ts";
+import { chancesOf, drawingWeights, inclusionProbabilities } from "../../src/file/shares.ts";
 import { forAll } from "../harness/property.ts";
 
 const weights = fc.array(fc.integer({ min: 1, max: 65_535 }), { minLength: 2, maxLength: 30 });
@@ -55,7 +55,7 @@ test("what they draw with gives each its part", () => {
     const rates = open.map((i) => Number(drawing[i]));
     if (rates.length === 0) return;
     const most = Math.max(...rates);
-    const got = inclusions(
+    const got = inclusionProbabilities(
       rates.map((rate) => rate / most),
       count - (all.length - open.length),
     );

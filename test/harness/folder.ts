@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DfsError } from "../../src/errors.ts";
-import { sealOf } from "../../src/file/checksum.ts";
+import { tableAndRoot } from "../../src/file/checksum.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk } from "../../src/io/ports.ts";
@@ -91,7 +91,7 @@ export const pattern = (n: number, salt = 0): Uint8Array =>
 
 export const smallPiece = (vid: Vid, piece: number, data: Uint8Array): SmallPiece => ({
   piece,
-  root: sealOf(vid, piece, data).root,
+  root: tableAndRoot(vid, piece, data).root,
   data,
 });
 
@@ -107,7 +107,7 @@ export async function upload(store: Store, id: PieceId, data: Uint8Array): Promi
   const incoming = await store.pieces.receive(id, data.length);
   for (let at = 0; at < data.length; at += CHUNK_BYTES)
     await incoming.append(at, data.subarray(at, at + CHUNK_BYTES));
-  await store.pieces.received(incoming, id, data.length, sealOf(id.vid, id.piece, data).root);
+  await store.pieces.received(incoming, id, data.length, tableAndRoot(id.vid, id.piece, data).root);
 }
 
 /** The pieces of a version that the server says it holds, and would serve. */

@@ -5,7 +5,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { concat } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
-import { rootOf, sealOf } from "../../src/file/checksum.ts";
+import { rootOf, tableAndRoot } from "../../src/file/checksum.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -62,7 +62,7 @@ describe("a piece in a file", () => {
       expect(await temporaries(folder)).toEqual([]);
       for await (const opened of beforeAndAfter(folder, store)) {
         expect(same(await fetchAll(opened, id, bytes), data)).toBe(true);
-        const { table } = sealOf(VID, 3, data);
+        const { table } = tableAndRoot(VID, 3, data);
         expect(same(await opened.pieces.sums(id, 0, table.length), table)).toBe(true);
         expect(heldOf(opened, VID)).toEqual([3]);
       }
@@ -75,7 +75,7 @@ describe("a piece in a file", () => {
       await upload(await folder.open(), idOf(VID, 3), data);
       const file = readFileSync(join(folder.path, "pieces/ab", `${VID}.3`));
       expect(same(file.subarray(0, data.length), data)).toBe(true);
-      const { table, root } = sealOf(VID, 3, data);
+      const { table, root } = tableAndRoot(VID, 3, data);
       expect(same(file.subarray(data.length, data.length + table.length), table)).toBe(true);
       // src/store/README.md: the footer, its sum and its length, and the magic.
       const text = (value: string): string =>
@@ -133,7 +133,7 @@ describe("a piece in a file", () => {
       await rejectionOf("protocol", store.pieces.fetch(id, 0, LARGE + 1));
       await rejectionOf(
         "protocol",
-        store.pieces.sums(id, 0, sealOf(VID, 0, data).table.length + 1),
+        store.pieces.sums(id, 0, tableAndRoot(VID, 0, data).table.length + 1),
       );
       expect(heldOf(store, VID)).toEqual([0]);
     }));
@@ -182,7 +182,7 @@ describe("a piece in a file", () => {
 describe("what arrives", () => {
   const data = pattern(CHUNK_BYTES + 10);
   const id = idOf(VID, 0);
-  const root = sealOf(VID, 0, data).root;
+  const root = tableAndRoot(VID, 0, data).root;
 
   test("must come in order, without gaps, and be no more than was said", () =>
     inFolder(async (folder) => {
@@ -208,7 +208,7 @@ describe("what arrives", () => {
       await short.append(0, data.subarray(0, CHUNK_BYTES));
       await rejectionOf("protocol", pieces.received(short, id, data.length, root));
       // Nor does a root help that fits the part that came.
-      const { table } = sealOf(VID, 0, data.subarray(0, CHUNK_BYTES));
+      const { table } = tableAndRoot(VID, 0, data.subarray(0, CHUNK_BYTES));
       const cut = rootOf(VID, 0, data.length, table);
       await rejectionOf("protocol", pieces.received(short, id, data.length, cut));
       const wrong = await pieces.receive(id, data.length);
@@ -258,7 +258,7 @@ describe("a small piece", () => {
         expect(same(await opened.pieces.fetch(idOf(VID, 2), 0, data.length), data)).toBe(true);
         expect((await opened.pieces.fetch(idOf(VID, 3), 0, 0)).length).toBe(0);
         const sums = await opened.pieces.sums(idOf(VID, 2), 0, 8);
-        expect(same(sums, sealOf(VID, 2, data).table)).toBe(true);
+        expect(same(sums, tableAndRoot(VID, 2, data).table)).toBe(true);
         await rejectionOf("protocol", opened.pieces.fetch(idOf(VID, 2), 1, data.length));
         await rejectionOf("protocol", opened.pieces.fetch(idOf(VID, 2), 0, 7));
         expect(heldOf(opened, VID)).toEqual([2, 3]);

@@ -1,7 +1,7 @@
 /** Bytes of pieces rot: a get is right by the other copy and says so, repair mends it; where no copy is good, nothing is written. */
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { sealOf } from "../../src/file/checksum.ts";
+import { tableAndRoot } from "../../src/file/checksum.ts";
 import { homes } from "../../src/file/placement.ts";
 import { partBytes, partOffset } from "../../src/file/split.ts";
 import { ringFrom } from "../harness/arbitraries.ts";
@@ -88,7 +88,7 @@ export const rot: Scenario = {
 function wholeOf(vid: string, piece: number, data: Uint8Array): Uint8Array {
   const start = partOffset(data.length, 4, piece);
   const own = data.subarray(start, start + partBytes(data.length, 4, piece));
-  return Buffer.concat([own, sealOf(vid, piece, own).table]);
+  return Buffer.concat([own, tableAndRoot(vid, piece, own).table]);
 }
 
 class Rot {

@@ -1,6 +1,6 @@
 /** dfs-tool adopt: takes over files that lie in the open since before there were users; and the word of it where they are missed. */
 import { defineCommand } from "citty";
-import { adopt, areSomeOpen, openNamesFor } from "../../client/care/adopt.ts";
+import { adopt, hasOpenFiles, openNamesFor } from "../../client/care/adopt.ts";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { counted } from "../../counted.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
@@ -37,7 +37,7 @@ export const adoptCommand = defineCommand({
 
 /** Says where what an operator does not find may be. */
 export async function warnOfOpen(cluster: Cluster, log: Log): Promise<void> {
-  if (await areSomeOpen(cluster))
+  if (await hasOpenFiles(cluster))
     log.warn(
       "there are files of before there were users, which lie in nobody's list: dfs-tool adopt makes them yours, sealed",
     );
@@ -57,7 +57,7 @@ async function adoptAll(
     const outcomes = await eachOf(open, FILES_IN_FLIGHT, (one) =>
       outcomeOf(one.name, log, async () => {
         const done = await adopt(cluster, one, { placement, progress: (n) => progress.add(n) });
-        return done && { bytes: done.bytes, version: done.vid, x: done.x };
+        return done && { bytes: done.bytes, version: done.vid, x: done.rotation };
       }),
     );
     return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };

@@ -173,7 +173,7 @@ function bringAll(
           get(cluster, name, telling(target, progress), options),
         );
         if (how.sync && target.folder !== null) folders.add(target.folder);
-        return { bytes: found.bytes, version: found.vid, x: found.x };
+        return { bytes: found.bytes, version: found.vid, x: found.rotation };
       }),
     );
     for (const folder of folders) await bunDisk.syncFolder(folder);

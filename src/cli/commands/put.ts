@@ -221,10 +221,10 @@ async function putAll(
         outcomeOf(name, setup.log, async () => {
           if (file instanceof DfsError) throw file;
           return withSource(file, async (source) => {
-            const { vid, x, bytes } = await put(cluster, name, source, options);
+            const { vid, rotation, bytes } = await put(cluster, name, source, options);
             if (source.hasGrown())
               setup.log.info(`${file.label} grew: it is stored as it was at first`);
-            return { bytes, version: vid, x };
+            return { bytes, version: vid, x: rotation };
           });
         }),
       );

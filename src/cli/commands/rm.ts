@@ -4,9 +4,9 @@ import type { Cluster } from "../../client/connect/cluster.ts";
 import { counted } from "../../counted.ts";
 import { remove } from "../../client/files/remove.ts";
 import { removeFolder } from "../../client/files/remove_folder.ts";
-import { checkRemovable, namesOf, removeIn, spaceOf } from "../../client/care/remove_others.ts";
+import { checkRemovable, namesOf, removeFrom, spaceOf } from "../../client/care/remove_others.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { plainFlags } from "../../terminal/flags.ts";
@@ -33,7 +33,7 @@ export const rmCommand = defineCommand({
   },
   async run({ args }) {
     const { user, all = false, yes = false } = args;
-    const names = args._.map(user === undefined ? checkEither : checkRemovable);
+    const names = args._.map(user === undefined ? checkFileOrFolder : checkRemovable);
     checkFlags(names, user, all, yes);
     refuseTwins(
       names,
@@ -114,7 +114,7 @@ async function removeOf(
   if (names.length === 0) throw new DfsError("noSuchName", `${user} has no files`);
   const files = names.length === 1 ? (names[0] ?? "") : counted(names.length, "file");
   if (!isSure) await confirm(`Delete ${files} of ${user} for good?`);
-  return removeEach(setup, names, (name) => removeIn(space, name));
+  return removeEach(setup, names, (name) => removeFrom(space, name));
 }
 
 const notDeletedLine = (name: string, error: DfsError): string | null =>

@@ -46,7 +46,7 @@ const asJson = (found: Stat) => ({
   bytes: found.bytes,
   modified: new Date(found.modified).toISOString(),
   layout: found.layout,
-  x: found.x,
+  x: found.rotation,
   folder: found.isFolder,
   incomplete: found.isIncomplete,
   servers: found.servers.map(({ name, state, pieces }) => ({ name, up: state === "up", pieces })),
@@ -70,7 +70,7 @@ function asLines(found: Stat): string[] {
   facts.push(
     ["size", `${found.bytes} bytes (${sizeText(found.bytes)})`],
     ["layout", found.layout],
-    ["x", String(found.x)],
+    ["x", String(found.rotation)],
     ["complete", isComplete],
   );
   const servers = found.servers.map(({ name, state, pieces }) => [

@@ -1,17 +1,18 @@
 /**
- * Adopting files that lie in the open: put before there were users, they are in nobody's space; put before their user had a password,
- * they are in that user's own. Each is copied into the user's space, sealed, and only then deleted in the open. It may be cut short
- * at any point: whoever does it again goes on with what is left.
+ * `adopt`: seals files that lie in the open. Files that were put before there were users lie in
+ * nobody's space. Files that a user put before having a password lie in that user's own space. Each
+ * file is copied into the user's space, sealed, and only then deleted in the open. It may be cut
+ * short at any point; the next run goes on with the files that are left. Used by the adopt command.
  */
 import { Space } from "../trust/space.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
-import { checkEither, KEY_NAME } from "../../file/names.ts";
+import { checkFileOrFolder, KEY_NAME } from "../../file/names.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { conclude, namesIn } from "../files/list.ts";
+import { decideByReports, namesIn } from "../files/list.ts";
 import { makeFolder, put, type PutOptions } from "../files/put.ts";
 import { readName } from "../agree/register.ts";
 import { removeStored } from "../files/remove.ts";
@@ -22,29 +23,34 @@ import { openStored } from "../files/stored_source.ts";
 
 /** A name that lies in the open. */
 export interface OpenName {
-  /** The cluster as its space has it: without keys. */
+  /** The cluster for the space that the name lies in, without keys. */
   readonly space: Cluster;
   readonly name: string;
   readonly bytes: number;
 }
 
-/** The version that is its user's now; of a folder null. */
-type Adopted = { readonly bytes: number; readonly vid: Vid; readonly x: number } | null;
+/** The version that the user has now; null for a folder. */
+type Adopted = { readonly bytes: number; readonly vid: Vid; readonly rotation: number } | null;
 
-/** Are there files of before there were users? Only an operator is told, and only where there are users. */
-export async function areSomeOpen(cluster: Cluster): Promise<boolean> {
+/**
+ * Are there files that were put before there were users? It is true only for an operator, and only
+ * where there are users.
+ */
+export async function hasOpenFiles(cluster: Cluster): Promise<boolean> {
   const { isLoggedIn, isOperator } = cluster.connections;
   if (!isLoggedIn || !isOperator) return false;
-  for await (const one of namesIn(cluster.in(new Space(NOBODY)), "", false)) {
-    const { state } = conclude(one);
+  for await (const reported of namesIn(cluster.in(new Space(NOBODY)), "", false)) {
+    const { state } = decideByReports(reported);
     if (state && !state.deleted) return true;
   }
   return false;
 }
 
 /**
- * The names in the open that this user may adopt: nobody's, for an operator, and their own of before they had a password. Throws
- * DfsError("usage") for who has no space to adopt them into, and ("tooFew") where servers cannot tell which there are.
+ * The names in the open that this user may adopt: those in nobody's space for an operator, and
+ * those in the user's own space from before there was a password. Throws DfsError("usage") for a
+ * client without a space to adopt them into, and ("tooFew") where servers cannot tell which names
+ * there are.
  */
 export async function openNamesFor(cluster: Cluster, prefix: string): Promise<OpenName[]> {
   const { guard, user } = cluster.space;
@@ -57,8 +63,8 @@ export async function openNamesFor(cluster: Cluster, prefix: string): Promise<Op
   if (cluster.connections.isOperator)
     open.push(...(await namesOfSpace(cluster.in(new Space(NOBODY)), prefix, () => true)));
   const isOpen = (name: string): boolean => guard.shown(name) === null;
-  for (const one of await namesOfSpace(cluster.in(new Space(user)), prefix, isOpen))
-    if (await isInTheOpen(one)) open.push(one);
+  for (const openName of await namesOfSpace(cluster.in(new Space(user)), prefix, isOpen))
+    if (await isInTheOpen(openName)) open.push(openName);
   return open;
 }
 
@@ -68,32 +74,35 @@ async function namesOfSpace(
   isWanted: (name: string) => boolean,
 ): Promise<OpenName[]> {
   const names: OpenName[] = [];
-  for await (const one of namesIn(space, prefix, false)) {
-    const { is, state } = conclude(one);
+  for await (const reported of namesIn(space, prefix, false)) {
+    const { is, state } = decideByReports(reported);
     if (is === "tooFew")
       throw new DfsError("tooFew", "too few servers answer to tell which files lie in the open");
-    if (!state || state.deleted || one.name === KEY_NAME || !isWanted(one.name)) continue;
-    names.push({ space, name: one.name, bytes: state.size });
+    if (!state || state.deleted || reported.name === KEY_NAME || !isWanted(reported.name)) continue;
+    names.push({ space, name: reported.name, bytes: state.size });
   }
   return names;
 }
 
-/** Is its content in the open too? Else it is sealed with a key that is lost, and nobody can make anything of it. */
+/**
+ * Is the content in the open too? If not, it is sealed with a key that is lost, and nobody can read
+ * it.
+ */
 async function isInTheOpen({ space, name }: OpenName): Promise<boolean> {
   const { current } = await readName(space, name);
   return current !== null && !isSealed(current.version.body);
 }
 
 /**
- * Adopts one. Throws as `get` where it cannot be read, as `put` where it cannot be stored, and DfsError("conflict") where another file of
- * that name is there already: then both stay as they are.
+ * Adopts one name. Throws as `get` where it cannot be read, as `put` where it cannot be stored, and
+ * DfsError("conflict") where the user has another file of that name; then both stay as they are.
  */
 export async function adopt(
   cluster: Cluster,
   { space, name }: OpenName,
   options: Pick<PutOptions, "placement" | "progress">,
 ): Promise<Adopted> {
-  checkEither(name);
+  checkFileOrFolder(name);
   if (name.endsWith("/")) return adoptFolder(cluster, space, name);
   const open = await openStored(space, name);
   const layout = layoutOf(layoutName(open.version));
@@ -103,22 +112,22 @@ export async function adopt(
       "conflict",
       `${name}: there is another file of that name among yours, and both stay: get yours, put it under another name and rm it, and adopt again`,
     );
-  const { vid, x } =
+  const { vid, rotation } =
     mine?.found ??
     (await put(cluster, name, open.source, { ...options, layout, condition: { vid: null } }));
-  await leave(space, name, open.found.vid);
-  return { bytes: open.found.bytes, vid, x };
+  await removeOpen(space, name, open.found.vid);
+  return { bytes: open.found.bytes, vid, rotation };
 }
 
 async function adoptFolder(cluster: Cluster, space: Cluster, name: string): Promise<Adopted> {
   const { current } = await readName(space, name);
   if (!current) throw new DfsError("noSuchName", `there is no ${name}`);
   await makeFolder(cluster, name);
-  await leave(space, name, current.version.vid);
+  await removeOpen(space, name, current.version.vid);
   return null;
 }
 
-/** What the user has under a name; null: nothing. */
+/** The file that the user has under a name; null when there is none. */
 async function storedOrNull(cluster: Cluster, name: string) {
   try {
     return await openStored(cluster, name);
@@ -128,21 +137,24 @@ async function storedOrNull(cluster: Cluster, name: string) {
   }
 }
 
-/** Have two files the same content? Whoever was cut short has copied one already. */
+/** Have two files the same content? A run that was cut short may have copied the file already. */
 async function areSame(one: Source, other: Source): Promise<boolean> {
   if (one.bytes !== other.bytes) return false;
   const [a, b] = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
   for (let at = 0; at < one.bytes; at += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, one.bytes - at);
-    const [x, y] = [a.subarray(0, length), b.subarray(0, length)];
-    await Promise.all([one.read(x, at), other.read(y, at)]);
-    if (Buffer.compare(x, y) !== 0) return false;
+    const [partOfOne, partOfOther] = [a.subarray(0, length), b.subarray(0, length)];
+    await Promise.all([one.read(partOfOne, at), other.read(partOfOther, at)]);
+    if (Buffer.compare(partOfOne, partOfOther) !== 0) return false;
   }
   return true;
 }
 
-/** Deletes what lay in the open, if it still is that version; its name goes too, as soon as all servers answer. */
-async function leave(space: Cluster, name: string, vid: Vid): Promise<void> {
+/**
+ * Deletes the version that lay in the open, if it still is the current one. Its name goes too as
+ * soon as all servers answer.
+ */
+async function removeOpen(space: Cluster, name: string, vid: Vid): Promise<void> {
   await removeStored(space, name, { vid });
   await repairName(space, name, { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS });
 }

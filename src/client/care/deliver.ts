@@ -1,4 +1,7 @@
-/** Pieces on their way to the homes that lack them, copied or made anew: chunk after chunk, a few of them at once. */
+/**
+ * Sends pieces to the homes that lack them, copied or rebuilt. It goes chunk by chunk, with a few
+ * chunks under way at once. Used by bring_home.
+ */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { hasParity, pieceBytes } from "../../file/split.ts";
@@ -9,13 +12,16 @@ import type { Diagnosis } from "./diagnose.ts";
 import { VersionReader } from "../fetch/version_reader.ts";
 import { inParallel } from "../connect/window.ts";
 
-/** A piece on its way to a home; null once that failed. */
-interface Way {
+/** A piece on its way to the home `to`, which is null once that failed. */
+interface Transfer {
   readonly piece: number;
   to: number | null;
 }
 
-/** The piece of each copy that arrived; `isReadable` false: not all could be had. */
+/**
+ * The piece of each copy that arrived. `isReadable` is false where some of the pieces could not be
+ * had.
+ */
 export interface Delivered {
   readonly arrived: number[];
   readonly isReadable: boolean;
@@ -31,7 +37,7 @@ export class Delivery {
   /** Why servers did not take a piece, by slot. */
   readonly refused = new Map<number, DfsError>();
 
-  /** `holders`: for each piece the slots that have it. */
+  /** `holders` has the slots that hold each piece. */
   constructor(
     cluster: Cluster,
     name: string,
@@ -49,47 +55,54 @@ export class Delivery {
   }
 
   /**
-   * Brings these pieces to all their homes: as somebody holds them, or made from others, which are read once for all of them, or
-   * from what is good of damaged copies.
+   * Brings these pieces to all homes that lack them. Each is copied from a server that holds it, or
+   * rebuilt from other pieces, or put together from the good blocks of damaged copies. Pieces that
+   * are rebuilt share one read of the other pieces.
    */
-  async bring(lacking: Diagnosis["missing"]): Promise<Delivered> {
-    // A chunk of a stripe is in memory twice: as it came, and where others are made of it.
+  async deliver(lacking: Diagnosis["missing"]): Promise<Delivered> {
+    // A chunk of a stripe is in memory twice: as it arrived, and in the stripe that others are
+    // rebuilt from.
     const isMade = hasParity(this.#version) && lacking.some(({ from }) => from.length === 0);
-    const places = isMade ? 2 * this.#version.pieces : lacking.length;
-    const ways = lacking.flatMap(({ piece, to }) => to.map((slot): Way => ({ piece, to: slot })));
+    const windowPlaces = isMade ? 2 * this.#version.pieces : lacking.length;
+    const transfers = lacking.flatMap(({ piece, to }) =>
+      to.map((slot): Transfer => ({ piece, to: slot })),
+    );
     const wanted = lacking.map(({ piece }) => piece);
-    // Chunks come when they come, and go in their order.
-    let turn = Promise.resolve();
-    const bringOne = async (offset: number): Promise<void> => {
-      const before = turn;
-      const gone = Promise.withResolvers<void>();
-      gone.promise.catch(() => {});
-      turn = gone.promise;
-      const leave = await this.#cluster.window.enter(places);
+    // Chunks arrive in any order, and are sent in the order of the piece.
+    let lastSent = Promise.resolve();
+    const deliverChunk = async (offset: number): Promise<void> => {
+      const chunkBefore = lastSent;
+      const sent = Promise.withResolvers<void>();
+      sent.promise.catch(() => {});
+      lastSent = sent.promise;
+      const leave = await this.#cluster.window.enter(windowPlaces);
       try {
-        if (ways.every(({ to }) => to === null)) return;
+        if (transfers.every(({ to }) => to === null)) return;
         const chunks = await this.#reader.read({ pieces: wanted, offset, length: CHUNK_BYTES });
-        await before;
-        const chunkOf = ({ piece }: Way): Uint8Array | undefined => chunks[wanted.indexOf(piece)];
-        const sending = ways.map((way) => this.#send(way, offset, chunkOf(way)));
-        gone.resolve();
+        await chunkBefore;
+        const chunkOf = ({ piece }: Transfer): Uint8Array | undefined =>
+          chunks[wanted.indexOf(piece)];
+        const sending = transfers.map((transfer) =>
+          this.#send(transfer, offset, chunkOf(transfer)),
+        );
+        sent.resolve();
         await Promise.all(sending);
       } catch (error) {
-        gone.reject(error);
+        sent.reject(error);
         throw error;
       } finally {
-        gone.resolve();
+        sent.resolve();
         leave();
       }
     };
     try {
-      await inParallel(this.#offsets(), CHUNKS_PER_PIECE, bringOne);
+      await inParallel(this.#offsets(), CHUNKS_PER_PIECE, deliverChunk);
     } catch (error) {
       if (!isDfsError(error)) throw error;
       this.#cluster.warn(`${this.#cluster.space.shown(this.#name)}: ${error.message}`);
       return { arrived: [], isReadable: false };
     }
-    const arrived = ways.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
+    const arrived = transfers.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
     return { arrived, isReadable: true };
   }
 
@@ -100,23 +113,27 @@ export class Delivery {
     }
   }
 
-  async #send(way: Way, offset: number, data: Uint8Array = new Uint8Array()): Promise<void> {
-    const { piece, to } = way;
+  async #send(
+    transfer: Transfer,
+    offset: number,
+    data: Uint8Array = new Uint8Array(),
+  ): Promise<void> {
+    const { piece, to } = transfer;
     const size = pieceBytes(this.#version, piece);
     if (to === null || (data.length === 0 && offset > 0)) return;
     const root = offset + data.length === size ? (this.#roots[piece] ?? null) : null;
     const { vid } = this.#version;
     try {
-      const what = { name: this.#name, vid, piece, size, offset, root, data };
-      await this.#cluster.call(to, "upload", what);
+      const request = { name: this.#name, vid, piece, size, offset, root, data };
+      await this.#cluster.call(to, "upload", request);
       this.#progress(data.length);
     } catch (error) {
       if (!isDfsError(error)) throw error;
-      // What was on its way behind it fails for that alone.
-      if (way.to === null) return;
-      way.to = null;
+      // A chunk that was under way behind the failed one fails only because of that one.
+      if (transfer.to === null) return;
+      transfer.to = null;
       this.refused.set(to, error);
-      // Whether that matters is seen in the end.
+      // Whether the lack of room matters is decided once all is done.
       if (error.code === "noRoom") return;
       this.#cluster.warn(
         `${this.#cluster.space.shown(this.#name)}: piece ${piece + 1} to ${this.#cluster.labelOf(to)}: ${error.message}`,

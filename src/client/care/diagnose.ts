@@ -1,57 +1,73 @@
-/** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
+/**
+ * What is wrong with one name, as far as the answers of servers show it (CONSISTENCY.md section 4,
+ * repair). Pure. Used by repair, full and bring_home.
+ */
 import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";
 import { type Config, placesOf } from "../../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../../version.ts";
 import type { Held } from "../../wire/values.ts";
 import { damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
-import type { NameSaid } from "../files/list.ts";
+import type { ReportedName } from "../files/list.ts";
 
-/** What one server says of a name. */
-export interface Told {
+/** What one server answers to a READ of a name, as far as repair needs it. */
+export interface ReadReply {
   readonly floor: Ballot;
   readonly register: Register;
   readonly held: readonly Held[];
 }
 
 export interface Diagnosis {
-  /** Some register differs so that only accepting the value anew, at a fresh ballot, brings it in line. */
+  /**
+   * Some register differs in such a way that only accepting the value anew, at a fresh ballot,
+   * brings it in line.
+   */
   readonly isStray: boolean;
   /** Some server that answered does not know the value as committed. */
   readonly isLagging: boolean;
-  /** Homes that answered and lack a piece, with the slots to have it from; none where it must be rebuilt, or put together from damaged copies. */
+  /**
+   * For each piece, the homes that answered and lack it (`to`), and the slots to copy it from.
+   * `from` is empty where the piece must be rebuilt, or put together from damaged copies.
+   */
   readonly missing: readonly {
     readonly piece: number;
     readonly from: number[];
     readonly to: number[];
   }[];
-  /** Slots that hold a piece that is not at home there, while its homes have it or are about to. */
+  /**
+   * For each piece, the slots that hold it and are not its homes. The homes have the piece, or are
+   * about to get it.
+   */
   readonly away: readonly {
     readonly piece: number;
     readonly homes: number[];
     readonly slots: number[];
   }[];
-  /** Pieces that no server that answered holds, and that do not follow from others. */
+  /** Pieces that no server that answered holds, and that cannot be rebuilt from others. */
   readonly lost: readonly number[];
-  /** Versions that are neither current nor pending anywhere, and have pieces. */
+  /** Versions that have pieces, and are neither current nor pending on any server. */
   readonly orphans: readonly Vid[];
-  /** How many more of them there are that are left alone: too young, or of puts that may go on. */
+  /**
+   * How many more such versions there are that are left alone: too young, or of puts that may go
+   * on.
+   */
   readonly spared: number;
-  /** It is deleted, or was never there: its rows can go once all servers agree. */
+  /** The name is deleted, or was never there. Its rows can go once all servers agree. */
   readonly isGone: boolean;
 }
 
 /**
- * What repair has to do for a name whose current value is this, where these servers belong. Orphans younger than `orphanAge`
- * seconds are left alone: they may be the pieces of a put that goes on.
+ * What repair has to do for a name with this current value, under this configuration. Orphans
+ * younger than `orphanAge` seconds are left alone, since they may be the pieces of a put that goes
+ * on.
  */
 export function diagnose(
   current: Accepted | null,
-  told: ReadonlyMap<number, Told>,
+  replies: ReadonlyMap<number, ReadReply>,
   config: Config,
   orphanAge: number,
 ): Diagnosis {
-  const all = [...told.values()];
+  const all = [...replies.values()];
   const value = current?.ballot ?? 0n;
   const isStray = all.some(({ register: { acc, com }, floor }) =>
     acc ? acc.ballot !== com?.ballot : current !== null && com === null && floor >= value,
@@ -60,58 +76,70 @@ export function diagnose(
   return {
     isStray,
     isLagging: all.some(({ register: { com } }) => com?.ballot !== current?.ballot),
-    ...(version ? diagnosePieces(version, told, config) : { missing: [], away: [], lost: [] }),
+    ...(version ? diagnosePieces(version, replies, config) : { missing: [], away: [], lost: [] }),
     ...orphansAmong(all, orphanAge),
     isGone: version === null,
   };
 }
 
 /** Do servers have different versions of a name? */
-export function isDisputed(told: ReadonlyMap<number, Pick<Told, "register">>): boolean {
-  const values = [...told.values()].flatMap(({ register: { acc, com } }) => [acc, com]);
+export function isDisputed(replies: ReadonlyMap<number, Pick<ReadReply, "register">>): boolean {
+  const values = [...replies.values()].flatMap(({ register: { acc, com } }) => [acc, com]);
   return new Set(values.flatMap((value) => value?.version.vid ?? [])).size > 1;
 }
 
-/** Has any server a row of the name that holds nothing? Where its promise is the server's floor, only a list tells it from none. */
-export const hasEmptyRow = ({ said }: Pick<NameSaid, "said">): boolean =>
-  [...said.values()].some(({ damaged, others, acc, com }) => !damaged && !others && !acc && !com);
+/**
+ * Has any server a row of the name that holds nothing? Where the promise of the row equals the
+ * server's floor, only a list tells such a row from no row.
+ */
+export const hasEmptyRow = ({ reports }: Pick<ReportedName, "reports">): boolean =>
+  [...reports.values()].some(
+    ({ damaged, others, acc, com }) => !damaged && !others && !acc && !com,
+  );
 
-/** A row that promises something and holds nothing; FORGET turns its promise into the server's floor. */
-export const isEmptyRow = ({ register: { acc, com, prom }, floor }: Told): boolean =>
+/**
+ * Is it a row that promises something and holds nothing? FORGET turns its promise into the server's
+ * floor.
+ */
+export const isEmptyRow = ({ register: { acc, com, prom }, floor }: ReadReply): boolean =>
   acc === null && com === null && prom !== floor;
 
-function diagnosePieces(version: Version, told: ReadonlyMap<number, Told>, config: Config) {
+function diagnosePieces(version: Version, replies: ReadonlyMap<number, ReadReply>, config: Config) {
   const missing: { piece: number; from: number[]; to: number[] }[] = [];
   const away: { piece: number; homes: number[]; slots: number[] }[] = [];
   const lost: number[] = [];
-  const holders = holdersOf(version, told);
-  const damaged = damagedOf(version, told);
-  const lacking = lackingOf(version, told, config);
-  const atHomes = homesOf(version, config);
+  const holders = holdersOf(version, replies);
+  const damaged = damagedOf(version, replies);
+  const lacking = lackingOf(version, replies, config);
+  const homesOfPieces = homesOf(version, config);
   const found = holders.filter((slots, piece) => slots.length > 0 || damaged[piece]?.length).length;
-  const isThere = (homes: readonly number[]): boolean => homes.every((slot) => told.has(slot));
+  const allAnswered = (slots: readonly number[]): boolean =>
+    slots.every((slot) => replies.has(slot));
   const isCrowded = hasParity(version) && placesOf(config).length < version.pieces;
   const canBeRebuilt = hasParity(version) && found >= version.needed;
   for (const [piece, from] of holders.entries()) {
-    const atHome = atHomes[piece] ?? [];
+    const homes = homesOfPieces[piece] ?? [];
     const to = lacking[piece] ?? [];
     const bad = damaged[piece] ?? [];
     if (from.length === 0 && bad.length === 0 && !canBeRebuilt) lost.push(piece);
     else if (to.length > 0) missing.push({ piece, from, to });
-    const slots = [...from, ...bad].filter((slot) => !atHome.includes(slot));
-    // While a home is away the copy in its stead stays; with parity all do, for it counts how many pieces lie on servers of their own. And
-    // so does a piece that has a server of its own only there.
-    const mayGo = isThere(hasParity(version) ? atHomes.flat() : atHome);
-    if (slots.length > 0 && !isCrowded && mayGo) away.push({ piece, homes: atHome, slots });
+    const slots = [...from, ...bad].filter((slot) => !homes.includes(slot));
+    // While a home does not answer, the copy that replaces it stays. With parity all copies stay
+    // while any home does not answer: the version needs as many pieces as possible on servers of
+    // their own. Copies also stay where there are fewer places than pieces: a piece may have a
+    // server of its own only there.
+    const mayBeDropped = allAnswered(hasParity(version) ? homesOfPieces.flat() : homes);
+    if (slots.length > 0 && !isCrowded && mayBeDropped) away.push({ piece, homes, slots });
   }
   return { missing, away, lost };
 }
 
 /**
- * Of what lies away, what may go though these pieces are not all at home. With parity that is nothing: it counts how many pieces lie on
- * servers of their own, so none is too much before each is at home.
+ * The copies in `away` that may be dropped while the pieces in `notHome` are not all at home. With
+ * parity there are none: the version needs as many pieces as possible on servers of their own, so
+ * no copy is superfluous before each piece is at home.
  */
-export const goingBeside = (
+export const droppable = (
   version: Version,
   away: Diagnosis["away"],
   notHome: ReadonlySet<number>,
@@ -121,13 +149,13 @@ export const goingBeside = (
     : away.filter(({ piece }) => !notHome.has(piece));
 
 function orphansAmong(
-  all: readonly Told[],
+  all: readonly ReadReply[],
   orphanAge: number,
 ): Pick<Diagnosis, "orphans" | "spared"> {
   const known = new Set(
     all.flatMap(({ register: { acc, com } }) => [acc?.version.vid, com?.version.vid]),
   );
-  const held = all.flatMap((told) => told.held);
+  const held = all.flatMap((reply) => reply.held);
   const young = new Set(held.flatMap(({ vid, age }) => (age < orphanAge ? [vid] : [])));
   const unknown = [...new Set(held.map(({ vid }) => vid))].filter((vid) => !known.has(vid));
   const orphans = unknown.filter((vid) => !young.has(vid));

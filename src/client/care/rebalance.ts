@@ -1,6 +1,7 @@
 /**
- * rebalance: moves files to where they would be put today, after servers were added or replaced. One name after the other, so that
- * others are hardly disturbed; each is whole at every moment, and what is cut short goes on another time.
+ * `rebalance`: moves files to where they would be put today, after servers were added or replaced.
+ * It moves one name after the other, so that it hardly disturbs others. Each file is whole at every
+ * moment, and a run that is cut short goes on another time. Used by the rebalance command.
  */
 import { isDfsError } from "../../errors.ts";
 import { PAIRS, shapeOf } from "../../file/layout.ts";
@@ -18,23 +19,26 @@ import { repairName } from "./repair.ts";
 import { spacesIn } from "../files/spaces.ts";
 import { openStored } from "../files/stored_source.ts";
 
-/** What was done for a name, or with `dryRun` would be. */
+/** What was done for a name, or with `dryRun` what would be done. */
 export interface Rebalanced {
   readonly name: string;
   readonly bytes: number;
-  /** Why it could not be moved, or not wholly. */
+  /** Why the file could not be moved, or not all of it; null where it was moved. */
   readonly problem: string | null;
 }
 
 export interface RebalanceOptions {
   readonly dryRun: boolean;
-  /** What the rotation x of a file is taken from. */
+  /** What the rotation of a file is computed from. */
   readonly placement: "name" | "content";
-  /** Told of bytes of files that lie where they should. */
+  /** Called with the number of bytes of files that have come to lie where they should. */
   readonly progress?: (bytes: number) => void;
 }
 
-/** Moves every file below `prefix`; yields those that were not where they should be. Throws DfsError("tooFew"). */
+/**
+ * Moves every file below `prefix`. Yields the files that were not where they should be. Throws
+ * DfsError("tooFew").
+ */
 export async function* rebalance(
   cluster: Cluster,
   prefix: string,
@@ -48,7 +52,7 @@ export async function* rebalance(
     }
 }
 
-/** null: it is where it should be. */
+/** Moves the file of one name; null where it lies where it should. */
 async function rebalanceName(
   cluster: Cluster,
   name: string,
@@ -57,29 +61,31 @@ async function rebalanceName(
   const { is, current, replies, view } = await readName(cluster, name);
   const version = current?.version ?? null;
   if (version === null || isGone(version) || version.pieces === 0) return null;
-  const tell = (problem: string | null): Rebalanced => ({
+  const result = (problem: string | null): Rebalanced => ({
     name: cluster.space.shown(name),
     bytes: version.size,
     problem,
   });
-  if (is !== "current") return tell(`${replies.size} servers answer: too few`);
+  if (is !== "current") return result(`${replies.size} servers answer: too few`);
   const ring = wantedRing(cluster.space.user, name, version, view.config);
-  if (ring === null || options.dryRun) return ring && tell(null);
-  if (ring === "tooFewPlaces") return tell("it has more pieces than there are servers for them");
+  if (ring === null || options.dryRun) return ring && result(null);
+  if (ring === "tooFewPlaces") return result("it has more pieces than there are servers for them");
   try {
-    return tell(
+    return result(
       await (hasParity(version)
-        ? move(cluster, name, version, ring)
-        : anew(cluster, name, version, options)),
+        ? moveParity(cluster, name, version, ring)
+        : putAgain(cluster, name, version, options)),
     );
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    // Who wrote meanwhile put it where it belongs.
-    return ["conflict", "noSuchName"].includes(error.code) ? null : tell(error.message);
+    // Somebody wrote the name meanwhile, and put the file where it belongs.
+    return ["conflict", "noSuchName"].includes(error.code) ? null : result(error.message);
   }
 }
 
-/** The ring that a version should have; null where it has it, whatever the order. */
+/**
+ * The ring that a version should have; null where it has these servers already, in whatever order.
+ */
 function wantedRing(
   user: string,
   name: string,
@@ -92,12 +98,15 @@ function wantedRing(
   if (pieces > places.length) return "tooFewPlaces";
   const wanted = ringOf(drawDigest(user, name), pieces, config);
   const now = version.ring.map((slot) => heirOf(config, slot));
-  const isThere = now.length === wanted.length && wanted.every((slot) => now.includes(slot));
-  return isThere ? null : isPairs ? wanted : keepingPlaces(now, wanted);
+  const isInPlace = now.length === wanted.length && wanted.every((slot) => now.includes(slot));
+  return isInPlace ? null : isPairs ? wanted : keepingPositions(now, wanted);
 }
 
-/** The servers of `wanted`, those that are in `now` already where they are: so that no more pieces move than must. */
-export function keepingPlaces(now: readonly number[], wanted: readonly number[]): number[] {
+/**
+ * The servers of `wanted`, in an order in which those that are in `now` keep their position. So no
+ * more pieces move than must.
+ */
+export function keepingPositions(now: readonly number[], wanted: readonly number[]): number[] {
   const fresh = wanted.filter((slot) => !now.includes(slot));
   const seen = new Set<number>();
   return now.map((slot) => {
@@ -107,30 +116,35 @@ export function keepingPlaces(now: readonly number[], wanted: readonly number[])
   });
 }
 
-/** Parity: the version is told another ring, and repair brings its pieces there. */
-async function move(
+/**
+ * Moves a version with parity: the version gets another ring, and repair brings its pieces there.
+ */
+async function moveParity(
   cluster: Cluster,
   name: string,
   version: Version,
   ring: readonly number[],
 ): Promise<string | null> {
-  const revised = (one: Version): Version =>
-    one.vid === version.vid ? { ...one, ring: [...ring] } : one;
-  const settled = await settle(cluster, name, 0n, revised);
+  const revise = (current: Version): Version =>
+    current.vid === version.vid ? { ...current, ring: [...ring] } : current;
+  const settled = await settle(cluster, name, 0n, revise);
   if (settled === "failed") return "too few servers answer";
   const { problem, lost } = await repairName(cluster, name, { dryRun: false, orphanAge: Infinity });
   return lost.length > 0 ? `piece ${lost.join(", ")} cannot be had` : problem;
 }
 
-/** Pairs: there are as many pieces as servers, so it is put anew, unless somebody else is quicker. */
-async function anew(
+/**
+ * Moves a version with pairs: it is put again, since it has as many pieces as there are servers.
+ * Where somebody else has written the name meanwhile, nothing is put.
+ */
+async function putAgain(
   cluster: Cluster,
   name: string,
   { vid, body }: Version,
   { placement, progress }: RebalanceOptions,
 ): Promise<string | null> {
   const shown = cluster.space.shown(name);
-  // It is cut in other pieces, and so sealed anew.
+  // The file is cut into other pieces, and so it is sealed again.
   if (isSealed(body) && !cluster.space.guard?.shown(name))
     return `it is sealed: dfs-tool rebalance of ${cluster.space.user} themselves moves it`;
   const { source } = await openStored(cluster, shown);

@@ -1,6 +1,7 @@
 /**
- * repair: brings one name, or all, to what it should be: registers agree, every piece is at home, what nobody needs is gone.
- * It is an ordinary client of the messages and may be killed at any point.
+ * `repair`: brings one name, or all names, to what they should be. Registers agree, every piece is
+ * at home, and pieces that nobody needs are gone. It is an ordinary client of the messages, and may
+ * be killed at any point. Used by the repair command, and by the server's background repair.
  */
 import { DfsError, type ErrorCode, isDfsError } from "../../errors.ts";
 import { KEY_NAME } from "../../file/names.ts";
@@ -10,76 +11,77 @@ import { type Accepted, highest, type Version, type Vid } from "../../version.ts
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import type { View } from "../connect/view.ts";
 import { forget } from "../agree/forget.ts";
-import { Full, fullNow } from "./full.ts";
+import { FullServers, fullServersNow } from "./full.ts";
 import { carryFloors, levelFor } from "../agree/floors.ts";
 import { bringUp } from "../agree/climb.ts";
 import { diagnose, type Diagnosis, hasEmptyRow, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "../fetch/holders.ts";
 import { finishAndJoin } from "../members/join.ts";
-import { type NameSaid, namesIn } from "../files/list.ts";
+import { type ReportedName, namesIn } from "../files/list.ts";
 import { finishChange } from "../members/migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { type Reading, readName, settle } from "../agree/register.ts";
 import { sendCommit } from "../agree/rounds.ts";
 import { causeOf, failedText } from "../send/shortage.ts";
 import { spacesIn } from "../files/spaces.ts";
-import { untoldText } from "./untold.ts";
+import { cannotTellText } from "./untold.ts";
 import { inParallel } from "../connect/window.ts";
 
-/** What was done for a name, or with `dryRun` would be. */
+/** What was done for a name, or with `dryRun` what would be done. */
 export interface Repaired {
   readonly name: string;
-  /** Its registers were brought in line. */
+  /** Whether its registers were brought in line. */
   readonly agreed: boolean;
-  /** Copies of pieces made where they belong. */
+  /** How many copies of pieces were made at their homes. */
   readonly restored: number;
-  /** Bytes of those copies. */
+  /** The bytes of those copies. */
   readonly bytes: number;
-  /** Copies of pieces taken away from where they do not belong. */
+  /** How many copies of pieces were dropped from servers where they do not belong. */
   readonly dropped: number;
-  /** Versions that never became current, whose pieces were collected. */
+  /** How many versions that never became current had their pieces collected. */
   readonly collected: number;
-  /** Its deletion is forgotten. */
+  /** Whether its deletion was forgotten. */
   readonly forgotten: boolean;
-  /** Copies that stay away from home, since there is no room for them there; nothing is missing. */
+  /** How many copies stay away from a home that has no room for them. Nothing is missing. */
   readonly displaced: number;
-  /** Versions of no file whose pieces are left alone: too young, or of puts that may go on. */
+  /** How many versions of no file are left alone: too young, or of puts that may go on. */
   readonly spared: number;
-  /** Pieces (from 1) that no server that answers holds. */
+  /** The pieces (from 1) that no answering server holds. */
   readonly lost: readonly number[];
-  /** Why it could not be repaired, or not wholly; and what kind of reason that is. */
+  /** Why the name could not be repaired, or not all of it; and the kind of that reason. */
   readonly problem: string | null;
   readonly cause: ErrorCode | null;
 }
 
 export interface RepairOptions {
   readonly dryRun: boolean;
-  /** Seconds that pieces which belong to no version must have lain before they are collected. */
+  /** How many seconds pieces that belong to no version must have lain before they are collected. */
   readonly orphanAge: number;
-  /** Told of each name that was looked at. */
+  /** Called with each name that was looked at. */
   readonly looked?: (one: Repaired) => void;
-  /** Told of bytes copied between servers. */
+  /** Called with the number of bytes that were just copied between servers. */
   readonly progress?: (bytes: number) => void;
 }
 
 /**
- * Repairs every name below `prefix`, of all users whose names this one may see; yields those where something was to do. It takes no
- * keys. Throws DfsError("tooFew").
+ * Repairs every name below `prefix`, of all users whose names this user may see. Yields the names
+ * where there was something to do. It needs no keys. Throws DfsError("tooFew").
  */
 export async function* repairAll(
   cluster: Cluster,
   prefix: string,
   options: RepairOptions,
 ): AsyncGenerator<Repaired> {
-  // It is about every server: who was silent gets another chance.
+  // The repair is about every server, so a silent server gets another chance.
   await cluster.reachSilent(() => cluster.silent.length === 0);
-  const full = options.dryRun ? await fullNow(cluster) : new Full();
+  const full = options.dryRun ? await fullServersNow(cluster) : new FullServers();
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options, full);
-  // Where floors are far apart, some servers would go along with nothing that others do.
+  // Where floors are far apart, some servers would refuse every ballot that the others grant.
   if (!options.dryRun) await carryFloors(cluster);
   const config = await repairName(cluster, "", options);
   if (isNews(config)) yield config;
-  // What lies on who goes is moved first; and what keeps a change from its end may be what is to be repaired.
+  // Before a server leaves, its pieces are moved. And what keeps a change from finishing may be the
+  // very thing that is to be repaired.
   const isFinished = options.dryRun || (await finishAndJoin(cluster));
   for (const space of await spacesIn(cluster, prefix))
     yield* repairSpace(space, prefix, options, full);
@@ -90,9 +92,9 @@ async function* repairSpace(
   cluster: Cluster,
   prefix: string,
   options: RepairOptions,
-  full: Full,
+  full: FullServers,
 ): AsyncGenerator<Repaired> {
-  let names: NameSaid[] = [];
+  let names: ReportedName[] = [];
   const flush = async (): Promise<Repaired[]> => {
     const done: Repaired[] = [];
     await inParallel(names, NAMES_IN_REPAIR, async (one) => {
@@ -112,10 +114,10 @@ async function* repairSpace(
 
 const REPAIR_ROUNDS = 4;
 
-/** What a round comes to. */
-type Done = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
+/** What one round of a repair did. */
+type Work = Pick<Repaired, "agreed" | "restored" | "bytes" | "dropped" | "collected" | "forgotten">;
 
-const UNMOVED: Moved = {
+const NOTHING_MOVED: Moved = {
   restored: 0,
   bytes: 0,
   dropped: 0,
@@ -123,7 +125,7 @@ const UNMOVED: Moved = {
   refused: new Map(),
   lost: [],
 };
-const NOTHING: Done = {
+const NO_WORK: Work = {
   agreed: false,
   forgotten: false,
   restored: 0,
@@ -132,13 +134,13 @@ const NOTHING: Done = {
   collected: 0,
 };
 
-const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Done): boolean =>
+const isNothing = ({ agreed, restored, dropped, collected, forgotten }: Work): boolean =>
   !agreed && !forgotten && restored + dropped + collected === 0;
 
 const isNews = (one: Repaired): boolean =>
   !isNothing(one) || one.lost.length > 0 || one.problem !== null;
 
-const sumOf = (a: Done, b: Done): Done => ({
+const sumOf = (a: Work, b: Work): Work => ({
   agreed: a.agreed || b.agreed,
   restored: a.restored + b.restored,
   bytes: a.bytes + b.bytes,
@@ -148,22 +150,22 @@ const sumOf = (a: Done, b: Done): Done => ({
 });
 
 /**
- * Repairs one name; never throws for what servers do. `isEmpty`: some server is known to have a row of it that holds nothing; `full`: what
- * servers are known to have no room for, and learns.
+ * Repairs one name. Never throws for what servers do. `isEmpty`: some server is known to have a row
+ * of it that holds nothing. `full`: the servers that are known to have no room; it learns of more.
  */
 export async function repairName(
   cluster: Cluster,
   name: string,
   options: RepairOptions,
   isEmpty = false,
-  full = new Full(),
+  full = new FullServers(),
 ): Promise<Repaired> {
-  let done = NOTHING;
+  let done = NO_WORK;
   let [displaced, spared] = [0, 0];
   let lost: number[] = [];
-  let moved: Pick<Moved, "failed" | "refused" | "lost"> = UNMOVED;
+  let moved: Pick<Moved, "failed" | "refused" | "lost"> = NOTHING_MOVED;
   const shown = cluster.space.shown(name);
-  const tell = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
+  const report = (problem: string | null, cause: ErrorCode = "failed"): Repaired => ({
     name: shown,
     ...done,
     displaced,
@@ -173,26 +175,27 @@ export async function repairName(
     cause: problem === null ? null : cause,
   });
   try {
-    // What one round brings in line may show the next one more to do.
+    // What one round brings in line may show the next round more to do.
     for (let round = 0; ; round++) {
       const { is, current, replies, view } = await readName(cluster, name, { patienceMs: null });
-      if (is !== "current") return tell("too few servers answer", "tooFew");
+      if (is !== "current") return report("too few servers answer", "tooFew");
       if (name === KEY_NAME && !cluster.space.guard && isDisputed(replies))
-        return tell("only its user can tell which one is right");
+        return report("only its user can tell which one is right");
       const all = diagnose(current, replies, view.config, options.orphanAge);
-      const told = full.without(all, current?.version ?? null, replies, view.places.length);
-      ({ displaced, spared } = told);
-      const found = { ...told, isEmpty: isEmpty && round === 0 };
-      // The configuration has no name: where there was only ever the first one nothing stands for it.
-      if (name === "" && current === null && !found.isStray) return tell(null);
+      const plan = full.feasible(all, current?.version ?? null, replies, view.places.length);
+      ({ displaced, spared } = plan);
+      const found = { ...plan, isEmpty: isEmpty && round === 0 };
+      // The configuration has the name "". No register holds it while there has only been the first
+      // one.
+      if (name === "" && current === null && !found.isStray) return report(null);
       lost = [...found.lost, ...moved.lost].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
-      const untold = untoldText(cluster, { replies, view });
-      if (options.dryRun || isNothing(planned)) return tell(untold, "damaged");
-      if (moved.failed > 0) return tell(await failedText(cluster, moved), causeOf(moved));
-      if (moved.lost.length > 0) return tell(null);
-      if (round === REPAIR_ROUNDS) return tell("not all could be done");
+      const untold = cannotTellText(cluster, { replies, view });
+      if (options.dryRun || isNothing(planned)) return report(untold, "damaged");
+      if (moved.failed > 0) return report(await failedText(cluster, moved), causeOf(moved));
+      if (moved.lost.length > 0) return report(null);
+      if (round === REPAIR_ROUNDS) return report("not all could be done");
       const result = await carryOut(cluster, name, { current, replies, view }, found, options);
       done = sumOf(done, result);
       moved = result;
@@ -200,33 +203,34 @@ export async function repairName(
     }
   } catch (error) {
     if (!isDfsError(error)) throw error;
-    return tell(error.message, error.code);
+    return report(error.message, error.code);
   }
 }
 
-/** What was found, and whether some server is known to have a row that holds nothing. */
+/** The diagnosis, and whether some server is known to have a row that holds nothing. */
 type Found = Diagnosis & { readonly isEmpty: boolean };
 
-/** What `carryOut` would come to. */
+/** What `carryOut` would do. */
 const forecast = (
   found: Found,
   current: Accepted | null,
   replies: Replies<"read">,
   { members }: View,
-): Done => ({
+): Work => ({
   agreed: found.isStray || found.isLagging,
   restored: found.missing.reduce((n, { to }) => n + to.length, 0),
   bytes: current ? found.missing.reduce((n, one) => n + copiedBytes(current.version, one), 0) : 0,
   dropped: found.away.reduce((n, { slots }) => n + slots.length, 0),
   collected: found.orphans.length,
   forgotten:
-    /* rule: forgotten-by-all */ replies.size === members.length && mayGo(current, found, replies),
+    /* rule: forgotten-by-all */ replies.size === members.length &&
+    mayForget(current, found, replies),
 });
 
 const copiedBytes = (version: Version, { piece, to }: Diagnosis["missing"][number]): number =>
   to.length * pieceBytes(version, piece);
 
-const mayGo = (current: Accepted | null, found: Found, replies: Replies<"read">): boolean =>
+const mayForget = (current: Accepted | null, found: Found, replies: Replies<"read">): boolean =>
   found.isGone && (found.isEmpty || current !== null || [...replies.values()].some(isEmptyRow));
 
 async function carryOut(
@@ -235,13 +239,14 @@ async function carryOut(
   { current: read, replies, view }: Omit<Reading, "is">,
   found: Found,
   options: RepairOptions,
-): Promise<Done & Pick<Moved, "failed" | "refused" | "lost">> {
+): Promise<Work & Pick<Moved, "failed" | "refused" | "lost">> {
   const { epoch } = view.config;
   let current = read;
   await levelFor(cluster, name, replies);
   await bringUp(cluster, name, replies);
   if (found.isStray || /* rule: fence-before-collect */ found.orphans.length > 0) {
-    // Accepting the value anew above every promise is what brings strays in line, and the fence behind which orphans may go.
+    // To accept the value anew above every promise brings strays in line. It is also the fence
+    // behind which orphans may be collected.
     const top = highest(
       [...replies.values()].map(({ register, floor }) => highest([register.prom, floor])),
     );
@@ -254,7 +259,7 @@ async function carryOut(
   // rule: collect-needs-fence
   const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
   const version = current && !current.version.deleted ? current.version : null;
-  // Pieces were looked at before the value was settled: what they are pieces of must still be current.
+  // The pieces were looked at before the value was settled. Is it still their version?
   const isSame = version !== null && version.pieces > 0 && version.vid === read?.version.vid;
   const moved = isSame
     ? await bringHome(
@@ -266,14 +271,14 @@ async function carryOut(
         epoch,
         options.progress,
       )
-    : UNMOVED;
+    : NOTHING_MOVED;
   const forgotten =
     version === null &&
-    (await forget(cluster, name, current, mayGo(current, found, replies), epoch));
+    (await forget(cluster, name, current, mayForget(current, found, replies), epoch));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
 }
 
-/** Orphans were listed before the fence; behind it no older ballot can make them current any more. */
+/** The orphans were listed before the fence. Behind it no lower ballot can make them current. */
 async function collect(
   cluster: Cluster,
   name: string,

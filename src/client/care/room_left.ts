@@ -1,14 +1,20 @@
-/** How much room a cluster has left: pure, from what each server says of its disk. Several servers may be on one disk. */
+/**
+ * How much room a cluster has left, from what each server says of its disk. Several servers may
+ * share one disk. Pure. Used by status.
+ */
 import type { Shape } from "../../file/layout.ts";
 
-/** The disk of one server: which one it is ("" where that is not known), and what of it pieces may still take (null: it does not tell). */
+/**
+ * The disk of one server. `disk` names it ("" where that is not known). `free` is how many bytes of
+ * it pieces may still take (null where the server does not tell).
+ */
 export interface DiskOf {
   readonly slot: number;
   readonly disk: string;
   readonly free: number | null;
 }
 
-/** Servers by disk; each one whose disk is not known is alone. */
+/** The servers grouped by disk. A server whose disk is not known has a group of its own. */
 export function byDisk(all: readonly DiskOf[]): DiskOf[][] {
   const groups = new Map<string, DiskOf[]>();
   for (const one of all) {
@@ -18,13 +24,14 @@ export function byDisk(all: readonly DiskOf[]): DiskOf[][] {
   return [...groups.values()];
 }
 
-/** What is free on all disks together, each counted once; null where one does not tell. */
+/** The free bytes of all disks together, each disk counted once; null where one is not known. */
 export const freeOn = (all: readonly DiskOf[]): number | null =>
   byDisk(all).reduce<number | null>((sum, group) => addOrNull(sum, leastOf(group)), 0);
 
 /**
- * How many bytes of files still fit at this layout, each part of a file on servers that differ. Where servers share a disk each may take
- * an equal part of what is free there. null where a disk does not tell.
+ * How many bytes of files still fit in this layout, with each part of a file on a different server.
+ * Servers that share a disk may each take an equal part of its free bytes. null where a disk is not
+ * known.
  */
 export function usableOn(all: readonly DiskOf[], { pieces, needed, copies }: Shape): number | null {
   const rooms: number[] = [];
@@ -34,12 +41,16 @@ export function usableOn(all: readonly DiskOf[], { pieces, needed, copies }: Sha
     rooms.push(...group.map(() => Math.floor(free / group.length)));
   }
   const hasParity = pieces > needed;
-  // So many servers take a part of a file each, and so many of those parts are the file.
+  // `takers` servers take one part of a file each, and `parts` of those parts make up the file.
   const [takers, parts] = hasParity ? [pieces, needed] : [copies, 1];
   return parts * mostEach(rooms, takers);
 }
 
-/** The most that `takers` different ones of these can take of equal parts: the largest ones cannot take more than all of the parts. */
+/**
+ * How many bytes each of `takers` equal parts may have at most, summed over all files, if the parts
+ * of one file lie on different servers. A server takes at most one part of each file, so the room
+ * of a very large disk cannot be used up.
+ */
 function mostEach(rooms: readonly number[], takers: number): number {
   const sorted = rooms.toSorted((a, b) => a - b);
   let most = Infinity;
@@ -51,7 +62,7 @@ function mostEach(rooms: readonly number[], takers: number): number {
   return most;
 }
 
-/** Servers on one disk look at it one after the other. */
+/** Servers that share a disk look at it at different moments, so their answers may differ. */
 const leastOf = (group: readonly DiskOf[]): number | null =>
   group.reduce<number | null>(
     (least, { free }) => (least === null || free === null ? null : Math.min(least, free)),

@@ -1,4 +1,7 @@
-/** status: is everything that is stored safe, and what would it take to make it so. */
+/**
+ * `status`: is everything that is stored safe, and what is left to do to make it safe? Used by the
+ * status command.
+ */
 import { isDfsError } from "../../errors.ts";
 import { type Layout, PAIRS, type Shape, shapeOf } from "../../file/layout.ts";
 import {
@@ -22,54 +25,67 @@ export type Word = "HEALTHY" | "DEGRADED" | "AT RISK" | "DATA MISSING" | "TOO FE
 export interface ServerStatus {
   readonly name: string;
   readonly release: string | null;
-  /** How large it counts where files lie on some of the servers; the largest is 65,535. */
+  /**
+   * How large its disk counts where files lie on only some of the servers. The largest counts
+   * 65,535.
+   */
   readonly weight: number;
-  /** null: it does not answer, or is not one that counts. */
+  /** null: the server does not answer, or does not count. */
   readonly health: ReplyOf<"status"> | null;
-  /** "awaited": a seat is kept for it, and it has not joined. "lost": another one is at its address, for it has lost its data. */
+  /**
+   * "awaited": a seat is kept for the server, and it has not joined. "lost": it has lost its data,
+   * so that another server is at its address.
+   */
   readonly state: "up" | "down" | "awaited" | "lost";
 }
 
 export interface Status extends Omit<Tally, "late" | "damaged"> {
   readonly word: Word;
-  /** How many more servers may be lost, whichever they are, before some file is. */
+  /** How many more servers may be lost, whichever they are, before a file is lost. */
   readonly canLose: number;
-  /** Bytes that are free for pieces on all disks together, and that files of the layout may still have; null: nobody can tell. */
+  /**
+   * The bytes that are free for pieces on all disks together, and the bytes of files that still fit
+   * in the layout. null: they are not known.
+   */
   readonly free: number | null;
   readonly usable: number | null;
   /** The layout of new files. */
   readonly layout: Layout;
-  /** Servers that are on one disk, for each such disk. */
+  /** For each disk that several servers share, these servers. */
   readonly shared: readonly (readonly string[])[];
   readonly servers: readonly ServerStatus[];
-  /** Of servers that do not count, or were never seen: why, and what to do. */
+  /** One line for each server that does not count or was never seen: why, and what to do. */
   readonly notes: readonly string[];
   /** Servers with records that do not verify. */
   readonly damaged: readonly string[];
 }
 
-/** All but the word. */
+/** A status without its word. */
 type Facts = Omit<Status, "word">;
 
-export interface StatusHow {
-  /** What new files are stored in. */
+export interface StatusOptions {
+  /** The layout of new files. */
   readonly layout: Layout;
-  /** Is it well only once all is at home and was read back, and no disk is full? */
+  /**
+   * With it, the word is HEALTHY only once every piece is at home and was read back, and no disk is
+   * full.
+   */
   readonly isStrict: boolean;
 }
 
 /**
- * Looks at all servers and all names; where too little can be told in the time that a server has for it, once more with the patience
- * that others have. Throws DfsError("tooFew") when no server answers.
+ * Looks at all servers and all names. Where too little can be told within the short time that
+ * status gives a server, it looks once more, with the patience of other commands. Throws
+ * DfsError("tooFew") when no server answers.
  */
 export async function statusOf(
   cluster: Cluster,
-  how: StatusHow = { layout: PAIRS, isStrict: false },
+  options: StatusOptions = { layout: PAIRS, isStrict: false },
 ): Promise<Status> {
   const patience = FIRST_REPLY_MS + REACH_MS;
   for (let replyMs = Math.max(STATUS_REPLY_MS, cluster.connections.patienceMs); ;) {
     const { arrivals } = cluster;
-    const status = await look(cluster, how, replyMs);
+    const status = await statusOnce(cluster, options, replyMs);
     if (status.word !== "DATA MISSING" && status.word !== "TOO FEW SERVERS") return status;
     const isMore = await hearsMore(cluster, arrivals);
     if (!isMore && (replyMs >= patience || !isOneLate(cluster, status))) return status;
@@ -77,11 +93,15 @@ export async function statusOf(
   }
 }
 
-/** Is a server connected that did not answer this? */
+/** Is there a server that is connected, and did not answer? */
 const isOneLate = ({ view, live }: Cluster, { servers }: Status): boolean =>
   view.listed.some((slot, i) => live.includes(slot) && servers[i]?.health === null);
 
-async function look(cluster: Cluster, how: StatusHow, replyMs: number): Promise<Status> {
+async function statusOnce(
+  cluster: Cluster,
+  options: StatusOptions,
+  replyMs: number,
+): Promise<Status> {
   const asked = cluster.ask(
     "status",
     () => ({}),
@@ -90,32 +110,32 @@ async function look(cluster: Cluster, how: StatusHow, replyMs: number): Promise<
   const tally = await tallyOf(cluster, async () => (await asked).replies);
   const { replies, view } = await asked;
   const { late, damaged, ...sums } = tally;
-  // Who does not tell in time what it holds does not answer.
+  // A server that does not list its names in time counts as one that does not answer.
   for (const slot of late) replies.delete(slot);
   const servers = view.listed.map((slot) => serverOf(cluster, slot, replies.get(slot) ?? null));
   for (const { bad, unread } of replies.values()) {
     sums.toDo.damaged += bad;
     sums.toDo.unread += unread;
   }
-  // Below R answers nobody can tell what is current.
+  // With fewer than R answers nobody can tell what is current.
   const answering = (group: Group): number =>
     group.slots.filter((slot) => replies.has(slot)).length;
   const spare = Math.min(...view.quorum.map((group) => answering(group) - group.read));
-  const shape = shapeOn(how.layout, view.places.length);
-  // Where nothing is stored yet it is what the first file will have.
+  const shape = shapeOn(options.layout, view.places.length);
+  // Where nothing is stored yet, it is what the first file can lose.
   const keeps = sums.canLose === Infinity && shape ? keptBy(shape) : sums.canLose;
   const canLose = Math.max(0, Math.min(spare, keeps));
   const room = roomIn(cluster, view.places, replies, shape);
   const status = {
     ...sums,
     ...room,
-    layout: how.layout,
+    layout: options.layout,
     canLose: sums.unreadable > 0 ? 0 : canLose,
     servers,
     notes: seatWarnings(cluster),
     damaged: [...damaged].map((slot) => cluster.labelOf(slot)),
   };
-  const isWhole = isWell(status) && (!how.isStrict || isAllDone(status));
+  const isWhole = isSafe(status) && (!options.isStrict || isAllDone(status));
   return { ...status, word: wordOf(spare, sums.unreadable, canLose, isWhole) };
 }
 
@@ -131,7 +151,7 @@ const serverOf = (
   state: stateOf(cluster, slot, health),
 });
 
-/** The shape of new files; null where there are too few servers for them. */
+/** The shape of new files; null where there are too few servers for their layout. */
 function shapeOn(layout: Layout, places: number): Shape | null {
   try {
     return shapeOf(layout, places);
@@ -152,7 +172,7 @@ function roomIn(
   shape: Shape | null,
 ): Pick<Status, "free" | "usable" | "shared"> {
   const disks = [...replies].map(([slot, { disk, free }]) => ({ slot, disk, free }));
-  // Nothing more comes to who is about to leave.
+  // A server that is about to leave gets no more pieces.
   const taking = disks.filter(({ slot }) => places.includes(slot));
   const shared = byDisk(disks).filter((group) => group.length > 1);
   return {
@@ -162,8 +182,11 @@ function roomIn(
   };
 }
 
-/** Has every piece its copies, is nothing damaged, and can files still be stored? What lies elsewhere, or is new, is well. */
-function isWell({ servers, hollow, toDo, usable }: Facts): boolean {
+/**
+ * Has every piece its copies, is nothing damaged, and can files still be stored? Pieces that lie
+ * away from home, or are new, do no harm here.
+ */
+function isSafe({ servers, hollow, toDo, usable }: Facts): boolean {
   const unreadFor = Math.max(0, ...servers.map(({ health }) => health?.unreadFor ?? 0));
   return (
     servers.every(({ state }) => state === "up") &&
@@ -173,7 +196,7 @@ function isWell({ servers, hollow, toDo, usable }: Facts): boolean {
   );
 }
 
-/** Is nothing left to do but what takes room and does no harm? */
+/** Is nothing left to do, apart from work that only frees room? */
 const isAllDone = ({ servers, displaced, toDo }: Facts): boolean =>
   servers.every(({ health }) => health?.short === "") &&
   displaced + toDo.astray + toDo.unread + toDo.unsettled === 0;

@@ -1,4 +1,7 @@
-/** What all stored names come to together: how many, how safe they are, and what is left to do with them. `status` tells it. */
+/**
+ * Counts over all stored names: how many files there are, how safe they are, and what is left to do
+ * for them. Used by status.
+ */
 import { KEY_NAME } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
 import { type Cut, pieceBytes } from "../../file/split.ts";
@@ -6,113 +9,123 @@ import { isGone, type Version } from "../../version.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import { copiesShort, holdersOf, lackingOf } from "../fetch/holders.ts";
 import { neverHeld } from "../members/hollow.ts";
-import { conclude, hereOf, type NameSaid, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
 import { tolerance } from "../fetch/plan.ts";
 import { type Reading, readName } from "../agree/register.ts";
 import type { FileOf } from "../members/safety.ts";
 import { NOBODY, spacesIn } from "../files/spaces.ts";
 
-/** So many files of others are looked at closely, for that takes time; more count as missing. */
+/**
+ * How many files of other users are looked at closely. Each look takes time; further such files
+ * count as missing.
+ */
 const HOLLOW_LOOKS = 1000;
-/** Names that look bad are looked at once more, for a put may have been under way; but not for longer than that in all. */
+/** How long names that look bad are looked at once more, in all. A put may have been under way. */
 const SECOND_LOOKS_MS = 1000;
 
-/** What repair, or reading back, has left to do. */
+/** What repair and scrubbing have left to do. */
 export interface ToDo {
-  /** Copies of pieces that are nowhere, and that a home which answers lacks. */
+  /** Copies that are missing, and that an answering home lacks. */
   lacking: number;
-  /** Pieces that lie elsewhere than at home, and could be there. */
+  /** Copies of pieces that lie away from home, and for which there is room at home. */
   astray: number;
   /** Pieces known to be damaged. */
   damaged: number;
   /** Pieces that were never read back. */
   unread: number;
-  /** Names whose servers do not agree yet. */
+  /** Names on which servers do not agree yet. */
   unsettled: number;
-  /** Deletions that are not forgotten everywhere. */
+  /** Deletions that some server has not forgotten. */
   deletions: number;
-  /** Names of which there are pieces of versions that nobody needs. */
+  /** Names with pieces of versions that nobody needs. */
   orphans: number;
-  /** Records that a server cannot read any more. */
+  /** Records that a server can no longer read. */
   records: number;
-  /** Is a change of the servers not finished? */
+  /** 1 while a change of the servers is not finished. */
   changes: number;
 }
 
-/** What all names come to. */
+/** The counts over all names. */
 export interface Tally {
   canLose: number;
   files: number;
   bytes: number;
-  /** Bytes of all copies of all pieces of files. */
+  /** The bytes of all copies of all pieces of files. */
   used: number;
-  /** Pieces that have all their copies, and lie away from home because there is no room for them there. */
+  /** Pieces that have all their copies, and lie away from home because their home has no room. */
   displaced: number;
   unreadable: number;
   hollow: number;
   firstHollow: FileOf | null;
-  /** Files that lie in the open since before there were users; nobody sees them until an operator adopts them. */
+  /** Files from before there were users. Nobody sees them until an operator adopts them. */
   open: number;
-  /** Servers that were asked for names, and did not answer in time. */
+  /** The slots of servers that were asked for names, and did not answer in time. */
   readonly late: Set<number>;
-  /** Servers with records that do not verify. */
+  /** The slots of servers with records that do not verify. */
   readonly damaged: Set<number>;
   readonly toDo: ToDo;
 }
 
-/** What servers say of themselves, once that is needed. */
+/** The STATUS replies of servers. They are awaited only where they are needed. */
 type Healths = () => Promise<Replies<"status">>;
 
 /** The pieces of one file, by slot. */
-interface Pieces {
+interface FilePieces {
   readonly cut: Cut;
   /** Is it certain that this is the current version? */
   readonly isCurrent: boolean;
   readonly held: ReadonlyMap<number, readonly number[]>;
-  /** How many pieces each home that answers lacks. */
+  /** How many pieces each answering home lacks. */
   readonly lacking: ReadonlyMap<number, number>;
-  /** How many pieces lie elsewhere than at home. */
+  /** How many copies of pieces lie away from home. */
   readonly astray: number;
 }
 
-/** The work of one look at all names. */
+/** The state of one count over all names. */
 interface Look {
   readonly tally: Tally;
   readonly healths: Healths;
-  /** Whose own names are not mistrusted. */
-  readonly own: string;
-  /** How many names that may be hollow may still be looked at closely, and for how long others. */
+  /** The user whose own names are trusted. */
+  readonly ownUser: string;
+  /**
+   * How many more names that may be hollow are looked at closely, and how much time is left for
+   * looking at other names once more.
+   */
   hollowLooks: number;
   secondLooksMs: number;
 }
 
-/** Looks at all names of all users that this one may see. Throws DfsError("tooFew") when no server answers. */
+/**
+ * Counts all names of all users that this user may see. Throws DfsError("tooFew") when no server
+ * answers.
+ */
 export async function tallyOf(cluster: Cluster, healths: Healths): Promise<Tally> {
   const tally = emptyTally(cluster);
   const look: Look = {
     tally,
     healths,
-    own: cluster.space.user,
+    ownUser: cluster.space.user,
     hollowLooks: HOLLOW_LOOKS,
     secondLooksMs: SECOND_LOOKS_MS,
   };
   for (const inSpace of await spacesIn(cluster))
-    for await (const said of namesIn(inSpace, "", true)) {
-      for (const slot of cluster.live) if (!said.answering.includes(slot)) tally.late.add(slot);
-      for (const slot of said.answering) if (!said.vouching.includes(slot)) tally.damaged.add(slot);
+    for await (const reported of namesIn(inSpace, "", true)) {
+      for (const slot of cluster.live) if (!reported.answering.includes(slot)) tally.late.add(slot);
+      for (const slot of reported.answering)
+        if (!reported.vouching.includes(slot)) tally.damaged.add(slot);
       const before = tally.files;
-      await lookAt(inSpace, said, look);
+      await countName(inSpace, reported, look);
       if (isOpen(inSpace)) tally.open += tally.files - before;
     }
   const { toDo } = tally;
-  // One may be of a name that nobody knows any more.
+  // A damaged record may be of a name that no other server knows any more.
   toDo.records = Math.max(toDo.records, tally.damaged.size);
   return tally;
 }
 
-/** Is what a space has out of sight, for there are users, and it is nobody's? */
-const isOpen = ({ space: { user }, connections }: Cluster): boolean =>
-  user === NOBODY && connections.isLoggedIn;
+/** Are the files of this space out of sight, since there are users and it is nobody's space? */
+const isOpen = ({ space, connections }: Cluster): boolean =>
+  space.user === NOBODY && connections.isLoggedIn;
 
 const emptyTally = (cluster: Cluster): Tally => ({
   canLose: Infinity,
@@ -139,78 +152,82 @@ const emptyTally = (cluster: Cluster): Tally => ({
   },
 });
 
-/** Adds what servers say of one name. */
-async function lookAt(inSpace: Cluster, one: NameSaid, look: Look): Promise<void> {
+/** Adds one name to the counts. */
+async function countName(cluster: Cluster, reported: ReportedName, look: Look): Promise<void> {
   const { toDo } = look.tally;
-  const entries = [...one.said.values()];
+  const entries = [...reported.reports.values()];
   toDo.records += entries.filter(({ damaged }) => damaged).length;
   if (entries.some(({ others }) => others)) toDo.orphans++;
-  const { is, state, votes } = conclude(one);
+  const { is, state, votes } = decideByReports(reported);
   if (!state) return;
   if (state.deleted) {
     toDo.deletions++;
     return;
   }
-  const isIt = (x: { vid: string } | null): boolean => x?.vid === state.vid;
-  if (![...votes.values()].every(({ acc, com }) => isIt(acc) && isIt(com))) toDo.unsettled++;
-  const said = [...one.said].flatMap(([slot, entry]) => {
+  const isThisState = (value: { vid: string } | null): boolean => value?.vid === state.vid;
+  if (![...votes.values()].every(({ acc, com }) => isThisState(acc) && isThisState(com)))
+    toDo.unsettled++;
+  const holdings = [...reported.reports].flatMap(([slot, entry]) => {
     const here = hereOf(entry, state.vid);
     return here ? [{ slot, ...here }] : [];
   });
-  const pieces: Pieces = {
+  const pieces: FilePieces = {
     cut: state,
     isCurrent: is === "current",
-    held: new Map(said.map(({ slot, held }) => [slot, held])),
-    lacking: new Map(said.map(({ slot, lacking }) => [slot, lacking])),
-    astray: said.reduce((sum, { astray }) => sum + astray, 0),
+    held: new Map(holdings.map(({ slot, held }) => [slot, held])),
+    lacking: new Map(holdings.map(({ slot, lacking }) => [slot, lacking])),
+    astray: holdings.reduce((sum, { astray }) => sum + astray, 0),
   };
-  const isWorth = one.name !== KEY_NAME && isWorthAnotherLook(pieces, inSpace, look);
-  if (!isWorth) return add(inSpace, one.name, pieces, look);
-  const { clock } = inSpace.ports;
+  const looksAgain = reported.name !== KEY_NAME && isWorthAnotherLook(pieces, cluster, look);
+  if (!looksAgain) return countFile(cluster, reported.name, pieces, look);
+  const { clock } = cluster.ports;
   const begun = clock.now();
-  await lookAgain(inSpace, one.name, pieces, look);
-  if (!isHollow(pieces, inSpace, look)) look.secondLooksMs -= clock.now() - begun;
+  await lookAgain(cluster, reported.name, pieces, look);
+  if (!mayBeHollow(pieces, cluster, look)) look.secondLooksMs -= clock.now() - begun;
 }
 
-/** May it be a file of somebody else that nobody has a piece of? */
-const isHollow = ({ cut, held }: Pieces, inSpace: Cluster, look: Look): boolean =>
-  inSpace.space.user !== look.own && cut.needed > 0 && [...held.values()].every(isNothing);
+/** May it be a file that another user has made up: one that no server has a piece of? */
+const mayBeHollow = ({ cut, held }: FilePieces, cluster: Cluster, look: Look): boolean =>
+  cluster.space.user !== look.ownUser && cut.needed > 0 && [...held.values()].every(isNothing);
 
-/** A put that came between the answers of two servers looks like a loss. Where a server is late, each such look would wait for it. */
-function isWorthAnotherLook(pieces: Pieces, inSpace: Cluster, look: Look): boolean {
-  if (isHollow(pieces, inSpace, look)) return look.hollowLooks-- > 0;
-  const isSound = pieces.isCurrent && shortOf(pieces, inSpace) === 0;
+/**
+ * Is the name looked at once more? A put that came between the answers of two servers looks like a
+ * loss. While a server is late there is no second look, since each would wait for that server.
+ */
+function isWorthAnotherLook(pieces: FilePieces, cluster: Cluster, look: Look): boolean {
+  if (mayBeHollow(pieces, cluster, look)) return look.hollowLooks-- > 0;
+  const isSound = pieces.isCurrent && shortOf(pieces, cluster) === 0;
   return !isSound && look.tally.late.size === 0 && look.secondLooksMs > 0;
 }
 
 const isNothing = (pieces: readonly number[]): boolean => pieces.length === 0;
 
 /**
- * Looks at one name alone. A user may have made up a file: it counts as missing, unless it is certain that it never was there, or that
- * nobody can bring it back.
+ * Looks at one name alone, and counts it. A user may have made up a file. Such a file counts as
+ * missing, unless it is certain that it never had pieces, or that nobody can bring them back.
  */
 async function lookAgain(
-  inSpace: Cluster,
+  cluster: Cluster,
   name: string,
-  before: Pieces,
+  before: FilePieces,
   look: Look,
 ): Promise<void> {
   const { tally } = look;
-  const reading = await readName(inSpace, name);
+  const reading = await readName(cluster, name);
   const version = reading.current?.version ?? null;
-  if (reading.is !== "current") return add(inSpace, name, before, look);
+  if (reading.is !== "current") return countFile(cluster, name, before, look);
   if (version === null || isGone(version)) return;
-  const isOthers = inSpace.space.user !== look.own;
+  const isOthers = cluster.space.user !== look.ownUser;
   if (isOthers && neverHeld(version, reading.replies, reading.view, null)) {
     tally.hollow++;
-    tally.firstHollow ??= { user: inSpace.space.user, name };
+    tally.firstHollow ??= { user: cluster.space.user, name };
     return;
   }
-  await add(inSpace, name, piecesIn(reading, version), look);
+  await countFile(cluster, name, piecesIn(reading, version), look);
 }
 
-/** The same of what servers say of one name alone. */
-function piecesIn({ replies, view }: Reading, version: Version): Pieces {
+/** The pieces of a version, by what servers answer to a READ of its name. */
+function piecesIn({ replies, view }: Reading, version: Version): FilePieces {
   const held = new Map<number, number[]>();
   const lacking = new Map<number, number>();
   const atHome = homesOf(version, view.config);
@@ -225,8 +242,13 @@ function piecesIn({ replies, view }: Reading, version: Version): Pieces {
   return { cut: version, isCurrent: true, held, lacking, astray };
 }
 
-/** Adds a file with these pieces. */
-async function add(inSpace: Cluster, name: string, pieces: Pieces, look: Look): Promise<void> {
+/** Adds a file with these pieces to the counts. */
+async function countFile(
+  cluster: Cluster,
+  name: string,
+  pieces: FilePieces,
+  look: Look,
+): Promise<void> {
   const { tally } = look;
   const { cut, isCurrent, held } = pieces;
   if (name !== KEY_NAME) tally.files++;
@@ -241,7 +263,7 @@ async function add(inSpace: Cluster, name: string, pieces: Pieces, look: Look): 
     tally.toDo.astray += pieces.astray;
     return;
   }
-  const lacking = Math.min(lacked, shortOf(pieces, inSpace));
+  const lacking = Math.min(lacked, shortOf(pieces, cluster));
   const noRoom = lacked > lacking ? await lackingForRoom(pieces, look.healths) : 0;
   const displaced = Math.min(pieces.astray, Math.max(0, noRoom - lacking));
   tally.toDo.lacking += lacking;
@@ -249,15 +271,15 @@ async function add(inSpace: Cluster, name: string, pieces: Pieces, look: Look): 
   tally.toDo.astray += pieces.astray - displaced;
 }
 
-/** How many copies there are too few of. */
-function shortOf({ cut, held }: Pieces, { view }: Cluster): number {
+/** How many copies a file lacks. */
+function shortOf({ cut, held }: FilePieces, { view }: Cluster): number {
   const holders = Array.from({ length: cut.pieces }, (): number[] => []);
   for (const [slot, pieces] of held) for (const piece of pieces) holders[piece]?.push(slot);
   return copiesShort(cut, holders, view.places.length);
 }
 
-/** How many pieces their homes lack that have no room for one. */
-async function lackingForRoom({ cut, lacking }: Pieces, healths: Healths): Promise<number> {
+/** How many copies are lacking at homes that have no room for one. */
+async function lackingForRoom({ cut, lacking }: FilePieces, healths: Healths): Promise<number> {
   const replies = await healths();
   let count = 0;
   for (const [slot, lacks] of lacking) {

@@ -1,4 +1,7 @@
-/** verify: has servers read back the pieces that they say they hold, block by block, and tells what is damaged. */
+/**
+ * `verify`: has servers read back the pieces that they say they hold, block by block, and reports
+ * which are damaged. Used by the verify command.
+ */
 import { DfsError, isDfsError } from "../../errors.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
@@ -10,10 +13,10 @@ import { copiesShort, damagedOf, holdersOf, lackingOf } from "../fetch/holders.t
 import { namesIn } from "../files/list.ts";
 import { type Reading, readName } from "../agree/register.ts";
 import { spacesIn } from "../files/spaces.ts";
-import { untoldBy } from "./untold.ts";
+import { cannotTell } from "./untold.ts";
 import { inParallel } from "../connect/window.ts";
 
-/** A copy of a piece (from 0), by the slot of its server. */
+/** A copy of a piece (from 0) on the server in a slot. */
 export interface Copy {
   readonly piece: number;
   readonly slot: number;
@@ -22,35 +25,41 @@ export interface Copy {
 /** What was found out about one name. */
 export interface Verified {
   readonly name: string;
-  /** Copies of pieces that were looked at, and the bytes of them that were read back. */
+  /** How many copies of pieces were looked at, and how many bytes of them were read back. */
   readonly copies: number;
   readonly bytes: number;
-  /** Copies that do not verify; their servers give them to nobody any more, and repair makes them anew. */
+  /**
+   * Copies that do not verify. Their servers no longer give them to anybody, and repair makes them
+   * anew.
+   */
   readonly bad: readonly Copy[];
-  /** Homes of pieces that answer and lack them, where there are too few copies. */
+  /** Copies that answering homes lack, where the version has too few copies. */
   readonly missing: readonly Copy[];
-  /** Slots whose servers did not answer all that they were asked, or cannot tell. */
+  /** The slots of servers that left a request unanswered, or cannot tell of the name. */
   readonly silent: readonly number[];
-  /** Can the file be had from what is good? */
+  /** Can the file be read from the good copies? */
   readonly isReadable: boolean;
-  /** Why nothing can be told. */
+  /** Why nothing could be found out; null where something was. */
   readonly problem: string | null;
 }
 
 export interface VerifyOptions {
-  /** The share of the blocks that is read back, 0 to 1. */
+  /** The share of the blocks that is read back, from 0 to 1. */
   readonly sample: number;
-  /** Told of bytes that servers have read back. */
+  /** Called with the number of bytes that servers have just read back. */
   readonly progress?: (bytes: number) => void;
 }
 
-/** Verifies these names, or all there are, of all users whose names this one may see. Throws DfsError("tooFew") when no server answers. */
+/**
+ * Verifies these names, or with null all names of all users whose names this user may see. Throws
+ * DfsError("tooFew") when no server answers.
+ */
 export async function* verifyAll(
   cluster: Cluster,
   names: readonly string[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
-  // It is about every server: who was silent gets another chance.
+  // Verifying is about every server, so a silent server gets another chance.
   await cluster.reachSilent(() => cluster.silent.length === 0);
   const spaces = names ? [cluster] : await spacesIn(cluster);
   for (const space of spaces) yield* verifySpace(space, names, options);
@@ -61,18 +70,18 @@ async function* verifySpace(
   names: readonly string[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
-  let lot: string[] = [];
+  let batch: string[] = [];
   const flush = async (): Promise<Verified[]> => {
     const done: (Verified | null)[] = [];
-    await inParallel(lot.entries(), NAMES_IN_REPAIR, async ([i, name]) => {
+    await inParallel(batch.entries(), NAMES_IN_REPAIR, async ([i, name]) => {
       done[i] = await verifyName(cluster, name, options, names !== null);
     });
-    lot = [];
+    batch = [];
     return done.filter((one) => one !== null);
   };
   for await (const name of names?.map((one) => cluster.space.stored(one)) ?? allNames(cluster)) {
-    lot.push(name);
-    if (lot.length >= NAMES_IN_REPAIR) yield* await flush();
+    batch.push(name);
+    if (batch.length >= NAMES_IN_REPAIR) yield* await flush();
   }
   yield* await flush();
 }
@@ -81,16 +90,16 @@ async function* allNames(cluster: Cluster): AsyncGenerator<string> {
   for await (const { name } of namesIn(cluster, "", false)) if (name !== KEY_NAME) yield name;
 }
 
-/** null: there is no such name, and nobody asked for it by name. */
+/** Verifies one name; null where there is no such name, and nobody named it. */
 async function verifyName(
   cluster: Cluster,
   name: string,
   options: VerifyOptions,
-  isWanted: boolean,
+  wasNamed: boolean,
 ): Promise<Verified | null> {
   try {
     const reading = await readName(cluster, name, { patienceMs: null });
-    if (!isWanted && reading.is === "current" && isGone(reading.current?.version ?? null))
+    if (!wasNamed && reading.is === "current" && isGone(reading.current?.version ?? null))
       return null;
     const version = currentOf(cluster, cluster.space.shown(name), reading);
     return await verifyVersion(cluster, name, version, reading, options);
@@ -118,7 +127,7 @@ async function verifyVersion(
   const good = holders.map((slots) => new Set(slots));
   const bad: Copy[] = [];
   const gone: Copy[] = [];
-  const silent = new Set(untoldBy(cluster, reading));
+  const silent = new Set(cannotTell(cluster, reading));
   let bytes = 0;
   const verify = async ({ piece, slot }: Copy): Promise<void> => {
     const size = pieceBytes(version, piece);
@@ -151,7 +160,7 @@ async function verifyVersion(
     copies: copies.length,
     bytes,
     bad,
-    // What has all its copies, and lies elsewhere, is missing nowhere.
+    // A version that has all its copies is missing none, wherever they lie.
     missing: isShort
       ? copiesIn(lackingOf(version, replies, view.config)).filter(
           ({ piece, slot }) => !bad.some((one) => one.piece === piece && one.slot === slot),
@@ -163,7 +172,10 @@ async function verifyVersion(
   };
 }
 
-/** Of copies that were gone when they were to be read, those that their servers still say they hold. The others were moved just then. */
+/**
+ * Those of the `gone` copies that their servers still say they hold. The others were moved between
+ * the look and the reading.
+ */
 async function stillClaimed(
   cluster: Cluster,
   name: string,
@@ -179,7 +191,7 @@ async function stillClaimed(
 const copiesIn = (slotsOf: readonly (readonly number[])[]): Copy[] =>
   slotsOf.flatMap((slots, piece) => slots.map((slot) => ({ piece, slot })));
 
-/** "5%", "0.5 %" or "100%" as a share; throws DfsError("usage"). */
+/** "5%", "0.5 %" or "100%" as a share. Throws DfsError("usage"). */
 export function shareOf(text: string): number {
   const percent = Number(/^(\d+(?:\.\d+)?) ?%$/.exec(text)?.[1]);
   if (percent > 0 && percent <= 100) return percent / 100;

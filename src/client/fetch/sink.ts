@@ -7,7 +7,7 @@ export interface Found {
   readonly vid: Vid;
   readonly bytes: number;
   /** The rotation of its placement. */
-  readonly x: number;
+  readonly rotation: number;
   readonly modified: number;
   readonly mode: number;
 }

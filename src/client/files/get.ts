@@ -1,7 +1,11 @@
-/** get: each piece once, from servers in balance; another copy where one is lost, slow or rotten. */
+/**
+ * `get`: reads a file, or a range of it. Each piece is fetched once, and the servers share the work
+ * evenly. Where a copy is lost, slow or damaged, another copy is read instead. Used by the
+ * commands; the stat, stored_source and verify files use its parts.
+ */
 import { DfsError } from "../../errors.ts";
-import { manifestOf, timeWithin } from "../../file/manifest.ts";
-import { checkEither } from "../../file/names.ts";
+import { manifestOf, storableTime } from "../../file/manifest.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import type { Stream } from "../../file/seal.ts";
 import type { Facts } from "../../file/sealed_manifest.ts";
 import { isGone, type Version } from "../../version.ts";
@@ -18,16 +22,20 @@ import { hearsMore, silentText } from "../connect/silent.ts";
 import { VersionReader } from "../fetch/version_reader.ts";
 
 export interface GetOptions {
-  /** Only these bytes, as far as the file goes. Just the blocks that they touch are moved. */
+  /** Only these bytes, as far as the file has them. Only the blocks that they touch are moved. */
   readonly range?: Range;
-  /** Told of bytes of the file that have been written. */
+  /** Called with the number of bytes that were just written to the sink. */
   readonly progress?: (bytes: number) => void;
 }
 
 /**
- * Reads a file, or a range of it: what is written has its offset in the file all the same, and the whole size is what is told
- * of it. Throws DfsError("usage") for a range of negative or broken numbers, ("noSuchName", "incomplete", "tooFew"), and
- * ("integrity") where bytes do not verify and there is no good copy. After a throw, what was written must be thrown away.
+ * Reads a file, or a range of it. Also of a range, bytes are written at their offset in the file,
+ * and the sink is told the size of the whole file. After a throw, what was written must be thrown
+ * away.
+ *
+ * Throws DfsError("usage") for a range of negative or broken numbers, ("noSuchName"),
+ * ("incomplete"), ("tooFew"), and ("integrity") where bytes do not verify and there is no good
+ * copy.
  */
 export async function get(
   cluster: Cluster,
@@ -37,64 +45,72 @@ export async function get(
 ): Promise<Found> {
   checkRange(range);
   let download: Download | null = null;
-  for (let last: number | null = null, briefly = true; ; briefly = false) {
+  for (let lastEpoch: number | null = null, briefly = true; ; briefly = false) {
     const { arrivals } = cluster;
     const located = await lookUp(cluster, name, briefly);
     const { found, stored, version, holders, small, epoch, stream } = located;
     if (download?.vid !== version.vid) {
       const reader = new VersionReader(cluster, stored, version);
       const wanted = cutTo(found.bytes, range);
-      const [within, into, come] = stream
+      const [storedRange, target, onWritten] = stream
         ? ([
             sealedRange(wanted),
             openingSink(name, stream, wanted, sink, progress),
             () => {},
           ] as const)
         : ([wanted, sink, progress] as const);
-      download = new Download(cluster, reader, cutTo(version.size, within), into, come);
-      await into.open(found);
+      download = new Download(cluster, reader, cutTo(version.size, storedRange), target, onWritten);
+      await target.open(found);
     }
     const problem = await download.run(holders, small);
     if (!problem) return found;
-    // A piece may have moved just then: only a second complete look may say that it is gone, one at the same epoch.
-    if (epoch !== null && epoch === last && !(await hearsMore(cluster, arrivals))) throw problem;
-    last = epoch;
+    // A piece may have moved in the meantime. So only a second complete look at the same epoch may
+    // say that it is gone.
+    if (epoch !== null && epoch === lastEpoch && !(await hearsMore(cluster, arrivals)))
+      throw problem;
+    lastEpoch = epoch;
   }
 }
 
-/** A file that may be read. */
+/** A file that was found, and what it takes to read it. */
 export interface Located {
   readonly found: Found;
-  /** What servers know its name by. */
+  /** The name that servers know it by. */
   readonly stored: string;
   readonly version: Version;
-  /** What its content is sealed with; null: with nothing. */
+  /** What its content is sealed with; null where it is not sealed. */
   readonly stream: Stream | null;
-  /** For each piece the slots that say they have it. */
+  /** For each piece, the slots whose servers say that they hold it. */
   readonly holders: number[][];
-  /** Small pieces that came along, as servers sent them: not verified. */
+  /** Small pieces that came with the answers. They are not verified. */
   readonly small: readonly SentPiece[];
-  /** Of the cluster, when they said it; null: only few did. */
+  /** The epoch at which all servers were asked; null where only a few were asked. */
   readonly epoch: number | null;
 }
 
-/** Finds a file and who holds it, `briefly` of few servers where they can tell. Throws as `get`. */
+/**
+ * Finds a file and the servers that hold it. With `briefly` it asks a few servers, where these can
+ * tell. Throws as `get`.
+ */
 export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
-  const stored = cluster.space.stored(checkEither(name));
+  const stored = cluster.space.stored(checkFileOrFolder(name));
   const brief = briefly ? await readFast(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);
   const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
   if (isFolder) throw new DfsError("usage", `${name} is a folder`);
   const { vid, ring } = version;
-  const found = { name, vid, bytes, x: ring[0] ?? 0, modified, mode };
+  const found = { name, vid, bytes, rotation: ring[0] ?? 0, modified, mode };
   const epoch = brief ? null : reading.view.config.epoch;
   const holders = holdersOf(version, reading.replies);
   const small = [...reading.replies.values()].flatMap(({ pieces }) => pieces);
   return { found, stored, version, stream: key && { key, bytes }, holders, small, epoch };
 }
 
-/** What the manifest of a version tells, sealed or not. Throws DfsError("integrity") where it does not read. */
+/**
+ * What the manifest of a version says, whether it is sealed or not. Throws DfsError("integrity")
+ * where the manifest does not read.
+ */
 export function factsOf(
   cluster: Cluster,
   name: string,
@@ -104,28 +120,31 @@ export function factsOf(
   const facts = cluster.space.guard
     ? cluster.space.guard.read(stored, version).facts
     : { ...manifestOf(name, version), bytes: version.size, key: null };
-  // Times later than any date were stored once.
-  return { ...facts, modified: timeWithin(facts.modified) };
+  // Older clients stored times that are later than any date.
+  return { ...facts, modified: storableTime(facts.modified) };
 }
 
-/** The version that a reading found; throws DfsError when there is none, or it cannot be told. */
+/**
+ * The version that a reading found. Throws DfsError("noSuchName") when there is none,
+ * ("incomplete") or ("tooFew") when the answers do not decide it.
+ */
 export function currentOf(
   cluster: Cluster,
   name: string,
   { is, current, replies, view }: Reading,
 ): Version {
   const version = current?.version ?? null;
-  const isThere = version !== null && !isGone(version);
+  const exists = version !== null && !isGone(version);
   if (is === "current") {
-    if (isThere) return version;
+    if (exists) return version;
     throw new DfsError("noSuchName", `there is no ${name}`);
   }
   const answer = `${replies.size} of ${view.members.length} servers answer`;
-  if (is === "doubt" && isThere)
+  if (is === "doubt" && exists)
     throw new DfsError(
       "incomplete",
       `${answer}: which version is current is in doubt${silentText(cluster)}`,
     );
-  const what = isThere ? "tell its current version" : `tell whether there is a ${name}`;
+  const what = exists ? "tell its current version" : `tell whether there is a ${name}`;
   throw new DfsError("tooFew", `${answer}: too few to ${what}${silentText(cluster)}`);
 }

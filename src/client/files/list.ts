@@ -1,4 +1,7 @@
-/** list: pages of all live servers merged, each name decided as a get would decide it. */
+/**
+ * `list`: the names of a space. It merges the pages of all live servers, and decides each name as a
+ * `get` would decide it. Used by the commands, and by members and care, which look at all names.
+ */
 import { DfsError } from "../../errors.ts";
 import { compareNames, KEY_NAME } from "../../file/names.ts";
 import { plainBytes } from "../../file/seal.ts";
@@ -11,7 +14,14 @@ import { decide, newest } from "../agree/decide.ts";
 import { canRead, type Quorum } from "../../quorum.ts";
 import type { Guard } from "../trust/guard.ts";
 import { holdersOf } from "../fetch/holders.ts";
-import { horizonOf, namesUpTo, NOTHING, type Said, soundPages, type Told } from "./merge_pages.ts";
+import {
+  horizonOf,
+  namesUpTo,
+  NO_VALUES,
+  type NameReports,
+  soundPages,
+  type NameReport,
+} from "./merge_pages.ts";
 import { readName } from "../agree/register.ts";
 import { hearsMore } from "../connect/silent.ts";
 
@@ -22,13 +32,14 @@ export interface Listed {
 }
 
 /**
- * All names that begin with `prefix`, sorted by their bytes. Where names are sealed servers have another order, and all are here before
- * the first is told. Throws DfsError("tooFew") when no server answers.
+ * All names that begin with `prefix`, sorted by their bytes. Servers have another order where names
+ * are sealed; then all names are fetched before the first is yielded. Throws DfsError("tooFew")
+ * when no server answers.
  */
 export const list = (cluster: Cluster, prefix: string): AsyncGenerator<Listed> =>
   cluster.space.guard ? listSealed(cluster, prefix) : listStored(cluster, prefix);
 
-/** Is there any name that begins so? Throws as `list`. */
+/** Does any name begin with `prefix`? Throws as `list`. */
 export async function hasAny(cluster: Cluster, prefix: string): Promise<boolean> {
   const names = list(cluster, prefix);
   const { done } = await names.next();
@@ -47,26 +58,31 @@ async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Lis
   if (after !== null) yield* listFully(cluster, prefix, after);
 }
 
-/** The names after that one, as all servers tell them. */
+/** Lists the names after `begin` by asking all servers. */
 async function* listFully(cluster: Cluster, prefix: string, begin: string): AsyncGenerator<Listed> {
   const { arrivals } = cluster;
   let after = begin;
   for await (const names of wantedIn(cluster, prefix, false, begin))
-    for (const one of names) {
-      if (one.name === KEY_NAME) continue;
-      const { is, state } = conclude(one);
-      // Only what has to be asked for is waited for: there may be a million names.
+    for (const reported of names) {
+      if (reported.name === KEY_NAME) continue;
+      const { is, state } = decideByReports(reported);
+      // There may be a million names, so only a name in doubt costs another question.
       const listed =
-        is === "doubt" ? await inDoubt(cluster, one.name) : judge(cluster, one, is, state);
-      // Who was silent until now may have what is missing.
+        is === "doubt"
+          ? await listedByReading(cluster, reported.name)
+          : listedOf(cluster, reported, is, state);
+      // A server that was silent until now may have what is missing.
       if (listed?.isIncomplete && (await hearsMore(cluster, arrivals)))
         return yield* listFully(cluster, prefix, after);
-      after = one.name;
+      after = reported.name;
       if (listed) yield listed;
     }
 }
 
-/** As few servers tell it, for as long as nobody is needed to add to it; returns the name after which the others must be asked, or null. */
+/**
+ * Fast path: lists names by asking a few servers, for as long as these can decide every name.
+ * Returns the name after which all servers must be asked, or null when the list is complete.
+ */
 async function* listBriefly(
   cluster: Cluster,
   prefix: string,
@@ -85,62 +101,66 @@ async function* listBriefly(
   return after;
 }
 
-/** What a list says of a page; null where others might add to it. */
+/** The list entries of a page; null where other servers might know more. */
 function listedBy(cluster: Cluster, page: Page): Listed[] | null {
   if (!canRead(page.quorum, page.vouching)) return null;
   const all: Listed[] = [];
-  for (const [name, said] of page.names) {
+  for (const [name, reports] of page.names) {
     if (name === KEY_NAME) continue;
-    const one = { ...page, name, said };
-    const { is, state } = conclude(one);
-    const listed = judge(cluster, one, is, state);
+    const reported = { ...page, name, reports };
+    const { is, state } = decideByReports(reported);
+    const listed = listedOf(cluster, reported, is, state);
     if (is !== "current" || listed?.isIncomplete) return null;
     if (listed) all.push(listed);
   }
   return all;
 }
 
-/** A name, what servers say of it, by slot, which of them answered, and whose silence means "absent". */
-export interface NameSaid {
+/** A name with what servers report of it. */
+export interface ReportedName {
   readonly name: string;
-  readonly said: Said;
+  readonly reports: NameReports;
+  /** The slots of the servers that answered. */
   readonly answering: readonly number[];
+  /** The servers among them whose silence about a name means that it is absent. */
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
 }
 
-/** What a server has of a version itself; null where it does not know it. */
-export function hereOf({ acc, com, here }: Told, vid: Vid): Here | null {
+/** The pieces of a version that a server has; null where the server does not know the version. */
+export function hereOf({ acc, com, here }: NameReport, vid: Vid): Here | null {
   if (acc?.vid === vid) return here[0] ?? null;
   return com?.vid === vid ? (here[acc ? 1 : 0] ?? null) : null;
 }
 
 /**
- * Every name that any server knows, as it knows it, deleted and pending ones too; with `everything` those of mere pieces as well. Throws
- * DfsError("tooFew") when no server answers.
+ * Every name that any server knows, as servers know it; deleted names and pending ones too. With
+ * `everything` also names of which there are only pieces. Throws DfsError("tooFew") when no server
+ * answers.
  */
 export async function* namesIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
-): AsyncGenerator<NameSaid> {
+): AsyncGenerator<ReportedName> {
   for await (const names of wantedIn(cluster, prefix, everything)) yield* names;
 }
 
-/** The same, a page at a time. */
+/** `namesIn`, a page at a time. */
 async function* wantedIn(
   cluster: Cluster,
   prefix: string,
   everything: boolean,
   after = "",
-): AsyncGenerator<NameSaid[]> {
+): AsyncGenerator<ReportedName[]> {
   const { guard } = cluster.space;
-  // Servers can tell what is in a folder, and not what begins with part of a name.
+  // Sealed names keep their folders, so servers can list a folder. They cannot list by a part of a
+  // name.
   const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
   const pages = pagesIn(cluster, known, everything, { after });
   for await (const { names, answering, vouching, quorum } of pages) {
     const wanted = guard ? names.filter(([name]) => isWanted(cluster, guard, name, prefix)) : names;
-    yield wanted.map(([name, said]) => ({ name, said, answering, vouching, quorum }));
+    yield wanted.map(([name, reports]) => ({ name, reports, answering, vouching, quorum }));
   }
 }
 
@@ -154,19 +174,20 @@ function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string
   return name?.startsWith(prefix) ?? false;
 }
 
-/** The names of one interval, sorted, who answered, and whose silence on any other means that it is absent. */
+/** One interval of names, sorted, with what servers report of them. See `ReportedName`. */
 export interface Page {
-  readonly names: readonly (readonly [string, Said])[];
+  readonly names: readonly (readonly [string, NameReports])[];
   readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
-  /** The last name that it may have; null: there is none after it. */
+  /** The last name of the interval; null where no names come after it. */
   readonly upTo: string | null;
 }
 
 /**
- * All names after `after`, a page at a time; see `namesIn`. While one page is looked at the servers are at work on the next one. With
- * `slots` only these are asked, and it ends where none of them answers.
+ * All names after `after`, a page at a time; see `namesIn`. The servers work on the next page while
+ * the caller looks at this one. With `slots` only these servers are asked, and the generator ends
+ * where none of them answers.
  */
 export async function* pagesIn(
   cluster: Cluster,
@@ -182,7 +203,7 @@ export async function* pagesIn(
     const round = await cluster.ask(
       "list",
       (slot) => (isAsked(slot) ? page : null),
-      (so, { quorum }) => (slots || canRead(quorum, so.keys()) ? STRAGGLER_MS : null),
+      (replies, { quorum }) => (slots || canRead(quorum, replies.keys()) ? STRAGGLER_MS : null),
     );
     return { ...round, after };
   };
@@ -194,45 +215,57 @@ export async function* pagesIn(
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages);
     asked = horizon === null ? null : ask(horizon);
-    // Nobody waits for it where the caller has seen enough.
+    // A caller that has seen enough never awaits this page.
     asked?.catch(() => {});
     const answering = [...pages.keys()];
     const vouching = answering.filter((slot) => pages.get(slot)?.complete);
     const names = namesUpTo(pages, horizon);
     const isOneOut = horizon !== null && endless.judge(cluster, "list", view.quorum, pages, names);
-    // Few cannot do without one of them.
+    // The fast path asks so few servers that it cannot do without one of them.
     if (isOneOut && slots) return;
     yield { names, answering, vouching, quorum: view.quorum, upTo: horizon };
   }
 }
 
-/** What follows from it: as decide says, and the current state, or the newest that anybody knows where that cannot be told. */
-export function conclude({ said, vouching, quorum }: NameSaid) {
+/**
+ * Decides a name by what servers report of it. `state` is the current state, or the newest that any
+ * server knows where the current one cannot be told.
+ */
+export function decideByReports({ reports, vouching, quorum }: ReportedName) {
   const votes = new Map<number, Pair<Outline>>();
-  for (const [slot, told] of said) if (!told.damaged) votes.set(slot, told);
-  for (const slot of vouching) if (!said.has(slot)) votes.set(slot, NOTHING);
+  for (const [slot, report] of reports) if (!report.damaged) votes.set(slot, report);
+  for (const slot of vouching) if (!reports.has(slot)) votes.set(slot, NO_VALUES);
   const decision = decide(quorum, votes);
   if (decision.is === "current") return { is: decision.is, state: decision.current, votes };
   const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
   return { is: decision.is, state: newest(all), votes };
 }
 
-/** What a list says of a name whose state is this, or of which nothing newer is known; null when there is no such file. */
-function judge(cluster: Cluster, one: NameSaid, is: string, state: Outline | null): Listed | null {
+/** The list entry of a name with this state; null when there is no such file. */
+function listedOf(
+  cluster: Cluster,
+  reported: ReportedName,
+  is: string,
+  state: Outline | null,
+): Listed | null {
   if (!state || state.deleted) return null;
   const held: number[] = [];
-  for (const told of one.said.values())
-    for (const piece of hereOf(told, state.vid)?.held ?? [])
+  for (const report of reported.reports.values())
+    for (const piece of hereOf(report, state.vid)?.held ?? [])
       if (!held.includes(piece)) held.push(piece);
   const isIncomplete = is !== "current" || held.length < state.needed;
-  return { name: cluster.space.shown(one.name), bytes: bytesOf(cluster, state.size), isIncomplete };
+  return {
+    name: cluster.space.shown(reported.name),
+    bytes: bytesOf(cluster, state.size),
+    isIncomplete,
+  };
 }
 
-/** Bytes of a file of which so many are stored. */
+/** The size of a file of which `stored` bytes are stored. */
 const bytesOf = (cluster: Cluster, stored: number): number =>
   cluster.space.guard ? plainBytes(stored) : stored;
 
-async function inDoubt(cluster: Cluster, name: string): Promise<Listed | null> {
+async function listedByReading(cluster: Cluster, name: string): Promise<Listed | null> {
   const reading = await readName(cluster, name);
   const version = reading.current?.version ?? null;
   if (!version || isGone(version)) return null;

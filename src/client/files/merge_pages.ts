@@ -1,4 +1,4 @@
-/** Pages of names from several servers, as one: pure. Used by list.ts. */
+/** Merges pages of names from several servers into one list. Pure. Used by list.ts. */
 import { decode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { compareNames, mayBeStored } from "../../file/names.ts";
@@ -6,37 +6,46 @@ import { type Outline, outlinesCodec, type Pair } from "../../version.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 import type { Replies } from "../connect/cluster.ts";
 
-/** What servers say of a name, by slot. */
-export type Said = ReadonlyMap<number, Told>;
+/** What servers report of a name, by slot. */
+export type NameReports = ReadonlyMap<number, NameReport>;
 
-/** What one server says of a name. */
-export interface Told extends Pair<Outline> {
-  /** It cannot tell, and counts as down for this name. */
+/** What one server reports of a name. It comes from a `ListEntry`. */
+export interface NameReport extends Pair<Outline> {
+  /** The server cannot tell, and counts as down for this name. */
   readonly damaged: boolean;
   readonly others: boolean;
   readonly here: readonly Here[];
 }
 
-/** Those of names that there can be, in order, after that one: else a server could keep a client busy for ever, or write anything on a terminal. */
+/**
+ * The pages that can be true: with names that may exist, in order, after `after`. A server that
+ * sends other pages could keep a client busy for ever, or write anything on a terminal.
+ */
 export function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
-  let like: readonly ListEntry[] = [];
+  let previous: readonly ListEntry[] = [];
   for (const [slot, reply] of replies) {
     const { entries, done } = reply;
-    // Mostly all begin with the same names, and to see that takes less than to compare each with the one before.
-    let isLike = true;
+    // Mostly all pages begin with the same names. To compare with the page before takes less time
+    // than to check each name.
+    let isSameSoFar = true;
     const isSound = entries.every(({ name }, i) => {
-      isLike &&= name === like[i]?.name;
-      return isLike || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0);
+      isSameSoFar &&= name === previous[i]?.name;
+      return (
+        isSameSoFar || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0)
+      );
     });
     if (!isSound || (!done && entries.length === 0)) continue;
     sound.set(slot, reply);
-    like = entries;
+    previous = entries;
   }
   return sound;
 }
 
-/** Beyond the smallest last name of an unfinished page nothing can be told yet; null when all pages are finished. */
+/**
+ * The last name up to which all pages are known: the smallest last name of an unfinished page. null
+ * when all pages are finished.
+ */
 export function horizonOf(pages: Replies<"list">): string | null {
   let horizon: string | null = null;
   for (const { entries, done } of pages.values()) {
@@ -47,9 +56,10 @@ export function horizonOf(pages: Replies<"list">): string | null {
   return horizon;
 }
 
-export const NOTHING: Pair<Outline> = { acc: null, com: null };
+/** A register that holds nothing: the name is absent. */
+export const NO_VALUES: Pair<Outline> = { acc: null, com: null };
 
-/** null: they are no such bytes, and their server may as well have said nothing. */
+/** null where the bytes are malformed. Then they count as if the server had said nothing. */
 function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
   try {
     return decode(outlinesCodec, bytes);
@@ -59,9 +69,12 @@ function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
   }
 }
 
-/** The pages, each in order, merged. Mostly all say the same of a name, which then is read once. */
-export function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, Said][] {
-  const names: [string, Said][] = [];
+/**
+ * Merges the pages up to `horizon`. Mostly all servers say the same of a name, so equal bytes are
+ * decoded only once.
+ */
+export function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, NameReports][] {
+  const names: [string, NameReports][] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
   for (;;) {
     let name: string | null = null;
@@ -70,7 +83,7 @@ export function namesUpTo(pages: Replies<"list">, horizon: string | null): [stri
       if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;
     }
     if (name === null || (horizon !== null && compareNames(name, horizon) > 0)) return names;
-    const said = new Map<number, Told>();
+    const reports = new Map<number, NameReport>();
     let known: Uint8Array | null = null;
     let outlines: Pair<Outline> | null = null;
     for (const head of heads) {
@@ -82,9 +95,15 @@ export function namesUpTo(pages: Replies<"list">, horizon: string | null): [stri
         outlines = outlinesIn(known);
       }
       const { others, here } = entry;
-      const { acc, com } = outlines ?? NOTHING;
-      said.set(head.slot, { damaged: entry.damaged || outlines === null, others, acc, com, here });
+      const { acc, com } = outlines ?? NO_VALUES;
+      reports.set(head.slot, {
+        damaged: entry.damaged || outlines === null,
+        others,
+        acc,
+        com,
+        here,
+      });
     }
-    names.push([name, said]);
+    names.push([name, reports]);
   }
 }

@@ -1,8 +1,12 @@
-/** put: pieces to their servers first, the manifest after them, and the register decides (CONSISTENCY.md section 4). */
+/**
+ * `put`: stores a file under a name. It sends the pieces to their servers first; the manifest, in
+ * the version, follows them. The register of the name decides (CONSISTENCY.md section 4). Used by
+ * the commands, and by rebalance and adopt.
+ */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { type Layout, shapeOf } from "../../file/layout.ts";
-import { encodeManifest, timeWithin } from "../../file/manifest.ts";
+import { encodeManifest, storableTime } from "../../file/manifest.ts";
 import { checkFolder, checkNewName } from "../../file/names.ts";
 import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../../file/seal.ts";
@@ -19,23 +23,24 @@ import type { Source } from "../send/source.ts";
 
 export interface PutOptions {
   readonly layout: Layout;
-  /** What the rotation x is taken from. */
+  /** What the rotation is computed from. */
   readonly placement: "name" | "content";
   readonly condition?: Condition;
-  /** Told of bytes of the file that are durable on their servers. */
+  /** Called with the number of bytes of the file that have just become durable on their servers. */
   readonly progress?: (bytes: number) => void;
 }
 
 export interface Stored {
   readonly vid: Vid;
   readonly seq: number;
-  readonly x: number;
+  readonly rotation: number;
   readonly bytes: number;
 }
 
 /**
- * Stores a file under a name. Throws DfsError("usage") for the name, ("putFailed") when nothing was changed, ("open") when that
- * cannot be told, and ("conflict") when the condition does not hold.
+ * Stores a file under a name. Throws DfsError("usage") for a bad name, ("putFailed") when nothing
+ * was changed, ("open") when it cannot be told whether something was changed, and ("conflict") when
+ * the condition does not hold.
  */
 export async function put(
   cluster: Cluster,
@@ -46,18 +51,18 @@ export async function put(
   checkNewName(name);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
-  await checkLive(cluster);
+  await checkEnoughLive(cluster);
   const { config, places } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const shape = shapeOf(options.layout, places.length);
   const stored = cluster.space.stored(name);
   const byName = options.placement === "name";
-  const turn = byName ? digestOfName(name) : await digestOfContent(cluster, source);
-  const ring = ringOf(drawDigest(cluster.space.user, stored), shape.pieces, config, turn);
+  const rotationDigest = byName ? digestOfName(name) : await digestOfContent(cluster, source);
+  const ring = ringOf(drawDigest(cluster.space.user, stored), shape.pieces, config, rotationDigest);
   const progress = options.progress ?? (() => {});
   const key = cluster.space.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
-  const what = key ? sealedSource(source, key) : source;
-  const pieces = new Pieces(cluster, stored, vid, what, shape, ring, progress);
+  const toStore = key ? sealedSource(source, key) : source;
+  const pieces = new Pieces(cluster, stored, vid, toStore, shape, ring, progress);
   try {
     await pieces.send();
     await source.confirm?.();
@@ -67,22 +72,29 @@ export async function put(
       : error;
   }
   const outcome = await propose(cluster, stored, {
-    ...authored(cluster, stored, source, pieces.roots, key, {
+    ...withManifest(cluster, stored, source, pieces.roots, key, {
       vid,
       deleted: false,
       ...shape,
       ring,
-      size: what.bytes,
+      size: toStore.bytes,
     }),
     condition: options.condition ?? null,
     supply: pieces,
   });
   const { condition } = options;
-  return { ...storedAs(name, outcome, vid, condition), x: ring[0] ?? 0, bytes: source.bytes };
+  return {
+    ...storedOrThrow(name, outcome, vid, condition),
+    rotation: ring[0] ?? 0,
+    bytes: source.bytes,
+  };
 }
 
-/** A version with its manifest: sealed, when it has its place in the chain, where there is a key; else in the open. */
-function authored(
+/**
+ * The content of a version with its manifest. With a key, the manifest is sealed once the version
+ * has its place in the chain; without one it is in the open.
+ */
+function withManifest(
   cluster: Cluster,
   stored: string,
   { mode, bytes, isFolder = false, ...about }: About,
@@ -91,7 +103,7 @@ function authored(
   content: Omit<Content, "body">,
 ): Pick<Proposal, "content" | "sign"> {
   const { guard } = cluster.space;
-  const modified = timeWithin(about.modified);
+  const modified = storableTime(about.modified);
   if (!guard || !key)
     return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
   const facts = { isFolder, modified, mode, bytes, key };
@@ -101,14 +113,14 @@ function authored(
   };
 }
 
-/** What a manifest tells of a file or a folder. */
+/** What a manifest says of a file or a folder. */
 type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
 
-/** Makes a folder that is there without files in it: a name that ends in "/". Throws as `put`. */
+/** Makes a folder that exists without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
   const name = checkFolder(folder);
   checkNewName(name.slice(0, -1));
-  await checkLive(cluster);
+  await checkEnoughLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();
   const stored = cluster.space.stored(name);
@@ -116,14 +128,14 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   const key = cluster.space.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
-    ...authored(cluster, stored, about, [], key, content),
+    ...withManifest(cluster, stored, about, [], key, content),
     condition: null,
     supply: null,
   });
-  storedAs(name, outcome, vid);
+  storedOrThrow(name, outcome, vid);
 }
 
-async function checkLive(cluster: Cluster): Promise<void> {
+async function checkEnoughLive(cluster: Cluster): Promise<void> {
   await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
@@ -133,7 +145,7 @@ async function checkLive(cluster: Cluster): Promise<void> {
     );
 }
 
-function storedAs(
+function storedOrThrow(
   name: string,
   outcome: Outcome,
   vid: Vid,
@@ -161,7 +173,7 @@ function storedAs(
   }
 }
 
-/** The MD5 of the content: one more pass over it. */
+/** The MD5 of the content. It takes one more pass over the content. */
 async function digestOfContent(cluster: Cluster, source: Source): Promise<Uint8Array> {
   const hash = createHash("md5");
   const buffer = await cluster.window.take();

@@ -1,6 +1,9 @@
-/** rm: a deletion is one more version, a tombstone; repair forgets it once all servers hold it. */
+/**
+ * `rm`: deletes a name. A deletion is one more version, a tombstone. Repair forgets it once all
+ * servers hold it. Used by the commands, and by adopt and remove_others.
+ */
 import { DfsError } from "../../errors.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import { tombstone } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Condition } from "../agree/decide.ts";
@@ -9,14 +12,17 @@ import { propose } from "../agree/propose.ts";
 import { reachToChange, silentText } from "../connect/silent.ts";
 
 /**
- * Deletes a name. Throws DfsError("usage") for what is none, ("noSuchName", "conflict"), ("tooFew") when nothing was changed, and ("open")
- * when that cannot be told.
+ * Deletes a name. Throws DfsError("usage") for a bad name, ("noSuchName"), ("conflict"), ("tooFew")
+ * when nothing was changed, and ("open") when it cannot be told whether something was changed.
  */
 export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
-  await removeStored(cluster, cluster.space.stored(checkEither(name)), condition, name);
+  await removeStored(cluster, cluster.space.stored(checkFileOrFolder(name)), condition, name);
 }
 
-/** The same of a name as servers know it, which may be one that is sealed with keys that are not here. */
+/**
+ * Deletes a name as servers know it. The name may be sealed with keys that this client does not
+ * have.
+ */
 export async function removeStored(
   cluster: Cluster,
   stored: string,

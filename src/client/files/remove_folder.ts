@@ -1,4 +1,7 @@
-/** rm of a folder: its marker goes where nothing lies in it. Whose names those are that do is said, for they stay. */
+/**
+ * `rm` of a folder: removes the marker of an empty folder. An error says how many names lie in a
+ * folder that is not empty; these names stay. Used by the rm command.
+ */
 import { DfsError } from "../../errors.ts";
 import { checkFolder } from "../../file/names.ts";
 import type { Cluster } from "../connect/cluster.ts";
@@ -6,20 +9,20 @@ import { counted } from "../../counted.ts";
 import { list } from "./list.ts";
 import { remove } from "./remove.ts";
 
-/** More names in a folder are not counted. */
+/** A folder with more names counts as "more than" this many. */
 const COUNTED_MAX = 1000;
 
 /**
- * Deletes an empty folder, whether or not its name was given with the "/" at its end. Throws DfsError("failed") where it is not empty, and
- * else as `remove`.
+ * Deletes an empty folder. Its name may be given with or without the "/" at its end. Throws
+ * DfsError("failed") where the folder is not empty, and else as `remove`.
  */
 export async function removeFolder(cluster: Cluster, name: string): Promise<void> {
   const folder = checkFolder(name);
-  let isMade = false;
+  let hasMarker = false;
   const inside: string[] = [];
-  for await (const found of list(cluster, folder)) {
-    if (found.name === folder) isMade = true;
-    else inside.push(found.name);
+  for await (const listed of list(cluster, folder)) {
+    if (listed.name === folder) hasMarker = true;
+    else inside.push(listed.name);
     if (inside.length > COUNTED_MAX) break;
   }
   if (inside.length > 0)
@@ -27,7 +30,7 @@ export async function removeFolder(cluster: Cluster, name: string): Promise<void
       "failed",
       `${folder} is not empty: ${countText(inside.length)} in it, as ${inside[0]}; delete what is in it first`,
     );
-  if (!isMade && folder !== name) throw new DfsError("noSuchName", `there is no ${name}`);
+  if (!hasMarker && folder !== name) throw new DfsError("noSuchName", `there is no ${name}`);
   await remove(cluster, folder);
 }
 

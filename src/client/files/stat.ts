@@ -1,7 +1,10 @@
-/** stat: all that is known of one file, and which server holds what. */
+/**
+ * `stat`: everything that is known of one file, and which server holds which piece. Used by the
+ * stat command.
+ */
 import { layoutName } from "../../file/layout.ts";
 import { pieceLengths } from "../../file/manifest.ts";
-import { checkEither } from "../../file/names.ts";
+import { checkFileOrFolder } from "../../file/names.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
@@ -14,14 +17,14 @@ export interface Stat {
   readonly vid: Vid;
   readonly seq: number;
   readonly bytes: number;
-  /** What servers know it by, where that is not its name. */
+  /** The name that servers know it by; null where that is its own name. */
   readonly stored: string | null;
   readonly modified: number;
   readonly layout: string;
-  readonly x: number;
+  readonly rotation: number;
   readonly isFolder: boolean;
   readonly isIncomplete: boolean;
-  /** The servers of the cluster, those too that are awaited; their pieces count from 1. */
+  /** The servers of the cluster, also the awaited ones. Their pieces count from 1. */
   readonly servers: {
     readonly slot: number;
     readonly name: string;
@@ -32,16 +35,18 @@ export interface Stat {
   readonly pieces: { readonly piece: number; readonly bytes: number; readonly servers: number[] }[];
 }
 
-/** Throws DfsError("noSuchName", "tooFew", "incomplete"). */
+/**
+ * Everything that is known of one file. Throws DfsError("noSuchName"), ("tooFew"), ("incomplete").
+ */
 export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const { arrivals } = cluster;
-  const stored = cluster.space.stored(checkEither(name));
+  const stored = cluster.space.stored(checkFileOrFolder(name));
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
   const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
   const holders = holdersOf(version, reading.replies);
   const isIncomplete = holders.filter((slots) => slots.length > 0).length < version.needed;
-  // Who was silent until now may have what is missing.
+  // A server that was silent until now may have what is missing.
   if (isIncomplete && (await hearsMore(cluster, arrivals))) return stat(cluster, name);
   const { vid, seq, ring } = version;
   return {
@@ -52,7 +57,7 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
     stored: stored === name ? null : stored,
     modified,
     layout: layoutName(version),
-    x: ring[0] ?? 0,
+    rotation: ring[0] ?? 0,
     isFolder,
     isIncomplete,
     servers: reading.view.listed.map((slot) => ({

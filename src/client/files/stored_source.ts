@@ -1,4 +1,7 @@
-/** A stored version as something to put: its bytes at any offset, by the same ways as a get has them. */
+/**
+ * A stored version as the source of a put: its bytes at any offset, read in the same way as a get
+ * reads them. Used by rebalance and adopt.
+ */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import type { Stream } from "../../file/seal.ts";
 import { CHUNKS_IN_FLIGHT, FETCHES_REMEMBERED } from "../../limits.ts";
@@ -13,12 +16,14 @@ import { VersionReader } from "../fetch/version_reader.ts";
 import { inParallel } from "../connect/window.ts";
 
 /**
- * Opens what is current of a name; throws as `get`. The source reads this one version, whole blocks of it and each verified,
- * as often and at as many places at once as one likes. It takes no places of the window, for a put has them already: who reads
+ * Opens the current version of a name. Throws as `get`. The source reads this one version, in whole
+ * blocks, and verifies each block. It may be read often, and at many places at once. It takes no
+ * places of the window, since a put that reads it has taken places already. So a caller that reads
  * much at once needs memory for it.
  *
- * It reads for as long as the servers have the version: once that is superseded, they let go of it after a while. Then reads
- * throw DfsError("conflict"), or ("noSuchName") where it was deleted; else they throw as `get`.
+ * The source can be read for as long as the servers keep the version. They let go of it some time
+ * after a newer version took its place. Then reads throw DfsError("conflict"), or ("noSuchName")
+ * where the name was deleted; else they throw as `get`.
  */
 export async function openStored(
   cluster: Cluster,
@@ -34,7 +39,7 @@ export async function openStored(
     async read(into, offset) {
       assert(offset + into.length <= found.bytes, "what is read is within the file");
       if (await fill(reader, name, stream, into, offset)) return;
-      // As in a get: a piece may have moved just then.
+      // A piece may have moved in the meantime, as in a get.
       const now = await lookUp(cluster, name);
       if (now.found.vid !== found.vid)
         throw new DfsError("conflict", `${name} was changed by someone else while it was read`);
@@ -45,7 +50,7 @@ export async function openStored(
   return { found, version, source };
 }
 
-/** Reads bytes of a version; false when a piece cannot be had. */
+/** Reads bytes of a version; false when a piece cannot be found. */
 async function fill(
   reader: VersionReader,
   name: string,
@@ -55,12 +60,12 @@ async function fill(
 ): Promise<boolean> {
   const { version } = reader;
   const wanted = { offset, length: into.length };
-  const copied: Sink = {
+  const copyingSink: Sink = {
     inOrder: false,
     open: async () => {},
     write: async (data, at) => into.set(data, at - offset),
   };
-  const sink = stream ? openingSink(name, stream, wanted, copied) : copied;
+  const sink = stream ? openingSink(name, stream, wanted, copyingSink) : copyingSink;
   const range = stream ? cutTo(version.size, sealedRange(wanted)) : wanted;
   try {
     await inParallel(portionsOf(version, range, false), CHUNKS_IN_FLIGHT, async (portion) => {

@@ -5,7 +5,7 @@
  */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { JOIN_MS, JOIN_NAMES_MAX } from "../../limits.ts";
-import { seated } from "../../membership.ts";
+import { takeSeats } from "../../membership.ts";
 import { adoptChosen } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
@@ -72,7 +72,7 @@ async function joinLate(cluster: Cluster): Promise<void> {
     ({ slot, greeting: { sid }, peer: { address } }) =>
       [slot, { sid, host: address.host, port: address.port }] as const,
   );
-  await changeOrThrow(cluster, seated(cluster.view.config, new Map(servers)));
+  await changeOrThrow(cluster, takeSeats(cluster.view.config, new Map(servers)));
   await finishChange(cluster);
 }
 

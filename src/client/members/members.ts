@@ -10,9 +10,9 @@ import {
   type Config,
   hasPlaceOf,
   membersOf,
-  renewed,
+  renewFormat,
   type Seat,
-  seated,
+  takeSeats,
   type ServerAddress,
   slotOf,
   vacantIn,
@@ -109,7 +109,10 @@ async function giveSeat(
   { host, port }: ServerAddress,
   sid: string,
 ): Promise<void> {
-  await changeOrThrow(cluster, seated(cluster.view.config, new Map([[slot, { sid, host, port }]])));
+  await changeOrThrow(
+    cluster,
+    takeSeats(cluster.view.config, new Map([[slot, { sid, host, port }]])),
+  );
   await finishChange(cluster);
 }
 
@@ -237,7 +240,7 @@ async function checkListed(cluster: Cluster): Promise<void> {
  */
 export async function changeOrThrow(cluster: Cluster, wanted: Config): Promise<void> {
   // rule: joint-epoch
-  const config = await withNewWeighed(cluster, renewed(wanted));
+  const config = await withNewWeighed(cluster, renewFormat(wanted));
   const answering = [...config.seats.entries()].flatMap(([slot, { sid }]) =>
     sid !== null && cluster.connections.ofSid(sid) ? [slot] : [],
   );

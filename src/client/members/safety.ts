@@ -8,7 +8,7 @@ import { type Config, placesOf } from "../../membership.ts";
 import { neverHeld } from "./hollow.ts";
 import { damagedOf, holdersOf } from "../fetch/holders.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { conclude, hereOf, type NameSaid, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
 import { readName } from "../agree/register.ts";
 import { allSpacesIn } from "../files/spaces.ts";
 
@@ -50,39 +50,39 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
     width: 0,
     widest: null as null | FileOf,
   };
-  for (const space of await allSpacesIn(cluster))
-    for await (const one of namesIn(space, "", false)) await addToNeed(space, slot, one, need);
+  for (const inSpace of await allSpacesIn(cluster))
+    for await (const one of namesIn(inSpace, "", false)) await addToNeed(inSpace, slot, one, need);
   return need;
 }
 
 type MutableNeed = { -readonly [K in keyof Need]: K extends "first" ? FileOf[] : Need[K] };
 
 async function addToNeed(
-  space: Cluster,
+  cluster: Cluster,
   slot: number,
-  one: NameSaid,
+  one: ReportedName,
   need: MutableNeed,
 ): Promise<void> {
-  if (space.peer(slot) && !one.answering.includes(slot))
+  if (cluster.peer(slot) && !one.answering.includes(slot))
     throw new DfsError(
       "down",
-      `${space.labelOf(slot)} does not answer in time what lies on it: try again`,
+      `${cluster.labelOf(slot)} does not answer in time what lies on it: try again`,
     );
   need.isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
-  const { is, state } = conclude(one);
+  const { is, state } = decideByReports(one);
   if (is === "tooFew")
     throw new DfsError(
       "tooFew",
-      `too few servers answer to tell whether ${space.labelOf(slot)} is needed`,
+      `too few servers answer to tell whether ${cluster.labelOf(slot)} is needed`,
     );
   if (!state || state.deleted) return;
-  const held = [...one.said].flatMap(([from, told]) => {
+  const held = [...one.reports].flatMap(([from, told]) => {
     const here = hereOf(told, state.vid);
     return here ? [{ from, pieces: here.held }] : [];
   });
   const mine = held.find(({ from }) => from === slot)?.pieces ?? [];
   const elsewhere = new Set(held.flatMap((told) => (told.from === slot ? [] : told.pieces)));
-  const file = { user: space.space.user, name: one.name };
+  const file = { user: cluster.space.user, name: one.name };
   need.pieces += mine.length;
   // A file that nobody could read anyway takes no servers.
   const isWhole = new Set([...elsewhere, ...mine]).size >= state.needed;
@@ -91,7 +91,7 @@ async function addToNeed(
     need.widest = file;
   }
   if (is === "current" && elsewhere.size >= state.needed) return;
-  if (!(await isNeeded(space, one.name, slot))) return;
+  if (!(await isNeeded(cluster, one.name, slot))) return;
   need.files++;
   if (need.first.length < FILES_SHOWN) need.first.push(file);
 }
@@ -101,8 +101,8 @@ async function addToNeed(
  * alone has. If it is silent: all pieces that are not elsewhere may lie there, unless the version
  * can never have had any.
  */
-async function isNeeded(space: Cluster, name: string, slot: number): Promise<boolean> {
-  const reading = await readName(space, name, { patienceMs: null });
+async function isNeeded(cluster: Cluster, name: string, slot: number): Promise<boolean> {
+  const reading = await readName(cluster, name, { patienceMs: null });
   const { is, current, replies, view } = reading;
   if (is !== "current") return true;
   const version = current?.version ?? null;

@@ -4,7 +4,7 @@
  * place alike, whatever becomes of a disk. Used by initialise and members.
  */
 import { CATALOG_BYTES, reserveBytes } from "../../limits.ts";
-import { type Config, CONFIG_FORMAT, membersOf, weighed } from "../../membership.ts";
+import { type Config, CONFIG_FORMAT, membersOf, withWeights } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { gather } from "../connect/gather.ts";
 
@@ -31,7 +31,7 @@ export async function withDiskWeights(
     onError: (slot, error) => cluster.reportError(slot, error),
   });
   for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
-  return weighed(config, disks);
+  return withWeights(config, disks);
 }
 
 /** How many bytes pieces may take of a disk of `total` bytes. */

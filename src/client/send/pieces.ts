@@ -1,6 +1,6 @@
 /**
- * The pieces of one new version on their way to servers. Each piece goes to its homes; where one of them is silent or full,
- * to the next live server (handoff), so that it has its copies all the same.
+ * Sends the pieces of one new version to their homes. Where a home is silent or full, a piece is
+ * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { sumsOf } from "../../file/checksum.ts";
@@ -37,7 +37,7 @@ export class Pieces implements Supply {
   readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
   readonly #roots: PieceRoots;
-  /** Slots that a piece was sent to: those that have it, or will have it with the next PREPARE. */
+  /** The slots that each piece was sent to: they have it, or will have it with the next PREPARE. */
   readonly #sent: Set<number>[];
   readonly #small: InlinePiece[] = [];
   /** Why servers did not take a piece, by slot. */
@@ -62,7 +62,7 @@ export class Pieces implements Supply {
     this.#sent = Array.from({ length: pieces }, () => new Set());
   }
 
-  /** The root of each piece, once all are sent. */
+  /** The root of each piece, once all pieces are sent. */
   get roots(): Uint8Array[] {
     return this.#roots.known.map((root) => {
       assert(root, "a root is known once its piece is sent");
@@ -70,7 +70,7 @@ export class Pieces implements Supply {
     });
   }
 
-  /** Small pieces are read now and ride with PREPARE; large ones are sent. Throws when copies cannot be had. */
+  /** Reads small pieces, which ride with PREPARE; sends large ones. Throws for want of copies. */
   async send(): Promise<void> {
     if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
     if (!(await this.#supply([...this.#sent.keys()], new Map())))
@@ -78,7 +78,7 @@ export class Pieces implements Supply {
   }
 
   shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string> {
-    // Of a promise it is only seen that the pieces did not stay.
+    // A server that promised does not say that it had no room. It only reports no such pieces.
     const full = [...held].flatMap(([slot, pieces]) =>
       this.inlineFor(slot).some(({ piece }) => !pieces.includes(piece)) ? [slot] : [],
     );
@@ -93,7 +93,7 @@ export class Pieces implements Supply {
     return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#version.copies);
   }
 
-  /** With parity it is enough that one more server may be lost; see CONSISTENCY.md section 3. */
+  /** With parity it is enough if one more server may be lost; see CONSISTENCY.md section 3. */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
     if (!hasParity(this.#cut)) return /* rule: pieces-first */ this.isWhole(held);
     const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
@@ -101,8 +101,8 @@ export class Pieces implements Supply {
   }
 
   cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
-    // A server that promised and has a piece no more, because somebody collected it as an orphan, may get it again. Small ones
-    // came with the promise itself: who does not have them has no room.
+    // A server that promised may have lost a piece that was collected as an orphan. It may get the
+    // piece again. Small pieces came with the promise itself: a server without them has no room.
     for (const [slot, pieces] of this.#small.length > 0 ? [] : held)
       for (const [piece, slots] of this.#sent.entries())
         if (!pieces.includes(piece)) slots.delete(slot);
@@ -113,7 +113,7 @@ export class Pieces implements Supply {
   }
 
   #holdersIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number[] {
-    // What lies where pieces are about to go from does not count.
+    // Pieces on a server that is about to leave do not count.
     const { places } = this.#cluster.view;
     return [...held].flatMap(([slot, pieces]) =>
       places.includes(slot) && pieces.includes(piece) ? [slot] : [],
@@ -124,7 +124,7 @@ export class Pieces implements Supply {
     return this.#holdersIn(held, piece).length;
   }
 
-  /** Brings each of these pieces to its copies, those in `held` counted; false when servers run out. */
+  /** Sends these pieces until each has its copies, `held` included. False if servers run out. */
   async #supply(
     pieces: readonly number[],
     held: ReadonlyMap<number, readonly number[]>,
@@ -141,14 +141,14 @@ export class Pieces implements Supply {
       const targets = new Map<number, number[]>();
       let isShort = false;
       for (const [piece, count] of missing) {
-        const slots = this.#nextFor(piece, count, homes, order);
+        const slots = this.#nextServers(piece, count, homes, order);
         if (slots.length < count) isShort = true;
         if (slots.length > 0) targets.set(piece, slots);
         for (const slot of slots) this.#sent[piece]?.add(slot);
       }
-      // With parity not every piece must find a server: the promises tell whether enough have.
+      // With parity not every piece must find a server. The promises tell whether enough have.
       if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
-        // Who was silent until now may take what the others do not.
+        // A server that was silent until now may take what the others do not.
         if (await hearsMore(this.#cluster, arrivals)) {
           for (const [piece, slots] of targets)
             for (const slot of slots) this.#sent[piece]?.delete(slot);
@@ -164,14 +164,14 @@ export class Pieces implements Supply {
     }
   }
 
-  #nextFor(
+  #nextServers(
     piece: number,
     count: number,
     homes: readonly (readonly number[])[],
     order: readonly number[],
   ): number[] {
     const [home, ...others] = candidates(homes, piece, order);
-    // A server with one piece of a file with parity should not get a second one while others have none.
+    // With parity, a server should not get a second piece while other servers have none.
     const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
     if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));
     const fresh = [home ?? 0, ...others].filter(
@@ -180,7 +180,7 @@ export class Pieces implements Supply {
     return fresh.slice(0, Math.max(0, count));
   }
 
-  /** Streams pieces to servers; returns how many of its servers have each durably. */
+  /** Streams pieces to these servers. Returns for each piece how many servers have it durably. */
   async #stream(targets: ReadonlyMap<number, readonly number[]>): Promise<Map<number, number>> {
     if (hasParity(this.#cut)) return this.#sendStripes(targets);
     const taken = new Map<number, number>();
@@ -190,80 +190,80 @@ export class Pieces implements Supply {
     return taken;
   }
 
-  /** Streams pieces side by side, for parity is made of all of them. */
+  /** Streams pieces side by side, since parity is made of all of them. */
   async #sendStripes(
     targets: ReadonlyMap<number, readonly number[]>,
   ): Promise<Map<number, number>> {
     const cut = this.#cut;
-    const ways = [...targets].map(([piece, slots]) => ({
+    const transfers = [...targets].map(([piece, slots]) => ({
       piece,
       sums: [] as Uint8Array[],
       alive: new Set(slots),
     }));
     const parity = parityPieces(cut).filter((piece) => targets.has(piece));
-    const onTheWay: Promise<unknown>[] = [];
+    const underWay: Promise<unknown>[] = [];
     try {
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
-        if (ways.every(({ alive }) => alive.size === 0)) break;
+        if (transfers.every(({ alive }) => alive.size === 0)) break;
         const { window } = this.#cluster;
         const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
         try {
-          // All are summed, which finds out whether the file changed, before any is on the way out of the stripe's memory.
-          const chunks = ways.flatMap(({ piece, sums, alive }) => {
+          // All are summed before any leaves the stripe's memory, so that a changed file is found.
+          const chunks = transfers.flatMap(({ piece, sums, alive }) => {
             const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
             if (!data || data.length === 0) return [];
-            return [{ piece, data, alive, root: this.#summed(piece, offset, data, sums) }];
+            return [{ piece, data, alive, root: this.#addSums(piece, offset, data, sums) }];
           });
           const sending = chunks.map(
             ({ piece, data, alive, root }) =>
               this.#sendChunk(piece, offset, root, data, alive).acknowledged,
           );
-          onTheWay.push(Promise.all(sending).finally(release));
+          underWay.push(Promise.all(sending).finally(release));
         } catch (error) {
           release();
           throw error;
         }
       }
     } finally {
-      await Promise.allSettled(onTheWay);
+      await Promise.allSettled(underWay);
     }
-    return new Map(ways.map(({ piece, alive }) => [piece, alive.size]));
+    return new Map(transfers.map(({ piece, alive }) => [piece, alive.size]));
   }
 
-  /** Streams one piece to these servers; returns how many of them have it durably. */
+  /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
     const size = pieceBytes(this.#cut, piece);
     const sums: Uint8Array[] = [];
     const alive = new Set(targets);
-    const onTheWay: Promise<void>[] = [];
+    const underWay: Promise<void>[] = [];
     try {
       for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
-        await onTheWay.at(-CHUNKS_PER_PIECE);
+        await underWay.at(-CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
         const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
         const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
-          const root = this.#summed(piece, offset, data, sums);
+          const root = this.#addSums(piece, offset, data, sums);
           return this.#sendChunk(piece, offset, root, data, alive);
         });
-        // A chunk is sent once it is read, so the next is read only then.
+        // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
-        onTheWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
+        underWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
         await chunk;
       }
     } finally {
-      await Promise.allSettled(onTheWay);
+      await Promise.allSettled(underWay);
     }
     return alive.size;
   }
 
-  /** Adds a chunk's sums to its piece's; the root, which goes with the last chunk, null before it. */
-  #summed(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
+  /** Adds a chunk's sums to those of its piece. Returns the root for the last chunk, else null. */
+  #addSums(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
     sums.push(sumsOf(this.#version.vid, piece, offset / BLOCK_BYTES, data));
     const size = pieceBytes(this.#cut, piece);
     return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
-  /** Puts one chunk on the way to all that are alive; those that do not take it are alive no more. */
+  /** Sends one chunk to all that are alive. Servers that do not take it are no longer alive. */
   #sendChunk(
     piece: number,
     offset: number,
@@ -274,12 +274,12 @@ export class Pieces implements Supply {
     const size = pieceBytes(this.#cut, piece);
     const calls = [...alive].map(async (slot) => {
       try {
-        const to = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
-        await this.#cluster.call(slot, "upload", to);
+        const body = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
+        await this.#cluster.call(slot, "upload", body);
       } catch (error) {
         if (!isDfsError(error)) throw error;
         if (!alive.delete(slot)) return;
-        // A full disk is a normal state while others have room; where they have none that is the reason of the failure.
+        // A full disk is normal while others have room; else `#refused` explains the failure.
         if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
         this.#refused.set(slot, error);
       }
@@ -291,10 +291,10 @@ export class Pieces implements Supply {
 
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
-    for (const one of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
-      this.#roots.known[one.piece] = one.root;
-      this.#small.push(one);
-      if (one.piece < this.#cut.needed) this.#progress(one.data.length);
+    for (const small of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
+      this.#roots.known[small.piece] = small.root;
+      this.#small.push(small);
+      if (small.piece < this.#cut.needed) this.#progress(small.data.length);
     }
   }
 }

@@ -1,4 +1,7 @@
-/** A file that is put, sealed as it is read: what servers get is bytes of this source. */
+/**
+ * A source whose bytes are sealed as they are read. Servers get the bytes of this source. Used by
+ * put.
+ */
 import { DfsError } from "../../errors.ts";
 import {
   SEALED_SEGMENT_BYTES,
@@ -11,12 +14,13 @@ import { PIECES_MAX } from "../../limits.ts";
 import { roomFor } from "../fetch/buffers.ts";
 import type { Source } from "./source.ts";
 
-/** One for each piece that is read beside the others. */
+/** One rest for each piece that is read at the same time. */
 const RESTS_KEPT = PIECES_MAX;
 
 /**
- * The sealed bytes of a source, under this key, which is for it alone. It may be read at any offset, more than once; what a segment
- * was when it was first read it must stay, for two contents under one nonce would tell of each other.
+ * The sealed bytes of a source under this key, which is for this source alone. They may be read at
+ * any offset, more than once. A segment must keep the content that it had when it was first read:
+ * two contents under one nonce would reveal something of each other.
  */
 export function sealedSource(source: Source, key: Uint8Array): Source {
   const stream = { key, bytes: source.bytes };
@@ -34,7 +38,10 @@ export function sealedSource(source: Source, key: Uint8Array): Source {
     sealSegment(stream, index, plain, into);
   };
 
-  /** Segments that reach beyond what was asked for: what comes next is mostly asked for next. */
+  /**
+   * Sealed segments that reach beyond what was asked for. Mostly the bytes that follow are asked
+   * for next.
+   */
   const rests = new Map<number, Uint8Array>();
   const keepRest = (index: number, whole: Uint8Array): void => {
     const [oldest] = rests.keys();
@@ -52,7 +59,7 @@ export function sealedSource(source: Source, key: Uint8Array): Source {
       const rest = rests.get(begin);
       if (rest) {
         rests.delete(begin);
-        lay(rest, begin * SEALED_SEGMENT_BYTES - offset, into);
+        copyOverlap(rest, begin * SEALED_SEGMENT_BYTES - offset, into);
       }
       const first = rest ? begin + 1 : begin;
       const length = Math.min(end * SEGMENT_BYTES, source.bytes) - first * SEGMENT_BYTES;
@@ -69,10 +76,10 @@ export function sealedSource(source: Source, key: Uint8Array): Source {
           seal(index, part, into.subarray(at, at + sealed));
           continue;
         }
-        // Pieces end where they end, not at segments.
+        // Pieces need not end where segments end.
         const whole = new Uint8Array(sealed);
         seal(index, part, whole);
-        lay(whole, at, into);
+        copyOverlap(whole, at, into);
         if (at + sealed > into.length) keepRest(index, whole);
       }
       free.push(buffer);
@@ -80,8 +87,8 @@ export function sealedSource(source: Source, key: Uint8Array): Source {
   };
 }
 
-/** Copies what of a segment, which begins at `at`, is within. */
-function lay(segment: Uint8Array, at: number, into: Uint8Array): void {
+/** Copies the part of a segment that lies within `into`, where the segment begins at `at`. */
+function copyOverlap(segment: Uint8Array, at: number, into: Uint8Array): void {
   const skipped = Math.max(0, -at);
   into.set(segment.subarray(skipped, into.length - at), at + skipped);
 }

@@ -1,17 +1,23 @@
-/** Where the bytes of a put come from. */
+/**
+ * The interface of a source: where the bytes of a put come from. Used by put and by everything that
+ * can be put.
+ */
 
-/** What is put: bytes that can be read at any offset, more than once. */
+/** Bytes to put, which can be read at any offset, more than once. */
 export interface Source {
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly modified: number;
   /** Permission bits. */
   readonly mode: number;
-  /** Fills `into` from `offset` on; throws when there are fewer bytes than were promised. */
+  /**
+   * Fills `into` with the bytes from `offset` on. Throws when there are fewer bytes than promised.
+   */
   read(into: Uint8Array, offset: number): Promise<void>;
   /**
-   * For a source that may change meanwhile: called once all was read, and before the version is proposed; throws where what was read
-   * was not the whole at any one moment.
+   * For a source that may change while it is read. It is called once all was read, and before the
+   * version is proposed. Throws where the bytes that were read were not the whole file at any one
+   * moment.
    */
   confirm?(): Promise<void>;
 }

@@ -1,4 +1,7 @@
-/** Stripes of a file that is put with parity: a chunk of each data piece, and what follows from them. */
+/**
+ * Makes the stripes of a file that is put with parity. A stripe has a chunk of each data piece, and
+ * the parity chunks that follow from them. Used by Pieces.
+ */
 import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../../limits.ts";
 import { codeOfCut, type Stripe } from "../../file/parity.ts";
 import { chunkBytes, chunkOffset, type Cut, dataPieces } from "../../file/split.ts";
@@ -6,8 +9,8 @@ import type { Source } from "./source.ts";
 import type { Window } from "../connect/window.ts";
 
 /**
- * Reads the stripe at `offset` of its pieces and makes those of its `parity` chunks. It is released by who gets it.
- * Throws what the source throws.
+ * Reads the data chunks of the stripe at `offset` of its pieces, and makes the chunks of the
+ * `parity` pieces. The caller releases the stripe. Throws what the source throws.
  */
 export async function readStripe(
   source: Source,
@@ -35,7 +38,7 @@ export async function readStripe(
   }
 }
 
-/** The same, once there is room for it in the window; `release` gives back both. */
+/** `readStripe`, once there is room in the window. `release` gives back the stripe and the room. */
 export async function stripeInRoom(
   window: Window,
   source: Source,

@@ -3,7 +3,7 @@
  * stays in the trash for a while, for readers that have begun.
  */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
-import { rootOf, sealOf, sumsOf, tableBytes } from "../../file/checksum.ts";
+import { rootOf, tableAndRoot, sumsOf, tableBytes } from "../../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../../io/ports.ts";
 import { BLOCK_BYTES, FILES_AT_ONCE, TABLE_BYTES_SMALL, TABLES_AT_ONCE } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
@@ -293,7 +293,7 @@ export class PieceStore {
 
 function isWhole({ vid, piece, data, root }: PieceRow): boolean {
   assert(data, "only a piece in the catalog is checked as a whole");
-  return Buffer.compare(sealOf(vid, piece, data).root, root) === 0;
+  return Buffer.compare(tableAndRoot(vid, piece, data).root, root) === 0;
 }
 
 const damaged = ({ vid, piece }: PieceRow): DfsError =>
