@@ -25,7 +25,8 @@ export function slotsToAsk(cluster: Cluster, start: number): number[] | null {
 
 /**
  * A read quorum of a group, as if its slots were a ring. No two are neighbours, unless the group
- * has an odd number of slots. So of each pair one is asked, and together they have every piece.
+ * has an odd number of slots. So of any two neighbours one is asked, and together the servers have
+ * every piece.
  */
 export const everyOther = ({ slots, read }: Group, start: number): number[] =>
   Array.from({ length: read }, (_, i) => slots[(start + 2 * i) % slots.length] as number);

@@ -51,7 +51,7 @@ export async function needOf(cluster: Cluster, slot: number): Promise<Need> {
     widest: null as null | FileOf,
   };
   for (const space of await allSpacesIn(cluster))
-    for await (const one of namesIn(space, "", false)) await addToNeed(space, slot, one, need);
+    for await (const entry of namesIn(space, "", false)) await addToNeed(space, slot, entry, need);
   return need;
 }
 
@@ -60,29 +60,29 @@ type MutableNeed = { -readonly [K in keyof Need]: K extends "first" ? FileOf[] :
 async function addToNeed(
   space: Cluster,
   slot: number,
-  one: NameSaid,
+  entry: NameSaid,
   need: MutableNeed,
 ): Promise<void> {
-  if (space.peer(slot) && !one.answering.includes(slot))
+  if (space.peer(slot) && !entry.answering.includes(slot))
     throw new DfsError(
       "down",
       `${space.labelOf(slot)} does not answer in time what lies on it: try again`,
     );
-  need.isTold &&= !one.answering.includes(slot) || one.vouching.includes(slot);
-  const { is, state } = conclude(one);
+  need.isTold &&= !entry.answering.includes(slot) || entry.vouching.includes(slot);
+  const { is, state } = conclude(entry);
   if (is === "tooFew")
     throw new DfsError(
       "tooFew",
       `too few servers answer to tell whether ${space.labelOf(slot)} is needed`,
     );
   if (!state || state.deleted) return;
-  const held = [...one.said].flatMap(([from, told]) => {
-    const here = hereOf(told, state.vid);
+  const held = [...entry.said].flatMap(([from, answer]) => {
+    const here = hereOf(answer, state.vid);
     return here ? [{ from, pieces: here.held }] : [];
   });
   const mine = held.find(({ from }) => from === slot)?.pieces ?? [];
-  const elsewhere = new Set(held.flatMap((told) => (told.from === slot ? [] : told.pieces)));
-  const file = { user: space.user, name: one.name };
+  const elsewhere = new Set(held.flatMap(({ from, pieces }) => (from === slot ? [] : pieces)));
+  const file = { user: space.user, name: entry.name };
   need.pieces += mine.length;
   // A file that nobody could read anyway takes no servers.
   const isWhole = new Set([...elsewhere, ...mine]).size >= state.needed;
@@ -91,7 +91,7 @@ async function addToNeed(
     need.widest = file;
   }
   if (is === "current" && elsewhere.size >= state.needed) return;
-  if (!(await isNeeded(space, one.name, slot))) return;
+  if (!(await isNeeded(space, entry.name, slot))) return;
   need.files++;
   if (need.first.length < FILES_SHOWN) need.first.push(file);
 }

@@ -25,12 +25,12 @@ export async function withDiskWeights(
     const peer = cluster.connections.ofSid(config.seats[slot]?.sid ?? "");
     return peer ? [[slot, peer.call("status", {}, of)] as const] : [];
   });
-  const told = await gather(cluster.ports.clock, calls, {
+  const statuses = await gather(cluster.ports.clock, calls, {
     patience: () => cluster.connections.patienceMs,
     isMoot: () => false,
     onError: (slot, error) => cluster.reportError(slot, error),
   });
-  for (const [slot, { total }] of told) if (total !== null) disks.set(slot, roomOn(total));
+  for (const [slot, { total }] of statuses) if (total !== null) disks.set(slot, roomOn(total));
   return weighed(config, disks);
 }
 
