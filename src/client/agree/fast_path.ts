@@ -1,7 +1,7 @@
 /**
  * Fast path: ask a read quorum that together holds every piece (every other server of the ring). On
  * any doubt fall back to asking all servers, and stay there for the rest of this client's life.
- * Used by get.
+ * Used by get and list.
  */
 import { digestOfName } from "../../file/placement.ts";
 import { pieceBytes } from "../../file/split.ts";
