@@ -86,7 +86,7 @@ export class Cluster {
     this.warn = warn;
   }
 
-  /** `config` was chosen. Or else, before there is one, it is the one that is being proposed. */
+  /** `config` was chosen; or, before any was chosen, it is the one that is being proposed. */
   static of({ config, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
     const warnOnce = (line: string): void => {
@@ -276,7 +276,7 @@ export class Cluster {
     await this.meet();
   }
 
-  /** Connects to the members of a configuration. Has blank ones, and those in `greeted`, join. */
+  /** Connects to the members of a configuration. Has blank ones join, those in `greeted` too. */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
     const reached = await this.connections.reach(config);
     await joinBlank(this.id, config, [...greeted, ...reached]);

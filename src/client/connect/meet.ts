@@ -1,8 +1,8 @@
 /**
  * Exchanges lives of servers between the client and the servers, before a server is asked anything.
  * So a server that was put back to an earlier state is noticed by every operation that meets
- * somebody who knows its later life. Only operators tell servers of lives; others compare. Used by
- * cluster.
+ * somebody who knows its later life. Only an operator's client tells servers of lives; other
+ * clients compare. Used by cluster.
  */
 import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";

@@ -96,7 +96,7 @@ export class Peer {
     if (login) await Promise.all(login.credentials);
     const until = ports.clock.now() + patienceMs;
     const isLocal = isLoopback(address.host);
-    // To another machine only TLS will do. A server here speaks only TLS too if others reach it.
+    // To another machine only TLS will do. A server here may be one that speaks only TLS, too.
     const ways = !login || isPlain ? [false] : isLocal ? [false, true] : [true];
     for (;;) {
       const secure = ways.shift() ?? false;
