@@ -5,8 +5,8 @@ import {
   drainServer,
   removeServer,
   replaceServer,
-  slotNamed,
 } from "../../src/client/members/members.ts";
+import { slotNamed } from "../../src/client/members/server_names.ts";
 import { finishChange } from "../../src/client/members/migrate.ts";
 import { moveServer } from "../../src/client/members/moved.ts";
 import { weighServer } from "../../src/client/members/reweigh.ts";

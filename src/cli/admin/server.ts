@@ -5,11 +5,10 @@ import { counted } from "../../counted.ts";
 import {
   addServer,
   drainServer,
-  ID_DIGITS,
   removeServer,
   replaceServer,
-  slotNamed,
 } from "../../client/members/members.ts";
+import { ID_DIGITS, slotNamed } from "../../client/members/server_names.ts";
 import { finishChange } from "../../client/members/migrate.ts";
 import { moveIfMember, moveServer } from "../../client/members/moved.ts";
 import { weighServer } from "../../client/members/reweigh.ts";

@@ -23,8 +23,8 @@ export const claimOf = ({ prom, acc, com }: Register): Ballot =>
   highest([prom, acc?.ballot ?? 0n, com?.ballot ?? 0n]);
 
 /** The promises that these servers show. */
-export const claimsIn = (told: ReadonlyMap<number, { readonly register: Register }>): Ballot[] =>
-  [...told.values()].map(({ register }) => claimOf(register));
+export const claimsIn = (answers: ReadonlyMap<number, { readonly register: Register }>): Ballot[] =>
+  [...answers.values()].map(({ register }) => claimOf(register));
 
 /** The highest and the second highest number. Both are the same where there is only one. */
 function topTwo(numbers: Iterable<Ballot>): { first: Ballot; second: Ballot } {
@@ -96,8 +96,8 @@ export class Ballots {
   }
 
   /**
-   * Is one of these promises further ahead than the next try can go? `claims` counts before what
-   * was noted, since it shows what the other servers say by now.
+   * Is one of these promises further ahead than the next try can go? They take the place of what
+   * the same servers said before, and show what the others say by now.
    */
   isAhead(claims: Iterable<readonly [slot: number, promised: Ballot]>): boolean {
     const numbers = [...new Map([...this.#claims, ...claims]).values()];

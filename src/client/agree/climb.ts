@@ -1,8 +1,8 @@
 /**
- * Climbing (CONSISTENCY.md section 12). A server accepts a ballot only so far above its promise,
- * which is its bound. A server that is behind is asked to promise its bound, again and again, until
- * the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it. Used by rounds
- * and repair.
+ * Climbing (CONSISTENCY.md section 12). A server accepts a ballot only up to its bound, which lies
+ * a step above its promise. A server that is behind is asked to promise its bound, again and again,
+ * until the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it. Used by
+ * rounds and repair.
  */
 import { isDfsError } from "../../errors.ts";
 import { CLIMB_STEPS, STRAGGLER_MS } from "../../limits.ts";
@@ -75,12 +75,12 @@ const REPAIR_CLIMBS = 16;
 export async function bringUp(
   cluster: Cluster,
   name: string,
-  told: ReadonlyMap<number, { readonly register: Register; readonly floor: Ballot }>,
+  answers: ReadonlyMap<number, { readonly register: Register; readonly floor: Ballot }>,
 ): Promise<void> {
   const known = new Map(
-    [...told].map(([slot, { register, floor }]) => [slot, { prom: register.prom, floor }]),
+    [...answers].map(([slot, { register, floor }]) => [slot, { prom: register.prom, floor }]),
   );
-  const top = vouchedFor(claimsIn(told));
+  const top = vouchedFor(claimsIn(answers));
   for (let climbs = 0; climbs < REPAIR_CLIMBS; climbs++) {
     const behind = new Map([...known].filter(([, at]) => !fits(top, at)));
     if (!(await climb(cluster, name, top, behind, known))) return;
@@ -102,8 +102,8 @@ async function climbOne(
     for (let step = 0; step < CLIMB_STEPS && !fits(ballot, at); step++) {
       const bound = boundOf(at.prom, at.floor);
       const body = { name, ballot: bound, vid, inline: [] };
-      const told = await cluster.call(slot, "prepare", body);
-      const next = { prom: told.register.prom, floor: told.floor };
+      const reply = await cluster.call(slot, "prepare", body);
+      const next = { prom: reply.register.prom, floor: reply.floor };
       // A server lies if it says that it promised, and its bound does not rise.
       if (boundOf(next.prom, next.floor) <= bound) break;
       at = next;

@@ -107,8 +107,8 @@ export type Step =
 /**
  * propose, steps 2 to 5.
  *
- * "confirm": the write is done already, perhaps because somebody else finished it. The current
- * value is accepted again.
+ * "confirm": the write is done already, as another client may have finished it. The current value
+ * is accepted again.
  * "unknown": what became of an earlier attempt cannot be told.
  * "refuse": the condition fails.
  * "refuseBehindOwn": the condition fails. But an attempt of ours may be left over, and a higher

@@ -1,7 +1,7 @@
 /**
  * Fast path: ask a read quorum that together holds every piece (every other server of the ring). On
  * any doubt fall back to asking all servers, and stay there for the rest of this client's life.
- * Used by get.
+ * Used by get and list.
  */
 import { digestOfName } from "../../file/placement.ts";
 import { pieceBytes } from "../../file/split.ts";
@@ -25,7 +25,8 @@ export function slotsToAsk(cluster: Cluster, start: number): number[] | null {
 
 /**
  * A read quorum of a group, as if its slots were a ring. No two are neighbours, unless the group
- * has an odd number of slots. So of each pair one is asked, and together they have every piece.
+ * has an odd number of slots. So of any two neighbours one is asked, and together the servers have
+ * every piece.
  */
 export const everyOther = ({ slots, read }: Group, start: number): number[] =>
   Array.from({ length: read }, (_, i) => slots[(start + 2 * i) % slots.length] as number);

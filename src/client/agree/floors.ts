@@ -37,9 +37,9 @@ export async function carryFloors(cluster: Cluster): Promise<boolean> {
 export async function levelFor(
   cluster: Cluster,
   name: string,
-  told: ReadonlyMap<number, { readonly register: Register }>,
+  answers: ReadonlyMap<number, { readonly register: Register }>,
 ): Promise<void> {
-  const claims = claimsIn(told);
+  const claims = claimsIn(answers);
   const floor = vouchedFor(claims);
   const isNear = claims.every((claim) => floor <= reachOf([claim, BALLOT_MAX]));
   if (isNear || !cluster.connections.isOperator) return;
@@ -71,14 +71,14 @@ async function* floorsIn(cluster: Cluster): AsyncGenerator<Page | null> {
 }
 
 function pageOf(pages: Replies<"floors">, horizon: string | null): Page {
-  const told = [...pages.values()];
-  const everywhere = reachOf(told.map((page) => page.everywhere));
-  const users = new Set(told.flatMap(({ floors }) => floors.map(({ user }) => user)));
+  const all = [...pages.values()];
+  const everywhere = reachOf(all.map((page) => page.everywhere));
+  const users = new Set(all.flatMap(({ floors }) => floors.map(({ user }) => user)));
   const floors = [...users]
     .filter((user) => horizon === null || user === null || compareNames(user, horizon) <= 0)
     .map((user) => ({
       user,
-      floor: reachOf(told.map((page) => floorIn(page.floors, user) ?? page.everywhere)),
+      floor: reachOf(all.map((page) => floorIn(page.floors, user) ?? page.everywhere)),
     }));
   return { everywhere, floors };
 }

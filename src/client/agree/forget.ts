@@ -50,14 +50,14 @@ async function isHeldByAll(
     epoch,
   );
   if (!isByAll(acknowledged)) return false;
-  const told = await cluster.ask(
+  const reading = await cluster.ask(
     "read",
     () => ({ name, asked: [] }),
     () => null,
     epoch,
   );
-  if (!isByAll(told)) return false;
-  const { replies } = told;
+  if (!isByAll(reading)) return false;
+  const { replies } = reading;
   return [...replies.values()].every(({ floor, register: { acc, com } }) =>
     acc || com ? acc?.ballot === ballot && com?.ballot === ballot : floor >= ballot,
   );

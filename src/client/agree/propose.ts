@@ -31,8 +31,8 @@ export type Outcome =
   | { readonly is: "failed" | "unknown"; readonly why: string };
 
 /**
- * Backs off, and meanwhile looks what became of the attempts so far, because a history soon becomes
- * too long to tell. Returns the current version once one of the attempts was chosen. Clears
+ * Backs off, and meanwhile checks what became of the attempts so far, because a history soon
+ * becomes too long to tell. Returns the current version once one of the attempts was chosen. Clears
  * `attempts` once a chosen value above them all does not descend from them: then no proposer can
  * build on one of them, for it would meet that value too.
  */

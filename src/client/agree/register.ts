@@ -57,8 +57,8 @@ export async function readName(
       "read",
       () => ({ name, asked: pieces ? cluster.live : [] }),
       (soFar, { quorum }) => {
-        const told = registersOf(believed(cluster, name, quorum, soFar));
-        return decide(quorum, told).is === "current" ? patienceMs : null;
+        const registers = registersOf(believed(cluster, name, quorum, soFar));
+        return decide(quorum, registers).is === "current" ? patienceMs : null;
       },
     );
     const replies = await believedInEnd(cluster, name, view.quorum, all);
@@ -106,8 +106,8 @@ export async function readOnce(cluster: Cluster, name: string): Promise<Accepted
     () => ({ name, asked: [] }),
     (soFar, { quorum }) => (canAccept(quorum, soFar.keys()) ? 0 : null),
   );
-  const told = registersOf(await believedInEnd(cluster, name, view.quorum, replies));
-  const decision = decide(view.quorum, told);
+  const registers = registersOf(await believedInEnd(cluster, name, view.quorum, replies));
+  const decision = decide(view.quorum, registers);
   return decision.is === "current" ? decision.current : null;
 }
 

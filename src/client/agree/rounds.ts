@@ -91,12 +91,12 @@ async function prepareOnce(
     "prepare",
     (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
     (soFar, { quorum, members }) => {
-      const told = believed(cluster, name, quorum, soFar);
-      const left = members.filter((slot) => !soFar.has(slot) || told.get(slot)?.ok);
+      const trusted = believed(cluster, name, quorum, soFar);
+      const left = members.filter((slot) => !soFar.has(slot) || trusted.get(slot)?.ok);
       if (!enough(quorum, left)) return ballots.isAhead(claimsBySlot(soFar)) ? STRAGGLER_MS : 0;
       const granted = left.filter((slot) => soFar.has(slot));
       if (!enough(quorum, granted)) return null;
-      return !supply || supply.isWhole(heldIn(grantedOf(told))) ? 0 : STRAGGLER_MS;
+      return !supply || supply.isWhole(heldIn(grantedOf(trusted))) ? 0 : STRAGGLER_MS;
     },
   );
   const heard = await believedInEnd(cluster, name, view.quorum, replies);

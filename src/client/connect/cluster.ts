@@ -72,7 +72,7 @@ export class Cluster {
     this.space = space;
   }
 
-  /** `config` is one that was chosen, or before there is any the one that is being proposed. */
+  /** `config` was chosen; or, before any was chosen, it is the one that is being proposed. */
   static of({ config, user, warn, ...facts }: ClusterFacts): Cluster {
     const said = new Set<string>();
     const warnOnce = (line: string): void => {

@@ -49,10 +49,10 @@ export function gather<T>(
     };
     for (const [slot, reply] of calls)
       reply.then(
-        (told) => {
+        (answer) => {
           // An answer that comes too late must not change the map that was returned.
           if (open === 0) return;
-          replies.set(slot, told);
+          replies.set(slot, answer);
           settle();
         },
         (error: unknown) => {

@@ -70,9 +70,16 @@ export async function logIn(
   binding: Uint8Array | null,
   onSignOfLife: () => void,
 ): Promise<LoggedIn | null> {
-  for (const [i, one] of credentials.entries())
+  for (const [i, credential] of credentials.entries())
     try {
-      return await logInWith(server, await one, offersScram, random(), binding, onSignOfLife);
+      return await logInWith(
+        server,
+        await credential,
+        offersScram,
+        random(),
+        binding,
+        onSignOfLife,
+      );
     } catch (error) {
       const isLast = i === credentials.length - 1;
       if (isLast || !isDfsError(error, "login") || error.message !== INVALID_LOGIN) throw error;
@@ -114,9 +121,9 @@ async function logInWith(
 export function checkSameServer(
   server: Pick<LoginServer, "label">,
   { sid }: LoggedIn,
-  said: string,
+  greetedSid: string,
 ): void {
-  if (said !== sid) throw impostor(server, "it says to be two servers at once");
+  if (greetedSid !== sid) throw impostor(server, "it says to be two servers at once");
 }
 
 const impostor = ({ label }: Pick<LoginServer, "label">, why: string): DfsError =>

@@ -1,8 +1,8 @@
 /**
  * Exchanges lives of servers between the client and the servers, before a server is asked anything.
  * So a server that was put back to an earlier state is noticed by every operation that meets
- * somebody who knows its later life. Only operators tell servers of lives; others compare. Used by
- * cluster.
+ * somebody who knows its later life. Only an operator's client tells servers of lives; other
+ * clients compare. Used by cluster.
  */
 import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
@@ -53,12 +53,12 @@ export async function meetServers(
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const peers = sids.flatMap((sid) => peersToMeet(connections, sid));
     const requests = meetRequestsFor(connections, peers, groups);
-    const said = await Promise.all(
+    const answered = await Promise.all(
       peers.map((peer, i) =>
         sendMeet(connections, cluster, view.config, peer, requests[i] ?? null),
       ),
     );
-    if (!said.includes(true)) break;
+    if (!answered.includes(true)) break;
   }
   for (const sid of sids) {
     const standing = peersToMeet(connections, sid)[0]?.standing;
@@ -94,8 +94,10 @@ function meetRequestsFor(
   groups: readonly DecidingGroup[],
 ): (MeetRequest | null)[] {
   const all = peers.flatMap(({ standing }) => standing ?? []);
-  const claimsOf = new Map(all.map((one) => [one, claimsOn(one, all, recall(memory, one.sid))]));
-  const clear = all.filter((one) => claimsOf.get(one)?.length === 0);
+  const claimsOf = new Map(
+    all.map((standing) => [standing, claimsOn(standing, all, recall(memory, standing.sid))]),
+  );
+  const clear = all.filter((standing) => claimsOf.get(standing)?.length === 0);
   return peers.map(({ standing }) => {
     if (!standing) return null;
     // rule: lives-are-compared
@@ -127,8 +129,8 @@ async function sendMeet(
     // rule: members-before-lives
     if (news.length > 0 && peer.epoch < config.epoch) await peer.install(cluster, config, 0n);
     const areYours = claims.map(({ life, mark }) => ({ life, mark }));
-    const { areYours: said } = await peer.meet(cluster, { areYours, tell: news, isSettled });
-    const denied = claims.find((_, i) => !said[i]);
+    const { areYours: confirmed } = await peer.meet(cluster, { areYours, tell: news, isSettled });
+    const denied = claims.find((_, i) => !confirmed[i]);
     if (denied) connections.setExclusion(peer.sid, { is: "putBack", claim: denied });
     return true;
   } catch (error) {

@@ -96,7 +96,7 @@ export class Peer {
     if (login) await Promise.all(login.credentials);
     const until = ports.clock.now() + patienceMs;
     const isLocal = isLoopback(address.host);
-    // To another machine only TLS will do. A server here speaks only TLS too if others reach it.
+    // To another machine only TLS will do. A server here may be one that speaks only TLS, too.
     const ways = !login || isPlain ? [false] : isLocal ? [false, true] : [true];
     for (;;) {
       const secure = ways.shift() ?? false;
@@ -193,11 +193,11 @@ export class Peer {
   /** Asks a member which of these lives were its own, and tells it the lives of others. */
   async meet(
     cluster: string,
-    said: Omit<RequestOf<"lives">, "cluster" | "sid">,
+    question: Omit<RequestOf<"lives">, "cluster" | "sid">,
   ): Promise<ReplyOf<"lives">> {
-    const reply = await this.#request("lives", { cluster, sid: this.sid, ...said });
+    const reply = await this.#request("lives", { cluster, sid: this.sid, ...question });
     const { areYours, known, isUnsettled } = reply;
-    const own = said.areYours.flatMap(({ mark }, i) => (areYours[i] ? [mark] : []));
+    const own = question.areYours.flatMap(({ mark }, i) => (areYours[i] ? [mark] : []));
     const before = this.standing;
     if (before)
       this.standing = { ...before, known, isUnsettled, own: new Set([...before.own, ...own]) };

@@ -24,9 +24,7 @@ export class Refusals {
     this.#lines.push(message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message);
   }
 
-  /**
-   * Throws DfsError("login") where any server refused the password. `answering`: how many did not.
-   */
+  /** Throws DfsError("login") where any server refused. `answering`: how many let the client in. */
   check(answering: number): void {
     const [first] = this.#lines;
     if (first === undefined) return;

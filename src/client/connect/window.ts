@@ -1,6 +1,6 @@
 /**
- * Limits what one client has in memory and on the way at once: a fixed number of permits, each with
- * a buffer of one chunk. Used by put, and by the rooms fetch, send and care.
+ * Limits what one client has in memory and on the way at once: a fixed number of permits, each for
+ * one chunk. Used by put, and by the rooms fetch, send and care.
  */
 import { assert } from "../../errors.ts";
 import { CHUNK_BYTES, CHUNKS_IN_FLIGHT } from "../../limits.ts";

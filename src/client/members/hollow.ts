@@ -20,7 +20,7 @@ import type { View } from "../connect/view.ts";
  */
 export function neverHeld(
   version: Version,
-  told: ReadonlyMap<number, { readonly held: readonly Held[] }>,
+  answers: ReadonlyMap<number, { readonly held: readonly Held[] }>,
   { members, config }: View,
   silent: number | null,
 ): boolean {
@@ -31,7 +31,9 @@ export function neverHeld(
     version.pieces > 0 &&
     others.length > 0 &&
     others.every(isOriginal) &&
-    members.every((slot) => slot === silent || told.has(slot)) &&
-    [...holdersOf(version, told), ...damagedOf(version, told)].every((slots) => slots.length === 0)
+    members.every((slot) => slot === silent || answers.has(slot)) &&
+    [...holdersOf(version, answers), ...damagedOf(version, answers)].every(
+      (slots) => slots.length === 0,
+    )
   );
 }

@@ -101,10 +101,10 @@ const lateIn = (cluster: Cluster): Stranger[] =>
 /** Has late servers join the cluster as blank ones do. Returns those that did. */
 async function initLate(cluster: Cluster, late: readonly Stranger[]): Promise<Stranger[]> {
   const all = await Promise.all(
-    late.map(async (one) => {
+    late.map(async (stranger) => {
       try {
-        await one.peer.init(cluster.id);
-        return [one];
+        await stranger.peer.init(cluster.id);
+        return [stranger];
       } catch (error) {
         if (!isDfsError(error)) throw error;
         return [];

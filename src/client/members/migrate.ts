@@ -74,8 +74,8 @@ async function migrate(cluster: Cluster): Promise<void> {
 async function migrateSpace(cluster: Cluster): Promise<void> {
   for await (const { names, vouching, quorum } of pagesIn(cluster, "", false)) {
     if (!canAccept([quorum[0]], vouching)) throw tooFew();
-    await inParallel(names, NAMES_IN_REPAIR, async ([name, said]) => {
-      const values = [...said.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
+    await inParallel(names, NAMES_IN_REPAIR, async ([name, answers]) => {
+      const values = [...answers.values()].flatMap(({ acc, com }) => [acc?.ballot, com?.ballot]);
       const above = highest(values.map((ballot) => ballot ?? 0n));
       // rule: promised-are-carried
       if ((await settle(cluster, name, /* rule: accepted-anew */ above)) === "failed")

@@ -103,8 +103,8 @@ export async function noteMovedServers(cluster: Cluster): Promise<void> {
   const { config, quorum } = cluster.view;
   if (!cluster.connections.isOperator || config.next || !canAccept(quorum, cluster.live)) return;
   try {
-    const looked = await Promise.all(cluster.live.map((slot) => moveOf(cluster, slot)));
-    const moves = looked.filter((one) => one !== null);
+    const found = await Promise.all(cluster.live.map((slot) => moveOf(cluster, slot)));
+    const moves = found.filter((move) => move !== null);
     if (moves.length === 0) return;
     const now = moves.reduce((before, { slot, to }) => withAddress(before, slot, to), config);
     await changeOrThrow(cluster, now);
@@ -129,7 +129,7 @@ interface Move {
  * Where a member has moved to; null: nowhere.
  *
  * A server that answers at both addresses is seen from two networks. Each computer looks at a pair
- * of addresses once, so that two computers that reach the server on different ways do not take
+ * of addresses once, so that two computers that reach the server by different ways do not take
  * turns for ever.
  *
  * Two cases are left to a user's command. One is an address that others could not reach. The other
@@ -144,8 +144,8 @@ async function moveOf(cluster: Cluster, slot: number): Promise<Move | null> {
   const isTaken = seats.some((other) => addressText(other) === addressText(to));
   if (isTaken || to.name !== seat.name) return null;
   if (isLoopback(to.host) && !isLoopback(seat.host)) return null;
-  const looked = cluster.connections.memory?.factOf(keyOf(seat));
-  if (looked && Buffer.compare(looked, pairOf(seat, to)) === 0) return null;
+  const lookedAt = cluster.connections.memory?.factOf(keyOf(seat));
+  if (lookedAt && Buffer.compare(lookedAt, pairOf(seat, to)) === 0) return null;
   if (!(await isAt(cluster, seat))) return { slot, seat, to };
   noteLooked(cluster, seat, to);
   return null;

@@ -115,15 +115,16 @@ const belongingOf = ({ greeting: { cluster, config } }: Greeted): string | null 
  */
 function commonCluster(greeted: readonly Greeted[]): string | null {
   const counts = new Map<string, number>();
-  for (const one of greeted) {
-    const belonging = belongingOf(one);
+  for (const server of greeted) {
+    const belonging = belongingOf(server);
     if (belonging !== null) counts.set(belonging, (counts.get(belonging) ?? 0) + 1);
   }
   const [main] = [...counts].toSorted((a, b) => b[1] - a[1]).map(([belonging]) => belonging);
   if (main === undefined) return null;
   // A server that was not told of any founding yet may belong to either.
-  const isAlike = (one: string): boolean => one.startsWith(main) || main.startsWith(one);
-  const others = greeted.filter((one) => !isAlike(belongingOf(one) ?? main));
+  const isAlike = (belonging: string): boolean =>
+    belonging.startsWith(main) || main.startsWith(belonging);
+  const others = greeted.filter((server) => !isAlike(belongingOf(server) ?? main));
   const id = main.slice(0, 32);
   const [first] = others;
   if (!first) return id;

@@ -27,22 +27,24 @@ export function strangersIn(cluster: Cluster): Stranger[] {
     ({ greeting }) => !members.includes(slotOf(config, greeting.sid)),
   );
   // An address counts before a name: clients may call servers what they like.
-  const byAddress = new Map(met.map((one) => [one, seatAt(cluster, one, isAtAddress)] as const));
+  const byAddress = new Map(
+    met.map((server) => [server, seatAt(cluster, server, isAtAddress)] as const),
+  );
   const taken = new Set(byAddress.values());
-  return met.map((one) => {
-    const former = slotOf(config, one.greeting.sid);
-    if (former >= 0) return { ...one, is: "former", slot: former };
-    const named = seatAt(cluster, one, isNamed);
-    const slot = byAddress.get(one) ?? (named !== null && !taken.has(named) ? named : null);
-    if (slot === null) return { ...one, is: "unknown", slot: -1 };
+  return met.map((server) => {
+    const former = slotOf(config, server.greeting.sid);
+    if (former >= 0) return { ...server, is: "former", slot: former };
+    const named = seatAt(cluster, server, isNamed);
+    const slot = byAddress.get(server) ?? (named !== null && !taken.has(named) ? named : null);
+    if (slot === null) return { ...server, is: "unknown", slot: -1 };
     taken.add(slot);
     const isVacant = config.seats[slot]?.sid === null;
-    if (isVacant && one.greeting.config !== null) return { ...one, is: "unknown", slot: -1 };
-    return { ...one, is: isVacant ? "late" : "lost", slot };
+    if (isVacant && server.greeting.config !== null) return { ...server, is: "unknown", slot: -1 };
+    return { ...server, is: isVacant ? "late" : "lost", slot };
   });
 }
 
-type Fits = (cluster: Cluster, slot: number, one: Greeted) => boolean;
+type Fits = (cluster: Cluster, slot: number, server: Greeted) => boolean;
 
 const isAtAddress: Fits = (cluster, slot, { peer }) => {
   const seat = cluster.view.config.seats[slot];
@@ -56,11 +58,11 @@ const isNamed: Fits = (cluster, slot, { peer: { address } }) =>
  * The seat that a server fits, among those that have no server or whose server is silent; null
  * where there is none.
  */
-function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
+function seatAt(cluster: Cluster, server: Greeted, fits: Fits): number | null {
   const { config } = cluster.view;
   const open = cluster.silent.filter((slot) => config.seats[slot]?.sid !== null);
   // rule: open-seats-first
-  return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, one)) ?? null;
+  return [...open, ...vacantIn(config)].find((slot) => fits(cluster, slot, server)) ?? null;
 }
 
 /**
@@ -70,7 +72,9 @@ function seatAt(cluster: Cluster, one: Greeted, fits: Fits): number | null {
 export function absenceWarning(cluster: Cluster): string | null {
   const { config } = cluster.view;
   const strangers = strangersIn(cluster).filter(({ peer }) => !peer.isDown);
-  const absent = vacantIn(config).filter((slot) => strangers.every((one) => one.slot !== slot));
+  const absent = vacantIn(config).filter((slot) =>
+    strangers.every((stranger) => stranger.slot !== slot),
+  );
   if (absent.length === 0) return null;
   const names = absent.map((slot) => cluster.labelOf(slot)).join(", ");
   const [were, they] = absent.length > 1 ? ["were", "they have"] : ["was", "it has"];
