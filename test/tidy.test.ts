@@ -221,7 +221,7 @@ test("each part of src imports and touches only what it may", () => {
 });
 
 test("files are short, and are named for what is in them", () => {
-  const files = [...filesIn("src"), ...filesIn("test")];
+  const files = ["src", "test", "model"].flatMap(filesIn);
   expect(files.flatMap(({ path, code }) => [...wrongsInShape(path, code)])).toEqual([]);
 });
 
@@ -230,7 +230,7 @@ test("no file has the marks of a merge that was not finished", () => {
     path,
     code: readFileSync(join(root, path), "utf8"),
   }));
-  const files = [...documents, ...["src", "test", "bench", "docs"].flatMap(filesIn)];
+  const files = [...documents, ...["src", "test", "bench", "docs", "model"].flatMap(filesIn)];
   const marks = /^(?:<{7}|>{7}|\|{7}) /mu;
   expect(files.filter(({ code }) => marks.test(code)).map(({ path }) => path)).toEqual([]);
 });
