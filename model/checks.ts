@@ -4,6 +4,10 @@
  */
 import { boundHistory, type BoundRule } from "./bounds.ts";
 import { type Judgement, registerHistory, type Tilt } from "./histories.ts";
+import { lifeHistory } from "./lives.ts";
+import type { Fault, LifeRule } from "./life_servers.ts";
+import { memberHistory, type MemberTilt } from "./members.ts";
+import type { MemberRule } from "./member_servers.ts";
 import type { Rule } from "./rules.ts";
 import { allStates, type Proposer, type StateRule } from "./states.ts";
 
@@ -40,6 +44,13 @@ const register = (rule: Rule, from: number, tilt: Tilt = "even"): Check =>
 const bound = (rule: BoundRule, isLying = false): Check =>
   broken(rule, 1, (seed) => boundHistory(seed, rule, isLying));
 
+const member = (rule: MemberRule, from: number, tilt: MemberTilt = "even"): Check =>
+  broken(rule, from, (seed) => memberHistory(seed, rule, tilt));
+
+/** All by operators, who tell servers of lives. */
+const life = (rule: LifeRule, fault: Fault, from: number): Check =>
+  broken(rule, from, (seed) => lifeHistory(seed, rule, fault, 1, fault === "fork"));
+
 /** So many states are looked at of a case that has more. */
 const STATES_MOST = 60_000;
 
@@ -63,6 +74,18 @@ export const CHECKS: readonly Check[] = [
   states("1 ="),
   sound("bounds", (seed) => boundHistory(seed, null)),
   sound("bounds, one server lies", (seed) => boundHistory(seed, null, true)),
+  sound("members", (seed) => memberHistory(seed, null)),
+  sound("members, rough", (seed) => memberHistory(seed, null, "rough")),
+  sound("lives, put back: what is known is never missed", (seed) =>
+    lifeHistory(seed, null, "back", 1, false),
+  ),
+  sound("lives, put back, half of the clients are plain users'", (seed) =>
+    lifeHistory(seed, null, "back", 0.5, false),
+  ),
+  sound("lives, copied: only one counts", (seed) => lifeHistory(seed, null, "fork", 1, true)),
+  sound("lives, copied, half of the clients are plain users'", (seed) =>
+    lifeHistory(seed, null, "fork", 0.5, false),
+  ),
   register("committed only", 40),
   register("highest seen", 220),
   register("one server read", 60),
@@ -89,4 +112,15 @@ export const CHECKS: readonly Check[] = [
   bound("no climbing"),
   bound("one number followed", true),
   bound("no bound"),
+  member("epochs", 4650),
+  member("an epoch of both", 250),
+  member("every value accepted anew", 250),
+  member("accepted anew by force", 970),
+  member("founding by W of all listed", 310),
+  member("nothing founded by who knows of a founding", 250),
+  member("requests are for a sid", 420),
+  life("others are asked", "back", 1),
+  life("all marks are kept", "back", 1),
+  life("copies settle", "fork", 310),
+  life("W others know a copy", "fork", 9300),
 ];

@@ -87,14 +87,15 @@ export class Registers implements Servers<Request, Answer> {
   readonly #chosen: Chosen;
   readonly #chance: Chance;
 
-  constructor(count: number, broken: Rule | null, chance: Chance) {
+  /** `isJudged` false: what is chosen is not looked at, for somebody else judges. */
+  constructor(count: number, broken: Rule | null, chance: Chance, isJudged = true) {
     this.count = count;
     this.accept = Math.floor(count / 2) + 1;
     this.read = count - this.accept + 1;
     this.copies = Math.min(2, count);
     this.broken = broken;
     this.#chance = chance;
-    this.#chosen = new Chosen(this.accept);
+    this.#chosen = new Chosen(isJudged ? this.accept : Infinity);
     this.rows = Array.from({ length: count }, () => BLANK);
     this.durable = Array.from({ length: count }, () => BLANK);
     this.pieces = Array.from({ length: count }, () => new Map());

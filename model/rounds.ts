@@ -41,7 +41,7 @@ export interface Write {
 export const seenOf = (version: Version | null): number =>
   !version || version.deleted ? 0 : version.vid;
 
-export const newest = (values: readonly (Accepted | null)[]): Accepted | null =>
+const newest = (values: readonly (Accepted | null)[]): Accepted | null =>
   values.reduce((a, b) => (b && (!a || b.ballot > a.ballot) ? b : a), null);
 
 export class Rounds {
