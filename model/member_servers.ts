@@ -11,7 +11,6 @@ export type MemberRule =
   | "an epoch of both"
   | "every value accepted anew"
   | "accepted anew by force"
-  | "promises carried over"
   | "founding by W of all listed"
   | "nothing founded by who knows of a founding"
   | "requests are for a sid";

@@ -176,11 +176,8 @@ class Members {
     if (!(yield* this.#install(both))) return both;
     const group: Config = { ...both, next: null };
     if (this.#broken !== "every value accepted anew") {
-      const isNarrow = this.#broken === "promises carried over";
-      const isEnough = (so: Told): boolean =>
-        isNarrow
-          ? rounds.canRead(group, rounds.okIn(so))
-          : rounds.canAccept(group, rounds.okIn(so));
+      // Those that were only promised something count too, and all goes above every promise.
+      const isEnough = (so: Told): boolean => rounds.canAccept(group, rounds.okIn(so));
       const told = yield* rounds.ask(
         both,
         { is: "read" },
@@ -188,10 +185,9 @@ class Members {
       );
       const newer = rounds.newerIn(told, both);
       if (newer || !isEnough(told)) return newer ?? both;
-      const isHeld = ({ acc, com, prom }: Answer): boolean =>
-        Boolean(acc ?? com) || (!isNarrow && prom > 0);
+      const isHeld = ({ prom }: Answer): boolean => prom > 0;
       if ([...told.values()].some(isHeld)) {
-        const proms = [...told.values()].map(({ prom }) => (isNarrow ? 0 : prom));
+        const proms = [...told.values()].map(({ prom }) => prom);
         const isByForce = this.#broken !== "accepted anew by force";
         const client: Client = { id, config: both, round: 0 };
         const { is } = yield* rounds.settle(client, isByForce ? Math.max(...proms) : null);
