@@ -1,6 +1,6 @@
 /**
  * What may go wrong, in one table: each code with its number on the wire, the exit status of the command line
- * (DESIGN.md section 7) and the status a gateway would answer. What cannot go wrong is an `assert`.
+ * (docs/design.md section 7) and the status a gateway would answer. What cannot go wrong is an `assert`.
  */
 
 const ERRORS = {

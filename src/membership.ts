@@ -1,6 +1,6 @@
 /**
  * Which servers make a cluster, and how that changes: its configuration, a value of the register of the reserved name ""
- * (CONSISTENCY.md section 4, membership). Pure values, shared by wire, store, server and client.
+ * (docs/consistency.md section 4, membership). Pure values, shared by wire, store, server and client.
  */
 import {
   type Codec,

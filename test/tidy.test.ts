@@ -1,4 +1,4 @@
-/** The rules that the code keeps for itself (DESIGN.md, section 3); each failure names file and line. */
+/** The rules that the code keeps for itself (docs/design.md, section 3); each failure names file and line. */
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";

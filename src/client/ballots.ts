@@ -1,5 +1,5 @@
 /**
- * Which number a client goes above, going by what servers say they have promised (CONSISTENCY.md section 12): pure. Servers go along in
+ * Which number a client goes above, going by what servers say they have promised (docs/consistency.md section 12): pure. Servers go along in
  * steps only, so that nobody can leave others no room; and no single server is followed to where it is not needed.
  */
 import { CLIMB_STEPS } from "../limits.ts";

@@ -1,4 +1,4 @@
-/** Changing the cluster's configuration: one more version of the register of its reserved name (CONSISTENCY.md section 4). */
+/** Changing the cluster's configuration: one more version of the register of its reserved name (docs/consistency.md section 4). */
 import { decode, encode } from "../bytes.ts";
 import { assert, DfsError, isDfsError } from "../errors.ts";
 import { MANIFEST_BYTES } from "../limits.ts";

@@ -1,5 +1,5 @@
 /**
- * Climbing (CONSISTENCY.md section 12): a server goes along with a ballot only so far above what it has promised. One that is behind is
+ * Climbing (docs/consistency.md section 12): a server goes along with a ballot only so far above what it has promised. One that is behind is
  * promised its bound, again and again, until the ballot fits. Nobody proposes at such a promise, and everybody may make it.
  */
 import { isDfsError } from "../errors.ts";

@@ -1,5 +1,5 @@
 /**
- * What registers mean: the pure rules of CONSISTENCY.md section 3. Of N servers a value is chosen once W have accepted it;
+ * What registers mean: the pure rules of docs/consistency.md section 3. Of N servers a value is chosen once W have accepted it;
  * R are enough to see every chosen one.
  */
 import type { Config } from "../membership.ts";
@@ -21,7 +21,7 @@ export interface Group {
   readonly read: number;
 }
 
-/** One group of servers; while that changes two, those before and those after, and it takes both (model/member.ts). */
+/** One group of servers; while that changes two, those before and those after, and it takes both (model/members.ts). */
 export type Quorum = readonly [Group, ...Group[]];
 
 export function groupOf(slots: readonly number[]): Group {

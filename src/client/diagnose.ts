@@ -1,4 +1,4 @@
-/** What is not as it should be with one name: pure, from what the servers say (CONSISTENCY.md section 4, repair). */
+/** What is not as it should be with one name: pure, from what the servers say (docs/consistency.md section 4, repair). */
 import { homesOf } from "../file/placement.ts";
 import { hasParity } from "../file/split.ts";
 import { type Config, placesOf } from "../membership.ts";

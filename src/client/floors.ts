@@ -1,5 +1,5 @@
 /**
- * Carrying floors to servers that never knew of what was forgotten (CONSISTENCY.md section 4, membership). A floor is followed as any number
+ * Carrying floors to servers that never knew of what was forgotten (docs/consistency.md section 4, membership). A floor is followed as any number
  * of a server is: to where two say it is, and only so far beyond; what one alone has forgotten the others still have rows of.
  */
 import { compareNames } from "../file/names.ts";

@@ -1,6 +1,6 @@
 /**
  * What a client with a user's keys knows better than its servers: what names are called, which versions their user really made, and
- * which of them it has seen already (CONSISTENCY.md section 11). Servers and keyless clients keep what they are given.
+ * which of them it has seen already (docs/consistency.md section 11). Servers and keyless clients keep what they are given.
  */
 import { DfsError } from "../errors.ts";
 import { encode, struct, text } from "../bytes.ts";

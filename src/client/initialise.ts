@@ -1,4 +1,4 @@
-/** How a cluster begins: blank servers join it, and its configuration becomes a register (CONSISTENCY.md section 4). */
+/** How a cluster begins: blank servers join it, and its configuration becomes a register (docs/consistency.md section 4). */
 import { createHash } from "node:crypto";
 import { decode } from "../bytes.ts";
 import { DfsError } from "../errors.ts";

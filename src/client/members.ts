@@ -1,5 +1,5 @@
 /**
- * Who makes the cluster, and how that changes (CONSISTENCY.md section 4, membership; model/member.ts): over an epoch in which every
+ * Who makes the cluster, and how that changes (docs/consistency.md section 4, membership; model/members.ts): over an epoch in which every
  * decision takes a quorum of the servers before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with it.
  */
 import { DfsError } from "../errors.ts";

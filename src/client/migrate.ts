@@ -1,5 +1,5 @@
 /**
- * Bringing a change of the members to its end (model/member.ts): over the joint epoch every name's value is accepted anew, by a quorum
+ * Bringing a change of the members to its end (model/members.ts): over the joint epoch every name's value is accepted anew, by a quorum
  * of the servers before and of those after; then those after decide alone. Whoever comes may go on with a change that was begun.
  */
 import { DfsError } from "../errors.ts";

@@ -1,5 +1,5 @@
 /**
- * Which servers are the cluster (CONSISTENCY.md section 4, identity). `dfc.conf` only says where to look; what the servers
+ * Which servers are the cluster (docs/consistency.md section 4, identity). `dfc.conf` only says where to look; what the servers
  * themselves have agreed on says who belongs, and in which order.
  */
 import { DfsError } from "../errors.ts";

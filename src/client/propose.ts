@@ -1,4 +1,4 @@
-/** propose: one write, from its first promise to its end (CONSISTENCY.md section 3). */
+/** propose: one write, from its first promise to its end (docs/consistency.md section 3). */
 import { isDfsError } from "../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../limits.ts";
 import { type Ballot, childOf, type Content, type Version, type Vid } from "../version.ts";

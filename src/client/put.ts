@@ -1,4 +1,4 @@
-/** put: pieces to their servers first, the manifest after them, and the register decides (CONSISTENCY.md section 4). */
+/** put: pieces to their servers first, the manifest after them, and the register decides (docs/consistency.md section 4). */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../errors.ts";
 import { type Layout, shapeOf } from "../file/layout.ts";

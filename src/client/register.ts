@@ -1,4 +1,4 @@
-/** What is current of a name: reading it, and settling it where that is in doubt (CONSISTENCY.md section 3). */
+/** What is current of a name: reading it, and settling it where that is in doubt (docs/consistency.md section 3). */
 import { DfsError } from "../errors.ts";
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../limits.ts";
 import {

@@ -1,4 +1,4 @@
-/** The rounds of one register: PREPARE, ACCEPT, COMMIT to all servers, and when enough have answered (CONSISTENCY.md section 2). */
+/** The rounds of one register: PREPARE, ACCEPT, COMMIT to all servers, and when enough have answered (docs/consistency.md section 2). */
 import { STRAGGLER_MS } from "../limits.ts";
 import type { Accepted, Ballot, Register, Vid } from "../version.ts";
 import type { InlinePiece } from "../wire/values.ts";

@@ -1,5 +1,5 @@
 /**
- * Where pieces belong (DESIGN.md section 2). Servers and pieces count from 0 here; people see pieces from 1.
+ * Where pieces belong (docs/design.md section 2). Servers and pieces count from 0 here; people see pieces from 1.
  * A version lies on a ring of servers, one for each piece, that begins at its rotation x. Piece j is at home on ring[j] and,
  * where it has two copies, on the one before: so with pairs server i holds pieces (i - x) mod y and (i - x + 1) mod y.
  */

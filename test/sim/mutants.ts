@@ -1,5 +1,5 @@
 /**
- * The rules of CONSISTENCY.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
+ * The rules of docs/consistency.md section 9, each broken on purpose: edits of the source text, made while it is loaded, so that the
  * program itself has no switch for any of them. A mutant that the simulator does not catch is a rule that nobody checks.
  */
 import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
