@@ -1,6 +1,6 @@
 /**
  * Quorums. Of N servers, W choose a value by accepting it, and R answers show every chosen value
- * (CONSISTENCY.md section 1). While the voters change, it takes a quorum of the voters before and a
+ * (docs/consistency.md section 1). While the voters change, it takes a quorum of the voters before and a
  * quorum of the voters after. Pure. Used by the rooms of the client.
  */
 import type { Config } from "./membership.ts";
@@ -15,7 +15,7 @@ export interface Group {
 
 /**
  * One group of voters. While the voters change it is two groups, those before and those after, and
- * it takes both (model/member.ts).
+ * it takes both (model/members.ts).
  */
 export type Quorum = readonly [Group, ...Group[]];
 

@@ -1,5 +1,5 @@
 /**
- * What a register holds: ballots and versions (CONSISTENCY.md section 1). Pure values, shared by
+ * What a register holds: ballots and versions (docs/consistency.md section 1). Pure values, shared by
  * wire, store and client.
  */
 import {

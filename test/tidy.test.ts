@@ -1,4 +1,4 @@
-/** The rules that the code keeps for itself (DESIGN.md, section 3); each failure names file and line. */
+/** The rules that the code keeps for itself (docs/design.md, section 3); each failure names file and line. */
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -149,7 +149,7 @@ test("each part of src imports and touches only what it may", () => {
 });
 
 test("files are short, and are named for what is in them", () => {
-  const files = [...filesIn("src"), ...filesIn("test")];
+  const files = ["src", "test", "model"].flatMap(filesIn);
   expect(files.flatMap(({ path, code }) => [...wrongsInShape(path, code)])).toEqual([]);
 });
 
@@ -186,7 +186,7 @@ test("no file has the marks of a merge that was not finished", () => {
     path,
     code: readFileSync(join(root, path), "utf8"),
   }));
-  const files = [...documents, ...["src", "test", "bench", "docs"].flatMap(filesIn)];
+  const files = [...documents, ...["src", "test", "bench", "docs", "model"].flatMap(filesIn)];
   const marks = /^(?:<{7}|>{7}|\|{7}) /mu;
   expect(files.filter(({ code }) => marks.test(code)).map(({ path }) => path)).toEqual([]);
 });

@@ -1,5 +1,5 @@
 /**
- * Where pieces belong (DESIGN.md section 2). Servers and pieces count from 0 here; people see
+ * Where pieces belong (docs/design.md section 2). Servers and pieces count from 0 here; people see
  * pieces from 1. A version lies on a ring of servers, one for each piece, which begins at its
  * rotation x. Piece j is at home on ring[j]. Where it has two copies, it is also at home on the
  * server before in the ring. So with pairs server i holds the pieces (i - x) mod y and (i - x + 1)

@@ -1,6 +1,6 @@
 /**
  * TLS on Bun's sockets: 1.3 and nothing older, and no certificate is judged. The password proves both ends, in a login
- * that is bound to the connection (DESIGN.md, section 6).
+ * that is bound to the connection (docs/design.md, section 6).
  */
 import { HANDSHAKE_MS } from "../limits.ts";
 import { BunConn } from "./bun_conn.ts";

@@ -1,6 +1,6 @@
 /**
  * A file that takes the place of another one: whatever happens meanwhile, there is the old one or all of the new one. Used for format.json
- * (store/recover), tls.pem (cli/certificate), files of users and dfc.conf (cli/edit_users).
+ * (store/recover), tls.pem (server/process/certificate), files of users and dfc.conf (server/users/edit_users).
  */
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "./ports.ts";

@@ -1,5 +1,5 @@
 /**
- * The rules of one register (CONSISTENCY.md section 2), pure: the row as it is, and what a message makes of it.
+ * The rules of one register (docs/consistency.md section 2), pure: the row as it is, and what a message makes of it.
  * An absent row is { prom: floor, acc: null, com: null }.
  */
 import {

@@ -1,5 +1,5 @@
 /**
- * One server's folder, in an order that survives a crash (CONSISTENCY.md section 5): a piece is durable before it is
+ * One server's folder, in an order that survives a crash (docs/consistency.md section 5): a piece is durable before it is
  * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
  */
 import { DfsError } from "../errors.ts";

@@ -1,5 +1,5 @@
 /**
- * Every message, once: its number, what is asked, what is answered (CONSISTENCY.md section 2). README.md says what each does.
+ * Every message, once: its number, what is asked, what is answered (docs/consistency.md section 2). README.md says what each does.
  * A message with an address is for one server of one cluster at one epoch; any other refuses it.
  */
 import {

@@ -20,7 +20,7 @@ function inOrder(pieces: number[]): number[] {
   return pieces.toSorted((a, b) => a - b);
 }
 
-/** The table of DESIGN.md section 2: for each x, the pieces of DFS1 to DFS4. */
+/** The table of docs/design.md section 2: for each x, the pieces of DFS1 to DFS4. */
 const TABLE = [
   ["1,2", "2,3", "3,4", "4,1"],
   ["4,1", "1,2", "2,3", "3,4"],

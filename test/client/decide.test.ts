@@ -5,7 +5,7 @@ import type { Register } from "../../src/version.ts";
 import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { choices, heard, inWords, type Said, statesUpTo, votesOf } from "./votes.ts";
 
-// CONSISTENCY.md, section 1.
+// docs/consistency.md, section 1.
 test.each([
   [1, 1, 1],
   [2, 2, 1],
@@ -35,7 +35,7 @@ test("newest is the value with the largest ballot", () => {
   expect(newest([a, null, b, a])).toBe(b);
 });
 
-/** CONSISTENCY.md section 3, read aloud: the rules in their order, nothing clever. */
+/** docs/consistency.md section 3, read aloud: the rules in their order, nothing clever. */
 function byTheBook(n: number, all: readonly Said[]): string {
   const w = Math.floor(n / 2) + 1;
   const r = n - w + 1;

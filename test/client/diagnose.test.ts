@@ -1,4 +1,4 @@
-/** What repair finds to do with one name (CONSISTENCY.md section 4), from what servers tell. Four servers, x = 0: piece j lives on j and j - 1. */
+/** What repair finds to do with one name (docs/consistency.md section 4), from what servers tell. Four servers, x = 0: piece j lives on j and j - 1. */
 import { describe, expect, test } from "bun:test";
 import {
   diagnose,

@@ -21,7 +21,7 @@ const sizeOf = (...groups: number[][]): number => 1 + Math.max(...groups.flat())
 const majority = (group: readonly number[]): number => Math.floor(group.length / 2) + 1;
 const rest = (group: readonly number[]): number => group.length - majority(group) + 1;
 
-/** CONSISTENCY.md sections 3 and 4, read aloud: the rules in their order, nothing clever. */
+/** docs/consistency.md sections 3 and 4, read aloud: the rules in their order, nothing clever. */
 function byTheBook(before: number[], after: number[], all: readonly Said[]): string {
   for (const group of [before, after]) {
     let answers = 0;

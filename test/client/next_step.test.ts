@@ -1,4 +1,4 @@
-/** propose, steps 2 to 5 (CONSISTENCY.md section 3): each row of the rules, and then all small cases by another reading. */
+/** propose, steps 2 to 5 (docs/consistency.md section 3): each row of the rules, and then all small cases by another reading. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {

@@ -16,7 +16,7 @@ function holdings(x: number, y: number, copies: number): number[][] {
 }
 const sorted = (pieces: number[]): number[] => pieces.toSorted((a, b) => a - b);
 
-// DESIGN.md, section 2, as people write it: pieces and servers count from 1.
+// docs/design.md, section 2, as people write it: pieces and servers count from 1.
 test.each([
   [0, ["1,2", "2,3", "3,4", "4,1"]],
   [1, ["4,1", "1,2", "2,3", "3,4"]],

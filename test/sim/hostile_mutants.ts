@@ -1,4 +1,4 @@
-/** The rules that bound what users and servers may say (CONSISTENCY.md section 12), each broken on purpose; see mutants.ts. */
+/** The rules that bound what users and servers may say (docs/consistency.md section 12), each broken on purpose; see mutants.ts. */
 import type { Mutant } from "./mutant.ts";
 
 export const HOSTILE_MUTANTS: readonly Mutant[] = [

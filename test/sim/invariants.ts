@@ -1,5 +1,5 @@
 /**
- * What must hold of the servers at every moment (CONSISTENCY.md section 10), seen from outside: after each transaction
+ * What must hold of the servers at every moment (docs/consistency.md section 10), seen from outside: after each transaction
  * the rows are compared with the ones before, and accepted values are counted as votes.
  */
 import type { Database } from "bun:sqlite";

@@ -1,4 +1,4 @@
-/** The rules by which a cluster changes its members (model/member.ts), each broken on purpose; see mutants.ts. */
+/** The rules by which a cluster changes its members (model/members.ts), each broken on purpose; see mutants.ts. */
 import { withoutJoint, type Mutant } from "./mutant.ts";
 
 export const MEMBER_MUTANTS: readonly Mutant[] = [

@@ -1,5 +1,5 @@
 /**
- * The rules of CONSISTENCY.md section 9, each broken on purpose (mutant.ts). A mutant that the simulator does not catch is a rule that
+ * The rules of docs/consistency.md section 9, each broken on purpose (mutant.ts). A mutant that the simulator does not catch is a rule that
  * nobody checks.
  */
 import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";

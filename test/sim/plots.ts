@@ -1,5 +1,5 @@
 /**
- * Plots: the traps of CONSISTENCY.md section 9 that chance alone seldom comes to, each led up to on purpose. A plot says
+ * Plots: the traps of docs/consistency.md section 9 that chance alone seldom comes to, each led up to on purpose. A plot says
  * what happens in which order; when exactly, and over what network, is the seed's. Where luck thwarts it, it just ends.
  */
 import type { SimServer } from "./cluster.ts";

@@ -1,4 +1,4 @@
-/** dfc.conf: which servers there are, and how to use them (DESIGN.md section 2). */
+/** dfc.conf: which servers there are, and how to use them (docs/design.md section 2). */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";

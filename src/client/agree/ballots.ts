@@ -1,6 +1,6 @@
 /**
  * Chooses the ballot that a client tries next, from what servers say they have promised
- * (CONSISTENCY.md section 12). Pure. Used by rounds, propose and register.
+ * (docs/consistency.md section 12). Pure. Used by rounds, propose and register.
  *
  * A server accepts a ballot only a bounded step above its promise, so nobody can leave others no
  * room. A client follows the number of a single server only where it cannot do without that server.

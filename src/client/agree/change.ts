@@ -1,6 +1,6 @@
 /**
  * Changes the cluster's configuration: a new version of the register of its reserved name
- * (CONSISTENCY.md section 4). Used by floors and by the room members.
+ * (docs/consistency.md section 4). Used by floors and by the room members.
  */
 import { decode, encode } from "../../bytes.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";

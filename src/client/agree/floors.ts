@@ -1,5 +1,5 @@
 /**
- * Carries floors to servers that never knew of what was forgotten (CONSISTENCY.md section 4,
+ * Carries floors to servers that never knew of what was forgotten (docs/consistency.md section 4,
  * membership). Used by migrate and repair.
  *
  * A floor is followed as any number of a server is: up to where two servers confirm it, and only a

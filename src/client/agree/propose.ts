@@ -1,5 +1,5 @@
 /**
- * propose: one write, from its first promise to its outcome (CONSISTENCY.md section 3). Used by
+ * propose: one write, from its first promise to its outcome (docs/consistency.md section 3). Used by
  * put, remove, change and unlock.
  */
 import { isDfsError } from "../../errors.ts";

@@ -1,5 +1,5 @@
 /**
- * Reads what is current of a name, and settles it where that is in doubt (CONSISTENCY.md section
+ * Reads what is current of a name, and settles it where that is in doubt (docs/consistency.md section
  * 3). Used by everything that reads or repairs a name.
  */
 import { DfsError } from "../../errors.ts";

@@ -1,6 +1,6 @@
 /**
  * The rounds of one register: PREPARE, ACCEPT and COMMIT to all servers, and when enough have
- * answered (CONSISTENCY.md section 2). Used by register, propose, forget and repair.
+ * answered (docs/consistency.md section 2). Used by register, propose, forget and repair.
  */
 import { STRAGGLER_MS } from "../../limits.ts";
 import type { Accepted, Ballot, Register, Vid } from "../../version.ts";

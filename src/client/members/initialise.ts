@@ -1,5 +1,5 @@
 /**
- * Founds a cluster: blank servers join it, and its configuration becomes a register (CONSISTENCY.md
+ * Founds a cluster: blank servers join it, and its configuration becomes a register (docs/consistency.md
  * section 4). Used by open.
  */
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * Adds, drains, removes and replaces servers (CONSISTENCY.md section 4, membership;
- * model/member.ts). In the joint epoch of a change, each decision takes a quorum of the servers
+ * Adds, drains, removes and replaces servers (docs/consistency.md section 4, membership;
+ * model/members.ts). In the joint epoch of a change, each decision takes a quorum of the servers
  * before and of those after. Each step may be cut short; `finishChange` (migrate.ts) goes on with
  * it. Used by `dfs-tool server`.
  */

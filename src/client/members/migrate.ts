@@ -1,5 +1,5 @@
 /**
- * Finishes a change of the members (model/member.ts). In the joint epoch every name's value is
+ * Finishes a change of the members (model/members.ts). In the joint epoch every name's value is
  * accepted again, by a quorum of the servers before and of those after. Then the servers after
  * decide alone. Any operator may go on with a change that was begun. Used by all that change the
  * configuration, and by repair and rebalance.

@@ -1,5 +1,5 @@
 /**
- * Opens a cluster: finds which servers belong to it (CONSISTENCY.md section 4, identity).
+ * Opens a cluster: finds which servers belong to it (docs/consistency.md section 4, identity).
  * `dfc.conf` only says where to look. What the servers themselves have agreed on says which servers
  * belong, and in which order. Used by all commands that use a cluster.
  */

@@ -93,7 +93,7 @@ export class Pieces implements Supply {
     return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#version.copies);
   }
 
-  /** With parity it is enough if one more server may be lost; see CONSISTENCY.md section 3. */
+  /** With parity it is enough if one more server may be lost; see docs/consistency.md section 3. */
   isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
     if (!hasParity(this.#cut)) return /* rule: pieces-first */ this.isWhole(held);
     const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));

@@ -1,6 +1,6 @@
 /**
  * What a client with a user's keys knows better than its servers: what names are called, which
- * versions the user really made, and which of them this computer has seen (CONSISTENCY.md section
+ * versions the user really made, and which of them this computer has seen (docs/consistency.md section
  * 11). Servers, and clients without keys, keep what they are given. Used by every room that reads
  * or writes names, through the cluster.
  */

@@ -1,6 +1,6 @@
 /**
  * The certificate of a server's TLS: FOLDER/tls.pem, made at first start. It signs itself and nobody judges it; a client
- * knows its server by a login that is bound to the connection (DESIGN.md, section 6). One from elsewhere may lie there.
+ * knows its server by a login that is bound to the connection (docs/design.md, section 6). One from elsewhere may lie there.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
