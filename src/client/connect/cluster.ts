@@ -34,7 +34,7 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** State that all Cluster objects of one cluster share: `as` makes several. */
+/** State that all Cluster objects of one cluster share: `in` makes several. */
 interface Shared {
   readonly epochs: Epochs;
   readonly window: Window;
