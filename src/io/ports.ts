@@ -146,7 +146,7 @@ export interface Disk {
 }
 
 /** What a server says of itself to who runs it. In none of it is a password, or the name of a file. */
-export interface Told {
+export interface Notice {
   readonly level: "warning" | "info" | "verbose";
   /** What happened, as programs tell it from others. */
   readonly event: string;
@@ -155,4 +155,4 @@ export interface Told {
   readonly facts?: Readonly<Record<string, string | number>>;
 }
 
-export type Tell = (told: Told) => void;
+export type Notify = (told: Notice) => void;

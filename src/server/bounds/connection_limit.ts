@@ -1,102 +1,111 @@
 /**
- * The connections that a server may have, and who goes when there are no more: not the one that comes, but of the host, or the user, with
- * most of them the one that is worth least. So no flood of idle connections keeps others out, wherever it comes from.
+ * Bounds the number of connections of a server. When all places are taken, the new connection is
+ * not the one refused: of the host, or the user, with the most connections, the one that is worth
+ * least is closed. So no flood of idle connections keeps others out, wherever it comes from. Used
+ * by serve.ts and session.ts.
  */
 
 /** A connection. */
-export interface Member {
-  /** As `hostOf` says. */
+export interface Connection {
+  /** As `hostOf` returns it. */
   readonly host: string;
-  /** Since when nothing has come from it nor gone to it, on the server's clock. */
+  /** Since when nothing has come from it or gone to it, on the server's clock. */
   readonly quietSince: number;
-  /** Is anything that it asked for not answered yet? */
+  /** Is any of its requests not answered yet? */
   readonly isWorking: boolean;
   close(): void;
 }
 
-export class Places {
+export class ConnectionLimit {
   readonly #limit: number;
-  /** Those of whom it is not known who they are, by host. */
-  readonly #guests = new Map<string, Set<Member>>();
-  /** The others, by user. */
-  readonly #settled = new Map<string, Set<Member>>();
-  readonly #holders = new Map<Member, string>();
+  /** Connections whose user is not known yet, by host. */
+  readonly #guests = new Map<string, Set<Connection>>();
+  /** The other connections, by user. */
+  readonly #known = new Map<string, Set<Connection>>();
+  readonly #userOf = new Map<Connection, string>();
   #size = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** How many there are. */
+  /** How many connections there are. */
   get size(): number {
     return this.#size;
   }
 
-  /** One more; where there is no place for it another one is closed. */
-  enter(member: Member): void {
+  /** Adds a connection. If there is no place for it, another one is closed. */
+  enter(connection: Connection): void {
     if (this.#size >= this.#limit)
-      this.#dismiss(quietestOf([...largest(this.#guests.size > 0 ? this.#guests : this.#settled)]));
-    add(this.#guests, member.host, member);
+      this.#dismiss(quietestOf([...largest(this.#guests.size > 0 ? this.#guests : this.#known)]));
+    add(this.#guests, connection.host, connection);
     this.#size++;
   }
 
   /**
-   * It is known now who this is. A holder has at most as many as are left for all others; for one more the one that was quiet for
-   * longest goes.
+   * Notes the user of a connection. A user may have at most as many connections as all others leave
+   * free; for one more, the user's connection is closed that has been quiet for longest.
    */
-  settle(member: Member, holder: string): void {
-    if (!remove(this.#guests, member.host, member)) return;
-    add(this.#settled, holder, member);
-    this.#holders.set(member, holder);
-    const own = this.#settled.get(holder);
-    if (own && own.size > this.#limit - this.#holders.size)
-      this.#dismiss(quietestOf([...own].filter((other) => other !== member)));
+  setUser(connection: Connection, user: string): void {
+    if (!remove(this.#guests, connection.host, connection)) return;
+    add(this.#known, user, connection);
+    this.#userOf.set(connection, user);
+    const own = this.#known.get(user);
+    if (own && own.size > this.#limit - this.#userOf.size)
+      this.#dismiss(quietestOf([...own].filter((other) => other !== connection)));
   }
 
-  /** This one is over. */
-  leave(member: Member): void {
-    const holder = this.#holders.get(member);
+  /** Removes a connection that has ended. */
+  leave(connection: Connection): void {
+    const user = this.#userOf.get(connection);
     const isHere =
-      holder === undefined
-        ? remove(this.#guests, member.host, member)
-        : remove(this.#settled, holder, member);
-    this.#holders.delete(member);
+      user === undefined
+        ? remove(this.#guests, connection.host, connection)
+        : remove(this.#known, user, connection);
+    this.#userOf.delete(connection);
     if (isHere) this.#size--;
   }
 
-  #dismiss(member: Member | null): void {
-    if (!member) return;
-    this.leave(member);
-    member.close();
+  #dismiss(connection: Connection | null): void {
+    if (!connection) return;
+    this.leave(connection);
+    connection.close();
   }
 }
 
-/** Of those at rest, where there are any, the one that has been quiet for longest. */
-function quietestOf(members: readonly Member[]): Member | null {
-  const idle = members.filter(({ isWorking }) => !isWorking);
-  const among = idle.length > 0 ? idle : members;
-  return among.reduce<Member | null>(
+/**
+ * The connection that has been quiet for longest; of those without a request under way, if there
+ * are any.
+ */
+function quietestOf(connections: readonly Connection[]): Connection | null {
+  const idle = connections.filter(({ isWorking }) => !isWorking);
+  const among = idle.length > 0 ? idle : connections;
+  return among.reduce<Connection | null>(
     (a, b) => (a === null || b.quietSince < a.quietSince ? b : a),
     null,
   );
 }
 
-function add(groups: Map<string, Set<Member>>, key: string, member: Member): void {
+function add(groups: Map<string, Set<Connection>>, key: string, connection: Connection): void {
   const group = groups.get(key);
-  if (group) group.add(member);
-  else groups.set(key, new Set([member]));
+  if (group) group.add(connection);
+  else groups.set(key, new Set([connection]));
 }
 
-function remove(groups: Map<string, Set<Member>>, key: string, member: Member): boolean {
+function remove(
+  groups: Map<string, Set<Connection>>,
+  key: string,
+  connection: Connection,
+): boolean {
   const group = groups.get(key);
-  if (!group?.delete(member)) return false;
+  if (!group?.delete(connection)) return false;
   if (group.size === 0) groups.delete(key);
   return true;
 }
 
-/** The group of most members. */
-function largest(groups: Map<string, Set<Member>>): ReadonlySet<Member> {
-  let most: ReadonlySet<Member> = new Set();
+/** The largest of the groups. */
+function largest(groups: Map<string, Set<Connection>>): ReadonlySet<Connection> {
+  let most: ReadonlySet<Connection> = new Set();
   for (const group of groups.values()) if (group.size > most.size) most = group;
   return most;
 }

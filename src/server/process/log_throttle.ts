@@ -1,56 +1,57 @@
 /**
- * A log that does not grow without end: of what comes again and again a few lines are said as they are, and then now and then one, with how
- * many there were since. Whoever can have a server say something can have it say that all day.
+ * Keeps a log from growing without end. Of events of one kind the first few lines are logged as
+ * they are; after that one line now and then, with the number of events since the last. Without it,
+ * a peer that can cause a line could cause it all day. Used by server_log.ts.
  */
 import { LOG_LINES_AT_ONCE, LOG_PAUSE_MAX_MS, LOG_PAUSE_MS } from "../../limits.ts";
-import type { Clock, Tell, Told } from "../../io/ports.ts";
+import type { Clock, Notify, Notice } from "../../io/ports.ts";
 
-/** What comes of one kind of event. */
+/** The state of one kind of event. */
 interface Flow {
-  /** So many more are said as they are. */
+  /** How many more are logged as they are. */
   left: number;
-  /** Those that were not said, and the last of them. */
+  /** How many were not logged since, and the last of them. */
   more: number;
-  last: Told | null;
+  last: Notice | null;
   pauseMs: number;
   until: number;
 }
 
-export class Sparing {
+export class LogThrottle {
   readonly #clock: Clock;
-  readonly #tell: Tell;
+  readonly #notify: Notify;
   readonly #flows = new Map<string, Flow>();
 
-  constructor(clock: Clock, tell: Tell) {
+  constructor(clock: Clock, notify: Notify) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#notify = notify;
   }
 
-  /** Says it, or counts it. */
-  tell(told: Told): void {
+  /** Logs a notice, or only counts it. */
+  notify(notice: Notice): void {
     this.look();
-    const flow = this.#flows.get(told.event) ?? this.#begin(told.event);
+    const flow = this.#flows.get(notice.event) ?? this.#begin(notice.event);
     if (flow.left > 0) {
       flow.left--;
-      this.#tell(told);
+      this.#notify(notice);
       return;
     }
     flow.more++;
-    flow.last = told;
+    flow.last = notice;
   }
 
-  /** Says what was only counted, where its time has come; to be called now and then. */
+  /** Logs what was only counted, if its time has come. To be called now and then. */
   look(): void {
     const now = this.#clock.now();
     for (const [event, flow] of this.#flows) {
       if (now < flow.until) continue;
-      // It was quiet: the next one is news.
+      // Nothing has come in the meantime: the next one is news.
       if (flow.last === null) this.#flows.delete(event);
       else this.#sum(flow, flow.last);
     }
   }
 
-  /** Says all that was only counted. */
+  /** Logs everything that was only counted. */
   end(): void {
     for (const flow of this.#flows.values()) if (flow.last !== null) this.#sum(flow, flow.last);
   }
@@ -62,12 +63,12 @@ export class Sparing {
     return flow;
   }
 
-  #sum(flow: Flow, last: Told): void {
+  #sum(flow: Flow, last: Notice): void {
     const { more, pauseMs } = flow;
     const now = this.#clock.now();
     const seconds = Math.round((now - flow.until + pauseMs) / 1000);
     const line = more > 1 ? `${last.line}; ${more} like it in the last ${seconds} s` : last.line;
-    this.#tell({ ...last, line, facts: { ...last.facts, count: more, seconds } });
+    this.#notify({ ...last, line, facts: { ...last.facts, count: more, seconds } });
     flow.more = 0;
     flow.last = null;
     flow.pauseMs = Math.min(2 * pauseMs, LOG_PAUSE_MAX_MS);
