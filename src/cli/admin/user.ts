@@ -15,7 +15,7 @@ import {
   userNamed,
 } from "../../server/users/edit_users.ts";
 import { type CommonFlags, plainFlags } from "../../terminal/flags.ts";
-import { sayLine } from "../../terminal/log.ts";
+import { printToStderr } from "../../terminal/log.ts";
 import { newPassword } from "../config/new_password.ts";
 import { changeOwnPassword } from "./passwd.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
@@ -146,17 +146,17 @@ function tellChange(
   { before, after }: Edited,
 ): void {
   if (!flags.quiet)
-    sayLine(
+    printToStderr(
       `${path}: the change counts at once for the server that reads this file; do the same for the others`,
     );
   const [were, are] = [operatorsOf(before), operatorsOf(after)];
   if (were.size > 0 && are.size === 0 && after.length > 0)
-    sayLine(
+    printToStderr(
       `warning: nobody in ${path} is an operator now: nobody can change the cluster there before dfs-tool user add ${path} NAME --operator`,
     );
   for (const user of after) {
     if (user.name === name || were.has(user.name) === are.has(user.name)) continue;
-    sayLine(
+    printToStderr(
       are.has(user.name)
         ? `${user.name} is the operator now: the first user is where none is marked`
         : `${user.name} is no operator any more: the first user is only where none is marked`,

@@ -7,7 +7,7 @@ import { plainFlags } from "../../terminal/flags.ts";
 import { report } from "../invocation/invoke.ts";
 import { shellLines, wordsOf } from "./shell_lines.ts";
 import { helpText, runVerb, type Session } from "./shell_verbs.ts";
-import { flush, goOnUnread, printOwn } from "../../terminal/stdout.ts";
+import { flush, surviveLostReader, printOwn } from "../../terminal/stdout.ts";
 
 export const shellCommand = defineCommand({
   meta: { description: "Type LIST, GET, PUT and more at a prompt" },
@@ -15,7 +15,7 @@ export const shellCommand = defineCommand({
   async run({ args }) {
     // What is wrong with it is better said now than at each command.
     loadConfiguration(args.config);
-    goOnUnread();
+    surviveLostReader();
     const session: Session = { flags: args, folder: "" };
     const statuses = new Set<number>();
     const prompt = (): string => `dfs${session.folder && ` ${printable(session.folder)}`}> `;

@@ -3,8 +3,8 @@ import { type ArgDef, renderUsage, runCommand, type SubCommandsDef } from "citty
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { commandNamed, EXAMPLES } from "./command_names.ts";
-import { sayLine, writeError } from "../../terminal/log.ts";
-import { conclude, flush, printOwn } from "../../terminal/stdout.ts";
+import { printToStderr, writeError } from "../../terminal/log.ts";
+import { finishOutput, flush, printOwn } from "../../terminal/stdout.ts";
 
 /** A command, whatever its arguments are. */
 type Command = Awaited<Extract<SubCommandsDef[string], Promise<unknown>>>;
@@ -22,7 +22,7 @@ export async function invoke(
   args: readonly string[],
 ): Promise<number> {
   const status = await statusOf(command, called, args);
-  if (called !== null) return conclude(status);
+  if (called !== null) return finishOutput(status);
   await flush();
   return status;
 }
@@ -80,7 +80,7 @@ export function report(
   if (code === "unread") return exitStatus(code);
   // The mission's own line, which scripts look for: it stands alone, as "<name> put failed" does.
   if (message === INVALID_LOGIN) writeError(`${message}\n`);
-  else sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);
+  else printToStderr(isDfsError(error) ? message : `unexpected error: ${message}`);
   if (called !== null && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
   const isBug = error instanceof Error && !isDfsError(error);
   if (isBug && (isVerbose || process.env.DFS_DEBUG)) writeError(`${error.stack}\n`);

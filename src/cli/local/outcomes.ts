@@ -3,7 +3,7 @@ import { counted } from "../../counted.ts";
 import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../../errors.ts";
 import type { CommonFlags } from "../../terminal/flags.ts";
 import { secondsAsked } from "../../terminal/ask_password.ts";
-import { type Log, sayLine } from "../../terminal/log.ts";
+import { type Log, printToStderr } from "../../terminal/log.ts";
 import { isBarWanted } from "../../terminal/progress.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 import { durationText, sizeText } from "../../terminal/units.ts";
@@ -76,7 +76,7 @@ export async function tell(
   }
   for (const reason of reasonsOf(outcomes)) log.error(reason);
   const sum = sumLine(outcomes, seconds - secondsAsked());
-  if (sum !== null && isBarWanted(flags)) sayLine(sum);
+  if (sum !== null && isBarWanted(flags)) printToStderr(sum);
   if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
   return statusOf(outcomes.map(({ error }) => error));
 }

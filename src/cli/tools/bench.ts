@@ -11,7 +11,7 @@ import { BenchFiles } from "./bench_files.ts";
 import { measureSteps, type Step, stepsOf } from "./bench_steps.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { firstInterrupt, undoAtInterrupt } from "../../terminal/interrupt.ts";
-import { sayLine } from "../../terminal/log.ts";
+import { printToStderr } from "../../terminal/log.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 import { clearAway } from "../local/temporary.ts";
@@ -106,7 +106,7 @@ async function benchmark(
   const whatIsLeft = (): void => {
     if (files.left === 0) return;
     const how = `dfs-tool list ${prefix} shows them, dfs-tool rm deletes them`;
-    sayLine(`the benchmark's files are left in the store: ${how}`);
+    printToStderr(`the benchmark's files are left in the store: ${how}`);
   };
   const forget = undoAtInterrupt(whatIsLeft);
   let steps: Step[] = [];

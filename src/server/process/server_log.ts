@@ -6,7 +6,7 @@ import { DfsError } from "../../errors.ts";
 import { bunClock } from "../../io/bun.ts";
 import type { Notify, Notice } from "../../io/ports.ts";
 import { LOG_LOOK_MS } from "../../limits.ts";
-import { endUnwaited, lostLines, neverWait, writeError } from "../../terminal/log.ts";
+import { drainLog, lostLines, neverWait, writeError } from "../../terminal/log.ts";
 import { LogThrottle } from "./log_throttle.ts";
 
 const FORMATS = ["text", "json"] as const;
@@ -70,7 +70,7 @@ export function openServerLog({ dir, log, quiet, verbose }: LogFlags): ServerLog
     async close() {
       clearInterval(timer);
       throttle.end();
-      await endUnwaited();
+      await drainLog();
     },
   };
 }
