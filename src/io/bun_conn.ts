@@ -21,7 +21,7 @@ interface Batch {
   readonly sent: PromiseWithResolvers<void>;
 }
 
-/** One connection. Bun's write() passes on only what the kernel takes, so the rest is queued here. */
+/** One connection. Bun's write() passes on only what the kernel takes; the rest is queued here. */
 export class BunConn implements Conn {
   received = 0;
   sent = 0;

@@ -157,7 +157,10 @@ export interface Disk {
    * and DfsError("noRoom") if there is no room.
    */
   open(path: string, mode: "read" | "create"): Promise<OpenFile>;
-  /** Replaces `to` atomically; durable after `syncFolder` of its folder. Throws DfsError("noRoom"). */
+  /**
+   * Replaces `to` atomically. This is durable after `syncFolder` of its folder. Throws
+   * DfsError("noRoom").
+   */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file. A missing one is no error. */
   remove(path: string): Promise<void>;

@@ -27,7 +27,7 @@ import {
   type RequestOf,
 } from "../wire/messages.ts";
 import { answer, BOUND_TO_EPOCH, type Context } from "./answers/answer.ts";
-import { greeting, install, join, meet } from "./answers/belonging.ts";
+import { greeting, install, join, meet } from "./answers/cluster_answers.ts";
 import type { Turns } from "./bounds/turns.ts";
 import type { UploadShares } from "./bounds/upload_shares.ts";
 import { Uploads } from "./answers/uploads.ts";

@@ -96,8 +96,8 @@ export function countLine(
 }
 
 /**
- * `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of the
- * terminal.
+ * `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of
+ * the terminal.
  */
 export function barLine(
   { label, done, total, seconds }: { label: string; done: number; total: number; seconds: number },

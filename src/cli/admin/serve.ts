@@ -28,7 +28,7 @@ import { openServerLog, type ServerLog } from "../../server/process/server_log.t
 import { SlowDisk } from "../../server/process/slow_disk.ts";
 
 const PORT_MAX = 65_535;
-/** The file of users that the course has servers read. */
+/** The file of users that the course gives its servers; serve does not read it by itself. */
 const USERS_NEARBY = "dfs.conf";
 const SECONDS_MAX = 31_536_000;
 
@@ -133,7 +133,7 @@ async function serveWith(args: Flags, log: ServerLog): Promise<number> {
   };
   const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
   const { config } = args;
-  // One that cannot be used is better told now.
+  // A configuration that cannot be used is an error of the start.
   if (config !== undefined) loadConfiguration(config);
   return serveUntilEnd(options, log, () =>
     config !== undefined && interval > 0
@@ -157,8 +157,8 @@ interface Protection {
 }
 
 /**
- * Who may use the server, and what it shows of itself in TLS. Where others can reach it there must be users, and TLS; neither is given up
- * unless that is asked for.
+ * Who may use the server, and its certificate for TLS. An address that other machines can reach
+ * requires users and TLS, unless --insecure waives both.
  */
 async function protect({ dir, catalog = dir, host, users, insecure }: Protection, notify: Notify) {
   const access = await accessFor(dir, users, (line) => notify(trouble("users", line)));
@@ -187,7 +187,7 @@ async function protect({ dir, catalog = dir, host, users, insecure }: Protection
   return { access, certificate: await certificateIn(catalog) };
 }
 
-/** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
+/** Resolves to the exit status: 0 after a signal, once all requests are answered. */
 async function serveUntilEnd(
   options: ServeOptions,
   { notify, fail }: ServerLog,
@@ -204,7 +204,7 @@ async function serveUntilEnd(
     notify(
       trouble("catalog-open", "others could read its catalog; from now on only its owner can"),
     );
-  // A signal that comes while the server starts must wait until there is one to stop.
+  // A signal during the start must wait until there is a server to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
   const starting = serve(ports, options, die).catch((error: unknown) => {
@@ -227,7 +227,7 @@ async function serveUntilEnd(
   return status;
 }
 
-/** Programs wait for this line, and take the port from it. */
+/** The notice that the server is ready. Programs wait for this line, and take the port from it. */
 function started({ sid, port, origin }: Server, host: string): Notice {
   const address = writtenAddress({ host, port });
   const isNew = origin === "new" ? ", new" : "";
@@ -239,7 +239,10 @@ function started({ sid, port, origin }: Server, host: string): Notice {
   };
 }
 
-/** The same error, which says whose it is; and a folder at the top of the disk may be meant to be in this one. */
+/**
+ * The same error with the folder in its message. If the folder is at the top of the disk, the user
+ * may have meant one in the current folder.
+ */
 function withFolder(error: unknown, folder: string): unknown {
   if (!isDfsError(error)) return error;
   const isOfCatalog = error.message.startsWith("the catalog ");
@@ -251,7 +254,7 @@ function withFolder(error: unknown, folder: string): unknown {
   );
 }
 
-/** What is odd about a folder; null: nothing. */
+/** A warning about a folder that is a copy; null for any other. */
 function warningOf({ origin, was, sid }: Server): string | null {
   const id = sid.slice(0, 8);
   if (origin === "copy")

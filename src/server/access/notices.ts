@@ -2,7 +2,7 @@
  * The notices of a server to its operator (the log of `serve`), in one place, so that it is easy to
  * see what they contain: users, machines, numbers of versions. They contain no password and no name
  * of a file: the names of files concern only their user. Used by serve.ts, login.ts and
- * belonging.ts.
+ * cluster_answers.ts.
  */
 import type { Notice } from "../../io/ports.ts";
 import type { Config } from "../../membership.ts";
