@@ -1,4 +1,4 @@
-/** Who goes when there are no more connections. */
+/** Which connection goes when there are too many. */
 import { expect, test } from "bun:test";
 import { hostOf } from "../../src/server/access/host.ts";
 import { type Connection, ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";
@@ -72,7 +72,7 @@ test("nobody has more than are left for all others: their own quietest goes, at 
   expect(closed).toEqual(["m2"]);
 });
 
-test("who has left has no place any more, however often that is said, and does not setUser", () => {
+test("who has left has no place any more, however often that is said, and gets no user", () => {
   const { connections, closed, enter } = crowd(2);
   const one = enter("one", "a");
   connections.leave(one);

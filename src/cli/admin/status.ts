@@ -216,8 +216,8 @@ const fullText = (name: string, short: string): string =>
     : `${name} has next to no room for more pieces: its disk is full`;
 
 /**
- * For one server, the way out. For several there is none: to replace each would lose what only the
- * others have.
+ * For one server, the way out. For several it is no way: each new server would need what only the
+ * other damaged ones have.
  */
 function recordsText(damaged: readonly string[]): string {
   const [name] = damaged;

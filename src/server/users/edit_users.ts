@@ -1,7 +1,7 @@
 /**
  * Changes a file of users: one line at a time. Everything else in it stays as it is, and no two
- * changes happen at the same time. Used by `user` commands, by access.ts, and for the lock and the
- * replacement of a dfc.conf.
+ * changes happen at the same time. Used by `user` commands and by access.ts; edit_config.ts replaces
+ * a dfc.conf with it.
  */
 import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";

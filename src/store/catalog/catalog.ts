@@ -1,7 +1,8 @@
 /**
  * A server's catalog: its registers, its table of pieces, and a few facts about the server itself.
- * This file and `piece_table.ts`, `floors.ts` and `catalog_check.ts` hold all the SQL. Changes go
- * through `write`, which puts many requests into one durable transaction. Used by all of the store.
+ * All SQL is in this folder, but for a few statements of the start (identity.ts, recover.ts).
+ * Changes go through `write`, which puts many requests into one durable transaction. Used by all of
+ * the store.
  */
 import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../../bytes.ts";

@@ -1,7 +1,7 @@
 /**
  * Reads back the pieces held, a little at a time: first those that never were, then those read
- * longest ago. It also checks the catalog, row by row. Used by store.ts, which the server asks to
- * run it, and for the health that a server reports.
+ * longest ago. It also checks the catalog, row by row. The server runs it in the background, and
+ * reports the health that it finds. Used through store.ts.
  */
 import { isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
