@@ -194,4 +194,4 @@ export interface Notice {
   readonly facts?: Readonly<Record<string, string | number>>;
 }
 
-export type Notify = (told: Notice) => void;
+export type Notify = (notice: Notice) => void;

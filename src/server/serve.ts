@@ -205,13 +205,14 @@ function repeat(
 ): () => void {
   let stop = (): void => {};
   let isOver = false;
-  let said = "";
+  let lastMessage = "";
   const failed = (error: unknown): void => {
     // Other errors are bugs, or a catalog that cannot be read.
     if (!isDfsError(error) && !isCantOpen(error)) return die(asDfsError(error));
     const { message } = asDfsError(error);
-    if (!isDfsError(error, "noRoom") && message !== said) notify(trouble("trouble", message));
-    said = message;
+    if (!isDfsError(error, "noRoom") && message !== lastMessage)
+      notify(trouble("trouble", message));
+    lastMessage = message;
     later(ms);
   };
   const later = (after: number): void => {

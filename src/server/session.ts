@@ -188,18 +188,18 @@ export class Session implements Connection {
       charged = bytes;
     };
     this.#requests++;
-    const asked = frame.body.length;
-    load.total += asked;
-    charge(asked + replyBytes(kind, 0));
+    const requestBytes = frame.body.length;
+    load.total += requestBytes;
+    charge(requestBytes + replyBytes(kind, 0));
     try {
       const request = decode(MESSAGES[kind].request as Codec<RequestOf<Kind>>, frame.body);
       if ("length" in request)
-        charge(asked + replyBytes(kind, Math.min(request.length, CHUNK_BYTES)));
+        charge(requestBytes + replyBytes(kind, Math.min(request.length, CHUNK_BYTES)));
       const reply = await this.#answer(kind, request);
       const codec = MESSAGES[kind].reply as Codec<ReplyOf<Kind>>;
       const parts = frameOf(REPLY, frame.id, codec, reply);
       load.total += parts.reduce((sum, { length }) => sum + length, 0);
-      charge(asked + roomOf(parts));
+      charge(requestBytes + roomOf(parts));
       this.#wakeUp();
       await this.#send(parts);
     } catch (error) {
@@ -276,8 +276,8 @@ export class Session implements Connection {
     const users = await this.#options.users();
     if (users === null) return { challenge: null };
     const { sid } = this.#options.store;
-    const said = { user, clientNonce, sid, binding: this.#conn.binding };
-    return { challenge: { nonce: this.#login.begin(said, users), sid } };
+    const exchange = { user, clientNonce, sid, binding: this.#conn.binding };
+    return { challenge: { nonce: this.#login.begin(exchange, users), sid } };
   }
 
   async #proof(shown: RequestOf<"proof">): Promise<ReplyOf<"proof">> {

@@ -39,12 +39,12 @@ export const initCommand = defineCommand({
     const path = args.config ?? HERE;
     const user = args.user ?? "";
     const given = args._.map((where, i) => `Server DFS${i + 1} ${where}\n`).join("");
-    const who = user === "" ? "" : `Username: ${user}\n`;
-    const { servers } = parseGiven(given + who);
+    const userLine = user === "" ? "" : `Username: ${user}\n`;
+    const { servers } = parseGiven(given + userLine);
     const found = await lookFor(servers, user, log);
     const text = found ? found.map((server) => `${serverLine(server)}\n`).join("") : given;
-    parseConfiguration(text + who, path);
-    await writeNew(path, text + who);
+    parseConfiguration(text + userLine, path);
+    await writeNew(path, text + userLine);
     const names = (found ?? servers).map(({ name }) => name);
     if (args.json) return printJson({ path, servers: names });
     return print(`${path} is written: ${names.join(", ")}`);

@@ -145,11 +145,11 @@ async function getAll(
   setup: Setup,
   wanted: readonly Wanted[],
   progress: Progress,
-  how: TargetOptions,
+  targetOptions: TargetOptions,
 ): Promise<Summary> {
   const started = performance.now();
   try {
-    return await bringAll(setup, wanted, progress, how);
+    return await bringAll(setup, wanted, progress, targetOptions);
   } catch (error) {
     // Too few servers to begin with: each of the files fails.
     if (!isDfsError(error, "tooFew")) throw error;
@@ -165,7 +165,7 @@ function bringAll(
   setup: Setup,
   wanted: readonly Wanted[],
   progress: Progress,
-  how: TargetOptions,
+  targetOptions: TargetOptions,
 ): Promise<Summary> {
   const started = performance.now();
   /** The folders of files that must survive a power cut. */
@@ -177,11 +177,11 @@ function bringAll(
         if (path instanceof DfsError) throw path;
         const target = await (typeof path === "number"
           ? descriptorTarget(path)
-          : targetAt(path, how));
+          : targetAt(path, targetOptions));
         const found = await keepOrDiscard(target, () =>
           get(cluster, name, announcing(target, progress), options),
         );
-        if (how.sync && target.folder !== null) folders.add(target.folder);
+        if (targetOptions.sync && target.folder !== null) folders.add(target.folder);
         return { bytes: found.bytes, version: found.vid, x: found.x };
       }),
     );

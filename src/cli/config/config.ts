@@ -61,11 +61,11 @@ export const HERE = "dfc.conf";
  * DfsError("config"), also if the file was only found and another user may have written it.
  */
 export function loadConfiguration(named: string | undefined): Configuration {
-  const told = named ?? (process.env.DFS_CONFIG || null);
-  const path = told ?? foundPath();
+  const chosen = named ?? (process.env.DFS_CONFIG || null);
+  const path = chosen ?? foundPath();
   const text = readText(path);
   if (text === null) throw new DfsError("config", `${path}: there is no such configuration file`);
-  const isFound = told === null && path === HERE && !isHome(".");
+  const isFound = chosen === null && path === HERE && !isHome(".");
   if (isFound) checkFound(path);
   return { ...parseConfiguration(text, path), isFound };
 }

@@ -32,8 +32,8 @@ export function missingIn(cluster: Cluster, servers: readonly ServerAddress[]): 
   const known = new Set(servers.map(addressText));
   return listed.flatMap((slot) => {
     const seat = config.seats[slot];
-    const at = cluster.peer(slot)?.address ?? seat;
-    return seat && at && !known.has(addressText(at)) && !known.has(addressText(seat))
+    const address = cluster.peer(slot)?.address ?? seat;
+    return seat && address && !known.has(addressText(address)) && !known.has(addressText(seat))
       ? [{ ...seat, name: cluster.labelOf(slot) }]
       : [];
   });
@@ -50,8 +50,8 @@ export function withServers(text: string, servers: readonly ServerAddress[], pat
     SERVER.exec(line.replace(/^\uFEFF/, ""))?.[2];
   for (const server of servers) {
     const line = serverLine(server);
-    const at = lines.findIndex((one) => nameIn(one) === server.name);
-    const last = lines.findLastIndex((one) => nameIn(one) !== undefined);
+    const at = lines.findIndex((other) => nameIn(other) === server.name);
+    const last = lines.findLastIndex((other) => nameIn(other) !== undefined);
     const address = line.slice(line.lastIndexOf(" ") + 1);
     lines =
       at < 0

@@ -57,13 +57,13 @@ export class Login {
   }
 
   /** Begins a login, with the users of this moment. The server reveals only a nonce. */
-  begin(said: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
+  begin(opening: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
     if (this.#user !== null) throw outOfTurn("this connection is logged in already");
     if (this.#isChecking) throw outOfTurn("the login before is not answered yet");
     if (++this.#attempts > LOGIN_ATTEMPTS_PER_CONNECTION)
       throw outOfTurn("this connection has tried often enough; open another");
-    const exchange = { ...said, serverNonce: this.#doorkeeper.nonce() };
-    this.#begun = { exchange, known: table.get(said.user) ?? null };
+    const exchange = { ...opening, serverNonce: this.#doorkeeper.nonce() };
+    this.#begun = { exchange, known: table.get(opening.user) ?? null };
     return exchange.serverNonce;
   }
 

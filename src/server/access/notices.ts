@@ -33,40 +33,42 @@ export const passwordChanged = (user: string): Notice => ({
   facts: { user },
 });
 
-export const clusterJoined = (cluster: string, by: Asker): Notice => ({
+export const clusterJoined = (cluster: string, asker: Asker): Notice => ({
   level: "info",
   event: "cluster-joined",
-  line: `taken into the cluster ${cluster.slice(0, 8)} ${byText(by)}`,
-  facts: { cluster, ...factsOf(by) },
+  line: `taken into the cluster ${cluster.slice(0, 8)} ${byText(asker)}`,
+  facts: { cluster, ...factsOf(asker) },
 });
 
 /** A server that replaces another mostly has its name; then the id tells them apart. */
 function labelOf({ seats, voters, next }: Config, slot: number): string {
   const seat = seats[slot];
   const name = seat?.name ?? "?";
-  const alike = new Set([...voters, ...(next ?? [])].filter((one) => seats[one]?.name === name));
+  const alike = new Set(
+    [...voters, ...(next ?? [])].filter((other) => seats[other]?.name === name),
+  );
   return alike.size > 1 ? `${name} (${seat?.sid?.slice(0, 8)})` : name;
 }
 
 /** Another configuration is in force at this server now. */
-export function clusterChanged(config: Config, by: Asker): Notice {
+export function clusterChanged(config: Config, asker: Asker): Notice {
   const { epoch, voters, next, leaving } = config;
   const named = (slots: readonly number[]): string =>
     slots.map((slot) => labelOf(config, slot)).join(", ");
-  const who = next
+  const members = next
     ? `who makes the cluster changes from ${named(voters)} to ${named(next)}`
     : `${named(voters)} make the cluster`;
   const drained = leaving.length > 0 ? `; no new pieces for ${named(leaving)}` : "";
   return {
     level: "info",
     event: "cluster-changed",
-    line: `${who}${drained} (epoch ${epoch}, ${byText(by)})`,
+    line: `${members}${drained} (epoch ${epoch}, ${byText(asker)})`,
     facts: {
       epoch,
       servers: named(voters),
       ...(next && { next: named(next) }),
       ...(leaving.length > 0 && { leaving: named(leaving) }),
-      ...factsOf(by),
+      ...factsOf(asker),
     },
   };
 }

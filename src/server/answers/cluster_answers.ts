@@ -111,7 +111,7 @@ export async function install(
   checkServer(store, request.sid);
   checkCluster(store.membership.cluster, request.cluster);
   checkRightToInstall(store, requester);
-  for (const floor of [request.floor, ...request.floors.map((one) => one.floor)])
+  for (const floor of [request.floor, ...request.floors.map((entry) => entry.floor)])
     checkBallot(floor);
   const floors = request.floors.map(({ user, floor }) => ({ space: spaceOfUser(user), floor }));
   if (await store.membership.install(request.config, request.floor, floors))

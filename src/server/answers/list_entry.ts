@@ -44,7 +44,7 @@ export function entryOf(
 }
 
 const piecesOf = (held: PageEntry["held"], vid: Vid): number[] =>
-  held.find((one) => one.vid === vid)?.pieces ?? [];
+  held.find((version) => version.vid === vid)?.pieces ?? [];
 
 /**
  * The pieces held of a version, and how they differ from those that the configuration places here.

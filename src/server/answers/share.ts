@@ -30,7 +30,9 @@ export function shareOf(
 ): SentPiece[] {
   const version = newestIn(register);
   if (!config || !version || !asked.includes(slot)) return [];
-  const senders = homesOf(version, config).map((slots) => slots.find((one) => asked.includes(one)));
+  const senders = homesOf(version, config).map((slots) =>
+    slots.find((home) => asked.includes(home)),
+  );
   const sent = [...senders.keys()].filter((piece) => senders[piece] !== undefined);
   const share: SentPiece[] = [];
   let bytes = 0;

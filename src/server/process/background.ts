@@ -85,17 +85,17 @@ const COUNTED = ["restored", "dropped", "collected", "forgotten", "lost", "unrep
 /** What a repair did, from its JSON; null if the output is not JSON. */
 function summaryOf(out: string): Notice | null {
   try {
-    const said = JSON.parse(out) as { names: unknown[] } & Record<string, number>;
+    const repaired = JSON.parse(out) as { names: unknown[] } & Record<string, number>;
     const counts = COUNTED.flatMap((what) =>
-      (said[what] ?? 0) > 0 ? [[what, said[what] ?? 0] as const] : [],
+      (repaired[what] ?? 0) > 0 ? [[what, repaired[what] ?? 0] as const] : [],
     );
     const did = counts.map(([what, count]) => `${count} ${what}`).join(", ");
-    const isIdle = said.names.length === 0;
+    const isIdle = repaired.names.length === 0;
     return {
       level: "verbose",
       event: "repaired",
-      line: isIdle ? "nothing to repair" : `repaired ${said.names.length} names: ${did}`,
-      facts: { names: said.names.length, ...Object.fromEntries(counts) },
+      line: isIdle ? "nothing to repair" : `repaired ${repaired.names.length} names: ${did}`,
+      facts: { names: repaired.names.length, ...Object.fromEntries(counts) },
     };
   } catch {
     return null;

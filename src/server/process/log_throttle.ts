@@ -11,7 +11,7 @@ interface Flow {
   /** How many more are logged as they are. */
   left: number;
   /** How many were not logged since, and the last of them. */
-  more: number;
+  skipped: number;
   last: Notice | null;
   pauseMs: number;
   until: number;
@@ -36,7 +36,7 @@ export class LogThrottle {
       this.#notify(notice);
       return;
     }
-    flow.more++;
+    flow.skipped++;
     flow.last = notice;
   }
 
@@ -58,18 +58,19 @@ export class LogThrottle {
 
   #begin(event: string): Flow {
     const until = this.#clock.now() + LOG_PAUSE_MS;
-    const flow = { left: LOG_LINES_AT_ONCE, more: 0, last: null, pauseMs: LOG_PAUSE_MS, until };
+    const flow = { left: LOG_LINES_AT_ONCE, skipped: 0, last: null, pauseMs: LOG_PAUSE_MS, until };
     this.#flows.set(event, flow);
     return flow;
   }
 
   #sum(flow: Flow, last: Notice): void {
-    const { more, pauseMs } = flow;
+    const { skipped, pauseMs } = flow;
     const now = this.#clock.now();
     const seconds = Math.round((now - flow.until + pauseMs) / 1000);
-    const line = more > 1 ? `${last.line}; ${more} like it in the last ${seconds} s` : last.line;
-    this.#notify({ ...last, line, facts: { ...last.facts, count: more, seconds } });
-    flow.more = 0;
+    const line =
+      skipped > 1 ? `${last.line}; ${skipped} like it in the last ${seconds} s` : last.line;
+    this.#notify({ ...last, line, facts: { ...last.facts, count: skipped, seconds } });
+    flow.skipped = 0;
     flow.last = null;
     flow.pauseMs = Math.min(2 * pauseMs, LOG_PAUSE_MAX_MS);
     flow.until = now + flow.pauseMs;

@@ -76,7 +76,7 @@ export function openServerLog({ dir, log, quiet, verbose }: LogFlags): ServerLog
 }
 
 function formatOf(text: string): Format {
-  const format = FORMATS.find((one) => one === text);
+  const format = FORMATS.find((known) => known === text);
   if (format) return format;
   throw new DfsError("usage", `--log is ${FORMATS.join(" or ")}, not ${JSON.stringify(text)}`);
 }

@@ -56,12 +56,12 @@ export function parseUsers(text: string, path: string): UserLine[] {
     const fail = (what: string): never => {
       throw new DfsError("config", `${path}:${i + 1}: ${what}`);
     };
-    const said = line
+    const content = line
       .replace(/^\uFEFF/, "")
       .replace(/(^|\s)#[^]*$/, "")
       .trim();
-    if (said === "") continue;
-    const user = { line: i + 1, ...userIn(said, fail) };
+    if (content === "") continue;
+    const user = { line: i + 1, ...userIn(content, fail) };
     const twin = users.find(({ name }) => name === user.name);
     if (twin) fail(`there is another user ${user.name}, in line ${twin.line}; leave one of them`);
     users.push(user);
@@ -70,8 +70,8 @@ export function parseUsers(text: string, path: string): UserLine[] {
 }
 
 /** Messages here never show text that may be a password. */
-function userIn(said: string, fail: (what: string) => never): Omit<UserLine, "line"> {
-  const [, name = "", secret, role] = LINE.exec(said) ?? [];
+function userIn(content: string, fail: (what: string) => never): Omit<UserLine, "line"> {
+  const [, name = "", secret, role] = LINE.exec(content) ?? [];
   const fault = faultOfUser(name);
   if (fault !== null) fail(`the name of the user cannot be one: ${fault}; a line is ${FORM}`);
   if (secret === undefined) return fail(`nothing follows the name; a line is ${FORM}`);
@@ -184,11 +184,11 @@ async function tableOf(
 export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable> {
   let stamp = "";
   let table: UserTable | null = null;
-  let said = "";
+  let lastWarning = "";
   const warnOnce = (error: unknown): void => {
     const { message } = asDfsError(error);
-    if (message !== said) warn(`${message}; until then the users are those from before`);
-    said = message;
+    if (message !== lastWarning) warn(`${message}; until then the users are those from before`);
+    lastWarning = message;
   };
   // Marks that were once there still count: if they are removed by hand, the first user does not
   // become an operator.
@@ -213,7 +213,7 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
         warn(`${path}: nobody is marked as an operator any more, and so nobody is one`);
       hadRoles ||= saysRoles(users);
       table = await tableOf(users, path, warn, hadRoles ? false : undefined);
-      said = "";
+      lastWarning = "";
     } catch (error) {
       if (table === null) throw error;
       warnOnce(error);
