@@ -1,6 +1,7 @@
 /**
  * Makes a password expensive to guess, with argon2id, on other threads. Used by the commands, and
  * by the server for plain passwords in its file of users.
+ *
  * It is done once with a salt made from the user's name, since the login needs the result before
  * any server is asked. One half of this result serves the login as the password; the other half
  * opens key records of the first format. It is done a second time with the salt and the cost in the

@@ -45,9 +45,11 @@ export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register 
 /**
  * May the version of this promise still become current, as far as this server knows? If so, the
  * server takes its pieces out of the trash.
+ *
  * That counts as if the pieces had come again just before the promise, so it breaks no rule:
- * whoever condemned the pieces did so behind a lower promise, and is refused from now on. Pieces of
- * the committed version and of its ancestors stay in the trash: nobody needs them any more.
+ * whoever condemned the pieces did so behind a lower promise, and is refused from now on. For
+ * the committed version and its ancestors the answer is no: nobody needs what they have in the
+ * trash.
  */
 export const mayBecomeCurrent = ({ com }: Register, vid: Vid): boolean =>
   com?.version.vid !== vid && !com?.version.history.includes(vid);

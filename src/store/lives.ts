@@ -1,6 +1,7 @@
 /**
  * All lives of this server, and the life that it knows of each other server, as facts of the
  * catalog. Used by store.ts and identity.ts.
+ *
  * Knowledge of another server moves on only from the very life that is known: a client that brings
  * news has seen that life among the lives of the server in question.
  */

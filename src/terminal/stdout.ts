@@ -1,6 +1,7 @@
 /**
  * Results, on stdout. Used by commands. They are written to the descriptor itself: at the exit of
  * the process process.stdout loses what a slow pipe has not taken, and neither waits nor tells.
+ *
  * If stdout takes nothing more the command goes on, for its work is still wanted, and its exit
  * status tells of the loss. Only work that is done for its output alone (`mustBeRead`) ends.
  */

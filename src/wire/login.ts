@@ -3,6 +3,7 @@
  * the password; then the server proves that it has their verifier. Both proofs cover everything
  * that was sent, and the TLS connection if there is one (tls-exporter, RFC 9266). Used by both
  * ends.
+ *
  * A server has one of two kinds of verifier, and does not tell which before it has seen a proof; so
  * the client sends a proof for each kind.
  */

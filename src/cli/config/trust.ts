@@ -1,6 +1,7 @@
 /**
  * Who owns the files that a command relies on, and who else may write them. Used by config.ts and
  * password.ts.
+ *
  * Nobody has said that a ./dfc.conf is to be trusted if it was only found in the current folder: it
  * may have come with an archive, or be where other users write; and it decides where the user's
  * files go.

@@ -104,6 +104,7 @@ export async function withSource<T>(
 /**
  * Makes a source that notices changes of its file. It looks at the file after each read, so a
  * change before the last byte is read is noticed before the version can be committed.
+ *
  * A change may be harmless: the file only grew, or something else than its time changed (a link to
  * it, its rights; or the time was set back). Then everything that was read is read again in the
  * end: bytes that are the same both times are the file at the moment between.

@@ -5,7 +5,7 @@
  * by serve.ts and session.ts.
  */
 
-/** A connection. */
+/** A connection, as the limit sees it. */
 export interface Connection {
   /** As `hostOf` returns it. */
   readonly host: string;

@@ -49,8 +49,9 @@ export class ServerLoad {
 
   /**
    * May a connection begin one more request? `bytes` is held for it, and `ofUser` for all
-   * connections of its user. Each may hold a share of what is free, so that there mostly is room
-   * for others. A connection that holds nothing may begin one while there is any room.
+   * connections of its user. A connection may hold a part of what is free, and a user no more than
+   * all of it, so that there mostly is room for others. A connection that holds nothing may begin
+   * one while there is any room.
    */
   hasRoomFor(bytes: number, ofUser: number): boolean {
     if (bytes === 0) return this.bytes < INFLIGHT_BYTES_MAX;
@@ -86,8 +87,9 @@ export class ServerLoad {
   }
 
   /**
-   * If nobody may begin anything any more, closes the connections that have stalled for longest and
-   * past their time. If far too much is held, closes stalled ones whatever their time.
+   * If nobody may begin anything any more, closes the connections that have stalled for longest,
+   * among those that have had their time. If far too much is held, closes stalled connections
+   * without giving them that time.
    */
   relieve(now: number): void {
     const wanted = this.bytes - INFLIGHT_BYTES_MAX + FRAME_BYTES;

@@ -35,8 +35,8 @@ const KEY_BYTES = 32;
 const FORM = `"NAME PASSWORD" or "NAME ${SCHEMES.signature}KEY$KEY", and "${OPERATOR}" after it for an operator`;
 
 /**
- * A line: an optional bullet, the name, the secret, and the rest. Comments, from a `#` at the begin
- * of a word on, are removed before.
+ * A line: an optional bullet, the name, the secret, and the rest. Comments, which begin with a `#`
+ * at the start of a word, are removed before.
  */
 const LINE = /^\s*(?:[*-]\s*)?(\S+)(?:\s+(\S+)(?:\s+(.*))?)?$/;
 
