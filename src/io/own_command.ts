@@ -1,6 +1,6 @@
 /**
- * How this program starts itself again, as another process. Used by the demo, the benchmark and the
- * background repair.
+ * How this program starts itself again, as another process. Used by the demo and the background
+ * repair.
  */
 
 /** The command that starts this program: the executable, or Bun with the source. */

@@ -81,8 +81,8 @@ export const listEntry = struct({
   /** Does the server hold pieces of other versions too? Only told with `everything`. */
   others: bool,
   /**
-   * The register, in the bytes of `outlinesCodec`: bytes, for mostly all servers send the same.
-   * Empty if it is damaged.
+   * The register, as the bytes of `outlinesCodec`: mostly all servers send the same bytes, and a
+   * client decodes them once. Empty if the record is damaged.
    */
   outlines: bytes(OUTLINES_BYTES),
   /** One for each version in `outlines`. */

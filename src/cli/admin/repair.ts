@@ -1,6 +1,6 @@
 /**
  * dfs-tool repair: brings everything to where it belongs, and tells what was done. server.ts uses
- * repairAndTell too.
+ * repairAndReport too.
  */
 import { defineCommand } from "citty";
 import { counted } from "../../counted.ts";

@@ -38,7 +38,7 @@ export const adoptCommand = defineCommand({
   },
 });
 
-/** Warns an operator who misses files that some files are in the open. */
+/** Warns an operator, who may miss files, if there are files in the open. */
 export async function warnOfOpen(cluster: Cluster, log: Log): Promise<void> {
   if (await areSomeOpen(cluster))
     log.warn(

@@ -126,7 +126,7 @@ const asJson = ({ name, seconds, done, error }: Outcome) => ({
 });
 
 /**
- * The exit status for all: 0 without failures; the one of the failures if they have the same and
+ * The exit status for all: 0 without failures; the status of the failures if they share one and
  * nothing succeeded; else "partly".
  */
 function statusOf(errors: readonly (DfsError | null)[]): number {
