@@ -18,19 +18,19 @@ async function main(): Promise<number> {
   const args = process.argv.slice(2);
   if (args[0] === "--version" || args[0] === "-V") {
     // Before anything else is loaded.
-    const { conclude, printOwn } = await import("./terminal/stdout.ts");
+    const { finishOutput, printOwn } = await import("./terminal/stdout.ts");
     await printOwn(`dfs-tool ${RELEASE}`);
-    return conclude(0);
+    return finishOutput(0);
   }
   const { leave, watchSignals } = await import("./terminal/interrupt.ts");
   watchSignals((status) => process.exit(status));
   const { commandNamed } = await import("./cli/invocation/command_names.ts");
   const { COMMANDS } = await import("./cli/command_table.ts");
   const { invoke, report } = await import("./cli/invocation/invoke.ts");
-  const { speakAtOnce } = await import("./terminal/log.ts");
+  const { writeAtOnce } = await import("./terminal/log.ts");
   for (const event of ["uncaughtException", "unhandledRejection"]) {
     process.on(event, (error: unknown) => {
-      speakAtOnce();
+      writeAtOnce();
       leave(report(error));
     });
   }
@@ -76,12 +76,12 @@ async function callOf(args: string[], isCommand: (word: string) => boolean): Pro
 async function withoutCommand({ command, called }: Call): Promise<number> {
   const { COMMANDS, overview } = await import("./cli/command_table.ts");
   const { helpOf, report } = await import("./cli/invocation/invoke.ts");
-  const { conclude, printOwn } = await import("./terminal/stdout.ts");
+  const { finishOutput, printOwn } = await import("./terminal/stdout.ts");
   const { DfsError } = await import("./errors.ts");
   const program = called.split(" ", 1)[0] ?? called;
   if (command !== undefined && ["--help", "-h", "help"].includes(command)) {
     await printOwn(await helpOf(overview, program));
-    return conclude(0);
+    return finishOutput(0);
   }
   const { hint } = await import("./cli/invocation/arguments.ts");
   const wrong =

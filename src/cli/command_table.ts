@@ -1,4 +1,4 @@
-/** The commands, each loaded only when it is asked for. */
+/** The commands, each loaded only when it is used. Used by main.ts. */
 import { defineCommand, type SubCommandsDef } from "citty";
 import type { CommandName } from "./invocation/command_names.ts";
 import type { completionOf } from "./commands/completion.ts";
@@ -23,7 +23,7 @@ export const COMMANDS = {
   bench: async () => (await import("./tools/bench.ts")).benchCommand,
   demo: async () => (await import("./tools/demo.ts")).demoCommand,
   version: async () => (await import("./commands/version.ts")).versionCommand,
-  // It completes all of these.
+  // The completion script covers all of these commands.
   completion: async (): Promise<ReturnType<typeof completionOf>> =>
     (await import("./commands/completion.ts")).completionOf(COMMANDS),
 } as const satisfies SubCommandsDef & Record<CommandName, unknown>;

@@ -1,4 +1,7 @@
-/** The real ports but the disk, on Bun. The traps that shaped each line are in the project's notes on Bun's sockets and files. */
+/**
+ * The real clock, random numbers and network, on Bun; the real disk is in bun_disk.ts. Used by the
+ * commands and by the server's process. Many lines here avoid a trap of Bun's sockets.
+ */
 import { getRandomValues } from "node:crypto";
 import { DfsError } from "../errors.ts";
 import { writtenAddress } from "../membership.ts";
@@ -86,7 +89,7 @@ export const bunNet: Net = {
   async listen(host, port, accept, certificate, knock) {
     let closed = false;
     const ready = (socket: Bun.Socket<BunConn>, binding: Uint8Array | null): void => {
-      // It was in its handshake when the listener closed.
+      // The socket was in its handshake when the listener closed.
       if (closed) return void socket.terminate();
       socket.data.onOpen(socket, peerOf(socket), binding);
       accept(socket.data);

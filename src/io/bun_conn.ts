@@ -1,9 +1,12 @@
-/** The real Conn: one connection on Bun's sockets, with TLS or without. */
+/**
+ * The real Conn: one connection on Bun's sockets, with TLS or without. Used by bun.ts and
+ * bun_tls.ts.
+ */
 import { concat } from "../bytes.ts";
 import { assert, DfsError } from "../errors.ts";
 import { BATCH_BYTES, INBOX_BYTES } from "../limits.ts";
 import type { Conn } from "./ports.ts";
-import { passed } from "./tidy_memory.ts";
+import { countBytes } from "./tidy_memory.ts";
 
 interface Pending {
   readonly part: Uint8Array;
@@ -11,14 +14,14 @@ interface Pending {
   readonly done: { resolve: () => void; reject: (error: DfsError) => void } | null;
 }
 
-/** Small writes of one turn, and the promise of all of them. */
+/** The small writes of one turn of the event loop, and one promise for all of them. */
 interface Batch {
   readonly parts: Uint8Array[];
   bytes: number;
   readonly sent: PromiseWithResolvers<void>;
 }
 
-/** One connection. Bun's write() takes what the kernel takes and no more, so the rest is queued here. */
+/** One connection. Bun's write() passes on only what the kernel takes; the rest is queued here. */
 export class BunConn implements Conn {
   received = 0;
   sent = 0;
@@ -33,7 +36,7 @@ export class BunConn implements Conn {
   #queue: Pending[] = [];
   #batch: Batch | null = null;
 
-  /** The connection, and its TLS where it has any, is open. */
+  /** Called when the connection is open, with its TLS if there is any. */
   onOpen(socket: Bun.Socket<BunConn>, peer: string, binding: Uint8Array | null): void {
     this.#socket = socket;
     this.peer = peer;
@@ -42,7 +45,7 @@ export class BunConn implements Conn {
 
   onData(bytes: Uint8Array): void {
     this.received += bytes.length;
-    passed(bytes.length);
+    countBytes(bytes.length);
     const reader = this.#reader;
     this.#reader = null;
     if (reader) return reader(bytes);
@@ -93,7 +96,7 @@ export class BunConn implements Conn {
   write(...parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-    passed(bytes);
+    countBytes(bytes);
     if (bytes >= BATCH_BYTES) {
       this.#flush();
       return this.#send(parts);
@@ -117,19 +120,22 @@ export class BunConn implements Conn {
   #newBatch(): Batch {
     setImmediate(() => this.#flush());
     const sent = Promise.withResolvers<void>();
-    // Not everybody who writes waits for it.
+    // Not every caller awaits its write.
     sent.promise.catch(() => {});
     return { parts: [], bytes: 0, sent };
   }
 
-  /** Sends what is small and was written in one turn in one go, for each system call costs as much as some kilobytes. */
+  /**
+   * Sends the small writes of one turn together, for each system call costs as much as some
+   * kilobytes.
+   */
   #flush(): void {
     const batch = this.#batch;
     this.#batch = null;
     if (batch) this.#send([concat(batch.parts)]).then(batch.sent.resolve, batch.sent.reject);
   }
 
-  /** Gives the kernel what it takes now; the rest waits for its turn. */
+  /** Gives the kernel what it takes now. The rest waits in the queue. */
   #send(parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
     let i = 0;
@@ -152,7 +158,7 @@ export class BunConn implements Conn {
     });
   }
 
-  /** Gives the kernel what it takes of this part; true when that was all. */
+  /** Gives the kernel what it takes of this part. Returns whether that was all of it. */
   #push(entry: Pending): boolean {
     const left = entry.part.length - entry.taken;
     if (left === 0) return true;

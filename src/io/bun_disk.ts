@@ -1,6 +1,8 @@
 /**
- * The real disk, on Bun. What is short is done at once: to hand it to another thread and back takes longer than the work. Bytes in bulk,
- * and whatever waits for the disk itself, go to other threads.
+ * The real disk, on Bun. Short operations are done at once on this thread: to hand them to another
+ * thread would take longer than the work. Bulk data, and operations that wait for the disk itself,
+ * go to other threads. Used by the server's process, and by commands that read and write local
+ * files.
  */
 import { constants, Database } from "bun:sqlite";
 import { createHash } from "node:crypto";

@@ -1,12 +1,13 @@
 /**
- * TLS on Bun's sockets: 1.3 and nothing older, and no certificate is judged. The password proves both ends, in a login
- * that is bound to the connection (docs/design.md, section 6).
+ * TLS on Bun's sockets: version 1.3 only, and no certificate is checked. Instead the password
+ * proves both ends, in a login that is bound to the connection (docs/design.md section 6). Used by
+ * bun.ts.
  */
 import { HANDSHAKE_MS } from "../limits.ts";
 import { BunConn } from "./bun_conn.ts";
 import type { Certificate } from "./ports.ts";
 
-/** The only version there is; Bun takes it as a number, and its types do not know it. */
+/** The only version allowed. Bun takes it as a number that its types do not list. */
 const TLS_1_3 = 0x0304;
 const VERSIONS = { minVersion: TLS_1_3, maxVersion: TLS_1_3 };
 
@@ -25,10 +26,10 @@ export const serverTls = ({ cert, key }: Certificate): Bun.TLSOptions => ({
   key,
 });
 
-/** What binds a login to this connection; null while there is no TLS on it, or none that counts. */
+/** The bytes that bind a login to this connection; null if it has no complete TLS. */
 export function bindingOf(socket: Socket): Uint8Array | null {
   try {
-    // It throws until the handshake is complete, and a failed one calls `handshake` too.
+    // This throws until the handshake is complete; `handshake` is also called after a failed one.
     const bytes = socket.exportKeyingMaterial(BINDING_BYTES, BINDING_LABEL, Buffer.alloc(0));
     return Uint8Array.from(bytes);
   } catch {
@@ -45,8 +46,9 @@ export function whyNoTls(error: Error | null): string {
 }
 
 /**
- * The handlers of a server that gives a connection to `ready` once its handshake is complete. `knock` is told of each that begins one, and
- * what it returns is called when that is over.
+ * The handlers of a server. A connection is given to `ready` once its handshake is complete.
+ * `knock` is called for each one that begins a handshake, and the function that it returns is
+ * called when the handshake is over.
  */
 export function tlsAccepting(
   ready: (socket: Socket, binding: Uint8Array) => void,

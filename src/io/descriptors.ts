@@ -1,8 +1,11 @@
-/** How many files and connections this process may have open. */
+/** How many files and connections this process may have open. Used by `serve`. */
 import { readFileSync } from "node:fs";
 import { DESCRIPTORS_DEFAULT } from "../limits.ts";
 
-/** As the system says; Bun has raised it as far as it may. Where no system says it, what is safe. */
+/**
+ * The limit of the system; Bun has raised it as far as possible. If the system does not tell it, a
+ * safe number.
+ */
 export function descriptorsMax(): number {
   try {
     const limits = readFileSync("/proc/self/limits", "utf8");

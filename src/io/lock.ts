@@ -1,13 +1,17 @@
 /**
- * A lock that the system ends with its process: an SQLite database of no bytes, which nobody writes. Its file stays: who removed it could
- * leave two processes each with a lock of its own.
+ * A lock that ends with its process: an empty SQLite database, to which nothing is written. The
+ * file of the lock stays: if somebody removed it, two processes could each hold a lock of their
+ * own. Used by edit_users.ts.
  */
 import { Database } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 
 const OWNER_ONLY = 0o600;
 
-/** Takes the lock, if it can be had within `ms`; returns what lets it go, null where somebody else has it. Throws what the system does. */
+/**
+ * Takes the lock, if it is free within `ms`. Returns the function that releases it, or null if
+ * another process holds it. Throws errors of the system.
+ */
 export async function lockFile(
   path: string,
   ms: number,
@@ -30,8 +34,9 @@ export async function lockFile(
 }
 
 /**
- * SQLite would make it with the rights of the umask, and says less of why it cannot. One that is there is not opened: to close it would
- * end the locks that this process has on it.
+ * Makes the file of the lock. SQLite would make it with the rights of the umask, and with less
+ * clear errors. A file that is there is not opened: to close it would end the locks that this
+ * process holds on it.
  */
 function make(path: string): void {
   try {

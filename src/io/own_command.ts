@@ -1,6 +1,9 @@
-/** How this program starts itself once more: the demo, the benchmark and the background repair are processes of their own. */
+/**
+ * How this program starts itself again, as another process. Used by the demo and the background
+ * repair.
+ */
 
-/** The command that starts this program: itself, or from source the Bun that runs it. */
+/** The command that starts this program: the executable, or Bun with the source. */
 export const OWN_COMMAND = Bun.isStandaloneExecutable
   ? [process.execPath]
   : [process.execPath, Bun.main];

@@ -1,10 +1,13 @@
-/** Why the system refused something, in words for people. */
+/**
+ * Why the system refused something, in words for people. Used by the ports, and by commands that
+ * read and write local files.
+ */
 
-/** The system's code of an error, as "ENOENT". */
+/** The system's code of an error, such as "ENOENT". */
 export const codeOf = (error: unknown): string | undefined =>
   error instanceof Error ? (error as Error & { code?: string }).code : undefined;
 
-/** What an error of the system says. */
+/** The reason in words, of an error of the system or any other. */
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
   const known: Record<string, string> = {

@@ -1,7 +1,11 @@
 /**
- * A password made expensive to guess: argon2id, in threads of their own. Once with a salt that follows from the user's name, since the
- * login needs it before anything was asked; of the result one half is what the login takes for the password, the other opens key records
- * of the first format. And once with the salt and at the cost that the key record says (file/keys), in parallel where that is known.
+ * Makes a password expensive to guess, with argon2id, on other threads. Used by the commands, and
+ * by the server for plain passwords in its file of users.
+ *
+ * It is done once with a salt made from the user's name, since the login needs the result before
+ * any server is asked. One half of this result serves the login as the password; the other half
+ * opens key records of the first format. It is done a second time with the salt and the cost in the
+ * key record (file/keys.ts), in parallel if they are known.
  */
 import * as crypto from "node:crypto";
 import type { Cost } from "../file/keys.ts";
@@ -14,9 +18,9 @@ import {
 } from "../limits.ts";
 
 export interface Stretched {
-  /** What the login takes for the password. */
+  /** The half that the login uses as the password. */
   readonly login: string;
-  /** What opens the user's key record where it is an old one. */
+  /** The half that opens the user's key record if it is of the first format. */
   readonly wrap: Uint8Array;
 }
 
@@ -24,7 +28,7 @@ export interface Stretched {
 export interface Password {
   readonly login: Promise<string>;
   readonly wrap: Promise<Uint8Array>;
-  /** What it comes to at a cost: 32 bytes. */
+  /** The result at another cost: 32 bytes. */
   stretch(cost: Cost): Promise<Uint8Array>;
 }
 
@@ -37,7 +41,7 @@ interface Argon2Parameters {
   readonly tagLength: number;
 }
 
-/** The declarations of Bun lack it. */
+/** Bun's declarations lack this function. */
 const { argon2 } = crypto as unknown as {
   argon2: (
     algorithm: "argon2id",
@@ -65,7 +69,7 @@ function argon2id(password: string, cost: Cost, bytes: number): Promise<Uint8Arr
   });
 }
 
-/** The same for the same user and password, on every machine and for ever. */
+/** The result is the same for the same user and password, on every machine and for ever. */
 export async function stretch(user: string, password: string): Promise<Stretched> {
   const salt = crypto.createHash("sha256").update(`dfs-tool password 1\0${user}`).digest();
   const cost: Cost = {
@@ -79,7 +83,7 @@ export async function stretch(user: string, password: string): Promise<Stretched
   return { login: tag.slice(0, half).toHex(), wrap: tag.slice(half) };
 }
 
-/** Begins to stretch the password of a user; whoever needs what comes of it meets its error. */
+/** Begins to stretch the password of a user. Errors appear where a result is awaited. */
 export function passwordIn(user: string, text: string): Password {
   const stretched = stretch(user, text);
   const login = stretched.then((both) => both.login);

@@ -1,19 +1,21 @@
 /**
- * What goes through sockets is garbage a moment later, and it lies outside of the heap by whose growth the collector decides when to
- * look. So it is told to, every so many bytes, where much of it lies about: that keeps a busy server small.
- * ("External" has the bytes that sockets and SQLite gave too, which "arrayBuffers" has not.)
+ * Keeps a busy server small, by asking the garbage collector to run. Bytes that pass through
+ * sockets are garbage a moment later; but they are outside of the heap, and the collector decides
+ * by the heap's growth when to run. So it is told to run after every so many bytes, if much such
+ * memory is in use. Used by bun_conn.ts.
+ * ("External" counts the bytes that sockets and SQLite gave too; "arrayBuffers" does not.)
  */
 import { MIB } from "../limits.ts";
 
-const LOOK_EVERY_BYTES = 12 * MIB;
-const LYING_ABOUT_BYTES = 24 * MIB;
+const CHECK_EVERY_BYTES = 12 * MIB;
+const GARBAGE_BYTES = 24 * MIB;
 
 let moved = 0;
 
-/** So many bytes came or went. */
-export function passed(bytes: number): void {
+/** Counts bytes that were received or sent. */
+export function countBytes(bytes: number): void {
   moved += bytes;
-  if (moved < LOOK_EVERY_BYTES) return;
+  if (moved < CHECK_EVERY_BYTES) return;
   moved = 0;
-  if (process.memoryUsage().external > LYING_ABOUT_BYTES) Bun.gc(true);
+  if (process.memoryUsage().external > GARBAGE_BYTES) Bun.gc(true);
 }

@@ -1,6 +1,9 @@
-/** A server: its folder, its port, its connections. */
+/**
+ * Runs a server: its folder, its port, its connections, and its work in the background. Used by the
+ * command `serve`.
+ */
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
-import type { Caller, Certificate, Clock, Conn, Disk, Net, Random, Tell } from "../io/ports.ts";
+import type { Caller, Certificate, Clock, Conn, Disk, Net, Random, Notify } from "../io/ports.ts";
 import {
   CONNECTIONS_MAX,
   DESCRIPTORS_KEPT,
@@ -24,14 +27,14 @@ import { Store, type StoreOptions } from "../store/store.ts";
 import { Doorkeeper } from "./access/doorkeeper.ts";
 import { hostOf } from "./access/host.ts";
 import type { UserTable } from "./access/login.ts";
-import { tellingOfOpen } from "./answers/open_files.ts";
-import { type Member, Places } from "./bounds/places.ts";
+import { reportingOpenFiles } from "./answers/open_files.ts";
+import { type Connection, ConnectionLimit } from "./bounds/connection_limit.ts";
 import type { Verifier } from "../wire/login.ts";
 import { Session } from "./session.ts";
-import { passwordChanged, scrubbed } from "./access/tidings.ts";
+import { passwordChanged, scrubbed } from "./access/notices.ts";
 import { Turns } from "./bounds/turns.ts";
 import { UploadShares } from "./bounds/upload_shares.ts";
-import { Load } from "./bounds/weight.ts";
+import { ServerLoad } from "./bounds/load.ts";
 
 export interface ServerPorts {
   readonly clock: Clock;
@@ -41,36 +44,36 @@ export interface ServerPorts {
 }
 
 export interface ServeOptions extends StoreOptions {
-  /** How long it waits, having nothing to read back, before it looks again. */
+  /** How long the scrub waits before it looks again, if it has nothing to read back. */
   readonly scrubIdleMs: number;
   readonly host: string;
   readonly port: number;
   readonly release: string;
-  /** Who may log in, at this moment; null: there are no users, and everybody may do everything. */
+  /** The users of this moment; null if there are no users, so that everybody may do everything. */
   readonly users: () => Promise<UserTable | null>;
-  /** Writes down what to check the password of a user with, durably. */
+  /** Replaces a user's verifier, durably. */
   readonly changeVerifier: (user: string, verifier: Verifier) => Promise<void>;
-  /** Shown by a server that speaks TLS; null: it does not. */
+  /** The certificate of a server that speaks TLS; null if it does not. */
   readonly certificate: Certificate | null;
   /** How many files and connections the process may have open. */
   readonly descriptors: number;
-  /** Takes what is for who runs it, and makes little of what comes again and again. */
-  readonly tell: Tell;
+  /** Takes notices for the operator, and shortens what comes again and again. */
+  readonly notify: Notify;
 }
 
 export interface Server {
   readonly sid: string;
-  /** What its folder turned out to be, and the id that it had before, where it is another server's now. */
+  /** What kind of folder was found; and the id that it had before, if it has a new one. */
   readonly origin: Origin;
   readonly was: string | null;
   readonly port: number;
-  /** Answers what was asked, then ends; within about a second. */
+  /** Answers the requests under way, then ends; within about a second. */
   stop(): Promise<void>;
 }
 
 /**
- * Opens the folder and serves it until stopped. `die` is called when the disk fails so that nothing may be answered
- * any more: the process must end. Throws DfsError("folder") with a line for the user.
+ * Opens the folder and serves it until stopped. `die` is called after an error that forbids any
+ * further answer: the process must end. Throws DfsError("folder") with a line for the user.
  */
 export async function serve(
   ports: ServerPorts,
@@ -80,25 +83,25 @@ export async function serve(
   const { clock } = ports;
   const store = await Store.open(ports, options, die);
   const sessions = new Map<Conn, Session>();
-  const load = new Load();
+  const load = new ServerLoad();
   const turns = new Turns(clock);
   const doorkeeper = new Doorkeeper(ports);
-  const { tell } = options;
+  const { notify } = options;
   const changeVerifier: ServeOptions["changeVerifier"] = async (user, verifier) => {
     await options.changeVerifier(user, verifier);
-    tell(passwordChanged(user));
+    notify(passwordChanged(user));
   };
-  const users = tellingOfOpen(store, options.users, tell);
+  const users = reportingOpenFiles(store, options.users, notify);
   const half = Math.max(PLACES_MIN, Math.floor((options.descriptors - DESCRIPTORS_KEPT) / 2));
-  const places = new Places(Math.min(CONNECTIONS_MAX, half));
+  const connections = new ConnectionLimit(Math.min(CONNECTIONS_MAX, half));
   const shares = new UploadShares(clock, Math.min(UPLOADS_MAX, half));
-  const by = { clock, die, tell };
+  const repeatPorts = { clock, die, notify };
   let stopWatching: (() => void) | null = null;
-  /** Ends the sessions of who is no user any more, while there are sessions. */
+  /** Ends the sessions of users who are removed, while there are sessions. */
   const watchUsers = (): void => {
-    stopWatching ??= repeat(by, USERS_LOOK_MS, async () => {
+    stopWatching ??= repeat(repeatPorts, USERS_LOOK_MS, async () => {
       const table = await users();
-      for (const session of sessions.values()) if (!session.isOf(table)) session.close();
+      for (const session of sessions.values()) if (!session.isAllowedBy(table)) session.close();
       if (sessions.size === 0) {
         stopWatching?.();
         stopWatching = null;
@@ -114,24 +117,24 @@ export async function serve(
       store,
       clock,
       load,
-      places,
+      connections,
       turns,
       shares,
       doorkeeper,
     });
     sessions.set(conn, session);
-    places.enter(session);
+    connections.enter(session);
     watchUsers();
     void session.run().then(() => {
       sessions.delete(conn);
-      places.leave(session);
+      connections.leave(session);
     });
   };
   const knock = ({ peer, close }: Caller): (() => void) => {
     const quietSince = clock.now();
-    const caller: Member = { host: hostOf(peer), quietSince, isWorking: false, close };
-    places.enter(caller);
-    return () => places.leave(caller);
+    const caller: Connection = { host: hostOf(peer), quietSince, isWorking: false, close };
+    connections.enter(caller);
+    return () => connections.leave(caller);
   };
   const listener = await users()
     .then(() => ports.net.listen(options.host, options.port, accept, options.certificate, knock))
@@ -144,7 +147,7 @@ export async function serve(
     TRASH_SWEEP_MIN_MS,
     Math.min(TRASH_SWEEP_MS, options.trashGraceMs / SWEEPS_PER_GRACE),
   );
-  const stopSweeping = repeat(by, sweepMs, async () => {
+  const stopSweeping = repeat(repeatPorts, sweepMs, async () => {
     await store.sweep();
     await store.pieces.ballast.load();
     return sweepMs;
@@ -152,14 +155,14 @@ export async function serve(
   let before = 0;
   let putOff = 0;
   let wasReading = false;
-  const stopScrubbing = repeat(by, options.scrubIdleMs, async () => {
+  const stopScrubbing = repeat(repeatPorts, options.scrubIdleMs, async () => {
     const isBusy = load.total - before > SCRUB_BUSY_BYTES;
     before = load.total;
-    // Clients come first, and do not wait for this for ever.
+    // Clients come first, but the scrub does not wait for them for ever.
     putOff = isBusy && putOff < SCRUB_PUT_OFF_MAX ? putOff + 1 : 0;
     if (putOff > 0) return SCRUB_PAUSE_MS;
     const isMore = await store.scrub.run(SCRUB_LOT_BYTES, SCRUB_INTERVAL_MS);
-    if (wasReading && !isMore) tell(scrubbed(await store.scrub.health()));
+    if (wasReading && !isMore) notify(scrubbed(await store.scrub.health()));
     wasReading = isMore;
     return isMore ? SCRUB_PAUSE_MS : options.scrubIdleMs;
   });
@@ -184,26 +187,32 @@ export async function serve(
   };
 }
 
-interface By {
+interface RepeatPorts {
   readonly clock: Clock;
   readonly die: (error: DfsError) => void;
-  readonly tell: Tell;
+  readonly notify: Notify;
 }
 
 /**
- * Does work again and again, first after `ms`, then after what it says. What went wrong only puts it off, and is said once, but for a full
- * disk, which others say; a sync that failed has ended the server by itself. Returns what ends it.
+ * Does work again and again: first after `ms`, then after the time that the work returns. An error
+ * only delays it, and is told once; a full disk is not told here, for others tell it. A failed sync
+ * has already ended the server. Returns the function that ends it.
  */
-function repeat({ clock, die, tell }: By, ms: number, work: () => Promise<number>): () => void {
+function repeat(
+  { clock, die, notify }: RepeatPorts,
+  ms: number,
+  work: () => Promise<number>,
+): () => void {
   let stop = (): void => {};
   let isOver = false;
-  let said = "";
+  let lastMessage = "";
   const failed = (error: unknown): void => {
-    // Else it is a bug, or a catalog that cannot be read.
+    // Other errors are bugs, or a catalog that cannot be read.
     if (!isDfsError(error) && !isCantOpen(error)) return die(asDfsError(error));
     const { message } = asDfsError(error);
-    if (!isDfsError(error, "noRoom") && message !== said) tell(trouble("trouble", message));
-    said = message;
+    if (!isDfsError(error, "noRoom") && message !== lastMessage)
+      notify(trouble("trouble", message));
+    lastMessage = message;
     later(ms);
   };
   const later = (after: number): void => {

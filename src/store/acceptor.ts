@@ -1,6 +1,7 @@
 /**
- * The rules of one register (docs/consistency.md section 2), pure: the row as it is, and what a message makes of it.
- * An absent row is { prom: floor, acc: null, com: null }.
+ * The rules of one register (docs/consistency.md section 2). They are pure functions: each takes the row
+ * as it is and a message, and returns the new row or a refusal. Used by store.ts. An absent row is
+ * { prom: floor, acc: null, com: null }.
  */
 import {
   type Accepted,
@@ -13,22 +14,28 @@ import {
   type Vid,
 } from "../version.ts";
 
-/** The row of a name that this server has none for. */
+/** The row of a name for which this server has none. */
 export const absentRow = (floor: Ballot): Register => ({ prom: floor, acc: null, com: null });
 
-/** Why a ballot is refused, if it is, and by what: what is promised in the name, and the floor of its space. */
+/**
+ * Whether and why a ballot is refused; with it the ballot promised for the name, and the floor of
+ * its space.
+ */
 export interface Refused {
   readonly refused: Refusal | null;
   readonly prom: Ballot;
   readonly floor: Ballot;
 }
 
-/** Ballots go up in steps: else one request could leave no room above it for all that others will ever write. */
+/**
+ * Ballots rise in steps. Without this, one request could use up all ballots, and nobody could write
+ * after it.
+ */
 const isTooHigh = ({ prom }: Register, floor: Ballot, ballot: Ballot): boolean =>
   // rule: ballots-rise-in-steps
   ballot > boundOf(prom, floor) && roundOf(ballot) > roundOf(boundOf(prom, floor));
 
-/** PREPARE: the row with the promise, or why it is refused. */
+/** PREPARE: returns the row with the promise, or why the ballot is refused. */
 export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register | Refusal {
   const repeated = ballot === row.prom && (row.acc === null || row.acc.ballot < ballot);
   if (ballot <= row.prom && !repeated) return "low";
@@ -36,14 +43,18 @@ export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register 
 }
 
 /**
- * Whether a version that is promised to may yet become current, as far as this server knows: then its pieces are taken out of the trash.
- * To do so is as if they had come anew just before the promise, so no rule is touched by it: whoever condemned them did so behind a
- * lower promise, and is refused from now on. Of what was current before they are not needed any more.
+ * May the version of this promise still become current, as far as this server knows? If so, the
+ * server takes its pieces out of the trash.
+ *
+ * That counts as if the pieces had come again just before the promise, so it breaks no rule:
+ * whoever condemned the pieces did so behind a lower promise, and is refused from now on. For
+ * the committed version and its ancestors the answer is no: nobody needs what they have in the
+ * trash.
  */
 export const mayBecomeCurrent = ({ com }: Register, vid: Vid): boolean =>
   com?.version.vid !== vid && !com?.version.history.includes(vid);
 
-/** ACCEPT: the row that holds the value, or why it is refused. */
+/** ACCEPT: returns the row that holds the value, or why the ballot is refused. */
 export function accept(
   row: Register,
   floor: Ballot,
@@ -57,13 +68,18 @@ export function accept(
     : { ...row, prom: ballot, acc: { ballot, version } };
 }
 
-/** What COMMIT does: the new row, and the versions whose pieces nobody will ask for any more. */
+/**
+ * The effect of a COMMIT: the new row, and the versions whose pieces nobody will ask for any more.
+ */
 export interface Committed {
   readonly row: Register;
   readonly trash: Vid[];
 }
 
-/** COMMIT: null when it changes nothing; "ignored" for a late one of a name that was forgotten; "high" where it is refused. */
+/**
+ * COMMIT. Returns null if nothing changes, "ignored" for a late COMMIT of a forgotten name, and
+ * "high" if the ballot is refused.
+ */
 export function commit(
   row: Register,
   floor: Ballot,
@@ -81,14 +97,19 @@ export function commit(
   return { row: { prom, acc, com: accepted }, trash: old.filter((vid) => !kept.has(vid)) };
 }
 
-/** FORGET: may the row go, leaving its promise as the floor of its space? Only where it is exactly this tombstone. */
+/**
+ * FORGET: may the row be removed, so that its promise becomes the floor of its space? Only if the
+ * row is exactly this tombstone, or empty.
+ */
 export function mayForget(row: Register, ballot: Ballot): boolean {
   if (row.acc === null && row.com === null) return true;
   const { acc, com } = row;
   return com?.ballot === ballot && acc?.ballot === ballot && com.version.deleted;
 }
 
-/** COLLECT: may the pieces of this version go? Only behind the fence at exactly this ballot. */
+/**
+ * COLLECT: may the pieces of this version be removed? Only behind the fence at exactly this ballot.
+ */
 export const mayCollect = (row: Register, ballot: Ballot, vid: Vid): boolean =>
   // rule: collect-behind-fence
   row.prom === ballot && row.acc?.version.vid !== vid && row.com?.version.vid !== vid;

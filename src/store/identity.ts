@@ -1,6 +1,7 @@
 /**
- * Who a server is: its id, which is for as long as its folder has forgotten nothing, and whether the folder is what the server left
- * (README.md, "At each start"). Used where a folder is opened.
+ * Who a server is. Its id stays the same as long as its folder has forgotten nothing; this file
+ * finds out whether the folder is what the server left (README.md, "At each start"). Used by
+ * store.ts when it opens a folder.
  */
 import type { Database } from "bun:sqlite";
 import { DfsError } from "../errors.ts";
@@ -12,21 +13,26 @@ import { type Format, STORE_FORMAT, writeFormat } from "./recover.ts";
 import { type FolderPaths } from "./pieces/folder_paths.ts";
 
 /**
- * What a folder turned out to be. "new": it was empty. "copy": of one that was stopped in order; it counts once others know of it.
- * "torn": a copy of one that was not, which goes on as another server.
+ * What kind of folder was found.
+ * - "new": it was empty.
+ * - "copy": a copy of a folder whose server was stopped in order. It counts once other servers know
+ *   of it.
+ * - "torn": a copy of a folder whose server was not stopped in order. It goes on as another server.
+ * - "usual": none of these.
  */
 export type Origin = "usual" | "new" | "copy" | "torn";
 
 export interface Identity {
   readonly sid: string;
   readonly origin: Origin;
-  /** The id that its folder had, where it is torn. */
+  /** The id that the folder had before, if it is torn. */
   readonly was: string | null;
 }
 
 /**
- * Throws DfsError("folder") where the log of a server that was not stopped in order is gone. `logBytes`: of the log as it lay there
- * before anything was opened. Asked before anything is written, for a start that is refused must leave no new log.
+ * Throws DfsError("folder") if a server was not stopped in order and its log is gone. `logBytes` is
+ * the length of the log before anything was opened. Must be called before anything is written: a
+ * refused start must leave no new log.
  */
 export function checkLog(database: Database, logBytes: number): void {
   // rule: lost-log-is-refused
@@ -40,8 +46,9 @@ export function checkLog(database: Database, logBytes: number): void {
 }
 
 /**
- * The server's id. It lives in the catalog, so that whoever loses the promises in there loses the id with them; format.json repeats it
- * for people. Begins the server's next life. Throws DfsError("folder") where the catalog is gone.
+ * Reads or makes the server's id, and begins the server's next life. The id is in the catalog, so
+ * that a server that loses the promises there loses its id with them. format.json repeats the id
+ * for people. Throws DfsError("folder") if the catalog is gone.
  */
 export async function openIdentity(
   ports: { random: Random; disk: Disk },
@@ -56,7 +63,7 @@ export async function openIdentity(
   const born = (await ports.disk.stat(paths.catalog))?.born ?? null;
   const original = catalog.fact("born");
   const isCopy = original !== null && born !== null && new TextDecoder().decode(original) !== born;
-  // What an older program left does not tell whether it was stopped in order.
+  // A folder of an older program does not tell whether its server was stopped in order.
   const isTorn = isCopy && (wasInUse || catalog.fact("life") === null);
   const was = isTorn ? (known ?? null) : (catalog.fact("was")?.toHex() ?? null);
   const isNew = known === undefined || isTorn;
@@ -71,7 +78,7 @@ export async function openIdentity(
     catalog.setFact("inUse", new Uint8Array());
     beginLife(catalog, mark);
   });
-  // That it is in use must be known without the log.
+  // The fact "inUse" must be in the database file itself, for the log may be lost.
   catalog.checkpoint();
   if (format?.sid !== sid || format.format !== STORE_FORMAT)
     await writeFormat(ports.disk, paths, { format: STORE_FORMAT, sid });

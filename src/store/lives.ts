@@ -1,6 +1,9 @@
 /**
- * The lives of this server, all of them, and the life that it knows of each other one: facts of the catalog. What is known moves on only
- * from the very life that is known, for whoever tells has seen that one among the lives of the server in question.
+ * All lives of this server, and the life that it knows of each other server, as facts of the
+ * catalog. Used by store.ts and identity.ts.
+ *
+ * Knowledge of another server moves on only from the very life that is known: a client that brings
+ * news has seen that life among the lives of the server in question.
  */
 import { decode, encode } from "../bytes.ts";
 import {
@@ -16,7 +19,7 @@ import type { Catalog } from "./catalog/catalog.ts";
 
 const pastKey = (life: number): string => `life ${life}`;
 
-/** Begins the next life, in the transaction at hand; `random` are as many bytes as a mark has. */
+/** Begins the next life, in the current transaction. `random` holds as many bytes as a mark has. */
 export function beginLife(catalog: Catalog, random: Uint8Array): void {
   const before = catalog.fact("life");
   const life = (before ? decode(lifeCodec, before).life : 0) + 1;
@@ -27,7 +30,7 @@ export function beginLife(catalog: Catalog, random: Uint8Array): void {
 
 export class Lives {
   readonly #catalog: Catalog;
-  /** The life that it lives now. */
+  /** The present life. */
   readonly now: Life;
   #known: KnownLife[] = [];
   #isUnsettled = false;
@@ -48,12 +51,15 @@ export class Lives {
     this.#isUnsettled = this.#catalog.fact("copy") !== null;
   }
 
-  /** The life of each other server that it was told of. */
+  /** The life of each other server that this server was told of. */
   get known(): readonly KnownLife[] {
     return this.#known;
   }
 
-  /** Does it run on a copy of its folder, which does not count before enough others know this life? */
+  /**
+   * Does the server run on a copy of its folder? A copy does not count before enough others know
+   * this life.
+   */
   get isUnsettled(): boolean {
     return this.#isUnsettled;
   }
@@ -64,11 +70,11 @@ export class Lives {
     return this.#catalog.fact(pastKey(life))?.toHex() === mark;
   }
 
-  /** Keeps, durably, what it is told of the servers that have a seat, unless it knows better. */
+  /** Keeps, durably, the news of servers that have a seat, unless it knows better. */
   async record(news: readonly NewLife[], config: Config | null): Promise<void> {
     const seated = new Set(config?.seats.map(({ sid }) => sid));
     const isNews = ({ sid, from, mark }: NewLife): boolean => {
-      const known = this.#known.find((one) => one.sid === sid)?.mark ?? null;
+      const known = this.#known.find((other) => other.sid === sid)?.mark ?? null;
       return seated.has(sid) && known === from && known !== mark;
     };
     if (!news.some(isNews)) return;
@@ -76,7 +82,7 @@ export class Lives {
       this.#recall();
       const fresh = news.filter(isNews).map(({ sid, life, mark }) => ({ sid, life, mark }));
       if (fresh.length === 0) return;
-      const isFresh = (sid: string): boolean => fresh.some((one) => one.sid === sid);
+      const isFresh = (sid: string): boolean => fresh.some((other) => other.sid === sid);
       const kept = this.#known.filter(({ sid }) => seated.has(sid) && !isFresh(sid));
       this.#catalog.setFact("known", encode(knownLivesCodec, [...kept, ...fresh]));
     });
@@ -84,7 +90,10 @@ export class Lives {
     this.revision++;
   }
 
-  /** Enough others know this life: no other copy of the folder can count any more, and so this one does. */
+  /**
+   * Called when enough others know this life. From then on no other copy of the folder can count,
+   * so this one does.
+   */
   async settle(): Promise<void> {
     if (!this.#isUnsettled) return;
     await this.#catalog.write(true, () => this.#catalog.dropFact("copy"));

@@ -1,4 +1,7 @@
-/** Which cluster a server belongs to, for ever, and the configuration of it that it goes by. */
+/**
+ * Which cluster a server belongs to, for ever; and which of its configurations is in force here. It
+ * keeps requests of different epochs apart. Used by store.ts, and by the server for each request.
+ */
 import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
 import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
@@ -11,13 +14,16 @@ const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec)
 export class Membership {
   readonly #catalog: Catalog;
   readonly #sid: string;
-  /** What the first client made of its list; null: it is blank. */
+  /** The cluster that the first client named; null while the server is blank. */
   #cluster: string | null = null;
   #config: Config | null = null;
   #slot = -1;
-  /** What is asked at an earlier epoch is refused; ahead of the configuration while a newer one is being written. */
+  /**
+   * Requests of an earlier epoch are refused. It is ahead of the configuration while a newer one is
+   * being written.
+   */
   #epoch = 0;
-  /** Requests of this epoch that are not answered yet. */
+  /** How many requests of this epoch are not answered yet. */
   #underWay = 0;
   #installing: Promise<unknown> = Promise.resolve();
   #whenDone: (() => void)[] = [];
@@ -32,12 +38,12 @@ export class Membership {
     return this.#cluster;
   }
 
-  /** null before it was told any. */
+  /** null before the server was told any. */
   get config(): Config | null {
     return this.#config;
   }
 
-  /** The slot of this server; -1 where it has none. */
+  /** The slot of this server; -1 if it has none. */
   get slot(): number {
     return this.#slot;
   }
@@ -49,7 +55,10 @@ export class Membership {
     this.#slot = this.#config ? slotOf(this.#config, this.#sid) : -1;
   }
 
-  /** Joins a cluster, once; joining the same one again changes nothing. Resolves to whether it is news. Throws DfsError("identity") for another. */
+  /**
+   * Joins a cluster, once. Joining the same one again changes nothing. Resolves to whether the
+   * cluster is new to this server. Throws DfsError("identity") if it belongs to another one.
+   */
   async join(cluster: string): Promise<boolean> {
     const isNews = this.#cluster === null;
     await this.#catalog.write(true, () => {
@@ -65,8 +74,8 @@ export class Membership {
   }
 
   /**
-   * What requests of an epoch call its cluster. Before it was told a configuration it knows only what is asked at the founding. Throws
-   * DfsError("epoch").
+   * The id by which requests of an epoch name the cluster. Before this server was told a
+   * configuration, it knows only the id used at the founding. Throws DfsError("epoch").
    */
   idAt(epoch: number): string | null {
     if (epoch === 0 || this.#cluster === null) return this.#cluster;
@@ -75,9 +84,10 @@ export class Membership {
   }
 
   /**
-   * Goes by this configuration from now on, unless it knows a newer one; and takes no ballot below `everywhere` for a name that has
-   * no row, nor one below those in `floors` in their spaces. Nothing of an earlier epoch happens after it. Resolves to whether it is
-   * news. Throws DfsError("identity") where it is of another founding.
+   * Puts this configuration in force, unless a newer one is known. From then on the server takes no
+   * ballot below `everywhere` for a name without a row, and none below those of `floors` in their
+   * spaces. Nothing of an earlier epoch happens after it. Resolves to whether the configuration is
+   * new to this server. Throws DfsError("identity") if it is of another founding.
    */
   install(config: Config, everywhere: Ballot, floors: readonly Floor[] = []): Promise<boolean> {
     const install = (): Promise<boolean> => this.#install(config, everywhere, floors);
@@ -104,7 +114,8 @@ export class Membership {
         for (const { space, floor } of floors) this.#catalog.floors.raise(space, floor);
         if (!isNews) return;
         this.#catalog.setFact("membership", encode(membershipCodec, { cluster, config }));
-        // The founding was agreed on by all that were listed; from here on it is those that decide, in a register of their own.
+        // All listed servers agreed on the founding. From here on the voters decide, in a register
+        // of their own.
         // rule: founding-starts-anew
         if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", "");
       });
@@ -119,9 +130,12 @@ export class Membership {
     return new Promise((resolve) => this.#whenDone.push(resolve));
   }
 
-  /** Does what was asked at an epoch, if that is this server's. Throws DfsError("epoch"). */
+  /**
+   * Does the work of a request of this epoch, if that is this server's epoch. Throws
+   * DfsError("epoch").
+   */
   async at<T>(epoch: number, work: () => T | Promise<T>): Promise<T> {
-    // By a configuration that is being written nothing is done before it stands.
+    // While a configuration is being written, its requests wait for it.
     while (epoch === this.#epoch && epoch > (this.#config?.epoch ?? 0)) await this.settled();
     if (epoch !== this.#epoch)
       throw new DfsError(

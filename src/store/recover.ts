@@ -1,4 +1,7 @@
-/** A server's folder as it lies on disk, and what is done to it at each start (README.md). */
+/**
+ * Opens a server's folder, and recovers it after a crash, at each start (README.md). Used by
+ * store.ts and identity.ts.
+ */
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "../io/ports.ts";

@@ -1,11 +1,12 @@
 /**
- * One server's folder, in an order that survives a crash (docs/consistency.md section 5): a piece is durable before it is
- * acknowledged, a promise before it is answered, and what is deleted goes from the catalog's promise first.
+ * What each message does to a server's folder, in an order that survives a crash (docs/consistency.md
+ * section 5): a piece is durable before it is acknowledged, a promise before it is answered; what
+ * is deleted leaves the catalog before the disk. Used by the server.
  */
 import { DfsError } from "../errors.ts";
 import { tableAndRoot } from "../file/checksum.ts";
 import { compareNames } from "../file/names.ts";
-import type { Clock, Disk, Random, Tell } from "../io/ports.ts";
+import type { Clock, Disk, Random, Notify } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
 import {
@@ -25,20 +26,21 @@ import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
 import { openFolder, orFolderError, recoverPieces } from "./recover.ts";
 import { type FolderPaths, pathsOf } from "./pieces/folder_paths.ts";
-import type { Held, PageEntry, Promised } from "./told.ts";
-import { PieceStore, type SmallPiece } from "./pieces/pieces.ts";
+import type { Held, PageEntry, Promised } from "./name_state.ts";
+import type { SmallPiece } from "./pieces/piece_id.ts";
+import { PieceStore } from "./pieces/pieces.ts";
 import { Scrub } from "./pieces/scrub.ts";
 
 export interface StoreOptions {
   readonly folder: string;
-  /** Where the catalog and format.json are; the folder itself by default. */
+  /** The folder of the catalog and of format.json; by default the folder itself. */
   readonly catalogFolder: string;
-  /** Pieces up to this length lie in the catalog. */
+  /** Pieces up to this length are kept in the catalog. */
   readonly inlineBytes: number;
-  /** How long pieces that nobody needs any more stay for readers that have begun. */
+  /** How long pieces that nobody needs stay, for readers that have begun. */
   readonly trashGraceMs: number;
-  /** Told of what the operator should know. */
-  readonly tell?: Tell;
+  /** Receives what the operator should know. */
+  readonly notify?: Notify;
 }
 
 interface StorePorts {
@@ -56,7 +58,7 @@ export class Store {
   readonly scrub: Scrub;
   readonly membership: Membership;
   readonly lives: Lives;
-  /** What its folder turned out to be, and the id that it had before, where it is another server's now. */
+  /** What kind of folder was found; and the id that it had before, if it has a new one. */
   readonly origin: Origin;
   readonly was: string | null;
   readonly floors: Floors;
@@ -83,8 +85,8 @@ export class Store {
   }
 
   /**
-   * Opens a folder, made if need be, and puts right what a crash left. `die` is called when the disk fails so that
-   * nothing may be answered any more. Throws DfsError("folder") with a line for the user.
+   * Opens a folder, or makes it, and repairs what a crash left. `die` is called after an error that
+   * forbids any further answer. Throws DfsError("folder") with a line for the user.
    */
   static async open(
     ports: StorePorts,
@@ -95,10 +97,10 @@ export class Store {
     const { database, format, logBytes } = await openFolder(ports.disk, paths);
     let close = (): void => database.close();
     try {
-      const { tell = () => {} } = options;
+      const { notify = () => {} } = options;
       const catalog = orFolderError(paths, () => {
         checkLog(database, logBytes);
-        return new Catalog(database, ports.clock, die, tell);
+        return new Catalog(database, ports.clock, die, notify);
       });
       const identity = await openIdentity(ports, paths, catalog, format);
       close = () => catalog.close();
@@ -107,7 +109,7 @@ export class Store {
       await store.pieces.ballast.load();
       return store;
     } catch (error) {
-      // Whoever tries again must not find the folder in use; on a disk that fails that may not end in order.
+      // Else the folder stays in use. On a failing disk an orderly close may throw.
       try {
         close();
       } catch {
@@ -117,10 +119,10 @@ export class Store {
     }
   }
 
-  /** READ: the register of a name and the pieces held of its versions. Throws DfsError("damaged"). */
+  /** READ: the register of a name, and the pieces of its versions. Throws DfsError("damaged"). */
   read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
     const register = this.#row(space, name);
-    // What matters comes first, should there be more than a reply takes.
+    // The versions of the register come first, in case there are more than fit into a reply.
     const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
     const held = this.#heldOfName(space, name).toSorted(
       (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
@@ -128,7 +130,7 @@ export class Store {
     return { floor: this.floors.of(space), register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
-  /** A page of names with their registers and the pieces of all their versions, in byte order; see Catalog.page. */
+  /** A page of names with their registers and all their pieces, in byte order; see Catalog.page. */
   page(
     space: string,
     after: string,
@@ -140,25 +142,24 @@ export class Store {
     const [first, last] = [page[0]?.name, page.at(-1)?.name];
     if (first === undefined || last === undefined) return [];
     const held = this.#catalog.pieces.ofNames(space, first, last);
-    let at = 0;
+    let i = 0;
     return page.map(({ name, register }) => {
-      for (let of = held[at]; of && compareNames(of.name, name) < 0; of = held[at]) at++;
-      const of = held[at]?.name === name ? held[at++] : null;
-      return { name, register, held: of?.versions ?? [] };
+      for (let next = held[i]; next && compareNames(next.name, name) < 0; next = held[i]) i++;
+      const match = held[i]?.name === name ? held[i++] : null;
+      return { name, register, held: match?.versions ?? [] };
     });
   }
 
-  /** Up to `limit` spaces after one, in byte order, that have a name or a piece. */
+  /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */
   spacesAfter(after: string, limit: number): string[] {
     return this.#catalog.spacesAfter(after, limit);
   }
 
-  /** Is any of its records damaged? Then it cannot say of any name that there is none. */
+  /** Is any of its records damaged? Then it cannot say of any name that it is absent. */
   get isDamaged(): boolean {
     return this.#catalog.isDamaged;
   }
 
-  /** The pieces of all versions of a name. */
   #heldOfName(space: string, name: string): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
@@ -175,8 +176,8 @@ export class Store {
   }
 
   /**
-   * PREPARE, with small pieces that are stored in the same transaction; on a full disk it is a promise without them. Pieces of this
-   * version that are in the trash are held again.
+   * PREPARE, with small pieces stored in the same transaction; on a full disk the promise is given
+   * without them. Good pieces of this version come back from the trash.
    */
   async prepare(
     space: string,
@@ -208,7 +209,6 @@ export class Store {
     });
   }
 
-  /** ACCEPT. */
   accept(
     space: string,
     name: string,
@@ -225,7 +225,7 @@ export class Store {
     });
   }
 
-  /** COMMIT; a crash may undo it unless `sync`. */
+  /** COMMIT. Without `sync`, a crash may undo it. */
   commit(
     space: string,
     name: string,
@@ -236,14 +236,14 @@ export class Store {
       const old = this.#row(space, name);
       const floor = this.floors.of(space);
       const done = commit(old, floor, accepted);
-      const told = { ignored: done === "ignored", prom: old.prom, floor };
-      if (done === "high") return { ...told, refused: done };
+      const reply = { ignored: done === "ignored", prom: old.prom, floor };
+      if (done === "high") return { ...reply, refused: done };
       if (done && done !== "ignored") {
         this.#catalog.putRegister(space, name, done.row);
         for (const vid of done.trash)
           this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
       }
-      return { ...told, refused: null };
+      return { ...reply, refused: null };
     });
   }
 
@@ -258,7 +258,7 @@ export class Store {
     });
   }
 
-  /** COLLECT: puts an orphan version's pieces into the trash, behind the fence. */
+  /** COLLECT: puts the pieces of an orphan into the trash, behind the fence. */
   collect(space: string, name: string, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const ok = mayCollect(this.#row(space, name), ballot, vid);
@@ -267,7 +267,7 @@ export class Store {
     });
   }
 
-  /** DROP: puts one piece into the trash, where `isAway` says of its version that it does not belong here. */
+  /** DROP: puts one piece into the trash, if `isAway` says that it is away from its home. */
   drop(
     space: string,
     name: string,
@@ -285,7 +285,7 @@ export class Store {
     });
   }
 
-  /** Removes what has been in the trash for the grace of this server. */
+  /** Removes pieces whose time in the trash is over. */
   sweep(): Promise<void> {
     return this.pieces.sweep(this.#options.trashGraceMs);
   }

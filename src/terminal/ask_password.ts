@@ -1,32 +1,35 @@
-/** A password typed at the terminal: nothing of it is shown. */
+/** Asks for a password at the terminal, without showing what is typed. Used by commands. */
 import { DfsError } from "../errors.ts";
 import { PASSWORD_BYTES } from "../limits.ts";
 import { undoAtInterrupt } from "./interrupt.ts";
 import { answered, ask } from "./log.ts";
 
-/** Is there somebody to ask? */
+/** Is there a terminal at which a person can be asked? */
 export const canAsk = (): boolean => process.stdin.isTTY && process.stderr.isTTY;
 
 const CTRL_C = "\u0003";
 const CTRL_D = "\u0004";
 const CTRL_U = "\u0015";
 const ESCAPE = "\u001b";
-/** What an arrow or another such key sends. */
+/** What follows ESCAPE in the bytes of an arrow or a similar key. */
 const KEY = /^(?:\[[0-9;]*[A-Za-z~]?|O[A-Za-z]?)/;
 
-/** What was typed after the line: the answer to the next question, where both were pasted. */
+/** What was typed after the line: the answer to the next question, if both were pasted. */
 let typedAhead = "";
 
 let waitedMs = 0;
 
-/** How long this program has waited for answers. */
+/** How long this program has waited for answers, in seconds. */
 export const secondsAsked = (): number => waitedMs / 1000;
 
-/** Asks for a password; throws DfsError("interrupted") at Ctrl-C, DfsError("usage") where there is no terminal. */
+/**
+ * Asks for a password. Throws DfsError("interrupted") at Ctrl-C, and DfsError("usage") if there is
+ * no terminal.
+ */
 export async function askPassword(prompt: string): Promise<string> {
   const { stdin } = process;
   if (!stdin.isTTY) throw new DfsError("usage", "there is no terminal to ask for the password at");
-  // Before it asks: who answers at once must not see the answer.
+  // Before it asks: a fast typist must not see the answer on the screen.
   stdin.setRawMode(true);
   ask(prompt);
   const began = performance.now();
@@ -70,7 +73,7 @@ function lineOf(stdin: NodeJS.ReadStream): Promise<string> {
 
 const interrupted = (): DfsError => new DfsError("interrupted", "interrupted");
 
-/** A line after more was typed, and whether that ended it. */
+/** The line after more was typed, and whether the input ended it. */
 export interface Typed {
   readonly line: string;
   readonly end: "line" | "interrupted" | null;
@@ -78,7 +81,9 @@ export interface Typed {
   readonly rest: string;
 }
 
-/** What these keys make of a line. A password may be as long as there is room for; more is not taken. */
+/**
+ * Applies these keys to a line. A password has at most PASSWORD_BYTES characters; more are ignored.
+ */
 export function typeInto(line: string, keys: string): Typed {
   const letters = Array.from(line);
   let rest = keys;

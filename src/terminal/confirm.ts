@@ -1,9 +1,12 @@
-/** Asking whether something shall really be done. */
+/** Asks a person to confirm. Used by rm. */
 import { DfsError } from "../errors.ts";
 import { writeError } from "./log.ts";
 import { canAsk } from "./ask_password.ts";
 
-/** Asks at the terminal; throws DfsError("failed") unless the answer is yes, and ("usage") where there is nobody to ask. */
+/**
+ * Asks at the terminal. Throws DfsError("failed") unless the answer is yes, and DfsError("usage")
+ * if there is no terminal.
+ */
 export async function confirm(question: string): Promise<void> {
   if (!canAsk())
     throw new DfsError("usage", `${question} There is no terminal to ask at: say it with --yes`);

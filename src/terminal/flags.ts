@@ -1,4 +1,4 @@
-/** The flags that all commands of the client have, and what they come to. */
+/** The flags that all commands of the client have. Used by the commands. */
 import type { ArgsDef } from "citty";
 
 export const commonFlags = {
@@ -18,13 +18,16 @@ export const commonFlags = {
   },
 } as const satisfies ArgsDef;
 
-/** The same of a command that shows no bar: it takes those flags too, and its help does not show them. */
+/**
+ * The flags of a command that shows no bar: it accepts those of the bar, and its help does not show
+ * them.
+ */
 export const plainFlags = {
   ...commonFlags,
   progress: { type: "boolean", default: true },
 } as const satisfies ArgsDef;
 
-/** Those of a command that goes through all names, or those of a folder. */
+/** The flags of a command that goes through all names, or those of a folder. */
 export const namesFlags = {
   prefix: {
     type: "positional",
@@ -42,7 +45,7 @@ export interface CommonFlags {
   readonly progress?: boolean | undefined;
 }
 
-/** The same flags as words, for a command that is run on behalf of another. */
+/** The same flags as arguments, for a command that runs on behalf of another. */
 export const flagsAgain = ({ config, json, quiet, verbose, progress }: CommonFlags): string[] => [
   ...(config === undefined ? [] : [`--config=${config}`]),
   ...(json ? ["--json"] : []),

@@ -1,6 +1,7 @@
 /**
- * What an interrupted command must undo before the process ends: its temporary files, its child processes.
- * Only main.ts ends the process; it says here how.
+ * What an interrupted command must undo before the process ends: its temporary files, its child
+ * processes. Used by commands and by this room. Only main.ts ends the process; it passes the
+ * function that does so.
  */
 import { readFileSync } from "node:fs";
 import { DfsError } from "../errors.ts";
@@ -9,12 +10,15 @@ let end: (status: number) => void = () => {};
 let onSignal: ((signal: NodeJS.Signals) => void) | null = null;
 const undos = new Set<() => void>();
 
-/** Signals that end a command, and the exit status that says so. */
+/** Signals that end a command, and the exit status of each. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
-/** A terminal was closed, or a connection to it broke: 128 and the number of the signal. */
+/**
+ * A terminal was closed, or a connection to it broke. The status is 128 and the number of the
+ * signal.
+ */
 const HANGUP = { number: 1, status: 129 } as const;
 
-/** From now on a signal undoes what is registered and ends the process through `exit`. */
+/** From now on a signal undoes everything registered, and ends the process through `exit`. */
 export function watchSignals(exit: (status: number) => void): void {
   end = exit;
   const signals = Object.entries(SIGNALS) as [NodeJS.Signals, number][];
@@ -24,7 +28,10 @@ export function watchSignals(exit: (status: number) => void): void {
   }
 }
 
-/** To handle SIGHUP would undo what nohup does, which is to have it ignored. Only Linux tells whether it is; elsewhere it does what it does. */
+/**
+ * Should SIGHUP end a command? nohup has it ignored, and a handler would undo that. Only Linux
+ * tells whether a signal is ignored; elsewhere SIGHUP keeps its usual effect.
+ */
 function isHangupMeant(): boolean {
   try {
     const [, ignored] =
@@ -37,20 +44,23 @@ function isHangupMeant(): boolean {
   }
 }
 
-/** Has `undo`, which must be synchronous, called at an interruption; the function returned takes that back. */
+/**
+ * Registers `undo`, which must be synchronous, for an interruption. The returned function
+ * unregisters it.
+ */
 export function undoAtInterrupt(undo: () => void): () => void {
   undos.add(undo);
   return () => void undos.delete(undo);
 }
 
-/** A server ends in its own way: its handler gets the signals instead. */
+/** For a server, which ends in its own way: from now on `handler` gets the signals. */
 export function takeSignals(handler: (signal: NodeJS.Signals) => void): void {
   onSignal = handler;
 }
 
 /**
- * For a command that takes a while to undo what it did: the first signal only aborts what is returned, with DfsError("interrupted");
- * the next one ends the process as ever.
+ * For a command that takes a while to undo what it did. The first signal only aborts the returned
+ * AbortSignal, with DfsError("interrupted"); the next one ends the process as usual.
  */
 export function firstInterrupt(): AbortSignal {
   const controller = new AbortController();
@@ -67,7 +77,7 @@ export function leave(status: number): void {
     try {
       undo();
     } catch {
-      // The others must have their turn, and there is nobody left to tell.
+      // The other undos must have their turn, and there is nobody left to tell.
     }
   }
   end(status);

@@ -1,4 +1,7 @@
-/** What a person is told besides the result: one line each, on stderr, whatever stdout is. */
+/**
+ * Messages to a person on stderr, besides the result on stdout: one line each. Used by commands, by
+ * serve's log and by this room.
+ */
 import { constants, fstatSync, openSync, write as writeElsewhere, writeSync } from "node:fs";
 import type { ConsolaInstance } from "consola/core";
 import { printable, printableLines } from "../printable.ts";
@@ -7,14 +10,17 @@ import type { CommonFlags } from "./flags.ts";
 export type Log = ConsolaInstance;
 
 const STDERR = 2;
-/** So much waits at most for a reader that nobody waits for. */
+/** How many characters wait at most for a reader of stderr, once nothing waits for it. */
 const WAITING_MAX = 64 * 1024;
 const LAST_WORDS_MS = 1000;
 const LOOK_MS = 10;
-/** Takes away what stands on this line of a terminal. */
+/** Clears this line of a terminal. */
 const CLEAR_LINE = "\r\u001b[K";
 
-/** `log.error`, `log.warn`, `log.info` (with -v). consola is loaded here and not before: most runs of --version, --help and serve need none. */
+/**
+ * The functions `log.error`, `log.warn`, `log.info` (with -v). consola is loaded here and not
+ * before: most runs of --version, --help and serve do not need it.
+ */
 export async function openLog(flags: Pick<CommonFlags, "quiet" | "verbose">): Promise<Log> {
   const { createConsola, LogLevels } = await import("consola/core");
   const loud = flags.verbose ? LogLevels.verbose : LogLevels.warn;
@@ -22,51 +28,58 @@ export async function openLog(flags: Pick<CommonFlags, "quiet" | "verbose">): Pr
     level: flags.quiet ? LogLevels.error : loud,
     reporters: [
       {
-        log: ({ type, args }) => sayLine(`${type === "warn" ? "warning: " : ""}${args.join(" ")}`),
+        log: ({ type, args }) =>
+          printToStderr(`${type === "warn" ? "warning: " : ""}${args.join(" ")}`),
       },
     ],
   });
 }
 
-/** Writes without waiting, once that is wanted; false: there was no room. */
-let unwaited: ((text: string) => boolean) | null = null;
+/** Writes without waiting, once `neverWait` was called. Returns false if there was no room. */
+let writeUnwaited: ((text: string) => boolean) | null = null;
 let lost = 0;
 let waiting = "";
 let isWriting = false;
 
 /**
- * From now on nothing waits for the reader of stderr, who may be one that never reads: a server must serve on, though the pipe be full.
- * A file takes all.
+ * From now on nothing waits for the reader of stderr. The reader may never read, and a server must
+ * serve on though the pipe is full. A file never makes anybody wait, so nothing changes for it.
  */
 export function neverWait(): void {
   try {
-    if (!fstatSync(STDERR).isFile()) unwaited = byOwnWay() ?? later;
+    if (!fstatSync(STDERR).isFile()) writeUnwaited = reopenedStderr() ?? onOtherThread;
   } catch {
-    // It is closed.
+    // stderr is closed.
   }
 }
 
-/** How many lines were lost since this was asked before. */
+/** How many lines were lost since the last call. */
 export function lostLines(): number {
   const count = lost;
   lost = 0;
   return count;
 }
 
-/** Resolves when what waits is written; where nobody reads it, soon. */
-export async function endUnwaited(): Promise<void> {
+/** Resolves when the waiting lines are written; if nobody reads them, soon. */
+export async function drainLog(): Promise<void> {
   const until = performance.now() + LAST_WORDS_MS;
   while (isWriting && performance.now() < until) await Bun.sleep(LOOK_MS);
-  if (!isWriting) speakAtOnce();
+  if (!isWriting) writeAtOnce();
 }
 
-/** What the process says as it ends must not wait for its threads, which end with it. */
-export function speakAtOnce(): void {
-  if (unwaited === later) unwaited = null;
+/**
+ * From now on lines are written at once: threads end with the process, so its last words must not
+ * wait for them.
+ */
+export function writeAtOnce(): void {
+  if (writeUnwaited === onOtherThread) writeUnwaited = null;
 }
 
-/** A way of its own into the same pipe or terminal, that refuses rather than wait; the one there is has its other users. Linux only. */
-function byOwnWay(): ((text: string) => boolean) | null {
+/**
+ * Opens the same pipe or terminal again, in a way that refuses rather than waits; other processes
+ * use the descriptor that there is. Linux only.
+ */
+function reopenedStderr(): ((text: string) => boolean) | null {
   const { O_WRONLY, O_NONBLOCK, O_NOCTTY } = constants;
   try {
     const fd = openSync(`/proc/self/fd/${STDERR}`, O_WRONLY | O_NONBLOCK | O_NOCTTY);
@@ -83,8 +96,8 @@ function byOwnWay(): ((text: string) => boolean) | null {
   }
 }
 
-/** On another thread, which may wait. */
-function later(text: string): boolean {
+/** Writes on another thread, which may wait. */
+function onOtherThread(text: string): boolean {
   if (waiting.length + text.length > WAITING_MAX) return false;
   waiting += text;
   if (!isWriting) writeWaiting();
@@ -101,19 +114,22 @@ function writeWaiting(): void {
   });
 }
 
-/** One line on stderr, with the program's name before it. */
-export function sayLine(line: string): void {
-  // A progress bar may stand on this line.
+/** Prints one line on stderr, after the program's name. */
+export function printToStderr(line: string): void {
+  // A progress bar may be on this line.
   const clear = isTerminal() ? CLEAR_LINE : "";
   write(`${clear}dfs-tool: ${printable(line)}\n`);
 }
 
-/** Text on stderr without that, of one line or several. */
+/** Prints text on stderr, of one line or several, without the program's name. */
 export const writeError = (text: string): void => write(printableLines(text));
 
 let isAsking = false;
 
-/** Asks for something: this stands on the line of the terminal, and nothing is drawn over it until `answered`. */
+/**
+ * Asks a question, which stays on its line of the terminal: nothing is drawn over it until
+ * `answered`.
+ */
 export function ask(question: string): void {
   if (isTerminal()) redrawLine("");
   isAsking = true;
@@ -125,15 +141,15 @@ export function answered(): void {
   writeError("\n");
 }
 
-/** This in the place of what stands on the line of a terminal. */
+/** Replaces the line on which the cursor of a terminal is. */
 export function redrawLine(line: string): void {
   if (!isAsking) write(CLEAR_LINE + printable(line));
 }
 
-/** When stderr is closed or full there is nobody to tell, and the work goes on. */
+/** If stderr is closed or full there is nobody to tell, and the work goes on. */
 function write(text: string): void {
-  if (unwaited) {
-    if (!unwaited(text)) lost++;
+  if (writeUnwaited) {
+    if (!writeUnwaited(text)) lost++;
     return;
   }
   const bytes = Buffer.from(text);
@@ -142,7 +158,7 @@ function write(text: string): void {
     try {
       done += writeSync(STDERR, bytes, done);
     } catch (error) {
-      // Somebody else may have made it non-blocking, and it may be full.
+      // Another process may have made it non-blocking, and it may be full.
       const isFull = (error as NodeJS.ErrnoException).code === "EAGAIN";
       if (!isFull || performance.now() > until) return;
       Bun.sleepSync(LOOK_MS);

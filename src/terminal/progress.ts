@@ -1,4 +1,7 @@
-/** The progress bar of put and get: one line on stderr over all their files, on a terminal only. */
+/**
+ * The progress line of long commands, on stderr, on a terminal only: a bar over the bytes of all
+ * files, or a count of names. Used by put, get, adopt, repair and others.
+ */
 import { counted } from "../counted.ts";
 import { printable } from "../printable.ts";
 import type { CommonFlags } from "./flags.ts";
@@ -10,19 +13,19 @@ const REDRAW_MS = 100;
 const BAR_WIDTH = 24;
 
 export interface Progress {
-  /** So many bytes more are to come. */
+  /** Adds bytes that are to come. */
   expect(bytes: number): void;
-  /** So many bytes more are done. */
+  /** Adds bytes that are done. */
   add(bytes: number): void;
-  /** Takes the bar away. */
+  /** Removes the bar. */
   stop(): void;
 }
 
-/** Is there somebody to watch, who wants to? */
+/** Is there a person to watch, who wants a bar? */
 export const isBarWanted = (flags: CommonFlags): boolean =>
   flags.progress !== false && !flags.quiet && !flags.json && isTerminal();
 
-/** A bar, or nothing where it would be in the way. */
+/** Opens a bar; nothing is drawn if it is not wanted. */
 export function openProgress(label: string, flags: CommonFlags): Progress {
   let [done, total] = [0, 0];
   const expect = (bytes: number): void => void (total += bytes);
@@ -36,7 +39,7 @@ export function openProgress(label: string, flags: CommonFlags): Progress {
   return { expect, add, stop: drawing(draw) };
 }
 
-/** Draws now and then; the function returned ends that, and takes away what was drawn. */
+/** Draws at intervals. The returned function ends that, and removes what was drawn. */
 function drawing(draw: () => void): () => void {
   const timer = setInterval(draw, REDRAW_MS);
   const stop = (): void => {
@@ -48,18 +51,18 @@ function drawing(draw: () => void): () => void {
   return stop;
 }
 
-/** One line on a terminal that counts names, where nobody knows how many there will be. */
+/** A line on a terminal that counts names, if their total is not known. */
 export interface Count {
-  /** One name more was looked at. */
+  /** Counts one more name. */
   name(): void;
-  /** So many bytes more were copied. */
+  /** Adds bytes that were copied. */
   add(bytes: number): void;
-  /** Takes the line away until it is drawn anew: something else is said there. */
+  /** Removes the line until it is drawn again, so that something else can be printed. */
   clear(): void;
   stop(): void;
 }
 
-/** Such a line, or nothing where it would be in the way. */
+/** Opens such a line; nothing is drawn if it is not wanted. */
 export function openCount(label: string, flags: CommonFlags): Count {
   let [names, bytes] = [0, 0];
   const isDrawn = isBarWanted(flags);
@@ -92,7 +95,10 @@ export function countLine(
   return cut(line, columns - 1);
 }
 
-/** `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of the terminal. */
+/**
+ * `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of
+ * the terminal.
+ */
 export function barLine(
   { label, done, total, seconds }: { label: string; done: number; total: number; seconds: number },
   columns: number,
@@ -101,7 +107,7 @@ export function barLine(
   const full = Math.floor(part * BAR_WIDTH);
   const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
-  // What is sealed is a little longer.
+  // Sealed bytes are a little more.
   const shown = Math.min(done, total);
   const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? `  ${durationText((total - done) / rate)} left` : "";

@@ -1,64 +1,81 @@
 /**
- * Results, on stdout. Written to the descriptor itself: process.stdout loses what a slow pipe has not taken when the
- * process exits, and neither waits nor says so. Where stdout takes nothing more the command goes on, for its work is no less
- * wanted and its exit status tells of that; only what is done for its output alone (`mustBeRead`) ends.
+ * Results, on stdout. Used by commands. They are written to the descriptor itself: at the exit of
+ * the process process.stdout loses what a slow pipe has not taken, and neither waits nor tells.
+ *
+ * If stdout takes nothing more the command goes on, for its work is still wanted, and its exit
+ * status tells of the loss. Only work that is done for its output alone (`mustBeRead`) ends.
  */
 import { fstatSync, write } from "node:fs";
 import { DfsError, exitStatus } from "../errors.ts";
 import { printable } from "../printable.ts";
-import { sayLine } from "./log.ts";
+import { printToStderr } from "./log.ts";
 
 const STDOUT = 1;
 const FLUSH_AT = 64 * 1024;
-/** How long to wait for a pipe that somebody else has made non-blocking, and that is full. */
+/** How long to wait for a full pipe that another process has made non-blocking. */
 const RETRY_MS = 5;
 
 let held: string[] = [];
 let heldLength = 0;
 let writing: Promise<void> = Promise.resolve();
-/** Why stdout takes nothing more; null: it does. */
+/** Why stdout takes nothing more; null while it does. */
 let fault: DfsError | null = null;
-let isFaultTold = false;
+let isFaultReported = false;
 let canEndEarly = true;
 
-/** One line. It is written with others, at the latest by `flush`; awaiting this is the back-pressure. */
+/**
+ * Prints one line. It is written together with others, at the latest by `flush`. To await it is the
+ * back-pressure.
+ */
 export const print = (line: string): Promise<void> => hold(printable(line));
 
-/** One JSON value, on one line: what is not printable in it is escaped as JSON has it, and so is the same value. */
+/**
+ * Prints one JSON value on one line. Characters that are not printable are escaped in the way of
+ * JSON, so the value stays the same.
+ */
 export const printJson = (value: unknown): Promise<void> => print(JSON.stringify(value));
 
-/** One line that is a stored name: for a program that reads it as it is stored, for people as `print` has it. */
+/**
+ * Prints one line that is a stored name: as it is stored if a program reads it, as `print` does if
+ * a person reads it.
+ */
 export const printStored = (line: string): Promise<void> =>
   process.stdout.isTTY ? print(line) : hold(line);
 
-/** This program's own words, of several lines and perhaps in colours: nothing of anybody else's may be in them. */
+/**
+ * Prints this program's own text, of several lines and perhaps with colours. It must contain
+ * nothing from elsewhere.
+ */
 export const printOwn = (text: string): Promise<void> => hold(text);
 
-/** Throws why nothing more can be printed, ("unread") where the reader has gone: for a command whose purpose is its output. */
+/**
+ * For a command whose purpose is its output: throws the reason if nothing more can be printed,
+ * DfsError("unread") if the reader is gone.
+ */
 export function mustBeRead(): void {
   if (fault === null || !canEndEarly) return;
-  isFaultTold = true;
+  isFaultReported = true;
   throw fault;
 }
 
-/** From now on no command ends early: there are others to come that do more than print. */
-export function goOnUnread(): void {
+/** From now on no command ends early: later commands may do more than print. */
+export function surviveLostReader(): void {
   canEndEarly = false;
 }
 
 /**
- * The exit status of a command that ends with this one, when all it printed is written: its own, but for output that is lost, where it
- * were 0. That nobody wanted the output loses nothing.
+ * Writes what is left, and returns the exit status for a command that ends with `status`. That is
+ * `status`, unless it is 0 and output was lost. A reader that wanted no more output is no loss.
  */
-export async function conclude(status: number): Promise<number> {
+export async function finishOutput(status: number): Promise<number> {
   await flush();
   if (fault === null || fault.code === "unread") return status;
-  if (!isFaultTold) sayLine(fault.message);
-  isFaultTold = true;
+  if (!isFaultReported) printToStderr(fault.message);
+  isFaultReported = true;
   return status === 0 ? exitStatus("failed") : status;
 }
 
-/** Takes away all that stands on a terminal; what is printed next begins at its top. */
+/** Clears a terminal. What is printed next begins at its top. */
 export const clearScreen = (): Promise<void> => writeBytes(Buffer.from("\u001b[H\u001b[J"));
 
 function hold(text: string): Promise<void> {
@@ -68,7 +85,7 @@ function hold(text: string): Promise<void> {
   return heldLength < FLUSH_AT ? Promise.resolve() : flush();
 }
 
-/** Resolves when the kernel has taken all that was printed, or takes nothing more. */
+/** Resolves when the kernel has taken everything printed, or takes nothing more. */
 export function flush(): Promise<void> {
   if (heldLength === 0) return writing;
   const text = held.join("");
@@ -80,12 +97,12 @@ export function flush(): Promise<void> {
 }
 
 /**
- * Bytes as they are, after all that was written before; resolves when the kernel has taken them. Throws DfsError("unread") where the
- * reader has gone, ("failed").
+ * Writes bytes as they are, after everything written before. Resolves when the kernel has taken
+ * them. Throws DfsError("unread") if the reader is gone, else DfsError("failed").
  */
 export function writeBytes(bytes: Uint8Array): Promise<void> {
   const written = writing.then(() => writeAll(bytes));
-  // Who waits for these bytes hears of a failure; who only waits for their turn does not.
+  // The caller of this write learns of a failure; later writes only wait for its end.
   writing = written.catch(() => {});
   return written;
 }
@@ -109,7 +126,7 @@ function faultOf({ code = "", message }: NodeJS.ErrnoException): DfsError {
   return new DfsError("failed", `stdout: ${code === "ENOSPC" ? "the disk is full" : message}`);
 }
 
-/** Has the reader had enough (`dfs-tool list | head -1`), or its terminal been closed? */
+/** Has the reader ended (`dfs-tool list | head -1`), or was its terminal closed? */
 const isGone = (code: string): boolean =>
   code === "EPIPE" ||
   code === "ECONNRESET" ||

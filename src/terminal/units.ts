@@ -1,7 +1,7 @@
-/** Quantities, and the states of servers, as people read them. */
+/** Quantities and states of servers in words, and tables, for people. Used by commands. */
 import { printable } from "../printable.ts";
 
-/** A server that is awaited has a seat kept for it, and has not joined. */
+/** "awaited": a seat is kept for the server, and it has not joined. */
 export const SERVER_STATES = {
   up: "up",
   down: "down",
@@ -40,9 +40,9 @@ export function ageText(seconds: number): string {
     : `${Math.round(seconds / 86_400)} days`;
 }
 
-/** Lines of columns, each as wide as its widest cell. */
+/** The lines of a table, each column as wide as its widest cell. */
 export function tableLines(cells: readonly (readonly string[])[]): string[] {
-  // As wide as they will look.
+  // The width is that of the printed form.
   const rows = cells.map((row) => row.map(printable));
   const widths: number[] = [];
   for (const row of rows) {
@@ -54,6 +54,6 @@ export function tableLines(cells: readonly (readonly string[])[]): string[] {
   return rows.map((row) => row.map(pad).join("  ").trimEnd());
 }
 
-/** The one in the middle; NaN of none. */
+/** The number in the middle; NaN if there are none. */
 export const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;

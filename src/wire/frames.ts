@@ -1,6 +1,6 @@
 /**
- * Frames: u32 length of what follows, u8 kind, u32 id, body. A reply has the id of its request, and the kind
- * REPLY, or ERROR with { u16 code, text }.
+ * Frames: u32 length of what follows, u8 kind, u32 id, body. A reply has the id of its request, and
+ * the kind REPLY, or ERROR with { u16 code, text }. Used by session.ts and the client's peer.ts.
  */
 import { type Codec, concat, decode, struct, text, u16 } from "../bytes.ts";
 import { u32At, Writer } from "../cursor.ts";
@@ -21,7 +21,7 @@ export interface Frame {
   readonly body: Uint8Array;
 }
 
-/** The parts of a frame around this value, its large fields not copied. */
+/** The parts of a frame with this value. Large fields are not copied. */
 export function frameOf<T>(kind: number, id: number, codec: Codec<T>, value: T): Uint8Array[] {
   const frame = new Writer();
   frame.u32(0);
@@ -50,18 +50,21 @@ export function errorFrame(id: number, error: unknown): Uint8Array[] {
   });
 }
 
-/** The error that the body of an ERROR frame says, in one line that no terminal takes for more than text. */
+/**
+ * The error in the body of an ERROR frame. Its message is one line, without control characters for
+ * a terminal.
+ */
 export function errorOf(body: Uint8Array): DfsError {
   const { code, message } = decode(errorCodec, body);
   return new DfsError(codeOfWire(code), printable(message));
 }
 
-/** Bytes in, in any portions; frames out. */
+/** Takes bytes in portions of any size, and returns frames. */
 export class FrameParser {
-  /** What a frame may be long; small until the peer has said hello. */
+  /** The largest frame allowed; small until the peer has said hello. */
   #limit = HELLO_FRAME_BYTES;
   #waiting: Uint8Array[] = [];
-  /** How much of the first part was taken already, and how much is left of all. */
+  /** How many bytes of the first part were used already, and how many are left of all parts. */
   #taken = 0;
   #have = 0;
 
@@ -70,20 +73,23 @@ export class FrameParser {
     this.#limit = FRAME_BYTES;
   }
 
-  /** Bytes that are here and in no frame that was given out. */
+  /** Bytes that have come and are in no returned frame. */
   get held(): number {
     return this.#have;
   }
 
-  /** Is part of a frame here, its rest not yet? */
+  /** Has a part of a frame come, and not its rest? */
   get isMidFrame(): boolean {
     return this.#have > 0;
   }
 
-  /** The frames that are complete with these bytes; throws DfsError("protocol") on a hostile length. */
+  /**
+   * The frames that are complete with these bytes. Throws DfsError("protocol") on a forbidden
+   * length.
+   */
   *push(bytes: Uint8Array): Generator<Frame> {
     if (bytes.length === 0) return;
-    // A peer that drips single bytes must not cost an array object for each of them.
+    // A peer that sends single bytes must not cost an array object for each of them.
     if (this.#waiting.length >= WAITING_PARTS) this.#join();
     this.#waiting.push(bytes);
     this.#have += bytes.length;
@@ -107,14 +113,14 @@ export class FrameParser {
 
   #cut(length: number): Frame {
     const count = LENGTH_BYTES + length;
-    // Bytes in one part are given out as they are; only those in several parts are copied.
+    // Bytes in one part are returned as they are. Only bytes in several parts are copied.
     if (this.#inFirst < count) return frameIn(this.#copied(count), 0, count);
     const frame = frameIn(this.#waiting[0] as Uint8Array, this.#taken, count);
     this.#pass(count);
     return frame;
   }
 
-  /** How much is left of the first part. */
+  /** How many bytes are left of the first part. */
   get #inFirst(): number {
     return (this.#waiting[0]?.length ?? 0) - this.#taken;
   }
@@ -139,7 +145,7 @@ export class FrameParser {
     return concat(taken);
   }
 
-  /** Goes on behind the next bytes, which are in the first part. */
+  /** Skips the next bytes, which are in the first part. */
   #pass(count: number): void {
     this.#taken += count;
     this.#have -= count;
@@ -149,7 +155,7 @@ export class FrameParser {
   }
 }
 
-/** The frame in the `count` bytes from `at` on; its body is a view of them. */
+/** The frame in the `count` bytes from `at` on. Its body is a view of them. */
 const frameIn = (bytes: Uint8Array, at: number, count: number): Frame => ({
   kind: bytes[at + LENGTH_BYTES] as number,
   id: u32At(bytes, at + LENGTH_BYTES + 1),

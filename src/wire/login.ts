@@ -1,7 +1,11 @@
 /**
- * A login: both sides say a nonce, the server also who it is; the user proves to know the password, then the server to have its
- * verifier. Both proofs are of all that was said, and of the TLS connection where there is one (tls-exporter, RFC 9266). A server
- * has one of two kinds of verifier, and does not tell which before it was shown a proof: the client sends a proof for each.
+ * The login. Each side sends a nonce, and the server also its id. The user proves that they know
+ * the password; then the server proves that it has their verifier. Both proofs cover everything
+ * that was sent, and the TLS connection if there is one (tls-exporter, RFC 9266). Used by both
+ * ends.
+ *
+ * A server has one of two kinds of verifier, and does not tell which before it has seen a proof; so
+ * the client sends a proof for each kind.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { encode, fixed, optional, struct, text } from "../bytes.ts";
@@ -25,21 +29,21 @@ import {
   signingKeysOf,
 } from "./signature.ts";
 
-/** What a server keeps of a password, of the newer kind or the older. */
+/** What a server keeps to check a password: the newer kind or the older. */
 export type Verifier = SignatureVerifier | ScramVerifier;
 
-/** All that a client needs to log in, on any server. */
+/** All that a client needs to log in to any server. */
 export interface Credentials {
   readonly user: string;
   readonly signing: SigningKeys;
-  /** For servers that have an older verifier; it takes milliseconds at first. */
+  /** For servers with an older verifier. The first call takes milliseconds. */
   scram(): ScramKeys;
 }
 
-/** What belongs to a TLS connection alone; null where there is none. */
+/** Bytes that belong to one TLS connection alone; null without TLS. */
 export type Binding = Uint8Array | null;
 
-/** What both sides have said, and where. */
+/** What both sides have sent, and over which connection. */
 export interface Exchange {
   readonly user: string;
   readonly clientNonce: Uint8Array;
@@ -49,7 +53,10 @@ export interface Exchange {
   readonly binding: Binding;
 }
 
-/** What a client shows; `scram` is null where it wants to be known by its signature only. */
+/**
+ * The client's proof. `scram` is null if the client accepts only servers with the newer kind of
+ * verifier.
+ */
 export interface Proof {
   readonly signature: Uint8Array;
   readonly scram: Uint8Array | null;
@@ -65,11 +72,14 @@ const exchangeCodec = struct({
   binding: optional(fixed(32)),
 });
 
-/** What is signed: no two exchanges have the same bytes, and no other bytes of dfs-tool begin like them. */
-export const wordsOf = (exchange: Exchange): Uint8Array =>
+/**
+ * The bytes that are signed. No two exchanges have the same bytes, and no other signed bytes of
+ * dfs-tool begin like them.
+ */
+export const signedBytesOf = (exchange: Exchange): Uint8Array =>
   encode(exchangeCodec, { what: "dfs-tool login 1", ...exchange });
 
-/** The keys of a user whose stretched password is `login` (io/stretch). */
+/** The keys of a user whose stretched password is `login` (io/stretch.ts). */
 export function credentialsOf(user: string, login: string): Credentials {
   let scram: ScramKeys | null = null;
   return {
@@ -79,25 +89,28 @@ export function credentialsOf(user: string, login: string): Credentials {
   };
 }
 
-/** What a server keeps from now on of a user whose stretched password is `login`. */
+/** The verifier that servers keep from now on for a user whose stretched password is `login`. */
 export const verifierOf = signatureVerifierOf;
 
-/** The client's proof. With `offersScram` servers that have an older verifier take it too. */
+/** The client's proof. With `offersScram`, servers with an older verifier accept it too. */
 export function proofOf(credentials: Credentials, exchange: Exchange, offersScram: boolean): Proof {
-  const said = wordsOf(exchange);
+  const message = signedBytesOf(exchange);
   return {
-    signature: signatureOf(credentials.signing.seed, said),
-    scram: offersScram ? scramProof(credentials.scram(), said) : null,
+    signature: signatureOf(credentials.signing.seed, message),
+    scram: offersScram ? scramProof(credentials.scram(), message) : null,
   };
 }
 
-/** Verifiers of both kinds. */
+/** A verifier of each kind. */
 interface BothKinds {
   readonly signature: SignatureVerifier;
   readonly scram: ScramVerifier;
 }
 
-/** What stands in for the verifiers that a server does not have, made of its secret of 32 bytes. Nobody meets them. */
+/**
+ * Stand-ins for the verifiers that a server does not have, made from its secret of 32 bytes. No
+ * proof fits them.
+ */
 export const impossibleVerifiers = (user: string, secret: Uint8Array): BothKinds => {
   const { serverKey, ...scram } = impossibleScram(user, secret);
   const publicKey = publicKeyOf(secret);
@@ -108,8 +121,9 @@ export const impossibleVerifiers = (user: string, secret: Uint8Array): BothKinds
 };
 
 /**
- * The server's proof, 32 bytes, where the client's is right; else null. It is the same work whether the user is known or not
- * (`known` is null), and of whichever kind the verifier is: `standIns` are checked in the place of what is not there.
+ * The server's proof, 32 bytes, if the client's proof is right; else null. The work is the same
+ * whether the user is known or not (`known` is null), and for both kinds of verifier: `standIns`
+ * are checked instead of missing ones.
  */
 export function answerTo(
   proof: Proof,
@@ -117,28 +131,31 @@ export function answerTo(
   known: Verifier | null,
   standIns: BothKinds,
 ): Uint8Array | null {
-  const said = wordsOf(exchange);
+  const message = signedBytesOf(exchange);
   const signature = known?.is === "signature" ? known : standIns.signature;
   const scram = known?.is === "scram" ? known : standIns.scram;
-  const isSigned = isSignature(signature.publicKey, said, proof.signature);
-  const isProved = proof.scram !== null && isScramProof(scram, said, proof.scram);
+  const isSigned = isSignature(signature.publicKey, message, proof.signature);
+  const isProved = proof.scram !== null && isScramProof(scram, message, proof.scram);
   const isRight = known?.is === "signature" ? isSigned : isProved;
-  return known && isRight ? serverProof(known.serverKey, said) : null;
+  return known && isRight ? serverProof(known.serverKey, message) : null;
 }
 
-const serverProof = (serverKey: Uint8Array, said: Uint8Array): Uint8Array =>
-  createHmac("sha256", serverKey).update(said).digest();
+const serverProof = (serverKey: Uint8Array, message: Uint8Array): Uint8Array =>
+  createHmac("sha256", serverKey).update(message).digest();
 
-/** By which kind of verifier the server has proved itself; null: by none, and nothing that it says may be believed. */
+/**
+ * With which kind of verifier the server has proved itself. null: with none, and nothing that it
+ * says may be believed.
+ */
 export function provedBy(
   credentials: Credentials,
   exchange: Exchange,
   { scram }: Proof,
   answer: Uint8Array,
 ): Verifier["is"] | null {
-  const said = wordsOf(exchange);
+  const message = signedBytesOf(exchange);
   const isOf = ({ serverKey }: Verifier): boolean =>
-    timingSafeEqual(serverProof(serverKey, said), answer);
+    timingSafeEqual(serverProof(serverKey, message), answer);
   if (isOf(credentials.signing)) return "signature";
   return scram !== null && isOf(credentials.scram()) ? "scram" : null;
 }

@@ -1,6 +1,7 @@
 /**
- * Every message, once: its number, what is asked, what is answered (docs/consistency.md section 2). README.md says what each does.
- * A message with an address is for one server of one cluster at one epoch; any other refuses it.
+ * Every message: its number, its request, its reply (docs/consistency.md section 2). README.md says what
+ * each does. A message with an address is for one server of one cluster at one epoch; any other
+ * server refuses it. Used by both ends.
  */
 import {
   bool,
@@ -63,10 +64,10 @@ const message = <Q, A>(number: number, request: Codec<Q>, reply: Codec<A>) => ({
 });
 
 export const MESSAGES = {
-  /** The first request of a connection; to a server that knows users, the first after the login. */
+  /** The first request of a connection; or, to a server with users, the first after the login. */
   hello: message(
     1,
-    /** `user` was for before there were logins. */
+    /** `user` is not used any more: it is from the time before logins. */
     struct({ magic: u32, version: u16, user: text(255) }),
     struct({
       version: u16,
@@ -74,16 +75,18 @@ export const MESSAGES = {
       sid: idCodec,
       cluster: optional(idCodec),
       floor: ballotCodec,
-      /** The configuration that it goes by; null before it was told any. */
+      /** The configuration in force at this server; null before it was told any. */
       config: optional(configCodec),
-      /** Its register of configurations. */
+      /** The server's register of configurations. */
       register: registerCodec,
-      /** The life it lives, and those that it knows of others. */
+      /** The server's present life, and the lives that it knows of others. */
       now: lifeCodec,
       known: knownLivesCodec,
-      /** Does it run on a copy of its folder, which counts only once enough others know this life? */
+      /**
+       * Does it run on a copy of its folder? A copy counts only once enough others know this life.
+       */
       isUnsettled: bool,
-      /** The id that its folder had, where it is another server's now. */
+      /** The id that its folder had before, if it has a new one. */
       was: optional(idCodec),
     }),
   ),
@@ -91,7 +94,10 @@ export const MESSAGES = {
   init: message(2, struct({ sid: idCodec, cluster: idCodec }), nothing),
   read: message(
     3,
-    /** `asked`: the slots of all that are asked along, where small pieces are wanted too; else none. */
+    /**
+     * `asked`: the slots of all servers that the client asks, if it wants small pieces too; else
+     * none.
+     */
     struct({ to: address, name, asked: list(u8, SLOTS_MAX) }),
     struct({
       floor: ballotCodec,
@@ -110,7 +116,7 @@ export const MESSAGES = {
       piece,
       size: u53,
       offset: u53,
-      /** With the last bytes only. */
+      /** Only with the last bytes. */
       root: optional(root),
       data: bytes(CHUNK_BYTES),
     }),
@@ -164,9 +170,11 @@ export const MESSAGES = {
   ),
   list: message(
     12,
-    /** `everything`: names too of which there are only pieces. */
+    /** With `everything`, also names of which there are only pieces. */
     struct({ to: address, after: name, prefix: name, limit: u16, everything: bool }),
-    /** Unless `complete`, a name that is not there is not absent: the server's catalog is damaged somewhere. */
+    /**
+     * Unless `complete`, a missing name is not absent: the server's catalog is damaged somewhere.
+     */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
   ),
   /** Bytes of a piece's table of block sums. */
@@ -175,16 +183,17 @@ export const MESSAGES = {
     struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     struct({ data: bytes(CHUNK_BYTES) }),
   ),
-  /** The server reads this part of a piece back, whole blocks of it, and says that it verifies. */
+  /** The server reads back this part of a piece, in whole blocks, and says that it verifies. */
   verify: message(
     14,
     struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     nothing,
   ),
   /**
-   * How the server itself does: `free` is what pieces may still take, `short` says what it has too few of for more ("bytes",
-   * "inodes"; "" nothing), `oldest` is the age in seconds of the read-back of longest ago, `unreadFor` that of the first piece that was
-   * never read back, and `disk` is the same for all servers on one disk.
+   * The state of the server. `free`: the bytes that pieces may still take. `short`: what the disk
+   * has too little of for more pieces ("bytes", "inodes"; "" if nothing). `oldest`: seconds since
+   * the piece was read back that was so longest ago. `unreadFor`: seconds since the first of the
+   * pieces came that were never read back. `disk`: the same for all servers on one disk.
    */
   status: message(
     15,
@@ -201,42 +210,52 @@ export const MESSAGES = {
       disk: text(SHORT_BYTES),
     }),
   ),
-  /** A configuration that was chosen, which the server goes by from now on unless it knows a newer one; its floors rise to these. */
+  /**
+   * Puts a chosen configuration in force, unless the server knows a newer one. The server's floors
+   * rise to these.
+   */
   install: message(
     16,
     struct({
       cluster: idCodec,
       sid: idCodec,
       config: configCodec,
-      /** Of every space. */
+      /** The floor of every space. */
       floor: ballotCodec,
       floors: list(userFloor, FLOORS_PAGE),
     }),
     nothing,
   ),
-  /** A user's login (./login): who it is and a nonce, and the server's; none where it knows no users. */
+  /**
+   * Begins a user's login (login.ts): the client sends its user and a nonce, the server replies
+   * with its own nonce and id; with null if it knows no users.
+   */
   login: message(
     17,
     struct({ magic: u32, version: u16, user, nonce: loginNonce }),
     struct({ challenge: optional(struct({ nonce: loginNonce, sid: idCodec })) }),
   ),
-  /** The client's proof, and the server's; and whether the user may keep the cluster, and look into all spaces. */
+  /** The client's proof; the reply is the server's, and whether the user is an operator. */
   proof: message(
     18,
     struct({ signature: fixed(SIGNATURE_BYTES), scram: optional(fixed(32)) }),
     struct({ proof: fixed(32), isOperator: bool }),
   ),
-  /** Whose names and pieces there are, in byte order, after this one; null: from the first. */
+  /**
+   * The users that have names or pieces, in byte order, after `after`; with null, from the first
+   * one.
+   */
   spaces: message(
     19,
     struct({ to: address, after: optional(user) }),
     struct({ users: list(user, USERS_PAGE), done: bool }),
   ),
-  /** What the user's password is checked with from now on. */
+  /** Replaces the verifier of the user. */
   passwd: message(20, struct({ publicKey: fixed(32), serverKey: fixed(32) }), nothing),
   /**
-   * Which of these are lives of this server? From operators also the lives that others live now, and that so many know its own that it
-   * counts, though it runs on a copy.
+   * Which of the lives in `areYours` are lives of this server? An operator also tells it the
+   * present lives of others, and whether enough others know its own life (`isSettled`), so that it
+   * counts although it runs on a copy.
    */
   lives: message(
     21,
@@ -249,7 +268,10 @@ export const MESSAGES = {
     }),
     struct({ areYours: list(bool, SLOTS_MAX), known: knownLivesCodec, isUnsettled: bool }),
   ),
-  /** The floor that counts in every space, and the spaces that have a higher one of their own: those after one, null: from the first. */
+  /**
+   * The floor that counts in every space, and the spaces that have a higher one of their own: those
+   * after `after`; with null, from the first one.
+   */
   floors: message(
     22,
     struct({ to: address, after: optional(user) }),
@@ -267,7 +289,7 @@ export type AddressedKind = Exclude<
   Kind,
   "hello" | "login" | "proof" | "passwd" | "init" | "install" | "lives"
 >;
-/** A request without its address: what a workflow says, before it is known to whom. */
+/** A request without its address: a workflow makes it before the server is chosen. */
 export type BodyOf<K extends AddressedKind> = Omit<RequestOf<K>, "to">;
 
 const KIND_OF_NUMBER = new Map<number, Kind>(

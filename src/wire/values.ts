@@ -1,4 +1,6 @@
-/** What messages are made of: values that several of them have (README.md, "Messages"). */
+/**
+ * Values that several messages share (README.md, "Messages"). Used by messages.ts and both ends.
+ */
 import {
   bool,
   bytes,
@@ -23,13 +25,16 @@ import { idCodec } from "../membership.ts";
 import { ballotCodec, OUTLINES_BYTES, refusalCodec, vidCodec } from "../version.ts";
 export const SHORT_BYTES = 16;
 
-/** A user's name; the empty one is nobody's, where servers know no users. */
+/** A user's name; "" where servers know no users. */
 export const user = text(USER_BYTES);
-/** Whom a request is for, and in whose space it is. */
+/** The server that a request is for, and the user in whose space it is. */
 export const address = unchanging(struct({ cluster: idCodec, epoch: u32, sid: idCodec, user }));
 export type Address = Value<typeof address>;
 
-/** A file's name, sealed or not; "" is the reserved name of the cluster's own configuration, "." that of a user's key. */
+/**
+ * A file's name, sealed or not. "" is reserved for the cluster's configuration, "." for a user's
+ * key.
+ */
 export const name = text(SEALED_NAME_BYTES);
 export const root = fixed(32);
 export const piece = u8;
@@ -40,9 +45,12 @@ export const loginNonce = fixed(LOGIN_NONCE_BYTES);
 export const heldCodec = struct({
   vid: vidCodec,
   pieces: pieceList,
-  /** Pieces that were found damaged: their bytes are worth nothing, and still there. */
+  /** Pieces that were found damaged: they do not count, but their bytes are still there. */
   bad: pieceList,
-  /** Seconds since the last of them came, by the server's own clock; 0 while a connection is open over which one came. */
+  /**
+   * Seconds since the newest of them came, by the server's own clock; 0 while a connection is open
+   * over which one came.
+   */
   age: u32,
 });
 export type Held = Value<typeof heldCodec>;
@@ -50,14 +58,17 @@ export type Held = Value<typeof heldCodec>;
 export const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
 export type InlinePiece = Value<typeof inlinePiece>;
 
-/** A piece that is told of and checked by who gets it. */
+/** A piece in a reply to READ, not verified: the receiver checks it. */
 export const sentPiece = struct({ piece, data: bytes(INLINE_BYTES) });
 export type SentPiece = Value<typeof sentPiece>;
 
-/** What a server has of a version itself. */
+/** What a server holds of a version. */
 export const hereCodec = struct({
   held: pieceList,
-  /** How many pieces this server is home to and lacks, and how many it holds that are at home elsewhere. Told only where everything is asked for. */
+  /**
+   * How many pieces this server is home to and lacks, and how many it holds that have another home.
+   * Only told with `everything`.
+   */
   lacking: u8,
   astray: u8,
 });
@@ -65,20 +76,26 @@ export type Here = Value<typeof hereCodec>;
 
 export const listEntry = struct({
   name,
-  /** The server cannot tell, and counts as down for this name. */
+  /** The record is damaged: the server counts as down for this name. */
   damaged: bool,
-  /** Does the server hold pieces of yet other versions? Told only where everything is asked for. */
+  /** Does the server hold pieces of other versions too? Only told with `everything`. */
   others: bool,
-  /** What its register says, of `outlinesCodec`: in bytes, for mostly all servers say the same. Nothing where it is damaged. */
+  /**
+   * The register, as the bytes of `outlinesCodec`: mostly all servers send the same bytes, and a
+   * client decodes them once. Empty if the record is damaged.
+   */
   outlines: bytes(OUTLINES_BYTES),
-  /** For each version in them. */
+  /** One for each version in `outlines`. */
   here: list(hereCodec, 2),
 });
 export type ListEntry = Value<typeof listEntry>;
 
-/** Why a ballot is refused, if it is: it is lower than `prom`, or too far above it and the floor of the space. */
+/**
+ * Why a ballot is refused, if it is: it is lower than `prom`, or too far above both `prom` and the
+ * floor of the space.
+ */
 export const refusal = { refused: refusalCodec, prom: ballotCodec, floor: ballotCodec };
 
-/** The floor of a user's space; of the one of the configuration where it is nobody's. */
+/** The floor of a user's space; with null as the user, that of the configuration's space. */
 export const userFloor = struct({ user: optional(user), floor: ballotCodec });
 export type UserFloor = Value<typeof userFloor>;

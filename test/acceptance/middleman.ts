@@ -12,7 +12,7 @@ const CONNECT_MS = 5000;
 
 /** An address of this machine that is no loopback; without any, the one of all its addresses is none by its looks. */
 /** Of a server in the test's own process. */
-export const QUIET = { descriptors: 1024, tell: (): void => {} };
+export const QUIET = { descriptors: 1024, notify: (): void => {} };
 export const HOST =
   Object.values(networkInterfaces())
     .flat()

@@ -12,7 +12,7 @@ import {
   credentialsOf,
   proofOf,
   verifierOf,
-  wordsOf,
+  signedBytesOf,
 } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
@@ -77,7 +77,7 @@ function thiefOf(alice: Credentials): Credentials {
   };
   const shown = proofOf(alice, exchange, true);
   const older = scramVerifierOf(USER, login);
-  const mask = createHmac("sha256", older.storedKey).update(wordsOf(exchange)).digest();
+  const mask = createHmac("sha256", older.storedKey).update(signedBytesOf(exchange)).digest();
   const clientKey = (shown.scram ?? mask).map((byte, i) => byte ^ (mask[i] ?? 0));
   const seed = shown.signature.slice(0, 32);
   return {

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { keeping, targetAt } from "../../src/cli/local/sink.ts";
+import { keepOrDiscard, targetAt } from "../../src/cli/local/sink.ts";
 import { DfsError } from "../../src/errors.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
@@ -47,7 +47,7 @@ describe("what get writes to", () => {
     const target = await targetAt(join(newFolder(), "a"));
     const discard = () => Promise.reject(new DfsError("failed", "the disk is read-only"));
     const work = () => Promise.reject(new DfsError("noSuchName", "there is no a"));
-    const error = await rejectionOf("noSuchName", keeping({ ...target, discard }, work));
+    const error = await rejectionOf("noSuchName", keepOrDiscard({ ...target, discard }, work));
     expect(error.message).toBe("there is no a");
   });
 

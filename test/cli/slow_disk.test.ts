@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { SlowDisk } from "../../src/server/process/slow_disk.ts";
-import type { Clock, Disk, OpenFile, Told } from "../../src/io/ports.ts";
+import type { Clock, Disk, OpenFile, Notice } from "../../src/io/ports.ts";
 
 /** A clock that is set by hand, and a disk whose file takes as long as it is told to. */
 function slow() {
   let ms = 0;
   let timers: { at: number; fn: () => void }[] = [];
-  const told: Told[] = [];
+  const told: Notice[] = [];
   const clock: Clock = {
     now: () => ms,
     wall: () => ms,

@@ -11,7 +11,7 @@ import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk } from "../../src/io/ports.ts";
 import { CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
-import type { PieceId, SmallPiece } from "../../src/store/pieces/pieces.ts";
+import type { PieceId, SmallPiece } from "../../src/store/pieces/piece_id.ts";
 import { Store, type StoreOptions } from "../../src/store/store.ts";
 import type { Vid } from "../../src/version.ts";
 

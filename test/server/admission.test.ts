@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { ANYBODY, isStill } from "../../src/server/access/admission.ts";
+import { ANYBODY, isStillUser } from "../../src/server/access/admission.ts";
 import { table } from "./door.ts";
 
 const [alice, bob] = ["Alice", "Bob"].map((user) => ({ user, isOperator: user === "Alice" }));
@@ -15,5 +15,5 @@ test.each([
   ["anybody, where there are users now", ANYBODY, table, false],
   ["anybody, where there were users once", ANYBODY, new Map(), false],
 ])("%s", (_, who, users, stays) => {
-  expect(isStill(who, users)).toBe(stays);
+  expect(isStillUser(who, users)).toBe(stays);
 });

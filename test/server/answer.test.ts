@@ -5,7 +5,7 @@ import { bunClock } from "../../src/io/bun.ts";
 import { CHUNK_BYTES, PIECES_MAX, VERIFY_BYTES } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
 import { answer, type Context } from "../../src/server/answers/answer.ts";
-import { greeting } from "../../src/server/answers/belonging.ts";
+import { greeting } from "../../src/server/answers/cluster_answers.ts";
 import { UploadShares } from "../../src/server/bounds/upload_shares.ts";
 import { Uploads } from "../../src/server/answers/uploads.ts";
 import type { Store } from "../../src/store/store.ts";

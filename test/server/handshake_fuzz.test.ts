@@ -8,11 +8,11 @@ import type { Clock, Conn } from "../../src/io/ports.ts";
 import { bunRandom } from "../../src/io/bun.ts";
 import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import type { KnownUser, UserTable } from "../../src/server/access/login.ts";
-import { Places } from "../../src/server/bounds/places.ts";
+import { ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";
 import { Session } from "../../src/server/session.ts";
 import { Turns } from "../../src/server/bounds/turns.ts";
 import { UploadShares } from "../../src/server/bounds/upload_shares.ts";
-import { Load } from "../../src/server/bounds/weight.ts";
+import { ServerLoad } from "../../src/server/bounds/load.ts";
 import { ERROR, type Frame, FrameParser, requestFrame } from "../../src/wire/frames.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
@@ -105,14 +105,14 @@ test(
       const options = {
         store,
         clock,
-        load: new Load(),
-        places: new Places(100),
+        load: new ServerLoad(),
+        connections: new ConnectionLimit(100),
         turns: new Turns(clock),
         shares: new UploadShares(clock, 100),
         release: "test",
         users: async () => USERS,
         changeVerifier: () => Promise.reject(new Error("a password was changed")),
-        tell: () => {},
+        notify: () => {},
       };
       const until = performance.now() + seconds * 1000;
       let challenges = 0;

@@ -4,7 +4,13 @@ import { createHmac } from "node:crypto";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import { type KnownUser, Login, type UserTable } from "../../src/server/access/login.ts";
-import { credentialsOf, type Proof, proofOf, verifierOf, wordsOf } from "../../src/wire/login.ts";
+import {
+  credentialsOf,
+  type Proof,
+  proofOf,
+  verifierOf,
+  signedBytesOf,
+} from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 
@@ -52,7 +58,7 @@ describe("what a server has seen of a login", () => {
     const seen = proofOf(alice, there.exchange, true);
     // It still has the older verifier of the same password, and works ClientKey out as RFC 5802 has it (section 9).
     const older = scramVerifierOf("Alice", "right");
-    const said = wordsOf(there.exchange);
+    const said = signedBytesOf(there.exchange);
     const masked = new Uint8Array(createHmac("sha256", older.storedKey).update(said).digest());
     const clientKey = (seen.scram ?? masked).map((byte, i) => byte ^ (masked[i] ?? 0));
     expect(clientKey.toHex()).toBe(alice.scram().clientKey.toHex());

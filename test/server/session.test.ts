@@ -14,12 +14,12 @@ import {
 } from "../../src/limits.ts";
 import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import type { UserTable } from "../../src/server/access/login.ts";
-import { Places } from "../../src/server/bounds/places.ts";
+import { ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";
 import { Session } from "../../src/server/session.ts";
 import { Turns } from "../../src/server/bounds/turns.ts";
 import { UploadShares } from "../../src/server/bounds/upload_shares.ts";
 import { UnderWay } from "../../src/store/pieces/under_way.ts";
-import { Load } from "../../src/server/bounds/weight.ts";
+import { ServerLoad } from "../../src/server/bounds/load.ts";
 import { HELLO } from "../../src/wire/handshake.ts";
 import { requestFrame } from "../../src/wire/frames.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
@@ -82,10 +82,10 @@ function session(users: UserTable | null) {
     read: () => ({ register: { prom: 0n, acc: null, com: null } }),
   };
   const doorkeeper = new Doorkeeper({ clock, random });
-  const load = new Load();
+  const load = new ServerLoad();
   void new Session(conn, {
     load,
-    places: new Places(10),
+    connections: new ConnectionLimit(10),
     turns: new Turns(clock),
     shares: new UploadShares(clock, 10),
     store,

@@ -4,7 +4,7 @@ import { decode } from "../../src/bytes.ts";
 import { DfsError } from "../../src/errors.ts";
 import type { ClientPorts } from "../../src/client/connect/peer.ts";
 import type { ServerAddress } from "../../src/membership.ts";
-import type { Disk, Told } from "../../src/io/ports.ts";
+import type { Disk, Notice } from "../../src/io/ports.ts";
 import { serve, type Server } from "../../src/server/serve.ts";
 import { type Register, registerCodec } from "../../src/version.ts";
 import { SimDisk } from "./disk.ts";
@@ -108,7 +108,7 @@ export class SimServer {
       changeVerifier: async () => {},
       certificate: null,
       descriptors: DESCRIPTORS,
-      tell: ({ line }: Told) => this.#world.note(`${this.name}: ${line}`),
+      notify: ({ line }: Notice) => this.#world.note(`${this.name}: ${line}`),
     };
     const die = (): void => this.#world.kill(machine);
     this.isServing = false;

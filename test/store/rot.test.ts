@@ -138,7 +138,7 @@ describe("one bit in an index of the pieces", () => {
         // No digit of an id any more, or another one.
         bytes[at] = index === "piece_by_holding" ? 0x70 : 0x34;
         writeFileSync(catalogOf(folder), bytes);
-        const store = await folder.open({ tell: ({ line }) => lines.push(line) });
+        const store = await folder.open({ notify: ({ line }) => lines.push(line) });
         expect(lines).toEqual([expect.stringContaining("run dfs-tool repair")]);
         for (let n = 0; n < FILES; n++) expect(heldOf(store, vidOf(n), nameOf(n))).toEqual([0, 1]);
         expect((await store.scrub.health()).pieces).toBe(2 * FILES);
@@ -154,7 +154,7 @@ describe("one bit in an index of the pieces", () => {
       const lines: string[] = [];
       const databases: Database[] = [];
       const store = await folder.open(
-        { tell: ({ line }) => lines.push(line) },
+        { notify: ({ line }) => lines.push(line) },
         {
           database: (path) => {
             const database = new Database(path, { create: true, strict: true });

@@ -11,7 +11,7 @@ import {
   provedBy,
   type Verifier,
   verifierOf,
-  wordsOf,
+  signedBytesOf,
 } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 import { signatureOf } from "../../src/wire/signature.ts";
@@ -112,7 +112,9 @@ test("a server with the public key alone, and not its own key, is noticed", () =
 test("whoever has the verifiers cannot log in with them", () => {
   for (const seed of [signed.publicKey, signed.serverKey])
     expect(
-      logIn({ onTheWay: () => ({ signature: signatureOf(seed, wordsOf(exchange)), scram: null }) }),
+      logIn({
+        onTheWay: () => ({ signature: signatureOf(seed, signedBytesOf(exchange)), scram: null }),
+      }),
     ).toEqual(NEITHER);
 });
 
@@ -156,8 +158,8 @@ test("no two exchanges are signed by the same bytes", () => {
   });
   forAll([any, any], (one, two) => {
     const isSame = Bun.deepEquals(one, two);
-    expect(Buffer.compare(wordsOf(one), wordsOf(two)) === 0).toBe(isSame);
-    expect(wordsOf(one)).toEqual(wordsOf({ ...one }));
+    expect(Buffer.compare(signedBytesOf(one), signedBytesOf(two)) === 0).toBe(isSame);
+    expect(signedBytesOf(one)).toEqual(signedBytesOf({ ...one }));
   });
 });
 

@@ -1,4 +1,7 @@
-/** dfs-tool init: writes the dfc.conf of a client, which servers that are there already help with. */
+/**
+ * dfs-tool init: writes a client's dfc.conf. If a cluster runs already, it takes all servers from
+ * it.
+ */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { defineCommand } from "citty";
@@ -17,7 +20,7 @@ import { askFor } from "../config/password.ts";
 import { canAsk } from "../../terminal/ask_password.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 
-/** Others may read it, and not write it: a password is not in it. */
+/** Others may read the file, for it contains no password. Only its owner may write it. */
 const RIGHTS = 0o644;
 
 export const initCommand = defineCommand({
@@ -36,19 +39,19 @@ export const initCommand = defineCommand({
     const path = args.config ?? HERE;
     const user = args.user ?? "";
     const given = args._.map((where, i) => `Server DFS${i + 1} ${where}\n`).join("");
-    const who = user === "" ? "" : `Username: ${user}\n`;
-    const { servers } = parseGiven(given + who);
+    const userLine = user === "" ? "" : `Username: ${user}\n`;
+    const { servers } = parseGiven(given + userLine);
     const found = await lookFor(servers, user, log);
     const text = found ? found.map((server) => `${serverLine(server)}\n`).join("") : given;
-    parseConfiguration(text + who, path);
-    await writeNew(path, text + who);
+    parseConfiguration(text + userLine, path);
+    await writeNew(path, text + userLine);
     const names = (found ?? servers).map(({ name }) => name);
     if (args.json) return printJson({ path, servers: names });
     return print(`${path} is written: ${names.join(", ")}`);
   },
 });
 
-/** What is wrong with an address is wrong with the command. */
+/** Errors of the addresses become errors of the command. */
 function parseGiven(text: string): ReturnType<typeof parseConfiguration> {
   try {
     return parseConfiguration(text, "");
@@ -58,7 +61,10 @@ function parseGiven(text: string): ReturnType<typeof parseConfiguration> {
   }
 }
 
-/** All servers of the cluster that these are of; null where they have begun none, or none answers. Throws DfsError("login"). */
+/**
+ * All servers of the cluster that these belong to; null if they have not founded one, or none
+ * answers. Throws DfsError("login").
+ */
 async function lookFor(
   servers: readonly ServerAddress[],
   user: string,
@@ -84,12 +90,12 @@ async function lookFor(
   }
 }
 
-/** null: there is nobody to ask. */
+/** null if there is nobody to ask. */
 async function passwordFor(user: string): Promise<string | null> {
   return process.env.DFS_PASSWORD ?? (canAsk() ? askFor(user) : null);
 }
 
-/** Throws DfsError("config") where there is one already. */
+/** Throws DfsError("config") if there is a file already. */
 async function writeNew(path: string, text: string): Promise<void> {
   try {
     const { O_CREAT, O_EXCL, O_WRONLY } = constants;

@@ -1,6 +1,7 @@
 /**
- * dfs-tool user passwd without a place: the user's own password, on all servers. The master key is sealed with both while servers
- * change over; should that be cut short, the same command goes on with it.
+ * dfs-tool user passwd without a place: changes the user's own password, on all servers. While
+ * servers change over, the master key is sealed under both passwords; if that is cut short, the
+ * same command goes on with it. Used by user.ts.
  */
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { Opener } from "../../client/trust/opener.ts";
@@ -15,8 +16,9 @@ import { setUp, type Setup, withCluster } from "../config/open.ts";
 import { print } from "../../terminal/stdout.ts";
 
 /**
- * Changes the password of the user that dfc.conf names; where $DFS_OLD_PASSWORD is one that was changed on the servers already, the key
- * is sealed with that of now. Returns the exit status.
+ * Changes the password of the user that dfc.conf names. If $DFS_OLD_PASSWORD is set, the servers
+ * have the present password already: then only the key is sealed anew, under the present password
+ * instead of the old one. Returns the exit status.
  */
 export async function changeOwnPassword(flags: CommonFlags): Promise<number> {
   const setup = await setUp(flags);
@@ -29,11 +31,11 @@ export async function changeOwnPassword(flags: CommonFlags): Promise<number> {
   if (!setup.password)
     throw new DfsError("usage", `it takes the password of now: in ${path}, or $DFS_PASSWORD`);
   const old = process.env.DFS_OLD_PASSWORD;
-  await (old === undefined ? change(setup, user) : sealAnew(setup, user, old));
+  await (old === undefined ? changePassword(setup, user) : resealKey(setup, user, old));
   return 0;
 }
 
-async function sealAnew(setup: Setup, user: string, old: string): Promise<void> {
+async function resealKey(setup: Setup, user: string, old: string): Promise<void> {
   const before = new Opener(passwordIn(user, old));
   await withCluster(
     setup,
@@ -46,9 +48,9 @@ async function sealAnew(setup: Setup, user: string, old: string): Promise<void> 
   await print(`the key of ${user} is sealed with the password of now`);
 }
 
-async function change(setup: Setup, user: string): Promise<void> {
-  const also = passwordIn(user, await newPassword(user));
-  const next = new Opener(also);
+async function changePassword(setup: Setup, user: string): Promise<void> {
+  const nextPassword = passwordIn(user, await newPassword(user));
+  const next = new Opener(nextPassword);
   await withCluster(
     setup,
     async (cluster, now) => {
@@ -66,15 +68,17 @@ async function change(setup: Setup, user: string): Promise<void> {
           `${open.map((slot) => cluster.labelOf(slot)).join(", ")} knows no users: give it the others' file of users; nothing was changed`,
         );
       await rewrap(cluster, [now, next], [now, next]);
-      await changeAll(cluster, verifierOf(user, await also.login));
+      await changeAll(cluster, verifierOf(user, await nextPassword.login));
       await rewrap(cluster, [next], [next]);
     },
-    { keys: "none", also },
+    { keys: "none", nextPassword },
   );
   await print(`the password of ${user} is changed: write the new one where the old one was`);
 }
 
-/** Throws what a server answers: then some know the new password, and others the old one. */
+/**
+ * Throws the error of a server: then some servers have the new password, and others the old one.
+ */
 async function changeAll(cluster: Cluster, verifier: SignatureVerifier): Promise<void> {
   for (const slot of cluster.view.members) {
     try {

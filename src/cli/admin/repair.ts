@@ -1,4 +1,7 @@
-/** dfs-tool repair: brings everything to where it belongs, and says what that took. */
+/**
+ * dfs-tool repair: brings everything to where it belongs, and tells what was done. server.ts uses
+ * repairAndReport too.
+ */
 import { defineCommand } from "citty";
 import { counted } from "../../counted.ts";
 import { type Repaired, repairAll } from "../../client/care/repair.ts";
@@ -25,12 +28,12 @@ export const repairCommand = defineCommand({
   },
   async run({ args }) {
     const setup = await setUp(args);
-    const how: How = {
+    const options: RepairOptions = {
       prefix: args.prefix ?? "",
       dryRun: args["dry-run"] ?? false,
       orphanAge: secondsIn(args["orphan-age"]),
     };
-    return withCluster(setup, (cluster) => repairAndTell(cluster, setup, args, how), {
+    return withCluster(setup, (cluster) => repairAndReport(cluster, setup, args, options), {
       keys: "handy",
     });
   },
@@ -41,24 +44,24 @@ function secondsIn(text: string): number {
   throw new DfsError("usage", `--orphan-age is a number of seconds, not ${JSON.stringify(text)}`);
 }
 
-interface How {
+interface RepairOptions {
   /** Only names that begin so. */
   readonly prefix: string;
   readonly dryRun: boolean;
-  /** How old pieces of no version must be to be removed, in seconds. */
+  /** How old the pieces of orphans must be to be removed, in seconds. */
   readonly orphanAge: number;
 }
 
-const EVERYTHING: How = { prefix: "", dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
-/** So many names that could not be repaired are told of, unless more is asked for. */
-const PROBLEMS_TOLD = 10;
+const EVERYTHING: RepairOptions = { prefix: "", dryRun: false, orphanAge: ORPHAN_AGE_SECONDS };
+/** The most names with problems that are told, unless more is asked for. */
+const PROBLEMS_SHOWN = 10;
 
-/** Repairs, and says what that took; resolves to the exit status. */
-export async function repairAndTell(
+/** Repairs, and tells what was done. Resolves to the exit status. */
+export async function repairAndReport(
   cluster: Cluster,
   { log }: Setup,
   flags: CommonFlags,
-  { prefix, dryRun, orphanAge }: How = EVERYTHING,
+  { prefix, dryRun, orphanAge }: RepairOptions = EVERYTHING,
 ): Promise<number> {
   const count = openCount("repair", flags);
   const total = new Total();
@@ -68,7 +71,7 @@ export async function repairAndTell(
     log.warn(
       `${away} of ${cluster.view.members.length} servers do not answer: what is at home there stays as it is`,
     );
-  const tell = async (line: string): Promise<void> => {
+  const printLine = async (line: string): Promise<void> => {
     if (flags.json) return;
     count.clear();
     await print(line);
@@ -86,15 +89,15 @@ export async function repairAndTell(
     };
     for await (const repaired of repairAll(cluster, prefix, options)) {
       total.add(repaired);
-      const isTold = isProblem(repaired) && ++total.problems <= PROBLEMS_TOLD;
-      if (flags.verbose || isTold) await tell(lineOf(repaired, dryRun));
+      const isReported = isProblem(repaired) && ++total.problems <= PROBLEMS_SHOWN;
+      if (flags.verbose || isReported) await printLine(lineOf(repaired, dryRun));
     }
     total.traffic = cluster.traffic;
   } finally {
     count.stop();
   }
-  const more = total.problems - PROBLEMS_TOLD;
-  if (more > 0 && !flags.verbose) await tell(`and ${more} more: repair -v tells of each`);
+  const more = total.problems - PROBLEMS_SHOWN;
+  if (more > 0 && !flags.verbose) await printLine(`and ${more} more: repair -v tells of each`);
   const seconds = (performance.now() - started) / 1000;
   if (flags.json) await printJson(total.asJson(dryRun, seconds));
   else await print(total.line(dryRun, seconds));
@@ -106,11 +109,11 @@ const isProblem = ({ lost, problem }: Repaired): boolean => lost.length > 0 || p
 /** What was done to all names together. */
 class Total {
   readonly names: Repaired[] = [];
-  /** Names that could not be repaired, or not wholly. */
+  /** Names that could not be repaired, or only in part. */
   problems = 0;
   /** Copies that stay where they are, since there is no room for them at home. */
   displaced = 0;
-  /** Versions of no file whose pieces are left alone for now. */
+  /** Orphans whose pieces are left alone for now. */
   spared = 0;
   /** Bytes on the wire. */
   traffic = { sent: 0, received: 0 };
@@ -120,8 +123,8 @@ class Total {
   }
 
   get sums() {
-    const sum = (of: (one: Repaired) => number): number =>
-      this.names.reduce((n, one) => n + of(one), 0);
+    const sum = (valueOf: (repaired: Repaired) => number): number =>
+      this.names.reduce((n, repaired) => n + valueOf(repaired), 0);
     return {
       restored: sum(({ restored }) => restored),
       bytes: sum(({ bytes }) => bytes),
@@ -146,7 +149,7 @@ class Total {
     const rate = dryRun
       ? sizeText(bytes)
       : `${sizeText(bytes)} in ${seconds.toFixed(1)} s, ${sizeText(bytes / seconds)}/s`;
-    // What was made at home and taken away elsewhere was sent home.
+    // A copy made at home and one taken away elsewhere are one copy that was sent home.
     const moved = Math.min(restored, dropped);
     const kinds: [count: number, text: string][] = [
       [moved, `${counted(moved, "copy", "copies")} sent home`],
@@ -179,7 +182,10 @@ class Total {
     ].join("");
   }
 
-  /** What could not be repaired decides: lost pieces, then whether all that was missing were servers. */
+  /**
+   * The status of what could not be repaired: first lost pieces; then whether only missing servers
+   * were the cause.
+   */
   get status(): number {
     if (this.sums.lost > 0) return exitStatus("incomplete");
     const causes = new Set(this.names.flatMap(({ cause }) => cause ?? []));
@@ -189,7 +195,7 @@ class Total {
   }
 }
 
-/** Reserved names have no look that people know. */
+/** Reserved names are not shown as they are. */
 const labelOf = (name: string): string => (name === "" ? "(configuration)" : name);
 
 function lineOf(repaired: Repaired, dryRun: boolean): string {

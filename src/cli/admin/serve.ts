@@ -5,7 +5,7 @@ import { asDfsError, DfsError, exitStatus, isDfsError } from "../../errors.ts";
 import { bunClock, bunNet, bunRandom } from "../../io/bun.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
 import { descriptorsMax } from "../../io/descriptors.ts";
-import type { Tell, Told } from "../../io/ports.ts";
+import type { Notify, Notice } from "../../io/ports.ts";
 import {
   INLINE_BYTES,
   REPAIR_INTERVAL_SECONDS,
@@ -28,7 +28,7 @@ import { openServerLog, type ServerLog } from "../../server/process/server_log.t
 import { SlowDisk } from "../../server/process/slow_disk.ts";
 
 const PORT_MAX = 65_535;
-/** The file of users that the course has servers read. */
+/** The file of users that the course gives its servers; serve does not read it by itself. */
 const USERS_NEARBY = "dfs.conf";
 const SECONDS_MAX = 31_536_000;
 
@@ -116,7 +116,7 @@ interface Flags extends Protection, CommonFlags {
 }
 
 async function serveWith(args: Flags, log: ServerLog): Promise<number> {
-  const { access, certificate } = await protect(args, log.tell);
+  const { access, certificate } = await protect(args, log.notify);
   const options: ServeOptions = {
     ...access,
     certificate,
@@ -129,15 +129,15 @@ async function serveWith(args: Flags, log: ServerLog): Promise<number> {
     port: numberIn(args.port, "PORT", PORT_MAX),
     release: RELEASE,
     descriptors: descriptorsMax(),
-    tell: log.tell,
+    notify: log.notify,
   };
   const interval = numberIn(args["repair-interval"], "--repair-interval", SECONDS_MAX);
   const { config } = args;
-  // One that cannot be used is better told now.
+  // A configuration that cannot be used is an error of the start.
   if (config !== undefined) loadConfiguration(config);
   return serveUntilEnd(options, log, () =>
     config !== undefined && interval > 0
-      ? repairInBackground({ config, intervalSeconds: interval, tell: log.tell })
+      ? repairInBackground({ config, intervalSeconds: interval, notify: log.notify })
       : () => {},
   );
 }
@@ -157,14 +157,14 @@ interface Protection {
 }
 
 /**
- * Who may use the server, and what it shows of itself in TLS. Where others can reach it there must be users, and TLS; neither is given up
- * unless that is asked for.
+ * Who may use the server, and its certificate for TLS. An address that other machines can reach
+ * requires users and TLS, unless --insecure waives both.
  */
-async function protect({ dir, catalog = dir, host, users, insecure }: Protection, tell: Tell) {
-  const access = await accessFor(dir, users, (line) => tell(trouble("users", line)));
+async function protect({ dir, catalog = dir, host, users, insecure }: Protection, notify: Notify) {
+  const access = await accessFor(dir, users, (line) => notify(trouble("users", line)));
   const isOpen = (await access.users()) === null;
   if (isOpen && existsSync(USERS_NEARBY))
-    tell(
+    notify(
       trouble(
         "users-not-used",
         `./${USERS_NEARBY} is not used, and everybody is let in: with --users ${USERS_NEARBY} only its users are`,
@@ -175,7 +175,7 @@ async function protect({ dir, catalog = dir, host, users, insecure }: Protection
     const harm = isOpen
       ? `whoever can reach ${host} reads and changes everything`
       : `who listens sees all that goes to and from ${host}, and no TLS keeps others out of it`;
-    tell(trouble("insecure", `--insecure: ${harm}`));
+    notify(trouble("insecure", `--insecure: ${harm}`));
     return { access, certificate: null };
   }
   if (isOpen)
@@ -187,13 +187,13 @@ async function protect({ dir, catalog = dir, host, users, insecure }: Protection
   return { access, certificate: await certificateIn(catalog) };
 }
 
-/** Resolves to the exit status: 0 after a signal, when all that was asked is answered. */
+/** Resolves to the exit status: 0 after a signal, once all requests are answered. */
 async function serveUntilEnd(
   options: ServeOptions,
-  { tell, fail }: ServerLog,
+  { notify, fail }: ServerLog,
   alongside: () => () => void,
 ): Promise<number> {
-  const slow = new SlowDisk(bunClock, tell);
+  const slow = new SlowDisk(bunClock, notify);
   const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: slow.watch(bunDisk) };
   const end = Promise.withResolvers<number>();
   const die = (error: DfsError): void => {
@@ -201,8 +201,10 @@ async function serveUntilEnd(
     end.resolve(exitStatus(error.code));
   };
   if (closeCatalog(options.catalogFolder))
-    tell(trouble("catalog-open", "others could read its catalog; from now on only its owner can"));
-  // A signal that comes while the server starts must wait until there is one to stop.
+    notify(
+      trouble("catalog-open", "others could read its catalog; from now on only its owner can"),
+    );
+  // A signal during the start must wait until there is a server to stop.
   const signal = Promise.withResolvers<void>();
   takeSignals(() => signal.resolve());
   const starting = serve(ports, options, die).catch((error: unknown) => {
@@ -211,8 +213,8 @@ async function serveUntilEnd(
   const server = await Promise.race([starting, end.promise]);
   if (typeof server === "number") return server;
   const warning = warningOf(server);
-  if (warning !== null) tell(trouble("folder-copied", warning));
-  tell(started(server, options.host));
+  if (warning !== null) notify(trouble("folder-copied", warning));
+  notify(started(server, options.host));
   const stopRepairs = alongside();
   void signal.promise
     .then(stopRepairs)
@@ -221,12 +223,12 @@ async function serveUntilEnd(
   const status = await end.promise;
   stopRepairs();
   slow.stop();
-  tell({ level: "verbose", event: "stopped", line: "stopped" });
+  notify({ level: "verbose", event: "stopped", line: "stopped" });
   return status;
 }
 
-/** Programs wait for this line, and take the port from it. */
-function started({ sid, port, origin }: Server, host: string): Told {
+/** The notice that the server is ready. Programs wait for this line, and take the port from it. */
+function started({ sid, port, origin }: Server, host: string): Notice {
   const address = writtenAddress({ host, port });
   const isNew = origin === "new" ? ", new" : "";
   return {
@@ -237,7 +239,10 @@ function started({ sid, port, origin }: Server, host: string): Told {
   };
 }
 
-/** The same error, which says whose it is; and a folder at the top of the disk may be meant to be in this one. */
+/**
+ * The same error with the folder in its message. If the folder is at the top of the disk, the user
+ * may have meant one in the current folder.
+ */
 function withFolder(error: unknown, folder: string): unknown {
   if (!isDfsError(error)) return error;
   const isOfCatalog = error.message.startsWith("the catalog ");
@@ -249,7 +254,7 @@ function withFolder(error: unknown, folder: string): unknown {
   );
 }
 
-/** What is odd about a folder; null: nothing. */
+/** A warning about a folder that is a copy; null for any other. */
 function warningOf({ origin, was, sid }: Server): string | null {
   const id = sid.slice(0, 8);
   if (origin === "copy")

@@ -1,4 +1,4 @@
-/** dfs-tool server: who makes the cluster, and how that changes. */
+/** dfs-tool server: shows who makes the cluster, and changes it. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { counted } from "../../counted.ts";
@@ -22,7 +22,7 @@ import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
 import { serverOf } from "../config/config.ts";
 import { insteadIn, missingIn, serverLine, writeServers } from "../config/edit_config.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
-import { repairAndTell } from "./repair.ts";
+import { repairAndReport } from "./repair.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 import { tableLines } from "../../terminal/units.ts";
 
@@ -36,7 +36,7 @@ const ACTIONS = {
   weight: "weight NAME N",
 } as const;
 type Action = keyof typeof ACTIONS;
-/** What may follow the command's name. */
+/** The words that may follow the command's name. */
 export const SERVER_ACTIONS = Object.keys(ACTIONS);
 
 export const serverCommand = defineCommand({
@@ -68,12 +68,12 @@ export const serverCommand = defineCommand({
       throw new DfsError("usage", "--write goes with dfs-tool server list only");
     const setup = await setUp(args);
     const task: Task = { setup, flags: args, name: args.name ?? "", address: args.address };
-    const doing = `dfs-tool server ${action} ${task.name}`;
-    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy", doing });
+    const command = `dfs-tool server ${action} ${task.name}`;
+    return withCluster(setup, (cluster) => RUN[action](cluster, task), { keys: "handy", command });
   },
 });
 
-/** What is to be done with which server. */
+/** What to do, and with which server. */
 interface Task {
   readonly setup: Setup;
   readonly flags: CommonFlags & { readonly write?: boolean | undefined };
@@ -97,14 +97,14 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
   async add(cluster, task) {
     const server = addressFor(task);
     const moved = await moveIfMember(cluster, server);
-    if (moved !== null) return tellMoved(cluster, task, moved, server);
+    if (moved !== null) return reportMoved(cluster, task, moved, server);
     await addServer(cluster, server);
-    await tell(
+    await printLine(
       task,
       `${server.name} is a member: the cluster has ${counted(cluster.view.members.length, "server")}`,
     );
-    await tell(task, "new files use it; dfs-tool rebalance moves those that are there");
-    await tellMissing(cluster, task);
+    await printLine(task, "new files use it; dfs-tool rebalance moves those that are there");
+    await reportMissing(cluster, task);
     return 0;
   },
 
@@ -113,10 +113,10 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const slot = slotNamed(cluster, task.name);
     const name = cluster.labelOf(slot);
     await drainServer(cluster, slot);
-    await repairAndTell(cluster, setup, flags);
+    await repairAndReport(cluster, setup, flags);
     const { pieces, isTold } = await needOf(cluster, slot);
     const isDone = pieces === 0 && isTold;
-    await tell(
+    await printLine(
       task,
       isDone
         ? `nothing lies on ${name} any more: it is safe to remove, with dfs-tool server remove ${name}`
@@ -132,7 +132,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const name = cluster.labelOf(slot);
     const server = addressFor({ ...task, name });
     await moveServer(cluster, slot, server);
-    return tellMoved(cluster, task, slot, server);
+    return reportMoved(cluster, task, slot, server);
   },
 
   async replace(cluster, task) {
@@ -140,14 +140,14 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const slot = slotNamed(cluster, task.name);
     const name = cluster.labelOf(slot);
     const done = await replaceServer(cluster, slot, addressFor({ ...task, name }));
-    await tell(
+    await printLine(
       task,
       done === "again"
         ? `that server has the place of ${name} already; what it should hold is brought there`
         : `another server has the place of ${name}; what it should hold is brought there`,
     );
-    const status = await repairAndTell(cluster, setup, flags);
-    await tellMissing(cluster, task);
+    const status = await repairAndReport(cluster, setup, flags);
+    await reportMissing(cluster, task);
     return status;
   },
 
@@ -156,9 +156,9 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const slot = await slotAfterChange(cluster, task.name);
     const name = cluster.labelOf(slot);
     const isGone = cluster.peer(slot) === null;
-    await removeServer(cluster, slot, (line) => tell(task, line));
-    await tell(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
-    return isGone ? repairAndTell(cluster, setup, flags) : 0;
+    await removeServer(cluster, slot, (line) => printLine(task, line));
+    await printLine(task, `${name} is no member any more: take it out of dfc.conf, and stop it`);
+    return isGone ? repairAndReport(cluster, setup, flags) : 0;
   },
 
   async weight(cluster, task) {
@@ -166,7 +166,7 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
     const slot = slotNamed(cluster, task.name);
     const name = cluster.labelOf(slot);
     await weighServer(cluster, slot, weight);
-    await tell(
+    await printLine(
       task,
       `${name} has the weight ${weight} now: new files with parity on some of the servers go by it; dfs-tool rebalance moves those that are there`,
     );
@@ -175,8 +175,9 @@ const RUN: Readonly<Record<Action, (cluster: Cluster, task: Task) => Promise<num
 };
 
 /**
- * The slot of the server that is called so, once a change that had begun is finished. That may have ended its membership, which is then what
- * was wanted; or it put another in its place, who is meant from then on.
+ * The slot of the server with this name, once a change that had begun is finished. If that change
+ * has removed the server, the slot is the same, for then the removal is done. If another server has
+ * taken its place, the slot is that of the other one.
  */
 async function slotAfterChange(cluster: Cluster, name: string): Promise<number> {
   const slot = slotNamed(cluster, name);
@@ -186,27 +187,27 @@ async function slotAfterChange(cluster: Cluster, name: string): Promise<number> 
   return isOver ? slot : slotNamed(cluster, name);
 }
 
-/** A member that was there before is at another address. */
-async function tellMoved(
+/** Tells that a member is at another address now. */
+async function reportMoved(
   cluster: Cluster,
   task: Task,
   slot: number,
   server: ServerAddress,
 ): Promise<number> {
   const name = cluster.labelOf(slot);
-  await tell(
+  await printLine(
     task,
     `${name} is at ${writtenAddress(server)}: whoever finds another server finds it there`,
   );
-  await tellMissing(cluster, task);
+  await reportMissing(cluster, task);
   return 0;
 }
 
-/** A line for people. */
-const tell = ({ flags }: Task, line: string): Promise<void> =>
+/** Prints a line for people. */
+const printLine = ({ flags }: Task, line: string): Promise<void> =>
   flags.json ? Promise.resolve() : print(line);
 
-/** Throws DfsError("usage") where it is none. */
+/** Throws DfsError("usage") if it is no weight. */
 function weightFrom(text: string): number {
   const weight = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (weight >= 1 && weight <= WEIGHT_MAX) return weight;
@@ -216,7 +217,7 @@ function weightFrom(text: string): number {
   );
 }
 
-/** Where the new server is: as the command says, or dfc.conf. */
+/** The address of the new server: from the command, or from dfc.conf. */
 function addressFor({ setup, name, address }: Task): ServerAddress {
   if (address !== undefined) return serverOf(name, address);
   const listed = setup.configuration.servers.find((server) => server.name === name);
@@ -239,7 +240,7 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
     return [{ name, address, id: sid, weight, state: stateOf(cluster, slot) }];
   });
   if (task.flags.json) {
-    if (task.flags.write) await tellMissing(cluster, task);
+    if (task.flags.write) await reportMissing(cluster, task);
     await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
     return 0;
   }
@@ -255,7 +256,7 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
   if (config.next) await print("a change is not finished: dfs-tool repair finishes it");
   const absence = absenceWarning(cluster);
   if (absence !== null) await print(absence);
-  await tellMissing(cluster, task);
+  await reportMissing(cluster, task);
   return 0;
 }
 
@@ -263,7 +264,7 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
 function stateOf(cluster: Cluster, slot: number): string {
   const { config } = cluster.view;
   const states: string[] = [];
-  const stranger = strangersIn(cluster).find((one) => one.slot === slot && !one.peer.isDown);
+  const stranger = strangersIn(cluster).find((other) => other.slot === slot && !other.peer.isDown);
   if (cluster.peer(slot)) states.push("up");
   else if (stranger?.is === "lost") states.push("down, its data lost");
   else if (config.seats[slot]?.sid !== null) states.push("down");
@@ -274,14 +275,20 @@ function stateOf(cluster: Cluster, slot: number): string {
   return states.join(", ");
 }
 
-/** The lines that a dfc.conf lacks: its clients find these servers as long as they find any that it names. */
-async function tellMissing(cluster: Cluster, task: Task): Promise<void> {
+/**
+ * Tells which lines a dfc.conf lacks, or writes them. A client finds the missing servers anyway, as
+ * long as it finds any that the file names.
+ */
+async function reportMissing(cluster: Cluster, task: Task): Promise<void> {
   const { path, servers } = task.setup.configuration;
   const missing = missingIn(cluster, servers);
   if (task.flags.write) await writeServers(path, missing);
   if (missing.length === 0) return;
-  await tell(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
+  await printLine(task, task.flags.write ? `written into ${path}:` : `${path} lacks:`);
   for (const server of missing)
-    await tell(task, serverLine(server) + (task.flags.write ? "" : insteadIn(server, servers)));
-  if (!task.flags.write) await tell(task, "dfs-tool server list --write writes that into it");
+    await printLine(
+      task,
+      serverLine(server) + (task.flags.write ? "" : insteadIn(server, servers)),
+    );
+  if (!task.flags.write) await printLine(task, "dfs-tool server list --write writes that into it");
 }

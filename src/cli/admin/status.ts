@@ -1,4 +1,4 @@
-/** dfs-tool status: one word on whether the data is safe, then why. */
+/** dfs-tool status: one word on whether the data is safe, then the reasons. */
 import { defineCommand } from "citty";
 import { counted } from "../../counted.ts";
 import { type ServerStatus, type Status, statusOf, type Word } from "../../client/care/status.ts";
@@ -13,7 +13,7 @@ import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { clearScreen, flush, mustBeRead, print, printJson } from "../../terminal/stdout.ts";
 import { ageText, SERVER_STATES, sizeText, tableLines } from "../../terminal/units.ts";
 
-/** The exit status follows the word. */
+/** The exit status of each word. */
 const EXIT: Readonly<Record<Word, number>> = {
   HEALTHY: 0,
   DEGRADED: 3,
@@ -36,12 +36,12 @@ export const statusCommand = defineCommand({
     const setup = await setUp(args);
     const isStrict = args.strict ?? false;
     for (;;) {
-      const status = await look(setup, isStrict);
+      const status = await statusNow(setup, isStrict);
       if (args.watch && !args.json) await printTime();
       if (args.json) await printJson(asJson(status));
       else for (const line of linesOf(status)) await print(line);
       if (!args.watch) return EXIT[status.word];
-      // Whoever watches sees it now.
+      // The output goes out now, for a person may be watching.
       if (!args.json && !process.stdout.isTTY) await print("");
       await flush();
       mustBeRead();
@@ -50,18 +50,18 @@ export const statusCommand = defineCommand({
   },
 });
 
-/** The time of day, on a terminal in the place of all that was said before. */
+/** Prints the time of day; on a terminal it first clears what was printed before. */
 async function printTime(): Promise<void> {
   if (process.stdout.isTTY) await clearScreen();
   await print(new Date().toTimeString().slice(0, "12:34:56".length));
 }
 
-const look = (setup: Setup, isStrict: boolean): Promise<Status> =>
+const statusNow = (setup: Setup, isStrict: boolean): Promise<Status> =>
   withCluster(
     setup,
     (cluster) => statusOf(cluster, { layout: setup.configuration.layout, isStrict }),
     {
-      // It says soon how things are, unless that takes longer here.
+      // A status is wanted soon, so the patience is short, unless dfc.conf sets another.
       patienceMs: setup.configuration.patienceMs ?? STATUS_REPLY_MS,
       keys: "none",
     },
@@ -156,7 +156,7 @@ function linesOf(status: Status): string[] {
   ];
 }
 
-/** What is used, what is free, and what of that files can have. */
+/** How much is used, how much is free, and how much of that new files can have. */
 function roomText({ used, free, usable, layout }: Status): string {
   const name = layout.is === "pairs" ? "pairs" : `rs:${layout.data}+${layout.parity}`;
   const more =
@@ -173,7 +173,10 @@ function displacedLines({ displaced }: Status): string[] {
   return [`${pieces} than at home, where there is no room: nothing is missing`];
 }
 
-/** What nobody has a piece of may be lost, or was made up: either way its user knows, and an operator can delete it. */
+/**
+ * Files without any piece on any server are lost, or somebody made them up. Their user knows which,
+ * and an operator can delete them.
+ */
 function hollowLines({ hollow, firstHollow }: Status): string[] {
   if (!firstHollow) return [];
   const { user, name } = firstHollow;
@@ -181,7 +184,7 @@ function hollowLines({ hollow, firstHollow }: Status): string[] {
   return [`${of}: ask their users, or delete them: dfs-tool rm --user ${user} NAME`];
 }
 
-/** What was put before there were users is in nobody's list. */
+/** Files from before there were users are in nobody's list. */
 const openLines = ({ open }: Status): string[] =>
   open === 0
     ? []
@@ -206,20 +209,23 @@ const rowOf = ({ name, release, weight, health, state }: ServerStatus): string[]
       ]
     : [name, SERVER_STATES[state], "-", "-", "-", "-", "-", "-", String(weight)];
 
-/** Who takes no more pieces, and why. */
+/** Which server takes no more pieces, and why. */
 const fullText = (name: string, short: string): string =>
   short === "inodes"
     ? `${name} has next to no room for more pieces: its disk can hold no more files (the inodes are used up)`
     : `${name} has next to no room for more pieces: its disk is full`;
 
-/** Of one server the way out; of several each would take what only the others have. */
+/**
+ * For one server, the way out. For several it is no way: each new server would need what only the
+ * other damaged ones have.
+ */
 function recordsText(damaged: readonly string[]): string {
   const [name] = damaged;
   if (damaged.length !== 1) return ` on ${damaged.join(", ")}`;
   return ` on ${name}: keep its folder, start it with a new one, and run dfs-tool server replace ${name}`;
 }
 
-/** What is left to do, a line for each kind. */
+/** What is left to do: one line for each kind. */
 function toDoTexts({ toDo, servers, damaged }: Status): string[] {
   const room = servers.some(({ health }) => health?.short) ? ", once there is room for them" : "";
   const all = servers.some(({ state }) => state !== "up") ? ", once all servers answer" : "";
@@ -259,7 +265,7 @@ function toDoTexts({ toDo, servers, damaged }: Status): string[] {
   );
 }
 
-/** What was not read back for too long. */
+/** Names servers with pieces that were not read back for too long. */
 function unreadText(servers: readonly ServerStatus[]): string {
   const late = servers.flatMap(({ name, health }) =>
     (health?.unreadFor ?? 0) >= UNREAD_SECONDS_MAX ? [name] : [],

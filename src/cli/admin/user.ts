@@ -1,4 +1,4 @@
-/** dfs-tool user: who may use a server, in the file that it reads its users from. */
+/** dfs-tool user: the users of a server, in its file of users. */
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { defineCommand } from "citty";
@@ -15,7 +15,7 @@ import {
   userNamed,
 } from "../../server/users/edit_users.ts";
 import { type CommonFlags, plainFlags } from "../../terminal/flags.ts";
-import { sayLine } from "../../terminal/log.ts";
+import { printToStderr } from "../../terminal/log.ts";
 import { newPassword } from "../config/new_password.ts";
 import { changeOwnPassword } from "./passwd.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
@@ -29,7 +29,7 @@ import {
   USERS_FILE,
 } from "../../server/users/users.ts";
 
-/** Of a folder that is made for a server. */
+/** The mode of a folder that is made for a server. */
 const OWNER_ONLY = 0o700;
 
 const ACTIONS = {
@@ -39,7 +39,7 @@ const ACTIONS = {
   passwd: "passwd [PLACE NAME]",
 } as const;
 type Action = keyof typeof ACTIONS;
-/** What may follow the command's name. */
+/** The words that may follow the command's name. */
 export const USER_ACTIONS = Object.keys(ACTIONS);
 
 export const userCommand = defineCommand({
@@ -69,7 +69,7 @@ export const userCommand = defineCommand({
   },
 });
 
-/** What is to be done in which file. */
+/** What to do, and in which file. */
 interface Task {
   readonly flags: CommonFlags & { readonly operator?: boolean | undefined };
   readonly place: string;
@@ -91,17 +91,17 @@ function taskOf(action: Action, place?: string, name?: string, flags: Task["flag
 const RUN: Readonly<Record<Action, (task: Task) => Promise<void>>> = {
   async add({ flags, place, name }) {
     const path = await fileOf(place, true);
-    // Before the password is asked for; and again when the file is changed.
+    // Checked before the password is asked for, and again when the file is changed.
     const known = (await usersIn(path)).find((user) => user.name === name);
     if (known) refuseKnown(path, known);
     const verifier = await newVerifier(name);
     if (path !== place) await mkdir(place, { recursive: true, mode: OWNER_ONLY });
-    tellChange(flags, path, name, await addUser(path, name, verifier, flags.operator ?? false));
+    reportChange(flags, path, name, await addUser(path, name, verifier, flags.operator ?? false));
   },
 
   async remove({ flags, place, name }) {
     const path = await fileOf(place, false);
-    tellChange(flags, path, name, await removeUser(path, name));
+    reportChange(flags, path, name, await removeUser(path, name));
   },
 
   async list({ flags, place }) {
@@ -116,11 +116,14 @@ const RUN: Readonly<Record<Action, (task: Task) => Promise<void>>> = {
   async passwd({ flags, place, name }) {
     const path = await fileOf(place, false);
     userNamed(await usersIn(path), path, name);
-    tellChange(flags, path, name, await setVerifier(path, name, await newVerifier(name)));
+    reportChange(flags, path, name, await setVerifier(path, name, await newVerifier(name)));
   },
 };
 
-/** The file of users of a place: itself, or the one in that folder, which `mayMake` lets be absent. */
+/**
+ * The file of users of a place: the place itself, or the file in that folder. With `mayMake` it may
+ * be absent.
+ */
 async function fileOf(place: string, mayMake: boolean): Promise<string> {
   const found = await stat(place).catch(() => null);
   if (found?.isFile()) return place;
@@ -138,25 +141,25 @@ async function newVerifier(name: string): Promise<Verifier> {
   return verifierOf(name, login);
 }
 
-/** What a change means that its user may not think of. */
-function tellChange(
+/** Tells the consequences of a change that may surprise its user. */
+function reportChange(
   flags: CommonFlags,
   path: string,
   name: string,
   { before, after }: Edited,
 ): void {
   if (!flags.quiet)
-    sayLine(
+    printToStderr(
       `${path}: the change counts at once for the server that reads this file; do the same for the others`,
     );
   const [were, are] = [operatorsOf(before), operatorsOf(after)];
   if (were.size > 0 && are.size === 0 && after.length > 0)
-    sayLine(
+    printToStderr(
       `warning: nobody in ${path} is an operator now: nobody can change the cluster there before dfs-tool user add ${path} NAME --operator`,
     );
   for (const user of after) {
     if (user.name === name || were.has(user.name) === are.has(user.name)) continue;
-    sayLine(
+    printToStderr(
       are.has(user.name)
         ? `${user.name} is the operator now: the first user is where none is marked`
         : `${user.name} is no operator any more: the first user is only where none is marked`,

@@ -1,4 +1,4 @@
-/** dfs-tool verify: has the servers read back what they hold, and says what is damaged. */
+/** dfs-tool verify: has the servers read back what they hold, and tells what is damaged. */
 import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { counted } from "../../counted.ts";
@@ -29,9 +29,13 @@ export const verifyCommand = defineCommand({
         setup,
         async (cluster) => {
           const options = { sample, progress: (bytes: number) => progress.add(bytes) };
-          for await (const one of verifyAll(cluster, names.length > 0 ? names : null, options)) {
-            found.add(one);
-            if (!args.json) for (const line of linesOf(cluster, one)) await print(line);
+          for await (const verified of verifyAll(
+            cluster,
+            names.length > 0 ? names : null,
+            options,
+          )) {
+            found.add(verified);
+            if (!args.json) for (const line of linesOf(cluster, verified)) await print(line);
           }
           progress.stop();
           if (args.json) await printJson(found.asJson(cluster));
@@ -46,22 +50,22 @@ export const verifyCommand = defineCommand({
   },
 });
 
-/** All names together. */
+/** The findings of all names together. */
 class Findings {
   #names = 0;
   #copies = 0;
   #bytes = 0;
-  readonly #told: Verified[] = [];
+  readonly #problems: Verified[] = [];
 
-  add(one: Verified): void {
+  add(verified: Verified): void {
     this.#names++;
-    this.#copies += one.copies;
-    this.#bytes += one.bytes;
-    if (!isFine(one)) this.#told.push(one);
+    this.#copies += verified.copies;
+    this.#bytes += verified.bytes;
+    if (!isFine(verified)) this.#problems.push(verified);
   }
 
-  #count(of: (one: Verified) => number): number {
-    return this.#told.reduce((n, one) => n + of(one), 0);
+  #count(of: (verified: Verified) => number): number {
+    return this.#problems.reduce((n, verified) => n + of(verified), 0);
   }
 
   get #sums() {
@@ -89,7 +93,10 @@ class Findings {
     return parts.join(", ");
   }
 
-  /** Files that cannot be had, then what repair can mend, then what could not be looked at. */
+  /**
+   * The status: first files that cannot be rebuilt; then what repair can mend, or what could not be
+   * verified.
+   */
   statusOf(cluster: Cluster): number {
     const { bad, missing, unreadable, untold } = this.#sums;
     const isPartly = bad + missing + untold > 0 || cluster.silent.length > 0;
@@ -104,7 +111,7 @@ class Findings {
       bytes: this.#bytes,
       ...this.#sums,
       silent: cluster.silent.length,
-      names: this.#told.map(({ name, bad, missing, silent, isReadable, problem }) => ({
+      names: this.#problems.map(({ name, bad, missing, silent, isReadable, problem }) => ({
         name,
         readable: isReadable,
         bad: bad.map((copy) => copyOf(cluster, copy)),
@@ -124,8 +131,8 @@ const copyOf = (cluster: Cluster, { piece, slot }: Copy) => ({
 const isFine = ({ bad, missing, silent, isReadable, problem }: Verified): boolean =>
   bad.length + missing.length + silent.length === 0 && isReadable && problem === null;
 
-function linesOf(cluster: Cluster, one: Verified): string[] {
-  const { name, bad, missing, silent, isReadable, problem } = one;
+function linesOf(cluster: Cluster, verified: Verified): string[] {
+  const { name, bad, missing, silent, isReadable, problem } = verified;
   const each = (copies: readonly Copy[], what: string): string[] =>
     copies.map(
       ({ piece, slot }) => `${name}: piece ${piece + 1} on ${cluster.labelOf(slot)} is ${what}`,

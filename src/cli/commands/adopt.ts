@@ -1,4 +1,7 @@
-/** dfs-tool adopt: takes over files that lie in the open since before there were users; and the word of it where they are missed. */
+/**
+ * dfs-tool adopt: takes over files in the open, from before there were users. `warnOfOpen` is used
+ * by list.ts and get.ts.
+ */
 import { defineCommand } from "citty";
 import { adopt, hasOpenFiles, openNamesFor } from "../../client/care/adopt.ts";
 import type { Cluster } from "../../client/connect/cluster.ts";
@@ -7,7 +10,7 @@ import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
 import type { Log } from "../../terminal/log.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
-import { type Outcome, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import { type Outcome, outcomeOf, type Summary, reportOutcomes } from "../local/outcomes.ts";
 import { openProgress } from "../../terminal/progress.ts";
 import { eachOf } from "../local/several.ts";
 import { print } from "../../terminal/stdout.ts";
@@ -31,11 +34,11 @@ export const adoptCommand = defineCommand({
       isOperator: cluster.connections.isOperator,
     }));
     if (!args.json) await print(lineOf(summary.outcomes, isOperator));
-    return tell(summary, (name) => `${name} was not adopted`, setup.log, args);
+    return reportOutcomes(summary, (name) => `${name} was not adopted`, setup.log, args);
   },
 });
 
-/** Says where what an operator does not find may be. */
+/** Warns an operator, who may miss files, if there are files in the open. */
 export async function warnOfOpen(cluster: Cluster, log: Log): Promise<void> {
   if (await hasOpenFiles(cluster))
     log.warn(
@@ -54,9 +57,9 @@ async function adoptAll(
   const progress = openProgress(`adopt ${counted(open.length, "file")}`, flags);
   for (const { bytes } of open) progress.expect(bytes);
   try {
-    const outcomes = await eachOf(open, FILES_IN_FLIGHT, (one) =>
-      outcomeOf(one.name, log, async () => {
-        const done = await adopt(cluster, one, { placement, progress: (n) => progress.add(n) });
+    const outcomes = await eachOf(open, FILES_IN_FLIGHT, (file) =>
+      outcomeOf(file.name, log, async () => {
+        const done = await adopt(cluster, file, { placement, progress: (n) => progress.add(n) });
         return done && { bytes: done.bytes, version: done.vid, x: done.rotation };
       }),
     );

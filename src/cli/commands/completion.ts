@@ -1,18 +1,21 @@
-/** dfs-tool completion: a script for bash, zsh or fish, made from the commands' own definitions. */
+/**
+ * dfs-tool completion: prints a script for bash, zsh or fish, made from the definitions of the
+ * commands.
+ */
 import { type ArgsDef, defineCommand, type SubCommandsDef } from "citty";
 import { DfsError } from "../../errors.ts";
 import { SERVER_ACTIONS } from "../admin/server.ts";
 import { printOwn } from "../../terminal/stdout.ts";
 import { USER_ACTIONS } from "../admin/user.ts";
 
-/** A command as the shells need it. */
+/** A command, as far as the scripts need it. */
 interface Completed {
   readonly name: string;
   readonly about: string;
   readonly flags: { readonly long: string; readonly about: string; readonly takesValue: boolean }[];
-  /** What its arguments are, after its actions where it has some. */
+  /** What kind of arguments it takes, after its action if it has actions. */
   readonly takes: "names" | "servers" | "files";
-  /** What its first argument is one of; none where it is free. */
+  /** The words that its first argument may be; none if it is free. */
   readonly actions: readonly string[];
 }
 
@@ -23,7 +26,7 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   user: USER_ACTIONS,
 };
 
-/** The command that prints the stored names that begin so. */
+/** The command that prints the stored names with this prefix. */
 const listNames = (prefix: string): string =>
   `dfs-tool list -q -- ${prefix} 2>/dev/null | sed 's/ [[]incomplete]$//'`;
 
@@ -65,7 +68,7 @@ async function completedOf(commands: SubCommandsDef): Promise<Completed[]> {
       .filter(([, { type, description }]) => type !== "positional" && description)
       .map(([flag, def]) => {
         const takesValue = def.type !== "boolean";
-        // What is on by default can only be switched off.
+        // A flag that is on by default can only be switched off.
         const isOn = def.type === "boolean" && def.default === true;
         const about = (isOn ? def.negativeDescription : def.description) ?? "";
         return { long: isOn ? `no-${flag}` : flag, about, takesValue };
@@ -77,7 +80,7 @@ async function completedOf(commands: SubCommandsDef): Promise<Completed[]> {
   return out;
 }
 
-/** What it is called by. */
+/** The words by which a user calls the command. */
 const wordsFor = ({ name }: Completed): string[] => (name === "list" ? [name, "ls"] : [name]);
 
 const longFlags = ({ flags }: Completed): string => flags.map(({ long }) => `--${long}`).join(" ");
@@ -120,7 +123,7 @@ ${actions.join("\n")}
 complete -o default -o filenames -F _dfs_tool dfs-tool dfc`;
 }
 
-/** Text inside single quotes of zsh, in a place where ":" and "[" mean something. */
+/** Escapes text for single quotes of zsh, in a place where ":" and "[" have a meaning. */
 const zshText = (text: string): string =>
   text.replace(/[\\:[\]]/g, "\\$&").replaceAll("'", "'\\''");
 
@@ -168,7 +171,7 @@ ${cases.join("\n")}
 compdef _dfs_tool dfs-tool dfc`;
 }
 
-/** Text inside single quotes of fish. */
+/** Escapes text for single quotes of fish. */
 const fishText = (text: string): string => text.replace(/[\\']/g, "\\$&");
 
 function fishScript(commands: readonly Completed[]): string {

@@ -1,4 +1,4 @@
-/** dfs-tool get: brings files back. */
+/** dfs-tool get: fetches files. Also used by the shell. */
 import { defineCommand } from "citty";
 import { get } from "../../client/files/get.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
@@ -10,10 +10,16 @@ import { commonFlags } from "../../terminal/flags.ts";
 import { folderOf, openDescriptor, pathIn } from "../local/local_target.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import type { Log } from "../../terminal/log.ts";
-import { failed, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import { failed, outcomeOf, type Summary, reportOutcomes } from "../local/outcomes.ts";
 import { openProgress, type Progress } from "../../terminal/progress.ts";
-import { eachOf, refuseTwins } from "../local/several.ts";
-import { descriptorTarget, keeping, type Target, targetAt, type TargetHow } from "../local/sink.ts";
+import { eachOf, refuseDuplicates } from "../local/several.ts";
+import {
+  descriptorTarget,
+  keepOrDiscard,
+  type Target,
+  targetAt,
+  type TargetOptions,
+} from "../local/sink.ts";
 
 const STDOUT = 1;
 
@@ -61,8 +67,8 @@ export const getCommand = defineCommand({
     try {
       const summary = await getAll(setup, wanted, progress, args);
       progress.stop();
-      const lineOf = isForStdout ? saidAside(setup.log) : incompleteLine;
-      return await tell(summary, lineOf, setup.log, args);
+      const lineOf = isForStdout ? incompleteLineOnStderr(setup.log) : incompleteLine;
+      return await reportOutcomes(summary, lineOf, setup.log, args);
     } finally {
       progress.stop();
     }
@@ -71,11 +77,11 @@ export const getCommand = defineCommand({
 
 interface Wanted {
   readonly name: string;
-  /** The path of this machine that it goes to, an open descriptor, or why it can go nowhere. */
+  /** The local path to write to, or an open descriptor, or the reason why it can go nowhere. */
   readonly path: string | number | DfsError;
 }
 
-/** What goes where; throws DfsError("usage"). */
+/** Which file goes where. Throws DfsError("usage"). */
 function wantedOf(
   names: readonly string[],
   output: string | undefined,
@@ -98,13 +104,13 @@ function wantedOf(
       return { name, path: error };
     }
   });
-  refuseTwins(
+  refuseDuplicates(
     wanted.filter(({ path }) => !(path instanceof DfsError)),
     ({ path }) => String(path),
-    (one, other, path) =>
-      one.name === other.name
-        ? `${one.name} is named twice`
-        : `${one.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
+    (item, other, path) =>
+      item.name === other.name
+        ? `${item.name} is named twice`
+        : `${item.name} and ${other.name} would both become the file ${path}; get one of them with -o FILE`,
   );
   return wanted;
 }
@@ -115,16 +121,19 @@ function checkIsFile(name: string): void {
   checkName(name);
 }
 
-/** What -o names, if it is no folder. */
+/** The target that -o names, if that is no folder. */
 const outputOf = (output: string): string | number =>
   output === "-" ? STDOUT : (openDescriptor(output) ?? output);
 
-/** The line for a file that cannot be had from the servers that answer; other failures have their reason only. */
+/**
+ * The line for a file that cannot be rebuilt from the servers that answer. Other failures only have
+ * their reason.
+ */
 const incompleteLine = (name: string, error: DfsError): string | null =>
   isDfsError(error, "incomplete", "integrity", "tooFew") ? `${name} is incomplete` : null;
 
-/** The same on stderr: a file that goes to stdout has it to itself. */
-const saidAside =
+/** Prints the same line on stderr: stdout is only for the file's bytes. */
+const incompleteLineOnStderr =
   (log: Log) =>
   (name: string, error: DfsError): null => {
     const line = incompleteLine(name, error);
@@ -136,13 +145,13 @@ async function getAll(
   setup: Setup,
   wanted: readonly Wanted[],
   progress: Progress,
-  how: TargetHow,
+  targetOptions: TargetOptions,
 ): Promise<Summary> {
   const started = performance.now();
   try {
-    return await bringAll(setup, wanted, progress, how);
+    return await bringAll(setup, wanted, progress, targetOptions);
   } catch (error) {
-    // Too few servers to begin with: that fails each of the files.
+    // Too few servers to begin with: each of the files fails.
     if (!isDfsError(error, "tooFew")) throw error;
     const outcomes = wanted.map(({ name, path }) =>
       failed(name, path instanceof DfsError ? path : error),
@@ -156,10 +165,10 @@ function bringAll(
   setup: Setup,
   wanted: readonly Wanted[],
   progress: Progress,
-  how: TargetHow,
+  targetOptions: TargetOptions,
 ): Promise<Summary> {
   const started = performance.now();
-  /** Where names are that must last. */
+  /** The folders of files that must survive a power cut. */
   const folders = new Set<string>();
   const options = { progress: (bytes: number) => progress.add(bytes) };
   return withCluster(setup, async (cluster) => {
@@ -168,11 +177,11 @@ function bringAll(
         if (path instanceof DfsError) throw path;
         const target = await (typeof path === "number"
           ? descriptorTarget(path)
-          : targetAt(path, how));
-        const found = await keeping(target, () =>
-          get(cluster, name, telling(target, progress), options),
+          : targetAt(path, targetOptions));
+        const found = await keepOrDiscard(target, () =>
+          get(cluster, name, announcing(target, progress), options),
         );
-        if (how.sync && target.folder !== null) folders.add(target.folder);
+        if (targetOptions.sync && target.folder !== null) folders.add(target.folder);
         return { bytes: found.bytes, version: found.vid, x: found.rotation };
       }),
     );
@@ -183,8 +192,8 @@ function bringAll(
   });
 }
 
-/** The same target, which tells `progress` what is to come. */
-const telling = (target: Target, progress: Progress): Target => ({
+/** The same target; it also tells `progress` how many bytes will come. */
+const announcing = (target: Target, progress: Progress): Target => ({
   ...target,
   open(found) {
     progress.expect(found.bytes);

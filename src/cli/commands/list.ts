@@ -1,4 +1,4 @@
-/** dfs-tool list: the names in the store. */
+/** dfs-tool list: the names in the store. Also used by the shell. */
 import { defineCommand } from "citty";
 import { list, type Listed } from "../../client/files/list.ts";
 import { warnOfOpen } from "./adopt.ts";
@@ -18,7 +18,10 @@ const definition = {
   },
 } as const;
 
-/** The same command, which shows names as they are typed in a folder: those in it without it, all others with a "/" before them. */
+/**
+ * The same command for a shell in a folder: names in the folder are shown without it, all others
+ * with "/" before them.
+ */
 export const listFrom = (folder: string) =>
   defineCommand({
     ...definition,
@@ -38,13 +41,15 @@ export const listFrom = (folder: string) =>
 export const listCommand = listFrom("");
 
 async function* shownFrom(folder: string, names: AsyncIterable<Listed>): AsyncGenerator<Listed> {
-  for await (const one of names) {
-    const inside = one.name.startsWith(folder) ? one.name.slice(folder.length) : `/${one.name}`;
-    yield { ...one, name: inside || "./" };
+  for await (const entry of names) {
+    const inside = entry.name.startsWith(folder)
+      ? entry.name.slice(folder.length)
+      : `/${entry.name}`;
+    yield { ...entry, name: inside || "./" };
   }
 }
 
-/** Returns how many there are. */
+/** Returns how many names there are. */
 async function printAsLines(names: AsyncIterable<Listed>): Promise<number> {
   let count = 0;
   for await (const { name, isIncomplete } of names) {
@@ -55,7 +60,7 @@ async function printAsLines(names: AsyncIterable<Listed>): Promise<number> {
   return count;
 }
 
-/** One array with one entry a line, so that a million names need no memory here. */
+/** Prints one array with one entry on each line, so that a million names take no memory here. */
 async function printAsJson(names: AsyncIterable<Listed>): Promise<number> {
   let before = "[";
   let count = 0;

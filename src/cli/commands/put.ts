@@ -1,4 +1,4 @@
-/** dfs-tool put: stores files. */
+/** dfs-tool put: stores files. Also used by the shell. */
 import { basename } from "node:path";
 import { defineCommand } from "citty";
 import type { Condition } from "../../client/agree/decide.ts";
@@ -10,14 +10,24 @@ import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { commonFlags } from "../../terminal/flags.ts";
 import { isFolder } from "../local/local_target.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
-import { failed, notPut, type Outcome, outcomeOf, type Summary, tell } from "../local/outcomes.ts";
+import {
+  failed,
+  notPut,
+  type Outcome,
+  outcomeOf,
+  type Summary,
+  reportOutcomes,
+} from "../local/outcomes.ts";
 import { openProgress, type Progress } from "../../terminal/progress.ts";
-import { eachOf, refuseTwins } from "../local/several.ts";
+import { eachOf, refuseDuplicates } from "../local/several.ts";
 import { type LocalFile, localFile, withSource } from "../local/source.ts";
 import { type Spooled, spoolCommand, spoolStdin } from "../local/spool.ts";
 
 const STDIN = "-";
-/** Bytes of a command line that are no UTF-8 arrive as this: different names would become one. */
+/**
+ * Bytes of a command line that are not UTF-8 arrive as this character: different names would become
+ * one.
+ */
 const NO_UTF8 = "\uFFFD";
 
 export const putCommand = defineCommand({
@@ -66,17 +76,17 @@ export const putCommand = defineCommand({
     const layout = named ?? setup.configuration.layout;
     const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
     const stream = spooled instanceof DfsError ? spooled : spooled?.file;
-    const look = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
+    const fileFor = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
       fault ?? stream ?? localFile(path).catch(asDfsError);
     const progress = openProgress(labelOf(wanted), args);
     try {
-      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (one) => ({
-        ...one,
-        file: await look(one),
+      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (item) => ({
+        ...item,
+        file: await fileFor(item),
       }));
       const summary = await putAll(setup, jobs, progress, layout, condition);
       progress.stop();
-      return await tell(summary, (name) => `${name} put failed`, setup.log, args);
+      return await reportOutcomes(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
       progress.stop();
       if (spooled && !(spooled instanceof DfsError)) await spooled.close();
@@ -84,26 +94,26 @@ export const putCommand = defineCommand({
   },
 });
 
-/** A path of this machine, and the name that it gets, or why it can have none. */
+/** A local path, and the name to store it under; or the reason why it has none. */
 interface Wanted {
   readonly path: string;
   readonly name: string;
   readonly fault: DfsError | null;
 }
 
-/** A name, and its file or why there is none. */
+/** A name, and its file; or the reason why there is none. */
 interface Job {
   readonly name: string;
   readonly file: LocalFile | DfsError;
 }
 
-/** A command takes the place of all files: of what it prints it is as of stdin. */
+/** With --from-command there are no files: its output is treated like stdin. */
 function insteadOf(paths: readonly string[]): string[] {
   if (paths.every((path) => path === STDIN)) return [STDIN];
   throw new DfsError("usage", "--from-command takes the place of FILE...; leave out one");
 }
 
-/** What is to be put under which name; throws DfsError("usage") before anything is sent. */
+/** What to put under which name. Throws DfsError("usage") before anything is sent. */
 function wantedOf(
   paths: readonly string[],
   { to, name }: { to?: string | undefined; name?: string | undefined },
@@ -135,18 +145,21 @@ function wantedOf(
       return { path, name: path, fault: error };
     }
   });
-  refuseTwins(
+  refuseDuplicates(
     wanted.filter(({ fault }) => !fault),
-    (one) => one.name,
-    (one, other) =>
-      one.path === other.path
-        ? `${one.path} is named twice`
-        : `${one.path} and ${other.path} would both be stored as ${one.name}; put one of them elsewhere, with --to DIR/`,
+    (item) => item.name,
+    (item, other) =>
+      item.path === other.path
+        ? `${item.path} is named twice`
+        : `${item.path} and ${other.path} would both be stored as ${item.name}; put one of them elsewhere, with --to DIR/`,
   );
   return wanted;
 }
 
-/** What a path is stored as. Throws DfsError("usage"), or ("failed") for a folder that could be no name. */
+/**
+ * The name that a path is stored under. Throws DfsError("usage"), or DfsError("failed") for a
+ * folder whose name could be no name.
+ */
 function nameOf(path: string, folder: string, name: string | undefined): string {
   if (path.includes(NO_UTF8)) {
     const why = "is not UTF-8, and cannot be opened by its name";
@@ -160,7 +173,7 @@ function nameOf(path: string, folder: string, name: string | undefined): string 
   }
 }
 
-/** What comes in a stream, if anything does. */
+/** The spooled stream, if stdin or a command is put; else null. */
 async function spooledFor(
   wanted: readonly Wanted[],
   command: string | undefined,
@@ -176,7 +189,9 @@ async function spooledFor(
   return spooled;
 }
 
-/** Throws DfsError("usage") on conditions that contradict each other, or that no version can meet. */
+/**
+ * Throws DfsError("usage") on conditions that contradict each other, or that no version can meet.
+ */
 function conditionOf(ifAbsent: boolean | undefined, version: string | undefined): Condition | null {
   if (ifAbsent && version !== undefined)
     throw new DfsError("usage", "--if-absent and --if-version exclude each other; leave out one");
@@ -231,7 +246,7 @@ async function putAll(
       return summary(outcomes, cluster.traffic);
     });
   } catch (error) {
-    // Too few servers to begin with: that fails each of the files.
+    // Too few servers to begin with: each of the files fails.
     if (!isDfsError(error, "tooFew")) throw error;
     const why = notPut(error);
     return summary(

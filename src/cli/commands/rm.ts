@@ -1,4 +1,7 @@
-/** dfs-tool rm: deletes files and empty folders; of another user too, for an operator. */
+/**
+ * dfs-tool rm: deletes files and empty folders; with --user, an operator deletes those of another
+ * user.
+ */
 import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { counted } from "../../counted.ts";
@@ -11,8 +14,8 @@ import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
-import { type Outcome, outcomeOf, tell } from "../local/outcomes.ts";
-import { eachOf, refuseTwins } from "../local/several.ts";
+import { type Outcome, outcomeOf, reportOutcomes } from "../local/outcomes.ts";
+import { eachOf, refuseDuplicates } from "../local/several.ts";
 
 export const rmCommand = defineCommand({
   meta: { description: "Delete files and empty folders from the store" },
@@ -35,7 +38,7 @@ export const rmCommand = defineCommand({
     const { user, all = false, yes = false } = args;
     const names = args._.map(user === undefined ? checkFileOrFolder : checkRemovable);
     checkFlags(names, user, all, yes);
-    refuseTwins(
+    refuseDuplicates(
       names,
       (name) => name,
       (name) => `${name} is named twice`,
@@ -49,13 +52,18 @@ export const rmCommand = defineCommand({
           : await removeOf(cluster, setup, user, all ? null : names, yes);
       return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
     };
-    // The keys of another user are not here.
+    // The keys of another user are not known here.
     const keys = user === undefined ? "needed" : "none";
-    return tell(await withCluster(setup, work, { keys }), notDeletedLine, setup.log, args);
+    return reportOutcomes(
+      await withCluster(setup, work, { keys }),
+      notDeletedLine,
+      setup.log,
+      args,
+    );
   },
 });
 
-/** Throws DfsError("usage") where flags and names do not go together. */
+/** Throws DfsError("usage") if flags and names do not fit together. */
 function checkFlags(
   names: readonly string[],
   user: string | undefined,
@@ -82,8 +90,8 @@ const removeEach = (
   );
 
 /**
- * The user's own. Folders come last, the innermost first, so that one may be named beside all that is in it; a name that is no file's may
- * be that of a folder.
+ * Deletes the user's own files and folders. Folders come last, the innermost first, so that one may
+ * be named together with everything in it. A name without a file may be that of a folder.
  */
 async function removeOwn(
   cluster: Cluster,
@@ -92,16 +100,17 @@ async function removeOwn(
 ): Promise<Outcome[]> {
   const files = names.filter((name) => !name.endsWith("/"));
   const outcomes = new Map<string, Outcome>();
-  for (const one of await removeEach(setup, files, (name) => remove(cluster, name)))
-    if (!one.error || !isDfsError(one.error, "noSuchName")) outcomes.set(one.name, one);
+  for (const outcome of await removeEach(setup, files, (name) => remove(cluster, name)))
+    if (!outcome.error || !isDfsError(outcome.error, "noSuchName"))
+      outcomes.set(outcome.name, outcome);
   const folders = names.filter((name) => !outcomes.has(name));
   for (const name of folders.toSorted((a, b) => b.length - a.length))
-    for (const one of await removeEach(setup, [name], () => removeFolder(cluster, name)))
-      outcomes.set(name, one);
+    for (const outcome of await removeEach(setup, [name], () => removeFolder(cluster, name)))
+      outcomes.set(name, outcome);
   return names.flatMap((name) => outcomes.get(name) ?? []);
 }
 
-/** Names of another user; null: all. */
+/** Deletes these names of another user; with null, all of them. */
 async function removeOf(
   cluster: Cluster,
   setup: Setup,

@@ -1,19 +1,23 @@
-/** The lines that a shell is given, from a terminal with a prompt or from a pipe, and their words. */
+/**
+ * The lines that a shell gets, from a prompt or from a pipe, and the words of a line. Used by
+ * shell.ts; main.ts uses the words.
+ */
 import { createInterface } from "node:readline";
 import { DfsError, exitStatus } from "../../errors.ts";
 import { leave, undoAtInterrupt } from "../../terminal/interrupt.ts";
 
-/** Lines until the input ends; the next is read when the one before is done with. */
+/** Yields lines until the input ends. The next line is read once the one before is done. */
 export const shellLines = (prompt: () => string): AsyncIterable<string> =>
   process.stdin.isTTY ? typedLines(prompt) : console;
 
 /**
- * Each prompt has its own readline, with the history of the one before: while a command works the terminal must be
- * its own again, or Ctrl-C would not reach it.
+ * Each prompt has a readline of its own, with the history of the one before. While a command works
+ * the terminal must be in its normal mode, or Ctrl-C would not reach the command.
  */
 async function* typedLines(prompt: () => string): AsyncGenerator<string> {
   let history: string[] = [];
-  // Nobody may read the prompt any more: the lines are carried out all the same.
+  // The output may be closed, so that nobody sees the prompt: the lines are carried out all the
+  // same.
   const { stdin: input, stdout: output } = process;
   output.on("error", () => {});
   for (;;) {
@@ -22,7 +26,7 @@ async function* typedLines(prompt: () => string): AsyncGenerator<string> {
     const forget = undoAtInterrupt(giveBack);
     readline.on("SIGINT", () => leave(exitStatus("interrupted")));
     readline.on("history", (lines) => (history = lines));
-    // Several lines may come at once, when they are pasted.
+    // Several lines may come at once, if they are pasted.
     const lines: string[] = [];
     await new Promise<void>((resolve) => {
       readline.on("line", (line) => {
@@ -39,7 +43,9 @@ async function* typedLines(prompt: () => string): AsyncGenerator<string> {
   }
 }
 
-/** The words of a line; quotes of either kind hold spaces together. Throws DfsError("usage"). */
+/**
+ * Splits a line into words. Quotes of either kind keep spaces in a word. Throws DfsError("usage").
+ */
 export function wordsOf(line: string): string[] {
   const words: string[] = [];
   const word = /((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*/y;

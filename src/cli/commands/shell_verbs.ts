@@ -1,4 +1,6 @@
-/** What may be typed at the prompt of dfs-tool shell: each verb, its form, and the command that it stands for. */
+/**
+ * The verbs of dfs-tool shell: the form of each, and the command that it runs. Used by shell.ts.
+ */
 import { hasAny } from "../../client/files/list.ts";
 import { DfsError } from "../../errors.ts";
 import { hint } from "../invocation/arguments.ts";
@@ -14,21 +16,21 @@ import { statCommand } from "./stat.ts";
 import { statusCommand } from "../admin/status.ts";
 import { tableLines } from "../../terminal/units.ts";
 
-/** What lasts from one line to the next. */
-export interface Session {
+/** What a shell keeps from one line to the next. */
+export interface ShellSession {
   readonly flags: CommonFlags;
-  /** The folder of the store that names are taken from: "", or with "/" at its end. */
+  /** The folder of the store that names start from: "", or with "/" at its end. */
   folder: string;
 }
 
 interface Verb {
   readonly form: string;
   readonly about: string;
-  /** How many words it takes. */
+  /** The fewest and the most words that it takes. */
   readonly least: number;
   readonly most: number;
-  /** Does it, and resolves to its exit status; throws DfsError. */
-  run(session: Session, words: readonly string[]): Promise<number>;
+  /** Runs the verb, and resolves to its exit status. Throws DfsError. */
+  run(session: ShellSession, words: readonly string[]): Promise<number>;
 }
 
 const LIST: Verb = {
@@ -106,7 +108,7 @@ const OTHERS = [
   ["EXIT", "end; so do QUIT and the end of the input"],
 ];
 
-/** What HELP says. */
+/** The text of HELP. */
 export const helpText = (): string => {
   const verbs = Object.values(VERBS).filter((verb, i, all) => all.indexOf(verb) === i);
   return [
@@ -115,8 +117,12 @@ export const helpText = (): string => {
   ].join("\n");
 };
 
-/** Runs what a line stands for; resolves to its exit status. Throws DfsError. */
-export function runVerb(session: Session, word: string, words: readonly string[]): Promise<number> {
+/** Runs a verb with its words. Resolves to its exit status. Throws DfsError. */
+export function runVerb(
+  session: ShellSession,
+  word: string,
+  words: readonly string[],
+): Promise<number> {
   const name = word.toUpperCase();
   const verb = Object.hasOwn(VERBS, name) ? VERBS[name] : undefined;
   if (!verb) {
@@ -128,7 +134,7 @@ export function runVerb(session: Session, word: string, words: readonly string[]
   return verb.run(session, words);
 }
 
-/** The words, and the last one apart where that is a folder with others before it. */
+/** Splits off the last word if it is a folder with other words before it. */
 function splitFolder(words: readonly string[]): [words: readonly string[], folder: string | null] {
   const last = words.at(-1);
   return words.length > 1 && last?.endsWith("/") ? [words.slice(0, -1), last] : [words, null];
@@ -136,7 +142,7 @@ function splitFolder(words: readonly string[]): [words: readonly string[], folde
 
 /** Runs a command on names of the store. */
 const onNames = (
-  session: Session,
+  session: ShellSession,
   command: Parameters<typeof invoke>[0],
   words: readonly string[],
 ): Promise<number> =>
@@ -146,8 +152,11 @@ const onNames = (
     ...words.map((word) => nameIn(session, word)),
   ]);
 
-/** As `cp` has it: a second word is a folder where it ends in "/" or there is one of that name, and else the name of the file. */
-async function put(session: Session, words: readonly string[]): Promise<number> {
+/**
+ * Behaves like `cp`: if the second word ends in "/", or a folder of that name exists, the file goes
+ * into that folder; otherwise the word is the name of the file.
+ */
+async function put(session: ShellSession, words: readonly string[]): Promise<number> {
   const [files, dir] = splitFolder(words);
   const [file = "", second] = words;
   const store = (to: string, paths: readonly string[], more: readonly string[] = []) =>
@@ -167,7 +176,10 @@ async function put(session: Session, words: readonly string[]): Promise<number> 
   return store("", [file], [`--name=${target}`]);
 }
 
-async function changeFolder(session: Session, [dir = "/"]: readonly string[]): Promise<number> {
+async function changeFolder(
+  session: ShellSession,
+  [dir = "/"]: readonly string[],
+): Promise<number> {
   const target = nameIn(session, dir);
   if (!(await isFolder(session, target)))
     throw new DfsError("noSuchName", `there is no folder ${target}`);
@@ -175,14 +187,17 @@ async function changeFolder(session: Session, [dir = "/"]: readonly string[]): P
   return 0;
 }
 
-/** Is there such a folder, made by hand or by what lies in it? */
-const isFolder = async ({ flags }: Session, name: string): Promise<boolean> =>
+/** Is there such a folder, made by mkdir or by a name below it? */
+const isFolder = async ({ flags }: ShellSession, name: string): Promise<boolean> =>
   name === "" || withCluster(await setUp(flags), (cluster) => hasAny(cluster, asFolder(name)));
 
 const asFolder = (name: string): string => (name === "" || name.endsWith("/") ? name : `${name}/`);
 
-/** The name that a word means, with "." and ".." as paths have them, and from the top where it begins with "/". Empty is the top. */
-function nameIn({ folder }: Pick<Session, "folder">, word: string): string {
+/**
+ * The name that a word stands for. "." and ".." work as in paths, and a leading "/" starts from the
+ * top. "" is the top.
+ */
+function nameIn({ folder }: Pick<ShellSession, "folder">, word: string): string {
   const parts: string[] = [];
   for (const part of (word.startsWith("/") ? word : folder + word).split("/")) {
     if (part === "..") parts.pop();

@@ -1,4 +1,7 @@
-/** dfs-tool stat: all that is known of a file, and which server holds which piece of it. */
+/**
+ * dfs-tool stat: everything known of a file, and which server holds which piece of it. Also used by
+ * the shell.
+ */
 import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { type Stat, stat } from "../../client/files/stat.ts";
@@ -23,7 +26,7 @@ export const statCommand = defineCommand({
   },
 });
 
-/** Of a file, or of an empty folder, whose "/" may be left out. */
+/** The stat of a file, or of an empty folder, whose "/" may be left out. */
 async function statOf(cluster: Cluster, name: string): Promise<Stat> {
   try {
     return await stat(cluster, name);
@@ -35,7 +38,7 @@ async function statOf(cluster: Cluster, name: string): Promise<Stat> {
   }
 }
 
-/** The names of servers by their slots, in the order of the cluster. */
+/** The names of the servers in these slots, in the order of the cluster. */
 const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>
   servers.flatMap(({ slot, name }) => (slots.includes(slot) ? [name] : []));
 

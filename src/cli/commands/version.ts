@@ -1,4 +1,4 @@
-/** dfs-tool version: which program this is. */
+/** dfs-tool version: prints which program this is. */
 import { defineCommand } from "citty";
 import { commonFlags } from "../../terminal/flags.ts";
 import { COMMIT, RELEASE } from "../../release.ts";

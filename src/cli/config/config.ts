@@ -1,4 +1,7 @@
-/** dfc.conf: which servers there are, and how to use them (docs/design.md section 2). */
+/**
+ * Reads dfc.conf: which servers there are, and how to use them (docs/design.md section 2). Used by all
+ * commands of the client.
+ */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,27 +12,27 @@ import { HOST_BYTES, PATIENCE_MS_MAX, PATIENCE_MS_MIN, SERVERS_MAX } from "../..
 import { checkFound, isHome } from "./trust.ts";
 import { faultOfUser, whyUnreadable } from "../../server/users/users.ts";
 
-/** Where a password is to be had: here, in a file, or from a command. */
+/** Where the password comes from: the word itself, a file, or a command. */
 export interface PasswordSource {
   readonly is: "word" | "file" | "command";
   readonly text: string;
 }
 
 export interface Configuration {
-  /** The file that it was read from. */
+  /** The path of the file. */
   readonly path: string;
-  /** Was it only found in the current folder, and named by nobody? */
+  /** Was the file only found in the current folder, and not named by the user? */
   readonly isFound: boolean;
   readonly servers: readonly ServerAddress[];
-  /** Empty: none. */
+  /** "" if none. */
   readonly user: string;
-  /** What the file says of the password; null: nothing. */
+  /** What the file says about the password; null if nothing. */
   readonly password: PasswordSource | null;
-  /** Is there no TLS on the way to other machines, for their servers were started with --insecure? */
+  /** Is there no TLS to other machines? Their servers were then started with --insecure. */
   readonly isPlain: boolean;
-  /** How long a server has to answer at first; null: as long as usual. */
+  /** How long a server may take for its first reply, in ms; null for the usual time. */
   readonly patienceMs: number | null;
-  /** What the rotation x of a file is taken from. */
+  /** What the rotation of a file is computed from. */
   readonly placement: "name" | "content";
   /** How files become pieces. */
   readonly layout: Layout;
@@ -50,19 +53,19 @@ type Keyword = keyof typeof FORMS;
 
 const PORT_MAX = 65_535;
 
-/** What it is called. */
+/** The name of the file in the current folder. */
 export const HERE = "dfc.conf";
 
 /**
- * Reads the configuration that was named, or the first there is in the four places; throws DfsError("config"), also where one that was
- * only found may be another user's.
+ * Reads the configuration that was named, or the first one found in the usual places. Throws
+ * DfsError("config"), also if the file was only found and another user may have written it.
  */
 export function loadConfiguration(named: string | undefined): Configuration {
-  const told = named ?? (process.env.DFS_CONFIG || null);
-  const path = told ?? foundPath();
+  const chosen = named ?? (process.env.DFS_CONFIG || null);
+  const path = chosen ?? foundPath();
   const text = readText(path);
   if (text === null) throw new DfsError("config", `${path}: there is no such configuration file`);
-  const isFound = told === null && path === HERE && !isHome(".");
+  const isFound = chosen === null && path === HERE && !isHome(".");
   if (isFound) checkFound(path);
   return { ...parseConfiguration(text, path), isFound };
 }
@@ -78,7 +81,7 @@ function foundPath(): string {
   );
 }
 
-/** null: there is no such file. */
+/** null if there is no such file. */
 function readText(path: string): string | null {
   try {
     return readFileSync(path, "utf8");
@@ -90,9 +93,9 @@ function readText(path: string): string | null {
 }
 
 /**
- * What the text of a dfc.conf says. A line is a keyword in any case, with a colon, a "=" or neither, and its words; a bullet
- * (`*` or `-`) before it and what follows a `#` at the start of a word do not count. Throws DfsError("config") that
- * names `path` and the line.
+ * Parses the text of a dfc.conf. A line has a keyword in any case, a colon or a "=" or neither, and
+ * its value. A bullet (`*` or `-`) before it is ignored, and so is a comment from a `#` at the
+ * start of a word on. Throws DfsError("config") that names `path` and the line.
  */
 export function parseConfiguration(text: string, path: string): Configuration {
   const servers: ServerAddress[] = [];
@@ -148,7 +151,7 @@ export function parseConfiguration(text: string, path: string): Configuration {
   return { ...found, user: username, password, isPlain, patienceMs, placement, layout };
 }
 
-/** The one place that a password is to be had from; null where none is named. */
+/** The one source of the password; null if none is named. */
 function passwordIn(
   once: { password?: string; passwordfile?: string; passwordcommand?: string },
   path: string,
@@ -173,16 +176,16 @@ function switchOf(value: string, fail: Fail): "on" | "off" {
 
 type Fail = (what: string) => never;
 
-/** The keyword of a line and what follows it; null where there is neither. */
+/** The keyword of a line and its value; null for an empty line. */
 function keywordOf(line: string, fail: Fail): [Keyword, string] | null {
-  const said = line.replace(/(^|\s)#[^]*$/, "").trim();
-  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:=]*)\s*[:=]?\s*(.*)$/.exec(said) ?? [];
-  if (said === "") return null;
+  const content = line.replace(/(^|\s)#[^]*$/, "").trim();
+  const [, word = "", value = ""] = /^(?:[*-]\s*)?([^\s:=]*)\s*[:=]?\s*(.*)$/.exec(content) ?? [];
+  if (content === "") return null;
   const keyword = word.toLowerCase();
   if (Object.hasOwn(FORMS, keyword)) return [keyword as Keyword, value];
   const forms = Object.values(FORMS).map((form) => `"${form}"`);
   return fail(
-    `${JSON.stringify(word || said)} is no keyword; a line is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
+    `${JSON.stringify(word || content)} is no keyword; a line is ${forms.slice(0, -1).join(", ")} or ${forms.at(-1)}`,
   );
 }
 
@@ -227,7 +230,7 @@ function newServer(value: string, others: readonly ServerAddress[], fail: Fail):
   return server;
 }
 
-/** A server as a command names it; throws DfsError("usage"). */
+/** A server as an argument names it. Throws DfsError("usage"). */
 export function serverOf(name: string, where: string): ServerAddress {
   const fail = (what: string): never => {
     throw new DfsError("usage", what);
@@ -247,7 +250,10 @@ function checkLengths({ name, host }: ServerAddress, fail: Fail): void {
 /** Is it an IPv6 address? (`isIPv6` of node:net would load streams for each command.) */
 const isIPv6 = (text: string): boolean => URL.canParse(`http://[${text.replace(/%.*$/, "")}]`);
 
-/** What an IPv6 address without its brackets was meant to be: what may be a port is one. */
+/**
+ * An IPv6 address that lacks its brackets, as it was probably meant; the last number counts as the
+ * port if it can be one.
+ */
 function bracketed(where: string): string {
   const bare = where.replace(/[[\]]/g, "");
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(bare) ?? [];
@@ -255,7 +261,7 @@ function bracketed(where: string): string {
   return isIPv6(bare) ? `[${bare}]:10001` : "[::1]:10001";
 }
 
-/** "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
+/** Parses "127.0.0.1:10001", "dfs1.example.org:10001" or "[::1]:10001". */
 function addressOf(name: string, where: string, fail: Fail): { host: string; port: number } {
   const [, ipv6, plain, digits] =
     /^(?:\[([0-9a-f:.%]+)\]|([^:[\]/]*))(?::([^:/]*))?$/i.exec(where) ?? [];

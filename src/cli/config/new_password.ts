@@ -1,11 +1,14 @@
-/** Where a new password comes from: never from an argument, which every process of the machine can read. */
+/**
+ * Gets a new password: never from an argument, which every process of the machine can read. Used by
+ * the user commands.
+ */
 import { DfsError } from "../../errors.ts";
 import { PASSWORD_BYTES } from "../../limits.ts";
 import { askPassword } from "../../terminal/ask_password.ts";
 
 /**
- * A new password: $DFS_NEW_PASSWORD, else the first line of stdin, else what is typed twice at the terminal. Throws
- * DfsError("usage") where it is none.
+ * A new password: from $DFS_NEW_PASSWORD, else the first line of stdin, else typed twice at the
+ * terminal. Throws DfsError("usage") if it cannot be a password.
  */
 export async function newPassword(user: string): Promise<string> {
   const given = process.env.DFS_NEW_PASSWORD;
@@ -30,7 +33,7 @@ function faultOf(password: string): string | null {
   return null;
 }
 
-/** The first line of a text, without its end. */
+/** The first line of a text, without its line end. */
 export const firstLineOf = (text: string): string =>
   (text.split("\n", 1)[0] ?? "").replace(/\r$/, "");
 
@@ -39,7 +42,7 @@ async function firstLine(): Promise<string> {
   let text = "";
   for await (const bytes of process.stdin) {
     text += decoder.decode(bytes as Uint8Array, { stream: true });
-    // What is too long is refused all the same.
+    // A longer text is refused anyway.
     if (text.includes("\n") || text.length > 2 * PASSWORD_BYTES) break;
   }
   return firstLineOf(text);

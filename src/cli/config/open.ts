@@ -1,4 +1,7 @@
-/** The composition root of the client: flags and configuration → real ports → a cluster, and its user's keys. */
+/**
+ * Opens the cluster for a command: it joins flags and configuration with the real ports, and gets
+ * the user's keys. Used by all commands that talk to servers.
+ */
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { openCluster } from "../../client/members/open.ts";
 import { hasSigned, noteSigned } from "../../client/connect/login.ts";
@@ -20,17 +23,19 @@ import { openSeen, type SeenFile } from "./seen.ts";
 export interface Setup {
   readonly configuration: Configuration;
   readonly log: Log;
-  /** null: there is none. To stretch it takes a while, and begins at once. */
+  /** null if there is none. It takes a while to stretch; that begins at once. */
   readonly password: Password | null;
 }
 
-/** What was said of the password already: the prompt sets up each of its commands anew. */
+/**
+ * Warnings about the password that were printed already: a shell sets up each of its commands anew.
+ */
 const warned = new Set<string>();
-/** Passwords that were typed, and let in, by configuration and user: the prompt asks once. */
+/** Passwords that were typed and accepted, by configuration and user, so that a shell asks once. */
 const typed = new Map<string, string>();
 const typedKey = ({ path, user }: Configuration): string => `${path}\0${user}`;
 
-/** Reads the configuration, and gets the password; throws DfsError("config"). */
+/** Reads the configuration, and gets the password. Throws DfsError("config"). */
 export async function setUp(flags: CommonFlags): Promise<Setup> {
   const log = await openLog(flags);
   const configuration = loadConfiguration(flags.config);
@@ -44,34 +49,44 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
   return { configuration, log, password };
 }
 
-export interface OpenHow {
-  /** How long a server has to answer at first; what dfc.conf says, or a second, where nothing is said. */
+export interface OpenOptions {
+  /**
+   * How long a server may take for its first reply, in ms. By default what dfc.conf says, or a
+   * second.
+   */
   readonly patienceMs?: number;
-  /** Is it about names and contents? Else the keys that seal them are not needed, and only used where there are some. */
+  /**
+   * Does the command need the keys that seal names and contents? "handy": they are used only if
+   * there are any.
+   */
   readonly keys?: "needed" | "handy" | "none";
-  /** Another password that a server may know the user by: one that is just being changed. */
-  readonly also?: Password;
-  /** The command, as advice has it: who is just doing it is not told to. */
-  readonly doing?: string;
+  /** Another password by which servers may know the user, while it is being changed. */
+  readonly nextPassword?: Password;
+  /**
+   * The command line in the form that advice uses: a user who is just running it does not get that
+   * advice.
+   */
+  readonly command?: string;
 }
 
 /**
- * Opens the cluster for `work` and closes it after it. A password that the servers want and nobody has told is asked for. Throws
- * DfsError("tooFew", "config", "login") when it cannot be opened.
+ * Opens the cluster, runs `work`, and closes the cluster. Asks for the password if the servers want
+ * one and it is not given. Throws DfsError("tooFew", "config", "login") if the cluster cannot be
+ * opened.
  */
 export async function withCluster<T>(
   setup: Setup,
   work: (cluster: Cluster, opener: Opener | null) => Promise<T>,
-  how: OpenHow = {},
+  options: OpenOptions = {},
 ): Promise<T> {
   const seen = openSeen(setup.configuration.path, (line) => setup.log.warn(line));
   try {
-    const [cluster, opener] = await openOrAsk(setup, seen, how);
+    const [cluster, opener] = await openOrAsk(setup, seen, options);
     try {
-      if (!opener || how.keys === "none") return await work(cluster, opener);
-      // Without a password no command waits for the ciphers to load.
+      if (!opener || options.keys === "none") return await work(cluster, opener);
+      // Loaded here, so that a command without a password does not wait for the ciphers.
       const { unlock } = await import("../../client/agree/unlock.ts");
-      return await work(await unlock(cluster, opener, seen, how.keys !== "handy"), opener);
+      return await work(await unlock(cluster, opener, seen, options.keys !== "handy"), opener);
     } finally {
       cluster.close();
     }
@@ -82,12 +97,12 @@ export async function withCluster<T>(
 
 type Opened = [cluster: Cluster, opener: Opener | null];
 
-async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Opened> {
+async function openOrAsk(setup: Setup, seen: SeenFile, options: OpenOptions): Promise<Opened> {
   const { password, configuration } = setup;
   const { user } = configuration;
   const ask = async (): Promise<Opened> => {
     const answer = await askFor(user);
-    const opened = await open(setup, seen, passwordIn(user, answer), how);
+    const opened = await open(setup, seen, passwordIn(user, answer), options);
     typed.set(typedKey(configuration), answer);
     return opened;
   };
@@ -97,10 +112,10 @@ async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Op
     throw new DfsError("login", INVALID_LOGIN);
   }
   try {
-    return await open(setup, seen, password, how);
+    return await open(setup, seen, password, options);
   } catch (error) {
     if (!isDfsError(error, "login")) throw error;
-    // One that was changed meanwhile is asked for again, at the next line of the prompt.
+    // If the password was changed meanwhile, the next line of the shell asks for it again.
     typed.delete(typedKey(configuration));
     if (password === null) {
       if (user !== "" && canAsk()) return ask();
@@ -113,13 +128,16 @@ async function openOrAsk(setup: Setup, seen: SeenFile, how: OpenHow): Promise<Op
   }
 }
 
-/** What a configuration lacks of a user with a password, as servers want one. */
+/** What a configuration lacks if the servers want a user with a password. */
 const lackOf = ({ path, user }: Configuration): string =>
   user === ""
     ? `the servers want a user: write lines "Username: NAME" and "Password: WORD" into ${path}`
     : `the password of ${user} goes into ${path}, or $DFS_PASSWORD`;
 
-/** Does a user talk to other machines? Without a login whoever gets between could say that there are no users, and get all in the open. */
+/**
+ * Must this user log in, since other machines are involved? Without a login, a man in the middle
+ * could say that there are no users, and would get everything in the open.
+ */
 export const mustLogIn = ({ user, isPlain, servers }: Configuration): boolean =>
   user !== "" && !isPlain && servers.some(({ host }) => !isLoopback(host));
 
@@ -127,21 +145,21 @@ async function open(
   { configuration, log }: Setup,
   memory: SeenFile,
   password: Password | null,
-  { patienceMs, also, keys, doing }: OpenHow,
+  { patienceMs, nextPassword, keys, command }: OpenOptions,
 ): Promise<Opened> {
   const ports = { clock: bunClock, random: bunRandom, net: bunNet };
   const { servers, user, isPlain } = configuration;
   const opener = password && new Opener(password);
-  // The key is mostly the one of before: what opens it is worked out while servers are connected to.
+  // The key is mostly the same as last time: it is opened while the servers are being connected.
   const known = keys === "none" ? null : memory.keyOf(user);
   if (known) opener?.begin(known.record);
-  const credentials = [password, also].flatMap((one) =>
-    one ? [one.login.then((login) => credentialsOf(user, login))] : [],
+  const credentials = [password, nextPassword].flatMap((item) =>
+    item ? [item.login.then((login) => credentialsOf(user, login))] : [],
   );
-  for (const one of credentials) one.catch(() => {});
+  for (const item of credentials) item.catch(() => {});
   const login = password && { credentials, offersScram: !hasSigned(memory, user) };
   const warn = (line: string): void => {
-    if (doing === undefined || !line.endsWith(doing)) log.warn(line);
+    if (command === undefined || !line.endsWith(command)) log.warn(line);
   };
   const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
   const options = { user, login, isPlain, warn, memory, patienceMs: patience };

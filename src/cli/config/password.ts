@@ -1,4 +1,7 @@
-/** Where the user's password comes from: never an argument, which every process of the machine can read. */
+/**
+ * Gets the user's password: never from an argument, which every process of the machine can read.
+ * Used by open.ts and init.
+ */
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, resolve } from "node:path";
@@ -10,11 +13,11 @@ import type { Configuration, PasswordSource } from "./config.ts";
 import { firstLineOf } from "./new_password.ts";
 import { isForeign, isWithin } from "./trust.ts";
 
-/** By the group, or by all. */
+/** Readable by the group, or by all. */
 const READABLE = 0o044;
 /**
- * The password of the user in a configuration: $DFS_PASSWORD, or what the configuration says; null where neither does. Throws
- * DfsError("config").
+ * The password of the user in a configuration: $DFS_PASSWORD, or what the configuration says; null
+ * if neither does. Throws DfsError("config").
  */
 export async function passwordOf(
   { path, isFound, user, password }: Configuration,
@@ -22,7 +25,7 @@ export async function passwordOf(
 ): Promise<string | null> {
   const given = process.env.DFS_PASSWORD;
   if (given !== undefined && user !== "") return checked(given, "$DFS_PASSWORD");
-  // Who has set it means to be somebody, and what is put is to be sealed.
+  // A user who sets it wants to log in, and wants files to be sealed.
   if (given)
     throw new DfsError(
       "config",
@@ -52,7 +55,7 @@ export async function passwordOf(
   return checked(password.is === "file" ? firstLineOf(textOf(file, path)) : password.text, file);
 }
 
-/** The password as its user types it. */
+/** Asks the user to type the password. */
 export const askFor = async (user: string): Promise<string> =>
   checked(await askPassword(`Password of ${user}: `), "the password");
 
@@ -65,7 +68,7 @@ function checked(password: string, where: string): string {
   );
 }
 
-/** A path in a configuration is from its folder on. */
+/** A path in a configuration starts from the folder of the configuration. */
 const fileOf = ({ text }: PasswordSource, path: string): string =>
   resolve(dirname(path), text.replace(/^~(?=\/)/, homedir()));
 
@@ -80,7 +83,7 @@ function textOf(file: string, path: string): string {
   }
 }
 
-/** May others than its owner read it? On Windows that cannot be told so. */
+/** May others than its owner read it? On Windows this cannot be told by the mode. */
 function isOpen(file: string): boolean {
   try {
     return process.platform !== "win32" && (statSync(file).mode & READABLE) !== 0;
@@ -89,7 +92,7 @@ function isOpen(file: string): boolean {
   }
 }
 
-/** The first line that a command prints. It may ask at the terminal. */
+/** The first line that a command prints. The command may ask at the terminal. */
 async function outputOf(command: string, path: string): Promise<string> {
   const child = Bun.spawn(["sh", "-c", command], { stdio: ["inherit", "pipe", "inherit"] });
   const [text, status] = await Promise.all([new Response(child.stdout).text(), child.exited]);

@@ -1,6 +1,7 @@
 /**
- * What this computer has seen of a cluster: the newest version of each name, whose keys (client/trust/guard), and facts of the cluster itself
- * (client/trust/memory). It lies beside the configuration, and tells nobody what the names are.
+ * A file beside the configuration with what this computer has seen of a cluster: the newest version
+ * of each name, users' keys (client/trust/guard.ts), and facts of the cluster itself
+ * (client/trust/memory.ts). It does not reveal the names. Used by open.ts.
  */
 import { constants as sqlite, Database } from "bun:sqlite";
 import {
@@ -25,7 +26,7 @@ const BUSY_MS = 5000;
 const NOTES_AT_ONCE = 256;
 const OWNER_ONLY = 0o600;
 const PERMISSIONS = 0o777;
-/** It was made before; and what has become a link since is not followed. */
+/** The file exists at this point. A link that has meanwhile replaced it is not followed. */
 const FLAGS = sqlite.SQLITE_OPEN_READWRITE | sqlite.SQLITE_OPEN_NOFOLLOW;
 
 const SCHEMA = [
@@ -40,12 +41,18 @@ const FIND = "SELECT birth, seq, ballot, vid FROM seen WHERE key = ?";
 const KEEP = `INSERT INTO seen (key, birth, seq, ballot, vid) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (key)
    DO UPDATE SET birth = ?2, seq = ?3, ballot = ?4, vid = ?5 WHERE (?2, ?3) > (birth, seq)`;
 
-/** A memory that is written down at the latest when it is closed; several commands may have it open at once. */
+/**
+ * What was seen is written at the latest when the file is closed. Several commands may have it open
+ * at once.
+ */
 export interface SeenFile extends KeyMemory, ClusterMemory {
   close(): void;
 }
 
-/** Opens the file beside this configuration; where that cannot be written, it lasts for this command only, and `warn` says so. */
+/**
+ * Opens the file beside this configuration. If it cannot be written, the memory lasts for this
+ * command only, and `warn` is told so.
+ */
 export function openSeen(configuration: string, warn: (line: string) => void): SeenFile {
   const location = `${configuration}.seen`;
   try {
@@ -58,8 +65,10 @@ export function openSeen(configuration: string, warn: (line: string) => void): S
 }
 
 /**
- * Makes sure that the database is a file of this user, and no link, nor what SQLite may find beside it; returns its path without links.
- * In a folder of somebody else's it could be any file of this user that others would have changed. Throws Error with the reason.
+ * Makes sure that the database, and what SQLite may find beside it, are files of this user and no
+ * links; makes the database if it is missing. Returns its path without links. Otherwise, in a
+ * folder of another user, it could be any file of this user, and a command would change that.
+ * Throws Error with the reason.
  */
 function ownFile(location: string): string {
   const path = join(realpathSync(dirname(location)), basename(location));
@@ -69,7 +78,7 @@ function ownFile(location: string): string {
   try {
     const info = fstatSync(fd);
     if (!isMine(info)) throw new Error(`${basename(path)} is no file of yours alone`);
-    // With the wrapped key in it passwords can be tried.
+    // The file contains the wrapped key, so a reader could try passwords.
     if ((info.mode & PERMISSIONS) !== OWNER_ONLY) fchmodSync(fd, OWNER_ONLY);
   } finally {
     closeSync(fd);
@@ -77,7 +86,7 @@ function ownFile(location: string): string {
   return path;
 }
 
-/** Makes an empty file, unless another command of this user does just then. */
+/** Makes an empty file, unless another command of this user makes it at the same time. */
 function make(path: string): void {
   try {
     closeSync(openSync(path, "wx", OWNER_ONLY));
@@ -87,7 +96,7 @@ function make(path: string): void {
   }
 }
 
-/** Is it there? Throws where it is not a file that belongs to this user, under this name alone. */
+/** Is there a file? Throws if it does not belong to this user, or has another name too. */
 function checkOwn(path: string): boolean {
   const info = lstatSync(path, { throwIfNoEntry: false });
   if (!info) return false;
@@ -97,7 +106,10 @@ function checkOwn(path: string): boolean {
   return true;
 }
 
-/** Does a file belong to who runs this, with no other name? On Windows that cannot be told so. */
+/**
+ * Does a file belong to the user of this process, with no other name? On Windows this cannot be
+ * told.
+ */
 const isMine = ({ uid, nlink }: Stats): boolean =>
   nlink === 1 && uid === (process.getuid?.() ?? uid);
 
@@ -115,11 +127,11 @@ interface Row {
 
 function seenIn(db: Database, location: string, warn: (line: string) => void): SeenFile {
   db.run(`PRAGMA busy_timeout=${BUSY_MS}`);
-  // Should the machine crash, less has been seen.
+  // No sync: after a crash of the machine, less has been seen.
   db.run("PRAGMA synchronous=OFF");
   for (const sql of SCHEMA) db.run(sql);
   const fresh = new Map<string, Seen>();
-  // They are few, and most commands want them all.
+  // Facts are few, and most commands need all of them.
   const facts = new Map(
     db
       .query<Fact, []>("SELECT key, value FROM fact")
@@ -133,7 +145,10 @@ function seenIn(db: Database, location: string, warn: (line: string) => void): S
   };
   let hasWritten = false;
   let hasWarned = false;
-  /** What is remembered is a safeguard: a disk that is full, or another command that writes for long, must not fail what was asked for. */
+  /**
+   * The memory is only a safeguard: a full disk, or another command that writes for long, must not
+   * fail the command.
+   */
   const write = (work: () => void): void => {
     try {
       work();
@@ -145,7 +160,7 @@ function seenIn(db: Database, location: string, warn: (line: string) => void): S
   };
   const writeAll = (): void => {
     write(() => db.transaction(keepAll)());
-    // What could not be written now is known until this command ends.
+    // What cannot be written now is remembered until this command ends.
     if (!hasWarned) fresh.clear();
     hasWritten = true;
   };
@@ -158,7 +173,7 @@ function seenIn(db: Database, location: string, warn: (line: string) => void): S
     },
     note(key, seen) {
       fresh.set(key, seen);
-      // The first at once: after a long transfer the disk may be busy for seconds.
+      // The first note is written at once: after a long transfer the disk may be busy for seconds.
       if (!hasWarned && (!hasWritten || fresh.size >= NOTES_AT_ONCE)) writeAll();
     },
     keyOf: (user) =>

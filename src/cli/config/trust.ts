@@ -1,19 +1,26 @@
 /**
- * Whose files they are that a command goes by, and who else may write them. Nobody said that a ./dfc.conf is to be trusted which was only
- * found in the current folder: it may have come with an archive, or lie where others write, and it says where the user's files go.
+ * Who owns the files that a command relies on, and who else may write them. Used by config.ts and
+ * password.ts.
+ *
+ * Nobody has said that a ./dfc.conf is to be trusted if it was only found in the current folder: it
+ * may have come with an archive, or be where other users write; and it decides where the user's
+ * files go.
  */
 import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, resolve, sep } from "node:path";
 import { DfsError } from "../../errors.ts";
 
-/** By the group, or by all. */
+/** Writable by the group, or by all. */
 const WRITABLE = 0o022;
 const WRITABLE_BY_ALL = 0o002;
-/** In such a folder nobody replaces what is another's. */
+/** In a folder with this bit nobody can replace another user's file. */
 const STICKY = 0o1000;
 
-/** Who runs this; null: on Windows that, and who may write what, cannot be told so. */
+/**
+ * The user of this process; null on Windows, which does not tell the user or the rights by these
+ * numbers.
+ */
 const me = (): number | null => process.getuid?.() ?? null;
 
 const isAnothers = ({ uid }: Stats): boolean => uid !== 0 && uid !== me();
@@ -25,10 +32,10 @@ export function isForeign(file: string): boolean {
   return isAnothers(info) || (info.mode & WRITABLE) !== 0;
 }
 
-/** Is it the user's own folder, where nothing lies that they have not put there? */
+/** Is it the user's own folder, which contains only what they have put there? */
 export const isHome = (folder: string): boolean => realOr(folder) === realOr(homedir());
 
-/** Throws DfsError("config") where another user may have written the configuration that was found here. */
+/** Throws DfsError("config") if another user may have written the configuration that was found. */
 export function checkFound(path: string): void {
   const fault = me() === null ? null : faultOf(path);
   if (fault === null) return;
@@ -47,7 +54,7 @@ function faultOf(path: string): string | null {
   return isOpen ? "is in a folder that all may write" : null;
 }
 
-/** Does a file lie in a folder or below it, wherever links lead? */
+/** Is a file in a folder or below it, once all links are followed? */
 export const isWithin = (file: string, folder: string): boolean =>
   realOr(file).startsWith(realOr(folder).replace(/[\\/]$/, "") + sep);
 

@@ -1,14 +1,18 @@
 /**
- * Checks a command's arguments against its definition before citty reads them: citty takes an unknown flag, a flag
- * without its value and an argument too many in silence.
+ * Checks a command's arguments against its definition before citty reads them: citty silently
+ * accepts an unknown flag, a flag without its value, and an argument too many. Used by invoke.ts;
+ * its hints are used elsewhere too.
  */
 import type { ArgDef, ArgsDef } from "citty";
 import { DfsError } from "../../errors.ts";
 
-/** A positional argument whose name ends so takes all that is left. */
+/** A positional argument whose name ends so takes all arguments that are left. */
 const MANY = "...";
 
-/** The same arguments in a form with one meaning, flags first; throws DfsError("usage") on what the command does not take. */
+/**
+ * Returns the same arguments in a form with one meaning, flags first. Throws DfsError("usage") on
+ * what the command does not take.
+ */
 export function checkArguments(raw: readonly string[], defs: ArgsDef): string[] {
   const flags: string[] = [];
   const positionals: string[] = [];
@@ -87,7 +91,9 @@ function checkPositionals(given: readonly string[], defs: ArgsDef): void {
   }
 }
 
-/** The action of a command that has several, each with its form; throws DfsError("usage") where there is none of that name. */
+/**
+ * The action of a command that has several. Throws DfsError("usage") if there is no such action.
+ */
 export function actionIn<A extends string>(
   command: string,
   actions: Readonly<Record<A, string>>,
@@ -100,7 +106,10 @@ export function actionIn<A extends string>(
   );
 }
 
-/** `; did you mean …?` where one of the known words is close to what was typed, in whatever case. */
+/**
+ * Returns `; did you mean …?` if one of the known words is close to what was typed, in upper or
+ * lower case.
+ */
 export function hint(typed: string, known: readonly string[]): string {
   const near = known
     .map((word) => ({ word, distance: editDistance(typed.toLowerCase(), word.toLowerCase()) }))
@@ -109,7 +118,10 @@ export function hint(typed: string, known: readonly string[]): string {
   return near ? `; did you mean ${near.word}?` : "";
 }
 
-/** How many letters must be put in, left out, replaced or swapped with the next to make `a` into `b`. */
+/**
+ * How many letters must be inserted, left out, replaced or swapped with the next one to make `a`
+ * into `b`.
+ */
 function editDistance(a: string, b: string): number {
   let above: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

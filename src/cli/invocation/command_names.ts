@@ -1,6 +1,9 @@
-/** The names of the commands, and one example of each: help texts end with it. */
+/**
+ * The names of the commands, and one example of each, which its help text ends with. Used by
+ * invoke.ts and main.ts.
+ */
 
-/** What follows the command's name in its example. */
+/** The arguments of each example. */
 export const EXAMPLES = {
   serve: "./dfs1 10001",
   init: "127.0.0.1:10001 127.0.0.1:10002 127.0.0.1:10003 127.0.0.1:10004",
@@ -26,7 +29,7 @@ export const EXAMPLES = {
 
 export type CommandName = keyof typeof EXAMPLES;
 
-/** The command for a word; undefined when there is none. */
+/** The command for a word; undefined if there is none. */
 export function commandNamed(word: string): CommandName | undefined {
   if (word === "ls") return "list";
   return Object.hasOwn(EXAMPLES, word) ? (word as CommandName) : undefined;

@@ -1,20 +1,24 @@
-/** Runs one command: its help, its arguments checked, its errors as one line and an exit status. */
+/**
+ * Runs one command: shows its help, checks its arguments, and turns errors into one line and an
+ * exit status. Used by main.ts and the shell.
+ */
 import { type ArgDef, renderUsage, runCommand, type SubCommandsDef } from "citty";
 import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { commandNamed, EXAMPLES } from "./command_names.ts";
-import { sayLine, writeError } from "../../terminal/log.ts";
-import { conclude, flush, printOwn } from "../../terminal/stdout.ts";
+import { printToStderr, writeError } from "../../terminal/log.ts";
+import { finishOutput, flush, printOwn } from "../../terminal/stdout.ts";
 
-/** A command, whatever its arguments are. */
+/** Any command, whatever its arguments are. */
 type Command = Awaited<Extract<SubCommandsDef[string], Promise<unknown>>>;
 
 const HELP = new Set(["--help", "-h"]);
 const VERBOSE = new Set(["--verbose", "-v"]);
 
 /**
- * A command returns its exit status; nothing means 0. `called` is what the user typed for it, as "dfs-tool put"; null in a
- * shell, where there is no help text to point to and other commands are to come.
+ * Runs a command, and returns its exit status; a command that returns nothing gets 0. `called` is
+ * what the user typed for it, such as "dfs-tool put". It is null in a shell, which has no help text
+ * for each command, and runs others after it.
  */
 export async function invoke(
   command: Command,
@@ -22,7 +26,7 @@ export async function invoke(
   args: readonly string[],
 ): Promise<number> {
   const status = await statusOf(command, called, args);
-  if (called !== null) return conclude(status);
+  if (called !== null) return finishOutput(status);
   await flush();
   return status;
 }
@@ -40,7 +44,7 @@ async function statusOf(
       : await run(command, args);
     return typeof status === "number" ? status : 0;
   } catch (error) {
-    // What was printed before comes first.
+    // Earlier output comes before the error.
     await flush();
     return report(error, { called, isVerbose: flags.some((arg) => VERBOSE.has(arg)) });
   }
@@ -52,11 +56,11 @@ async function run(command: Command, args: readonly string[]): Promise<unknown> 
   return result;
 }
 
-/** The help text of a command; in colours only for a terminal. */
+/** The help text of a command; with colours only on a terminal. */
 export async function helpOf(command: Command, called: string): Promise<string> {
   const meta = typeof command.meta === "function" ? await command.meta() : await command.meta;
   const defs = typeof command.args === "function" ? await command.args() : await command.args;
-  // What does nothing here has no description.
+  // Flags without effect have no description.
   const shown = Object.entries<ArgDef>(defs ?? {}).filter(([, { description }]) => description);
   const args = Object.fromEntries(shown);
   const rendered = await renderUsage({ ...command, args, meta: { ...meta, name: called } });
@@ -64,23 +68,24 @@ export async function helpOf(command: Command, called: string): Promise<string> 
   return process.stdout.isTTY ? text : Bun.stripANSI(text);
 }
 
-/** How the command is used, for one; nothing for the program itself. */
+/** An example of the command; "" for the program itself. */
 function exampleOf(called: string): string {
   const name = called === "dfs" ? "serve" : commandNamed(called.split(" ").at(-1) ?? "");
   return name ? `\nEXAMPLE ${called} ${EXAMPLES[name]}`.trimEnd() : "";
 }
 
-/** Says what went wrong, on one line, and returns the exit status for it. */
+/** Prints what went wrong, on one line, and returns the exit status for it. */
 export function report(
   error: unknown,
   { called = null, isVerbose = false }: { called?: string | null; isVerbose?: boolean } = {},
 ): number {
   const { code, message } = asDfsError(error);
-  // There is no one to tell, and nothing went wrong.
+  // There is nobody to tell, and nothing went wrong.
   if (code === "unread") return exitStatus(code);
-  // The mission's own line, which scripts look for: it stands alone, as "<name> put failed" does.
+  // This line is prescribed, and scripts look for it: it has nothing before it, as "<name> put
+  // failed" has nothing.
   if (message === INVALID_LOGIN) writeError(`${message}\n`);
-  else sayLine(isDfsError(error) ? message : `unexpected error: ${message}`);
+  else printToStderr(isDfsError(error) ? message : `unexpected error: ${message}`);
   if (called !== null && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
   const isBug = error instanceof Error && !isDfsError(error);
   if (isBug && (isVerbose || process.env.DFS_DEBUG)) writeError(`${error.stack}\n`);

@@ -1,14 +1,20 @@
-/** Where on this machine what `get` brings goes: which folder, what a link leads to, and which paths are descriptors that are open already. */
+/**
+ * Where on this machine `get` writes: into which folder, where a link leads, and which paths are
+ * open descriptors. Used by get and sink.ts.
+ */
 import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { codeOf, reasonOf } from "../../io/reason.ts";
 
-/** As many as Linux follows. */
+/** The limit of Linux. */
 const LINKS_MAX = 40;
 const STREAMS = ["stdin", "stdout", "stderr"];
 
-/** The descriptor that a path stands for, as /dev/stdout and /dev/fd/3 do; null: it is a place for a file. */
+/**
+ * The descriptor that a path names, such as /dev/stdout or /dev/fd/3; null if it is a path for a
+ * file.
+ */
 function descriptorIn(path: string): number | null {
   const [, stream, number] =
     /^\/dev\/(stdin|stdout|stderr)$|^\/(?:dev|proc\/self)\/fd\/(\d+)$/.exec(path) ?? [];
@@ -17,8 +23,9 @@ function descriptorIn(path: string): number | null {
 }
 
 /**
- * The descriptor that a path stands for, itself or over links; null: it is a place for a file. To be asked before the program opens
- * anything itself. Throws DfsError("usage") where the caller has opened none of that number.
+ * The descriptor that a path names, directly or over links; null if it is a path for a file. Must
+ * be called before the program opens anything itself. Throws DfsError("usage") if the caller has
+ * not opened it.
  */
 export function openDescriptor(path: string): number | null {
   const found = descriptorIn(endOfLinks(path).path);
@@ -26,7 +33,7 @@ export function openDescriptor(path: string): number | null {
   throw new DfsError("usage", `${path} is not open`);
 }
 
-/** Is this something that one can write to, and no means of the program's own? */
+/** Is it open, and something to write to, and not one of the program's own descriptors? */
 function isOpen(descriptor: number): boolean {
   try {
     const info = fstatSync(descriptor);
@@ -37,28 +44,31 @@ function isOpen(descriptor: number): boolean {
   }
 }
 
-/** What a path leads to over links, be it there (then with what is known of it) or not; a descriptor is an end. */
+/** The end of a path over links, with its Stats if it exists. A descriptor is an end. */
 export function endOfLinks(path: string): { path: string; info: Stats | null } {
   try {
-    return followed(path);
+    return followLinks(path);
   } catch (error) {
     throw isDfsError(error) ? error : new DfsError("failed", `${path}: ${reasonOf(error)}`);
   }
 }
 
-function followed(path: string): { path: string; info: Stats | null } {
+function followLinks(path: string): { path: string; info: Stats | null } {
   let end = path;
   for (let links = 0; links <= LINKS_MAX; links++) {
     if (descriptorIn(end) !== null) return { path: end, info: null };
     const info = lstatSync(end, { throwIfNoEntry: false }) ?? null;
     if (!info?.isSymbolicLink()) return { path: end, info };
-    // ".." in a link counts from where it really lies.
+    // ".." in a link counts from the real place of the link.
     end = resolve(realpathSync(dirname(end)), readlinkSync(end));
   }
   throw new DfsError("failed", `${path} is a link that leads back to itself`);
 }
 
-/** The folder that `-o DIR/` or `--to DIR` names; null where `-o` names a file or stdout. Throws DfsError("usage") where there is no such folder. */
+/**
+ * The folder that `-o DIR/` or `--to DIR` names; null if `-o` names a file or stdout. Throws
+ * DfsError("usage") if there is no such folder.
+ */
 export function folderOf(
   output: string | undefined,
   to: string | undefined,
@@ -74,7 +84,10 @@ export function folderOf(
   throw new DfsError("usage", `${named}: there is no such folder; make it with: mkdir -p ${named}`);
 }
 
-/** Is there a folder, itself or over links? Why a path cannot be looked at is told where it is used. */
+/**
+ * Is it a folder, itself or over links? If a path cannot be read, the error is reported where the
+ * path is used.
+ */
 export function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory();
@@ -83,9 +96,12 @@ export function isFolder(path: string): boolean {
   }
 }
 
-/** The file that a stored name becomes in a folder ("": the current one): its last component. */
+/**
+ * The path for a stored name in a folder; "" is the current folder. `base` is the last component of
+ * the name.
+ */
 export function pathIn(folder: string, base: string): string {
-  // On Windows these would lead to another folder, or to a device.
+  // On Windows these characters would lead to another folder, or to a device.
   if (process.platform !== "win32" || !/[\\:]/.test(base)) return join(folder, base);
   throw new DfsError(
     "usage",

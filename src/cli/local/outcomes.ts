@@ -1,22 +1,25 @@
-/** What became of each file of a put or a get: the lines for it, the JSON for it, and one exit status for all. */
+/**
+ * The outcome of each file of a command: its line, its JSON, and one exit status for all. Used by
+ * get, put, mkdir, rm and adopt.
+ */
 import { counted } from "../../counted.ts";
 import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../../errors.ts";
 import type { CommonFlags } from "../../terminal/flags.ts";
 import { secondsAsked } from "../../terminal/ask_password.ts";
-import { type Log, sayLine } from "../../terminal/log.ts";
+import { type Log, printToStderr } from "../../terminal/log.ts";
 import { isBarWanted } from "../../terminal/progress.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 import { durationText, sizeText } from "../../terminal/units.ts";
 
-/** What took longer is summed up at its end. */
+/** A command that took longer ends with a line of its totals. */
 const SUM_AFTER_SECONDS = 3;
 
-/** What is known of a file that came through. */
+/** What is known of a file that was transferred. */
 interface Transferred {
   readonly bytes: number;
   /** The id of its version. */
   readonly version: string;
-  /** The rotation of its placement. */
+  /** The rotation of its placement; --json prints it as `x`. */
   readonly x: number;
 }
 
@@ -27,7 +30,10 @@ export interface Outcome {
   readonly error: DfsError | null;
 }
 
-/** Runs the work for one file (null: nothing was transferred); what it throws becomes its outcome. */
+/**
+ * Runs the work for one file; it returns null if nothing was transferred. An error that it throws
+ * becomes the outcome.
+ */
 export async function outcomeOf(
   name: string,
   log: Log,
@@ -50,7 +56,7 @@ export const failed = (name: string, error: DfsError, seconds = 0): Outcome => {
   return { name, seconds, done: null, error };
 };
 
-/** What a put ends with that too few servers answer to begin with: the same as where a few more of them do. */
+/** If too few servers answer at the start, a put ends with the same error as if they fail later. */
 export const notPut = ({ message }: DfsError): DfsError => new DfsError("putFailed", message);
 
 export interface Summary {
@@ -61,10 +67,10 @@ export interface Summary {
 }
 
 /**
- * Says what failed: on stdout the line that `lineOf` has for it, if any (or everything as JSON), and on stderr the
- * reason. Returns the exit status.
+ * Reports what failed: on stdout the line of `lineOf`, if any (or everything as JSON), and on
+ * stderr the reason. Returns the exit status.
  */
-export async function tell(
+export async function reportOutcomes(
   { outcomes, traffic, seconds }: Summary,
   lineOf: (name: string, error: DfsError) => string | null,
   log: Log,
@@ -76,27 +82,32 @@ export async function tell(
   }
   for (const reason of reasonsOf(outcomes)) log.error(reason);
   const sum = sumLine(outcomes, seconds - secondsAsked());
-  if (sum !== null && isBarWanted(flags)) sayLine(sum);
+  if (sum !== null && isBarWanted(flags)) printToStderr(sum);
   if (flags.json) await printJson({ files: outcomes.map(asJson), traffic, seconds });
   return statusOf(outcomes.map(({ error }) => error));
 }
 
-/** How much went how fast, where that took so long that somebody may have watched the bar; null: it was soon done. */
+/**
+ * The total and its speed, if it took so long that a person may have watched the bar; null if it
+ * was short.
+ */
 export function sumLine(outcomes: readonly Outcome[], seconds: number): string | null {
-  const done = outcomes.flatMap((one) => (one.done ? [{ ...one.done, name: one.name }] : []));
+  const done = outcomes.flatMap((outcome) =>
+    outcome.done ? [{ ...outcome.done, name: outcome.name }] : [],
+  );
   const [first] = done;
   if (!first || seconds <= SUM_AFTER_SECONDS) return null;
   const what = done.length === 1 ? first.name : counted(done.length, "file");
-  const bytes = done.reduce((sum, one) => sum + one.bytes, 0);
+  const bytes = done.reduce((sum, outcome) => sum + outcome.bytes, 0);
   const time = seconds < 100 ? `${seconds.toFixed(1)} s` : durationText(seconds);
   return `${what}: ${sizeText(bytes)} in ${time}, ${sizeText(bytes / seconds)}/s`;
 }
 
-/** Why files failed; what failed several at once is said once. */
+/** Why files failed. A reason that several files share is printed once. */
 function reasonsOf(outcomes: readonly Outcome[]): string[] {
   const failures = new Map<DfsError, string[]>();
   for (const { name, error } of outcomes) {
-    // Who does not want a file need not be told why it does not come.
+    // The reader did not want more, so there is no failure to report.
     if (error && error.code !== "unread")
       failures.set(error, [...(failures.get(error) ?? []), name]);
   }
@@ -114,7 +125,10 @@ const asJson = ({ name, seconds, done, error }: Outcome) => ({
   seconds,
 });
 
-/** The exit status for all: 0; what the failures have in common when nothing succeeded; else that a part failed. */
+/**
+ * The exit status for all: 0 without failures; the status of the failures if they share one and
+ * nothing succeeded; else "partly".
+ */
 function statusOf(errors: readonly (DfsError | null)[]): number {
   const codes = new Set<ErrorCode>();
   for (const error of errors) if (error) codes.add(error.code);

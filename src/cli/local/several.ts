@@ -1,7 +1,12 @@
-/** One command on several files: a few at once, and no two of them in one place. */
+/**
+ * Runs one command on several files: a few at a time, and never two of them for the same place.
+ * Used by get, put, rm and adopt.
+ */
 import { DfsError } from "../../errors.ts";
 
-/** Runs `task` for each item, at most `atOnce` at a time; the results are in the items' order. */
+/**
+ * Runs `task` for each item, at most `atOnce` at a time. The results are in the order of the items.
+ */
 export async function eachOf<T, R>(
   items: readonly T[],
   atOnce: number,
@@ -16,11 +21,11 @@ export async function eachOf<T, R>(
   return results;
 }
 
-/** Refuses items that would end up in one place; throws DfsError("usage") that names two of them. */
-export function refuseTwins<T>(
+/** Refuses two items with the same place. Throws DfsError("usage") that names both. */
+export function refuseDuplicates<T>(
   items: readonly T[],
   placeOf: (item: T) => string,
-  what: (one: T, other: T, place: string) => string,
+  what: (item: T, other: T, place: string) => string,
 ): void {
   const seen = new Map<string, T>();
   for (const item of items) {

@@ -1,6 +1,7 @@
 /**
- * Where get writes to: a file, which appears only whole; or, in order, a stream, that is stdout or whatever in the
- * place of a file is no file (/dev/null, a named pipe).
+ * The targets that get writes to. A file appears only when it is whole. A stream is written in
+ * order: stdout, or a path that is no file (/dev/null, a named pipe). Used by get and the
+ * benchmark.
  */
 import { linkSync, renameSync, rmSync, type Stats, write as writeFrom } from "node:fs";
 import { copyFile, type FileHandle, open as openPath, utimes } from "node:fs/promises";
@@ -15,40 +16,43 @@ import { undoAtInterrupt } from "../../terminal/interrupt.ts";
 import { endOfLinks } from "./local_target.ts";
 import { writeBytes } from "../../terminal/stdout.ts";
 
-/** Permission bits that a file may bring along: none that change who a program runs as. */
+/**
+ * The permission bits that a stored file may bring along. None of them changes the user that a
+ * program runs as.
+ */
 const PERMISSIONS = 0o777;
 const STDOUT = 1;
 const writeSome = promisify(writeFrom);
 
-/** How long to wait for a descriptor that somebody has made non-blocking, and that is full. */
+/** How long to wait for a full descriptor that another process has made non-blocking. */
 const RETRY_MS = 5;
 
-/** What is asked of a target that is a file. */
-export interface TargetHow {
-  /** Does it get the time of the file that was put? It does where nothing is said. */
+/** How to write a target that is a file. */
+export interface TargetOptions {
+  /** Should it get the time of the file that was put? By default it does. */
   readonly times?: boolean | undefined;
-  /** May it take the place of a file that is there? It may where nothing is said. */
+  /** May it replace a file that is there? By default it may. */
   readonly clobber?: boolean | undefined;
-  /** Is it made durable before it appears? Its name is only once its folder is. */
+  /** Is it made durable before it appears? Its name is durable only once its folder is. */
   readonly sync?: boolean | undefined;
 }
 
-/** A sink that must be ended: by `keep` once all is in it, else by `discard`. */
+/** A sink that must be ended: by `keep` when it is complete, else by `discard`. */
 export interface Target extends Sink {
-  /** Where the file appears; null for a stream. */
+  /** The folder of the file; null for a stream. */
   readonly folder: string | null;
   keep(): Promise<void>;
   discard(): Promise<void>;
 }
 
-/** The target keeps what `work` wrote, or, when it throws, is as it was before. */
-export async function keeping<T>(target: Target, work: () => Promise<T>): Promise<T> {
+/** Runs `work`, then keeps the target. If `work` throws, the target is as it was before. */
+export async function keepOrDiscard<T>(target: Target, work: () => Promise<T>): Promise<T> {
   try {
     const result = await work();
     await target.keep();
     return result;
   } catch (error) {
-    // What went wrong first is what counts, not what that keeps from being cleaned up.
+    // The first error counts, not one of the cleaning up.
     await target.discard().catch(() => {});
     throw error;
   }
@@ -56,7 +60,7 @@ export async function keeping<T>(target: Target, work: () => Promise<T>): Promis
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** A target that hands on what it gets, and cannot take back what it has handed on. */
+/** A target that passes bytes on, and cannot take them back. */
 function streamTarget(
   path: string,
   { open, write, close }: Pick<Target, "write"> & Record<"open" | "close", () => Promise<void>>,
@@ -73,7 +77,7 @@ function streamTarget(
     },
     write(bytes, offset) {
       written += bytes.length;
-      return naming(path, path, () => write(bytes, offset));
+      return withPathInErrors(path, path, () => write(bytes, offset));
     },
     keep: close,
     discard: close,
@@ -83,7 +87,7 @@ function streamTarget(
 const stdoutTarget = (): Target =>
   streamTarget("stdout", { open: nothing, write: (bytes) => writeBytes(bytes), close: nothing });
 
-/** A descriptor that the caller has opened, and left where it is to go on. */
+/** A descriptor that the caller has opened; writing continues at its position. */
 export const descriptorTarget = (descriptor: number): Target =>
   descriptor === STDOUT
     ? stdoutTarget()
@@ -104,9 +108,9 @@ async function writeOn(descriptor: number, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** The target for a path; throws DfsError("failed") when it is a folder, or a file that must stay. */
-export async function targetAt(path: string, how: TargetHow = {}): Promise<Target> {
-  // A link stays one: what it points to is replaced, or made.
+/** The target for a path. Throws DfsError("failed") if it is a folder, or a file that must stay. */
+export async function targetAt(path: string, options: TargetOptions = {}): Promise<Target> {
+  // A link stays one: the file that it points to is replaced, or made.
   const { path: end, info } = endOfLinks(path);
   if (info?.isDirectory()) {
     throw new DfsError(
@@ -115,18 +119,18 @@ export async function targetAt(path: string, how: TargetHow = {}): Promise<Targe
     );
   }
   if (info && !info.isFile()) return deviceTarget(end);
-  if (info && how.clobber === false) throw staysAsItIs(path);
-  return fileTarget(end, info, how);
+  if (info && options.clobber === false) throw alreadyThere(path);
+  return fileTarget(end, info, options);
 }
 
-const staysAsItIs = (path: string): DfsError =>
+const alreadyThere = (path: string): DfsError =>
   new DfsError("failed", `${path} is there already, and stays as it is (--no-clobber)`);
 
 function deviceTarget(path: string): Target {
   let handle: FileHandle | null = null;
   return streamTarget(path, {
     open: () =>
-      naming(path, path, async () => {
+      withPathInErrors(path, path, async () => {
         handle ??= await openPath(path, "w");
       }),
     async write(bytes) {
@@ -139,7 +143,7 @@ function deviceTarget(path: string): Target {
   });
 }
 
-function fileTarget(path: string, old: Stats | null, how: TargetHow): Target {
+function fileTarget(path: string, old: Stats | null, options: TargetOptions): Target {
   const suffix = Buffer.from(bunRandom.bytes(8)).toString("hex");
   const temporary = join(dirname(path), `.dfs-${suffix}.tmp`);
   let file: RealFile | null = null;
@@ -157,44 +161,48 @@ function fileTarget(path: string, old: Stats | null, how: TargetHow): Target {
   };
   const open = async (found: Found): Promise<void> => {
     mode = old ? old.mode & PERMISSIONS : found.mode & PERMISSIONS & ~process.umask();
-    modified = how.times === false ? null : found.modified;
-    // A second time when a newer version takes the place of the one that was begun.
+    modified = options.times === false ? null : found.modified;
+    // It is open already if a newer version has replaced the one that was begun.
     if (file) await discard();
     forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
     file = await createFile(temporary);
   };
   const keep = async (): Promise<void> => {
     assert(file, "the target is open");
-    // Of the file itself: in a folder where others write its name may be another's by now.
+    // On the file itself: in a folder where others write, its name may belong to another file by
+    // now.
     await file.chmod(mode);
-    if (modified !== null) await file.setModified(modified).catch(unlessTimeless);
-    if (how.sync) await file.syncWhole();
+    if (modified !== null) await file.setModified(modified).catch(ignoreUnsettableTime);
+    if (options.sync) await file.syncWhole();
     await close();
-    if (how.clobber === false) await appear(temporary, path);
-    else await takePlace(temporary, path, modified, how.sync === true);
+    if (options.clobber === false) await linkIfAbsent(temporary, path);
+    else await replaceExisting(temporary, path, modified, options.sync === true);
     forget();
   };
   return {
     inOrder: false,
     folder: dirname(path),
-    open: (found) => naming(path, temporary, () => open(found)),
+    open: (found) => withPathInErrors(path, temporary, () => open(found)),
     write: (bytes, offset) =>
-      naming(path, temporary, async () => {
+      withPathInErrors(path, temporary, async () => {
         assert(file, "the target is open");
         await file.write(bytes, offset);
       }),
-    keep: () => naming(path, temporary, keep),
+    keep: () => withPathInErrors(path, temporary, keep),
     discard,
   };
 }
 
-/** Some disks keep no times of their own, or let nobody set them: the file is whole all the same. */
-const unlessTimeless = (error: unknown): void => {
+/** Some disks keep no times, or let nobody set them. The file is whole all the same. */
+const ignoreUnsettableTime = (error: unknown): void => {
   if (!isDfsError(error, "failed")) throw error;
 };
 
-/** A whole file takes the place of what is there; where something is mounted there, it is written into that. */
-async function takePlace(
+/**
+ * Replaces the file that is there with the whole one. If something is mounted there, it is written
+ * into that.
+ */
+async function replaceExisting(
   temporary: string,
   path: string,
   modified: number | null,
@@ -205,21 +213,22 @@ async function takePlace(
   } catch (error) {
     if (codeOf(error) !== "EBUSY") throw error;
     await copyFile(temporary, path);
-    // Only its owner may set its time.
+    // Only the owner may set the time.
     if (modified !== null) await utimes(path, new Date(), new Date(modified)).catch(() => {});
     if (sync) await syncAt(path);
     rmSync(temporary, { force: true });
   }
 }
 
-/** A whole file appears where nothing is; throws where something is by now. */
-async function appear(temporary: string, path: string): Promise<void> {
+/** The whole file appears under a new name. Throws if something is there by now. */
+async function linkIfAbsent(temporary: string, path: string): Promise<void> {
   try {
     linkSync(temporary, path);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") throw staysAsItIs(path);
-    // A disk without hard links: between this look and the next step somebody may be faster.
-    if (endOfLinks(path).info) throw staysAsItIs(path);
+    if (codeOf(error) === "EEXIST") throw alreadyThere(path);
+    // A disk without hard links: between this check and the next step another process may be
+    // faster.
+    if (endOfLinks(path).info) throw alreadyThere(path);
     return renameSync(temporary, path);
   }
   rmSync(temporary, { force: true });
@@ -234,8 +243,14 @@ async function syncAt(path: string): Promise<void> {
   }
 }
 
-/** Errors are of the program's kind, and name the file that the user asked for, not the temporary one. */
-async function naming<T>(path: string, temporary: string, work: () => Promise<T> | T): Promise<T> {
+/**
+ * Turns errors into DfsErrors that name the file that the user asked for, not the temporary one.
+ */
+async function withPathInErrors<T>(
+  path: string,
+  temporary: string,
+  work: () => Promise<T> | T,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

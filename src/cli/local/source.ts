@@ -1,4 +1,7 @@
-/** Files of this machine as what put reads from, each as it was at one moment. Used by put; `spool` makes such files of streams. */
+/**
+ * Local files that put reads from, each as it was at one moment. Used by put, by the benchmark, and
+ * by spool.ts, which makes such files from streams.
+ */
 import { statSync } from "node:fs";
 import type { Source } from "../../client/send/source.ts";
 import { DfsError } from "../../errors.ts";
@@ -7,30 +10,33 @@ import { reasonOf } from "../../io/reason.ts";
 
 /** A file as it was when the command began. */
 export interface LocalFile {
-  /** What people call it. */
+  /** The name that messages use. */
   readonly label: string;
   readonly bytes: number;
   readonly modified: number;
   readonly mode: number;
   readonly facts: FileFacts;
-  /** Did it change just then? What comes in the same tick of the system's clock leaves its times as they are. */
+  /**
+   * Did it change just then? A change in the same tick of the system's clock leaves its times as
+   * they are.
+   */
   readonly isFresh: boolean;
   open(): Promise<RealFile>;
 }
 
 const PERMISSIONS = 0o777n;
 const NS_PER_MS = 1_000_000n;
-/** Longer than a tick of the clock by which file systems tell times. */
+/** Longer than a tick of the clock that file systems take times from. */
 const TICK_MS = 20;
 
-/** Throws DfsError("failed") unless there is a regular file that can be put. */
+/** Throws DfsError("failed") unless it is a regular file that can be put. */
 export async function localFile(path: string): Promise<LocalFile> {
   const info = infoOf(path);
   if (!info) throw new DfsError("failed", `${path}: no such file`);
   if (info.isDirectory()) throw new DfsError("failed", `${path} is a folder; name the files in it`);
   const facts = factsIn(info);
-  // What takes no room on the disk may be a file of /proc or /sys, whose size means nothing.
-  if (!info.isFile() || (info.blocks === 0n && !(await hasItsSize(path, facts.bytes))))
+  // A file without blocks on the disk may be one of /proc or /sys, whose size means nothing.
+  if (!info.isFile() || (info.blocks === 0n && !(await hasStatedSize(path, facts.bytes))))
     throw isNotOrdinary(path);
   const mode = Number(info.mode & PERMISSIONS);
   return {
@@ -52,7 +58,7 @@ function infoOf(path: string) {
   }
 }
 
-/** Milliseconds since 1970, of the facts of a file. */
+/** Milliseconds since 1970, from the facts of a file. */
 export const timeOf = ({ modifiedNs }: FileFacts): { modified: number } => ({
   modified: Number(modifiedNs / NS_PER_MS),
 });
@@ -63,8 +69,10 @@ const isNotOrdinary = (label: string): DfsError =>
     `${label} is no ordinary file; use: dfs-tool put - --name NAME < ${label}`,
   );
 
-/** Does a file that claims so many bytes have them, and no more unless it grew just now? */
-async function hasItsSize(path: string, bytes: number): Promise<boolean> {
+/**
+ * Does a file that claims to have so many bytes have them, and no more, unless it has just grown?
+ */
+async function hasStatedSize(path: string, bytes: number): Promise<boolean> {
   const file = await openToRead(path);
   try {
     if (bytes > 0) return (await file.read(new Uint8Array(1), bytes - 1)) > 0;
@@ -74,13 +82,13 @@ async function hasItsSize(path: string, bytes: number): Promise<boolean> {
   }
 }
 
-/** A source that knows whether its file grew meanwhile. */
+/** A source that knows whether its file has grown meanwhile. */
 export interface LocalSource extends Source {
   confirm(): Promise<void>;
   hasGrown(): boolean;
 }
 
-/** The file open for reading, for as long as `work` takes. */
+/** Opens the file for reading, as long as `work` takes. */
 export async function withSource<T>(
   file: LocalFile,
   work: (source: LocalSource) => Promise<T>,
@@ -94,9 +102,12 @@ export async function withSource<T>(
 }
 
 /**
- * Each read is followed by a look at the file: whatever changes it before the last byte is read is seen before the version can be
- * committed. Where it only grew, or it changed in something else than its time (a link to it, its rights; or the time was put back),
- * all that was read is read once more in the end: what is the same both times was the file at the moment between.
+ * Makes a source that notices changes of its file. It looks at the file after each read, so a
+ * change before the last byte is read is noticed before the version can be committed.
+ *
+ * A change may be harmless: the file only grew, or something else than its time changed (a link to
+ * it, its rights; or the time was set back). Then everything that was read is read again in the
+ * end: bytes that are the same both times are the file at the moment between.
  */
 function sourceOf(file: LocalFile, open: RealFile): LocalSource {
   const { label, bytes, modified, mode, facts } = file;
@@ -105,10 +116,10 @@ function sourceOf(file: LocalFile, open: RealFile): LocalSource {
   let hasGrown = false;
   const changed = () =>
     new DfsError("putFailed", `${label} changed while it was read; put it again`);
-  const look = (): void => {
+  const check = (): void => {
     const now = open.facts();
     if (isSame(now, facts)) return;
-    if (!mayBeAsItWas(now, facts)) throw changed();
+    if (!mayBeUnchanged(now, facts)) throw changed();
     isTouched = true;
     hasGrown ||= now.bytes > bytes;
   };
@@ -119,26 +130,31 @@ function sourceOf(file: LocalFile, open: RealFile): LocalSource {
     async read(into, offset) {
       const got = await open.read(into, offset);
       if (got < into.length) throw isSame(open.facts(), facts) ? isNotOrdinary(label) : changed();
-      look();
+      check();
       parts.add(offset, into);
     },
     async confirm() {
-      if (isTouched && !(await parts.areAsTheyWere(open))) throw changed();
+      if (isTouched && !(await parts.areUnchanged(open))) throw changed();
     },
     hasGrown: () => hasGrown,
   };
 }
 
 const isSame = (now: FileFacts, then: FileFacts): boolean =>
-  now.changedNs === then.changedNs && isLike(now, then) && now.bytes === then.bytes;
+  now.changedNs === then.changedNs && hasSameTimeAndInode(now, then) && now.bytes === then.bytes;
 
-const isLike = (now: FileFacts, then: FileFacts): boolean =>
+const hasSameTimeAndInode = (now: FileFacts, then: FileFacts): boolean =>
   now.modifiedNs === then.modifiedNs && now.inode === then.inode;
 
-const mayBeAsItWas = (now: FileFacts, then: FileFacts): boolean =>
-  now.bytes > then.bytes ? now.inode === then.inode : now.bytes === then.bytes && isLike(now, then);
+const mayBeUnchanged = (now: FileFacts, then: FileFacts): boolean =>
+  now.bytes > then.bytes
+    ? now.inode === then.inode
+    : now.bytes === then.bytes && hasSameTimeAndInode(now, then);
 
-/** What was read of a file: which parts, and their sums. Plain arrays, for a large file has millions of them. */
+/**
+ * The parts of a file that were read, and their sums. They are in plain arrays, for a large file
+ * has millions of them.
+ */
 class Parts {
   readonly #offsets: number[] = [];
   readonly #lengths: number[] = [];
@@ -150,8 +166,8 @@ class Parts {
     this.#sums.push(sumOf(bytes));
   }
 
-  /** Reads them once more. */
-  async areAsTheyWere(file: RealFile): Promise<boolean> {
+  /** Reads the parts again, and compares them. */
+  async areUnchanged(file: RealFile): Promise<boolean> {
     const buffer = new Uint8Array(
       this.#lengths.reduce((most, length) => Math.max(most, length), 0),
     );

@@ -1,6 +1,7 @@
 /**
- * What comes in a stream, from stdin or from a command, as a file that put can read more than once: it is kept in a temporary file, which
- * only this user can read, and which has no name any more, so that nothing is left of it whatever becomes of this process.
+ * Keeps a stream, from stdin or from a command, in a temporary file, so that put can read it more
+ * than once. Only this user can read the file, and it has no name any more, so nothing is left of
+ * it however this process ends. Used by put.
  */
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,10 +13,10 @@ import { codeOf, reasonOf } from "../../io/reason.ts";
 import { undoAtInterrupt } from "../../terminal/interrupt.ts";
 import { type LocalFile, timeOf } from "./source.ts";
 
-/** The mode of what came in a stream. */
+/** The mode of a file that came in a stream. */
 const STREAM_MODE = 0o644;
 
-/** To be closed in the end. */
+/** A spooled stream. It must be closed in the end. */
 export interface Spooled {
   readonly file: LocalFile;
   close(): Promise<void>;
@@ -26,7 +27,10 @@ export async function spoolStdin(): Promise<Spooled> {
   return spool("stdin", Bun.stdin.stream());
 }
 
-/** Reads all that a command of the shell prints; throws DfsError("failed") unless it ends with 0. */
+/**
+ * Reads everything that a shell command prints. Throws DfsError("failed") unless the command ends
+ * with 0.
+ */
 export async function spoolCommand(command: string): Promise<Spooled> {
   const shell = process.platform === "win32" ? ["cmd", "/c"] : ["sh", "-c"];
   const child = Bun.spawn([...shell, command], { stdio: ["inherit", "pipe", "inherit"] });
@@ -45,7 +49,7 @@ export async function spoolCommand(command: string): Promise<Spooled> {
 }
 
 async function spool(label: string, stream: AsyncIterable<Uint8Array>): Promise<Spooled> {
-  const open = await nameless(label);
+  const open = await unlinkedFile(label);
   try {
     let bytes = 0;
     for await (const part of stream) {
@@ -53,7 +57,7 @@ async function spool(label: string, stream: AsyncIterable<Uint8Array>): Promise<
       bytes += part.length;
     }
     const facts = open.facts();
-    // It is closed for good when the command is done with it.
+    // The real close happens when the command is done with the file.
     const lent = { ...open, close: async () => {} };
     const about = { label, ...timeOf(facts), bytes, mode: STREAM_MODE, facts, isFresh: false };
     return { file: { ...about, open: async () => lent }, close: () => open.close() };
@@ -63,8 +67,8 @@ async function spool(label: string, stream: AsyncIterable<Uint8Array>): Promise<
   }
 }
 
-/** A new file that nobody can find; its errors say what it is for. */
-async function nameless(label: string): Promise<RealFile> {
+/** A new file without a name. Its errors say what it is for. */
+async function unlinkedFile(label: string): Promise<RealFile> {
   const folder = tmpdir();
   const path = join(folder, `dfs-tool-${Buffer.from(bunRandom.bytes(8)).toString("hex")}`);
   const explained = (error: unknown): unknown => {
@@ -86,7 +90,10 @@ async function nameless(label: string): Promise<RealFile> {
   }
 }
 
-/** What is wrong with a stream that cannot be read, as stdin may be a folder, or open for writing alone. */
+/**
+ * The error of a stream that cannot be read. For example, stdin may be a folder, or open only for
+ * writing.
+ */
 function unreadable(label: string, error: unknown): DfsError {
   const code = codeOf(error);
   const why =

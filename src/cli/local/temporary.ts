@@ -1,11 +1,14 @@
-/** Folders that a command makes for itself. */
+/** Removes temporary folders of a command. Used by the demo and the benchmark. */
 import { rmSync } from "node:fs";
 
-/** Removes one with all in it; should that fail, neither the result of the command nor its own error may be lost for it. */
-export function clearAway(folder: string): void {
+/**
+ * Removes a folder and everything in it. A failure is ignored: it must not hide the result of the
+ * command, or its own error.
+ */
+export function removeTemporary(folder: string): void {
   try {
     rmSync(folder, { recursive: true, force: true });
   } catch {
-    // As the docstring says.
+    // Ignored: see above.
   }
 }

@@ -1,4 +1,7 @@
-/** dfs-tool bench: how fast the user's own cluster is, beside what this machine does alone. It deletes all that it stores. */
+/**
+ * dfs-tool bench: measures the user's own cluster, beside what this machine does alone. It deletes
+ * everything that it stores.
+ */
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,10 +14,10 @@ import { BenchFiles } from "./bench_files.ts";
 import { measureSteps, type Step, stepsOf } from "./bench_steps.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { firstInterrupt, undoAtInterrupt } from "../../terminal/interrupt.ts";
-import { sayLine } from "../../terminal/log.ts";
+import { printToStderr } from "../../terminal/log.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
-import { clearAway } from "../local/temporary.ts";
+import { removeTemporary } from "../local/temporary.ts";
 import { sizeText, tableLines } from "../../terminal/units.ts";
 
 const SIZE_MAX = 1024 * 1024;
@@ -53,7 +56,7 @@ export const benchCommand = defineCommand({
     const setup = await setUp(args);
     const stop = firstInterrupt();
     const folder = mkdtempSync(join(tmpdir(), "dfs-bench-"));
-    const clear = (): void => clearAway(folder);
+    const clear = (): void => removeTemporary(folder);
     const forget = undoAtInterrupt(clear);
     try {
       const report = await withCluster(setup, (cluster) =>
@@ -62,7 +65,7 @@ export const benchCommand = defineCommand({
       await (args.json ? printJson(report) : printTable(report, folder));
       return report.left === 0 ? 0 : exitStatus("failed");
     } catch (error) {
-      // What was interrupted may have failed in any way.
+      // After an interruption other errors mean nothing.
       throw stop.aborted ? stop.reason : error;
     } finally {
       clear();
@@ -81,7 +84,7 @@ interface Report extends Plan {
   readonly steps: readonly Step[];
   /** Bytes on the wire, of all runs. */
   readonly traffic: { readonly sent: number; readonly received: number };
-  /** Files that could not be deleted, and below which prefix. */
+  /** How many files could not be deleted, and the prefix of their names. */
   readonly left: number;
   readonly prefix: string;
 }
@@ -92,7 +95,10 @@ function countOf(flag: string, text: string, most: number): number {
   throw new DfsError("usage", `--${flag} is a number from 1 to ${most}, not ${text}`);
 }
 
-/** All runs; whatever happens, nothing stays in the store that can be deleted. */
+/**
+ * Does all runs. In the end it deletes everything in the store that can be deleted, whatever
+ * happens.
+ */
 async function benchmark(
   { configuration, log }: Setup,
   cluster: Cluster,
@@ -103,12 +109,12 @@ async function benchmark(
   const prefix = `.bench-${Buffer.from(bunRandom.bytes(8)).toString("hex")}/`;
   const { layout, placement } = configuration;
   const files = new BenchFiles(cluster, prefix, { layout, placement }, stop);
-  const whatIsLeft = (): void => {
+  const reportLeft = (): void => {
     if (files.left === 0) return;
     const how = `dfs-tool list ${prefix} shows them, dfs-tool rm deletes them`;
-    sayLine(`the benchmark's files are left in the store: ${how}`);
+    printToStderr(`the benchmark's files are left in the store: ${how}`);
   };
-  const forget = undoAtInterrupt(whatIsLeft);
+  const forget = undoAtInterrupt(reportLeft);
   let steps: Step[] = [];
   try {
     steps = await measureSteps(await stepsOf(files, folder, plan, stop), plan.runs);
@@ -116,7 +122,7 @@ async function benchmark(
     if (stop.aborted) log.warn("interrupted: what was stored is being deleted");
     await files.clear();
     forget();
-    whatIsLeft();
+    reportLeft();
   }
   return { ...plan, steps, traffic: cluster.traffic, left: files.left, prefix };
 }

@@ -1,18 +1,24 @@
-/** What this machine does alone with the files of a benchmark: what a user can compare the store with. */
+/**
+ * Does the benchmark's work on this machine alone, without the store, for comparison. Used by
+ * bench_steps.ts.
+ */
 import { join } from "node:path";
 import { inParallel } from "../../client/connect/window.ts";
 import { FILES_IN_FLIGHT, MIB } from "../../limits.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
 
-/** Where what is written goes: a new folder for each copy of the files. */
+/** From which folder to copy, and to which: a new folder for each copy of the files. */
 export interface Alone {
   readonly from: string;
   readonly to: readonly string[];
-  /** Must each copy be on the disk before it counts? */
+  /** Must each copy be synced to the disk before it counts? */
   readonly isDurable: boolean;
 }
 
-/** Copies the files into all these folders, as many at once as a client does; throws once `stop` is aborted. */
+/**
+ * Copies the files into all these folders, as many at once as a client does. Throws once `stop` is
+ * aborted.
+ */
 export async function copyAlone(
   { from, to, isDurable }: Alone,
   names: readonly string[],

@@ -1,4 +1,7 @@
-/** The files of a benchmark: in a folder of this machine, and in the store under a prefix that nobody else uses. */
+/**
+ * The files of a benchmark: in a local folder, and in the store under a prefix of their own. Used
+ * by bench.ts and bench_steps.ts.
+ */
 import { randomFillSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +14,16 @@ import { inParallel } from "../../client/connect/window.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { FILES_IN_FLIGHT, KIB, MIB } from "../../limits.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
-import { keeping, targetAt } from "../local/sink.ts";
+import { keepOrDiscard, targetAt } from "../local/sink.ts";
 import { localFile, withSource } from "../local/source.ts";
 
 export const BIG = "big";
 export const SMALL_BYTES = 4 * KIB;
 
-/** Writes the large file and so many small ones, of noise; returns the names of the small ones. */
+/**
+ * Writes one large file and `count` small ones, of random bytes. Returns the names of the small
+ * ones.
+ */
 export async function writeFiles(
   folder: string,
   bytes: number,
@@ -40,7 +46,10 @@ export async function writeFiles(
   return names;
 }
 
-/** What a benchmark has in the store. All work ends early, and throws, once `stop` is aborted; only what clears up goes on. */
+/**
+ * The benchmark's files in the store. Once `stop` is aborted all work ends and throws; only the
+ * deletion goes on.
+ */
 export class BenchFiles {
   readonly #cluster: Cluster;
   readonly #options: PutOptions;
@@ -71,7 +80,7 @@ export class BenchFiles {
         };
         return put(this.#cluster, this.prefix + name, { ...source, read }, this.#options);
       }).catch((error: unknown) => {
-        // That says that nothing was changed.
+        // That error says that nothing was changed.
         if (isDfsError(error, "putFailed")) this.#stored.delete(name);
         throw error;
       });
@@ -86,11 +95,13 @@ export class BenchFiles {
         this.#stop.throwIfAborted();
         return target.write(bytes, offset);
       };
-      await keeping(target, () => get(this.#cluster, this.prefix + name, { ...target, write }, {}));
+      await keepOrDiscard(target, () =>
+        get(this.#cluster, this.prefix + name, { ...target, write }, {}),
+      );
     });
   }
 
-  /** Lists them all; throws DfsError("failed") where they are not as many as were put. */
+  /** Lists all names. Throws DfsError("failed") if there are not as many as were put. */
   async list(): Promise<void> {
     let count = 0;
     for await (const _ of list(this.#cluster, this.prefix)) count++;
@@ -102,10 +113,11 @@ export class BenchFiles {
     return this.#each(names, (name) => this.#remove(name));
   }
 
-  /** Deletes all that is there, `stop` or not, as far as that can be done. */
+  /** Deletes everything that is there, as far as possible, even after `stop`. */
   async clear(): Promise<void> {
     await inParallel([...this.#stored], FILES_IN_FLIGHT, async (name) => {
-      // What cannot be deleted now is still `left`; the others must have their turn.
+      // A file that cannot be deleted now is still counted by `left`. The others must have their
+      // turn.
       await this.#remove(name).catch(() => {});
     });
   }

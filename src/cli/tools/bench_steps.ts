@@ -1,30 +1,33 @@
-/** What a benchmark does in each of its runs, step by step, and how long each takes. */
+/** The steps of each run of a benchmark, and how long each takes. Used by bench.ts. */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { median, sizeText } from "../../terminal/units.ts";
 import { copyAlone } from "./bench_alone.ts";
 import { BIG, type BenchFiles, SMALL_BYTES, writeFiles } from "./bench_files.ts";
 
-/** What a step came to: medians of the runs. */
+/** The result of a step: medians of the runs. */
 export interface Step {
   readonly what: string;
   readonly seconds: number;
-  /** Of a large file. */
+  /** The size of the large file; null for other steps. */
   readonly bytes: number | null;
   readonly files: number;
-  /** The same work without the store; null: there is nothing like it. */
+  /** The same work without the store; null if there is nothing like it. */
   readonly alone: { readonly what: string; readonly seconds: number } | null;
 }
 
-/** Something to time. */
+/** A piece of work to time. */
 interface Task extends Omit<Step, "seconds" | "alone"> {
   readonly work: () => Promise<void>;
   readonly alone: { readonly what: string; readonly work: () => Promise<void> } | null;
-  /** Takes away what it left on this machine. */
+  /** Removes what it left on this machine. */
   readonly clear?: () => void;
 }
 
-/** The steps of one run, which leave nothing behind when all are done; makes the files for them below `folder`. */
+/**
+ * The steps of one run; when all are done, nothing is left in the store. Makes their files below
+ * `folder`.
+ */
 export async function stepsOf(
   files: BenchFiles,
   folder: string,
@@ -81,7 +84,10 @@ export async function stepsOf(
   ];
 }
 
-/** Runs all tasks in turn, so often; what this machine does alone comes right after each, so that both meet the same machine. */
+/**
+ * Runs all tasks in turn, `runs` times. The work of this machine alone comes right after each task,
+ * so that both meet the same conditions.
+ */
 export async function measureSteps(tasks: readonly Task[], runs: number): Promise<Step[]> {
   const times = tasks.map(() => ({ store: [] as number[], alone: [] as number[] }));
   for (let run = 0; run < runs; run++)

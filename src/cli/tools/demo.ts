@@ -1,4 +1,7 @@
-/** dfs-tool demo: four servers, three files, and what becomes of the files when servers die. */
+/**
+ * dfs-tool demo: starts four servers, stores three files, and shows what happens to the files when
+ * servers die.
+ */
 import { createHash, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +13,7 @@ import { type DemoServer, runClient, startServer } from "./demo_servers.ts";
 import { OWN_COMMAND } from "../../io/own_command.ts";
 import { undoAtInterrupt } from "../../terminal/interrupt.ts";
 import { flush, print } from "../../terminal/stdout.ts";
-import { clearAway } from "../local/temporary.ts";
+import { removeTemporary } from "../local/temporary.ts";
 import { sizeText, tableLines } from "../../terminal/units.ts";
 
 const FILES = {
@@ -28,24 +31,24 @@ export const demoCommand = defineCommand({
     const servers: DemoServer[] = [];
     const clear = (): void => {
       for (const server of servers) void server.kill();
-      clearAway(home);
+      removeTemporary(home);
     };
     const forget = undoAtInterrupt(clear);
     try {
       for (const name of ["DFS1", "DFS2", "DFS3", "DFS4"])
         servers.push(await startServer(OWN_COMMAND, home, name));
-      const isWhole = await tellStory({ home, servers });
-      await say(
+      const isWhole = await runStory({ home, servers });
+      await printNow(
         "",
         isWhole ? "Every file came back byte for byte." : "That is not how it should be.",
       );
       return isWhole ? 0 : exitStatus("failed");
     } finally {
-      // Who still writes into their folder would keep it from being removed.
+      // A server that still writes into its folder would keep the folder from being removed.
       await Promise.all(servers.map((server) => server.kill()));
       clear();
       forget();
-      await say(`The servers are stopped and ${home} is removed.`);
+      await printNow(`The servers are stopped and ${home} is removed.`);
     }
   },
 });
@@ -56,45 +59,48 @@ interface Stage {
   readonly servers: readonly DemoServer[];
 }
 
-/** Tells it step by step; was every step as it should be? */
-async function tellStory(stage: Stage): Promise<boolean> {
+/** Tells the story step by step. Was every step as it should be? */
+async function runStory(stage: Stage): Promise<boolean> {
   const [dfs1, dfs2, , dfs4] = stage.servers as [DemoServer, DemoServer, DemoServer, DemoServer];
   await introduce(stage);
   const put = await putFiles(stage);
 
-  await say("", `3. ${dfs2.name} is killed: kill -9 ${dfs2.pid}`);
+  await printNow("", `3. ${dfs2.name} is killed: kill -9 ${dfs2.pid}`);
   await dfs2.kill();
   const list = await client(stage, stage.home, "list");
   const isListed = list.lines.join() === NAMES.toSorted().join();
-  const one = await getFiles(stage, "one-lost");
+  const oneLost = await getFiles(stage, "one-lost");
 
-  await say("", `4. ${dfs4.name}, the server opposite, is killed too: kill -9 ${dfs4.pid}`);
+  await printNow("", `4. ${dfs4.name}, the server opposite, is killed too: kill -9 ${dfs4.pid}`);
   await dfs4.kill();
-  const two = await getFiles(stage, "two-lost");
+  const twoLost = await getFiles(stage, "two-lost");
 
-  await say("", `5. ${dfs4.name} starts again, and ${dfs1.name} is killed: kill -9 ${dfs1.pid}`);
-  await say(
+  await printNow(
+    "",
+    `5. ${dfs4.name} starts again, and ${dfs1.name} is killed: kill -9 ${dfs1.pid}`,
+  );
+  await printNow(
     `   Now two neighbours are dead, ${dfs1.name} and ${dfs2.name}, with both copies of one piece:`,
   );
   await dfs4.restart();
   await dfs1.kill();
-  const honest = await refused(stage);
+  const isRefused = await checkRefusal(stage);
 
-  await say("", `6. ${dfs1.name} and ${dfs2.name} start again, with what they had stored`);
+  await printNow("", `6. ${dfs1.name} and ${dfs2.name} start again, with what they had stored`);
   await Promise.all([dfs1.restart(), dfs2.restart()]);
-  const all = await getFiles(stage, "none-lost");
-  return [put, isListed, one, two, honest, all].every(Boolean);
+  const noneLost = await getFiles(stage, "none-lost");
+  return [put, isListed, oneLost, twoLost, isRefused, noneLost].every(Boolean);
 }
 
 async function introduce({ home, servers }: Stage): Promise<void> {
-  await say("1. Four servers start, each a process with its own folder and port");
+  await printNow("1. Four servers start, each a process with its own folder and port");
   const rows = servers.map(({ name, port, pid }) => [
     `   ${name}`,
     `127.0.0.1:${port}`,
     join(home, name.toLowerCase()),
     `process ${pid}`,
   ]);
-  await say(...tableLines(rows));
+  await printNow(...tableLines(rows));
   const config = servers.map(({ name, port }) => `Server ${name} 127.0.0.1:${port}\n`);
   writeFileSync(configPath(home), config.join(""));
   for (const [name, content] of Object.entries(FILES)) writeFileSync(join(home, name), content());
@@ -102,10 +108,10 @@ async function introduce({ home, servers }: Stage): Promise<void> {
 
 async function putFiles(stage: Stage): Promise<boolean> {
   const { home, servers } = stage;
-  await say("", "2. Three files are stored");
-  await say(...NAMES.map((name) => `   ${sha256(join(home, name))}  ${name}`));
+  await printNow("", "2. Three files are stored");
+  await printNow(...NAMES.map((name) => `   ${sha256(join(home, name))}  ${name}`));
   const { status } = await client(stage, home, "put", ...NAMES);
-  await say("   Each is cut into four pieces, and each piece lies on two neighbours:");
+  await printNow("   Each is cut into four pieces, and each piece lies on two neighbours:");
   const rows = [["   FILE", "SIZE", "x", ...servers.map(({ name }) => name)]];
   for (const name of NAMES) {
     const { lines } = await runClient(["stat", "--json", name], home, configPath(home));
@@ -113,45 +119,45 @@ async function putFiles(stage: Stage): Promise<boolean> {
     const pieces = holders.map((holder) => holder.pieces.join(","));
     rows.push([`   ${name}`, sizeText(bytes), String(x), ...pieces]);
   }
-  await say(...tableLines(rows));
+  await printNow(...tableLines(rows));
   return status === 0;
 }
 
-/** What the demo takes from `stat --json`. */
+/** The part of `stat --json` that the demo needs. */
 interface StatJson {
   readonly bytes: number;
   readonly x: number;
   readonly servers: { readonly pieces: number[] }[];
 }
 
-/** Gets all files into another folder; are they what they were? */
+/** Gets all files into another folder. Are they the same as before? */
 async function getFiles(stage: Stage, into: string): Promise<boolean> {
   const folder = join(stage.home, into);
   mkdirSync(folder);
   const { status } = await client(stage, folder, "get", ...NAMES);
   const sums = NAMES.map((name) => [name, sha256(join(folder, name))] as const);
-  await say(...sums.map(([name, sum]) => `   ${sum}  ${name}`));
+  await printNow(...sums.map(([name, sum]) => `   ${sum}  ${name}`));
   const isSame = sums.every(([name, sum]) => sum === sha256(join(stage.home, name)));
-  await say(isSame ? "   the same as before" : "   NOT the same as before");
+  await printNow(isSame ? "   the same as before" : "   NOT the same as before");
   return status === 0 && isSame;
 }
 
-/** A file that cannot be rebuilt must be refused, and nothing be written in its place. */
-async function refused(stage: Stage): Promise<boolean> {
+/** A file that cannot be rebuilt must be refused, and nothing may be written. */
+async function checkRefusal(stage: Stage): Promise<boolean> {
   const folder = join(stage.home, "neighbours-lost");
   mkdirSync(folder);
   const { status } = await client(stage, folder, "get", "noise.bin");
   const isWritten = existsSync(join(folder, "noise.bin"));
-  await say(
+  await printNow(
     `   exit status ${status}; ${isWritten ? "a file was written" : "no file was written"}`,
   );
   return status === exitStatus("incomplete") && !isWritten;
 }
 
-/** Runs a command and shows it with what it prints, as at a prompt. */
+/** Runs a command, and shows it with its output, as at a prompt. */
 async function client({ home }: Stage, cwd: string, ...args: string[]) {
   const ran = await runClient(args, cwd, configPath(home));
-  await say(
+  await printNow(
     `   $ dfs-tool ${args.join(" ")}`,
     ...ran.lines.filter(Boolean).map((line) => `   ${line}`),
   );
@@ -163,8 +169,8 @@ const configPath = (home: string): string => join(home, "dfc.conf");
 const sha256 = (path: string): string =>
   existsSync(path) ? createHash("sha256").update(readFileSync(path)).digest("hex") : "no file";
 
-/** Prints lines at once, so that the story can be followed. */
-async function say(...lines: string[]): Promise<void> {
+/** Prints lines at once, so that a person can follow the story. */
+async function printNow(...lines: string[]): Promise<void> {
   for (const line of lines) await print(line);
   await flush();
 }

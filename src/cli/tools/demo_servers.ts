@@ -1,4 +1,4 @@
-/** The demo's servers and clients: real processes of this same program. */
+/** The servers and clients of the demo: real processes of this same program. Used by demo.ts. */
 import { DfsError } from "../../errors.ts";
 import { OWN_COMMAND } from "../../io/own_command.ts";
 
@@ -6,13 +6,13 @@ export interface DemoServer {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
-  /** SIGKILL: it gets no chance to do anything more. */
+  /** Kills the server with SIGKILL: it can do nothing more. */
   kill(): Promise<unknown>;
-  /** Starts it again on the same folder and port. */
+  /** Starts the server again on the same folder and port. */
   restart(): Promise<void>;
 }
 
-/** Starts a server on a folder below `home` and any free port. */
+/** Starts a server on a folder below `home`, on any free port. */
 export async function startServer(
   program: readonly string[],
   home: string,
@@ -41,23 +41,23 @@ export async function startServer(
 
 async function spawnServer(command: string[], cwd: string) {
   const child = Bun.spawn(command, { cwd, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
+  let output = "";
   for await (const part of child.stderr.pipeThrough(new TextDecoderStream())) {
-    said += part;
-    // It says in one line that it is ready, and on which port.
-    const [, listening] = / on \S+:(\d+) \(.*\n/.exec(said) ?? [];
+    output += part;
+    // The server prints one line when it is ready, with its port.
+    const [, listening] = / on \S+:(\d+) \(.*\n/.exec(output) ?? [];
     if (listening !== undefined) return { child, port: Number(listening) };
   }
-  throw new DfsError("failed", `${command.join(" ")} did not start: ${said.trim()}`);
+  throw new DfsError("failed", `${command.join(" ")} did not start: ${output.trim()}`);
 }
 
-/** What a command printed, stdout and stderr, and its exit status. */
+/** What a command printed, on stdout and stderr, and its exit status. */
 export interface Ran {
   readonly lines: string[];
   readonly status: number;
 }
 
-/** Runs a command of this program to its end, in a folder. */
+/** Runs a command of this program to its end, in the folder `cwd`. */
 export async function runClient(args: string[], cwd: string, config: string): Promise<Ran> {
   const child = Bun.spawn([...OWN_COMMAND, ...args], {
     cwd,
@@ -65,6 +65,6 @@ export async function runClient(args: string[], cwd: string, config: string): Pr
     stdio: ["ignore", "pipe", "pipe"],
   });
   const texts = [new Response(child.stdout).text(), new Response(child.stderr).text()];
-  const [status, ...said] = await Promise.all([child.exited, ...texts]);
-  return { lines: said.join("").trimEnd().split("\n"), status };
+  const [status, ...output] = await Promise.all([child.exited, ...texts]);
+  return { lines: output.join("").trimEnd().split("\n"), status };
 }

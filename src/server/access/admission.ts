@@ -1,28 +1,37 @@
-/** Who may stay on a connection: who says who they are in few requests, and from then on who is still one of the users. */
+/**
+ * Who may stay on a connection. It bounds the requests before a login, and finds out whether a user
+ * who has logged in is still one of the users. Used by session.ts.
+ */
 import { DfsError } from "../../errors.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../limits.ts";
 import type { Kind } from "../../wire/messages.ts";
 import type { UserTable } from "./login.ts";
 
-/** Who asks. An operator keeps the cluster, and so may act in every space; where servers know no users everybody is one. */
-export interface Who {
+/**
+ * The user of a connection. An operator keeps the cluster, and so may act in every space. Where
+ * servers know no users, everybody is an operator.
+ */
+export interface Requester {
   readonly user: string;
   readonly isOperator: boolean;
 }
 
-/** Where there are no users. */
-export const ANYBODY: Who = { user: "", isOperator: true };
+/** The user of every connection where there are no users. */
+export const ANYBODY: Requester = { user: "", isOperator: true };
 
-/** Those that a proof answers, and those that begin something. */
+/** The kinds of requests that answer a challenge, and those that open a conversation. */
 const PROOFS: ReadonlySet<Kind> = new Set(["proof"]);
 const OPENINGS: ReadonlySet<Kind> = new Set(["hello", "login"]);
 
-/** Counts the requests of a connection before it is known who asks. */
-export class Opening {
+/** Counts the requests of a connection before its user is known. */
+export class OpeningLimit {
   #openings = 0;
   #proofs = 0;
 
-  /** Throws DfsError("protocol") where this is one too many, or one that nobody may ask yet. */
+  /**
+   * Throws DfsError("protocol") if this request is one too many, or may not be asked before a
+   * login.
+   */
   check(kind: Kind): void {
     const isOpening = OPENINGS.has(kind);
     if (!isOpening && !PROOFS.has(kind))
@@ -33,9 +42,9 @@ export class Opening {
   }
 }
 
-/** Is this still one of the users, with as much right as then? */
-export function isStill(who: Who, users: UserTable | null): boolean {
-  if (users === null || who === ANYBODY) return users === null && who === ANYBODY;
-  const known = users.get(who.user);
-  return known !== undefined && (known.isOperator || !who.isOperator);
+/** Is this user still in the table, with at least the rights of that time? */
+export function isStillUser(requester: Requester, users: UserTable | null): boolean {
+  if (users === null || requester === ANYBODY) return users === null && requester === ANYBODY;
+  const known = users.get(requester.user);
+  return known !== undefined && (known.isOperator || !requester.isOperator);
 }

@@ -1,6 +1,8 @@
 /**
- * Guessing made slow: failed logins wait, longer each time, and while many wait others are looked at one after the other. Who knows the
- * password is never made to wait for their own failures, and gets their turn in any flood of wrong proofs.
+ * Slows down guessing of passwords. The replies to failed logins wait, longer each time; and while
+ * many such replies wait, other proofs are checked one after the other. A user who knows the
+ * password never waits for their own failures, and gets a turn in any flood of wrong proofs. Used
+ * by login.ts and session.ts.
  */
 import { DfsError } from "../../errors.ts";
 import type { Clock, Random } from "../../io/ports.ts";
@@ -24,15 +26,15 @@ import { impossibleVerifiers } from "../../wire/login.ts";
 
 const SECRET_BYTES = 32;
 
-/** One a server. */
+/** One for each server. */
 export class Doorkeeper {
   readonly #clock: Clock;
   readonly #random: Random;
-  /** What the verifiers of unknown users are made from. */
+  /** From this the verifiers of unknown users are made. */
   readonly #secret: Uint8Array;
   readonly #fromHost: Failures;
   readonly #ofUser: Failures;
-  /** When a user's password may be changed next. */
+  /** When the password of a user may be changed next. */
   readonly #passwords = new Map<string, number>();
 
   constructor({ clock, random }: { readonly clock: Clock; readonly random: Random }) {
@@ -53,22 +55,23 @@ export class Doorkeeper {
     return this.#random.bytes(LOGIN_NONCE_BYTES);
   }
 
-  /** What stands in for the verifiers that a user does not have; one who is not known has none. */
+  /** The verifiers that stand in where a user has none. An unknown user has none at all. */
   standIns(user: string): ReturnType<typeof impossibleVerifiers> {
     return impossibleVerifiers(user, this.#secret);
   }
 
   /**
-   * Resolves when a proof of this user from this host may be looked at: at once, or while many failures wait in its turn, for to look, and
-   * to tell only who is right, would let it guess as fast as it likes. Throws DfsError("login") where too many wait for their turn;
-   * those that `isGone` says it of do not count.
+   * Resolves when a proof of this user from this host may be checked. It is checked at once, or,
+   * while many failures wait, in its turn: else an attacker could guess at full speed, since only
+   * right guesses are answered without delay. Throws DfsError("login") if too many wait for their
+   * turn; those for which `isGone` returns true do not count.
    */
   async admit(host: string, user: string, isGone: () => boolean): Promise<void> {
     await this.#fromHost.turn(keyOf(host, user), isGone);
     await this.#ofUser.turn(user, isGone);
   }
 
-  /** Counts one more failure, and resolves when it may be told. */
+  /** Counts one more failure, and resolves when the reply may be sent. */
   async failed(host: string, user: string): Promise<void> {
     const ms = Math.max(this.#fromHost.count(keyOf(host, user)), this.#ofUser.count(user));
     if (ms === 0) return;
@@ -77,18 +80,24 @@ export class Doorkeeper {
     for (const end of ends) end();
   }
 
-  /** Forgets the failures of a user who has logged in; those from other hosts may be somebody else's. */
+  /**
+   * Forgets the failures of a user who has logged in from this host. Those from other hosts may be
+   * somebody else's.
+   */
   succeeded(host: string, user: string): void {
     this.#fromHost.forget(keyOf(host, user));
   }
 
-  /** Resolves when this user's password may be changed once more; throws DfsError("conflict") where that would take long. */
+  /**
+   * Resolves when this user's password may be changed again. Throws DfsError("conflict") if that
+   * would take long.
+   */
   async mayChange(user: string): Promise<void> {
     const now = this.#clock.now();
     const at = Math.max(now, this.#passwords.get(user) ?? 0);
     if (at - now > PASSWD_WAIT_MS)
       throw new DfsError("conflict", `the password of ${user} is being changed too often; wait`);
-    // Those of the past say nothing any more.
+    // Times in the past no longer matter.
     for (const [other, next] of this.#passwords) if (next <= now) this.#passwords.delete(other);
     this.#passwords.set(user, at + PASSWD_MS);
     if (at > now) await new Promise<void>((resolve) => void this.#clock.after(at - now, resolve));
@@ -102,21 +111,21 @@ interface Failure {
   readonly at: number;
 }
 
-/** Who waits to be looked at. */
+/** A proof that waits to be checked. */
 interface Waiting {
   readonly isGone: () => boolean;
   readonly go: () => void;
 }
 
-/** Failures by a key. */
+/** Counts failures by a key: a user, or a user and a host. */
 class Failures {
   readonly #clock: Clock;
   readonly #free: number;
   readonly #delayMaxMs: number;
   readonly #waitingMax: number;
-  /** The oldest first. */
+  /** In order of their last failure, the oldest first. */
   readonly #failures = new Map<string, Failure>();
-  /** How many wait to be told. */
+  /** How many replies to failures wait, by key. */
   readonly #untold = new Map<string, number>();
   readonly #queues = new Map<string, Waiting[]>();
 
@@ -127,7 +136,7 @@ class Failures {
     this.#waitingMax = waitingMax;
   }
 
-  /** One more; returns how long its reply waits. */
+  /** Counts one more failure, and returns how long its reply waits, in ms. */
   count(key: string): number {
     const now = this.#clock.now();
     const before = this.#failures.get(key);
@@ -147,7 +156,7 @@ class Failures {
     this.#failures.delete(key);
   }
 
-  /** One begins to wait to be told; the function returned ends that. */
+  /** Notes that one more reply waits; the returned function notes that it was sent. */
   begin(key: string): () => void {
     this.#untold.set(key, (this.#untold.get(key) ?? 0) + 1);
     return () => {
@@ -157,29 +166,29 @@ class Failures {
     };
   }
 
-  /** Resolves when one more proof may be looked at. */
+  /** Resolves when one more proof may be checked. */
   turn(key: string, isGone: () => boolean): Promise<void> {
     const queue = this.#queues.get(key);
     if (!queue && (this.#untold.get(key) ?? 0) < this.#waitingMax) return Promise.resolve();
-    const here = (queue ?? []).filter((one) => !one.isGone());
-    if (here.length >= LOGIN_QUEUE)
+    const present = (queue ?? []).filter((waiting) => !waiting.isGone());
+    if (present.length >= LOGIN_QUEUE)
       return Promise.reject(
         new DfsError("login", "too many logins have failed just now; try again in a while"),
       );
     return new Promise((resolve) => {
-      this.#queues.set(key, [...here, { isGone, go: resolve }]);
+      this.#queues.set(key, [...present, { isGone, go: resolve }]);
       if (!queue) this.#next(key);
     });
   }
 
-  /** One after the other, the first to come first, until nobody waits. */
+  /** Lets one proof after the other pass, in the order in which they came, until none waits. */
   #next(key: string): void {
     this.#clock.after(LOGIN_LOOK_MS, () => {
-      const here = (this.#queues.get(key) ?? []).filter((one) => !one.isGone());
-      here.shift()?.go();
-      if (here.length === 0) this.#queues.delete(key);
+      const present = (this.#queues.get(key) ?? []).filter((waiting) => !waiting.isGone());
+      present.shift()?.go();
+      if (present.length === 0) this.#queues.delete(key);
       else {
-        this.#queues.set(key, here);
+        this.#queues.set(key, present);
         this.#next(key);
       }
     });

@@ -1,11 +1,17 @@
-/** Which peers count as one: whoever has one address has the others of its kind for the asking. */
+/**
+ * Which peers count as one host: a peer with one address can easily get others of the same network.
+ * Used by session.ts, serve.ts and login.ts.
+ */
 
 const LOOPBACK = "127/8";
 const GROUPS = 8;
-/** An IPv6 network that one customer has. */
+/** The groups of an IPv6 network, as one customer has it. */
 const NETWORK_GROUPS = 4;
 
-/** The host of a peer, as "10.0.0.1:5000" or "[fe80::1]:5000": an IPv4 address, the /64 of an IPv6 one, or all of this machine. */
+/**
+ * The host of a peer such as "10.0.0.1:5000" or "[fe80::1]:5000": its IPv4 address, its IPv6
+ * network (/64), or one name for all addresses of this machine.
+ */
 export function hostOf(peer: string): string {
   const address = peer
     .replace(/:\d+$/, "")
@@ -20,7 +26,7 @@ export function hostOf(peer: string): string {
   return `${network.join(":")}::/64`;
 }
 
-/** The eight numbers of an IPv6 address, the zeros that "::" stands for among them. */
+/** The eight numbers of an IPv6 address, with the zeros that "::" stands for. */
 function groupsOf(address: string): number[] {
   const [head = [], tail = []] = address
     .split("::")

@@ -1,13 +1,13 @@
 /**
- * Who may log in. A user that the server does not know is treated as one whose password is wrong: the same messages,
- * the same work, the same delay (doorkeeper).
+ * The login of one connection. An unknown user is treated like a known one with a wrong password:
+ * the same messages, the same work, the same delay (doorkeeper.ts). Used by session.ts.
  */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
-import type { Tell } from "../../io/ports.ts";
+import type { Notify } from "../../io/ports.ts";
 import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../limits.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
-import { loginFailed } from "./tidings.ts";
+import { loginFailed } from "./notices.ts";
 import { answerTo, type Exchange, type Proof, type Verifier } from "../../wire/login.ts";
 
 export interface KnownUser {
@@ -20,54 +20,57 @@ export type UserTable = ReadonlyMap<string, KnownUser>;
 /** A login that has begun. */
 interface Begun {
   readonly exchange: Exchange;
-  /** null: nobody that this server knows. */
+  /** null: the server does not know this user. */
   readonly known: KnownUser | null;
 }
 
-/** One a connection: who is at its other end. */
+/** One for each connection: finds out which user is at its other end. */
 export class Login {
   readonly #doorkeeper: Doorkeeper;
   readonly #peer: string;
   readonly #host: string;
-  readonly #tell: Tell;
+  readonly #notify: Notify;
   #begun: Begun | null = null;
   #isChecking = false;
-  /** Is nobody there any more to be let in? */
+  /** Has the connection ended, so that nobody waits for the reply? */
   #isGone = false;
   #attempts = 0;
   #user: string | null = null;
   #isOperator = false;
 
-  /** `peer` is whom the connection says it is, as "127.0.0.1:10001". */
-  constructor(doorkeeper: Doorkeeper, peer: string, tell: Tell) {
+  /** `peer` is the address that the connection tells, such as "127.0.0.1:10001". */
+  constructor(doorkeeper: Doorkeeper, peer: string, notify: Notify) {
     this.#doorkeeper = doorkeeper;
     this.#peer = peer;
-    this.#tell = tell;
+    this.#notify = notify;
     this.#host = hostOf(peer);
   }
 
-  /** Who has logged in; null: nobody yet. */
+  /** The user who has logged in; null before that. */
   get user(): string | null {
     return this.#user;
   }
 
-  /** May this user also do what concerns all users? */
+  /** Is this user an operator? */
   get isOperator(): boolean {
     return this.#isOperator;
   }
 
-  /** Begins a login, for the users there are now: all that the server says is a nonce. */
-  begin(said: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
+  /** Begins a login, with the users of this moment. The server reveals only a nonce. */
+  begin(opening: Omit<Exchange, "serverNonce">, table: UserTable): Uint8Array {
     if (this.#user !== null) throw outOfTurn("this connection is logged in already");
     if (this.#isChecking) throw outOfTurn("the login before is not answered yet");
     if (++this.#attempts > LOGIN_ATTEMPTS_PER_CONNECTION)
       throw outOfTurn("this connection has tried often enough; open another");
-    const exchange = { ...said, serverNonce: this.#doorkeeper.nonce() };
-    this.#begun = { exchange, known: table.get(said.user) ?? null };
+    const exchange = { ...opening, serverNonce: this.#doorkeeper.nonce() };
+    this.#begun = { exchange, known: table.get(opening.user) ?? null };
     return exchange.serverNonce;
   }
 
-  /** Answers a client's proof with the server's; throws DfsError("login") with the line for the user where it is none. */
+  /**
+   * Answers a client's proof with the server's. Throws DfsError("login") with the line for the user
+   * if the proof is wrong.
+   */
   async final(proof: Proof): Promise<Uint8Array> {
     const begun = this.#begun;
     if (begun === null) throw outOfTurn("no login has begun");
@@ -78,7 +81,7 @@ export class Login {
     } catch (error) {
       if (isDfsError(error, "login") && !this.#isGone) {
         const user = begun.known && begun.exchange.user;
-        this.#tell(loginFailed(user, this.#peer, error.message === INVALID_LOGIN));
+        this.#notify(loginFailed(user, this.#peer, error.message === INVALID_LOGIN));
       }
       throw error;
     } finally {
@@ -101,7 +104,7 @@ export class Login {
     return reply;
   }
 
-  /** The connection is over: whoever waits for its turn need not wait for this one. */
+  /** Notes that the connection has ended: others need not wait for its turn. */
   leave(): void {
     this.#isGone = true;
   }

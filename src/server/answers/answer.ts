@@ -1,4 +1,7 @@
-/** One request against the store: what each message of the wire means to this server. */
+/**
+ * Answers one request from the store: what each message of the wire means to this server. Used by
+ * session.ts.
+ */
 import { DfsError } from "../../errors.ts";
 import { checkStored } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
@@ -23,18 +26,18 @@ import {
 } from "../../wire/messages.ts";
 import type { Address, ListEntry } from "../../wire/values.ts";
 import { bytesOf, entryOf } from "./list_entry.ts";
-import type { Who } from "../access/admission.ts";
+import type { Requester } from "../access/admission.ts";
 import { shareOf } from "./share.ts";
-import { checkVersion } from "./sound.ts";
+import { checkVersion } from "./version_check.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** What a connection has: the store, and the pieces that it is sending. */
+/** What a connection has: the store, and the pieces that the peer is sending. */
 export interface Context {
   readonly store: Store;
   readonly uploads: Uploads;
 }
 
-/** What a request may use, and whose space it is in. */
+/** What an answer may use, and the user in whose space the request is. */
 interface InSpace extends Context {
   readonly user: string;
 }
@@ -46,60 +49,60 @@ type Answers = {
   ) => Promise<ReplyOf<K>> | ReplyOf<K>;
 };
 
-/** The configuration of the cluster is a register of nobody's space. */
+/** The configuration of the cluster is a register in a space of its own, "". */
 const SPACE = "u:";
 const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
 
-/** The space of a user; of the configuration where it is nobody's. */
+/** The space of a user; with null, that of the configuration. */
 export const spaceOfUser = (user: string | null): string => (user === null ? "" : SPACE + user);
 const userOf = (space: string): string | null => (space === "" ? null : space.slice(SPACE.length));
 
-const checked = ({ user }: InSpace, name: string): [space: string, name: string] => [
+const keyOf = ({ user }: InSpace, name: string): [space: string, name: string] => [
   spaceOf(user, checkStored(name)),
   name,
 ];
 
-const placed = (context: InSpace, name: string): { space: string; name: string } => ({
-  space: checked(context, name)[0],
+const idOf = (context: InSpace, name: string): { space: string; name: string } => ({
+  space: keyOf(context, name)[0],
   name,
 });
 
 const ANSWERS: Answers = {
   read(context, { name, asked }) {
     const { store } = context;
-    const id = placed(context, name);
-    const told = store.read(id.space, name);
-    const { register } = told;
+    const id = idOf(context, name);
+    const state = store.read(id.space, name);
+    const { register } = state;
     const pieces = shareOf(store.pieces, store.membership, { ...id, register }, asked);
-    return { ...told, pieces };
+    return { ...state, pieces };
   },
 
   async upload(context, request) {
-    const [space, name] = checked(context, request.name);
+    const [space, name] = keyOf(context, request.name);
     await context.uploads.take({ ...request, space, name });
     return {};
   },
 
   prepare(context, { name, ballot, vid, inline }) {
-    return context.store.prepare(...checked(context, name), ballot, vid, inline);
+    return context.store.prepare(...keyOf(context, name), ballot, vid, inline);
   },
 
   accept(context, { name, ballot, version }) {
-    const id = checked(context, name);
+    const id = keyOf(context, name);
     checkVersion(context.store, ...id, version);
     return context.store.accept(...id, ballot, version);
   },
 
   commit(context, { name, accepted, sync }) {
-    const id = checked(context, name);
+    const id = keyOf(context, name);
     checkVersion(context.store, ...id, accepted.version);
     return context.store.commit(...id, accepted, sync);
   },
 
-  forget: (context, { name, ballot }) => context.store.forget(...checked(context, name), ballot),
+  forget: (context, { name, ballot }) => context.store.forget(...keyOf(context, name), ballot),
 
   collect: (context, { name, vid, ballot }) =>
-    context.store.collect(...checked(context, name), vid, ballot),
+    context.store.collect(...keyOf(context, name), vid, ballot),
 
   drop(context, { name, vid, piece }) {
     const { store } = context;
@@ -107,7 +110,7 @@ const ANSWERS: Answers = {
       const { config, slot } = store.membership;
       return config !== null && slot >= 0 && !homesOf(version, config)[piece]?.includes(slot);
     };
-    return store.drop(...checked(context, name), vid, piece, isAway);
+    return store.drop(...keyOf(context, name), vid, piece, isAway);
   },
 
   async fetch(context, { name, vid, piece, offset, length }) {
@@ -116,21 +119,21 @@ const ANSWERS: Answers = {
         "protocol",
         `a fetch of ${length} bytes at ${offset} is not within the protocol`,
       );
-    const id = { ...placed(context, name), vid, piece };
+    const id = { ...idOf(context, name), vid, piece };
     return { data: await context.store.pieces.fetch(id, offset, length) };
   },
 
   async sums(context, { name, vid, piece, offset, length }) {
     if (length > CHUNK_BYTES)
       throw new DfsError("protocol", `${length} bytes of sums are not within the protocol`);
-    const id = { ...placed(context, name), vid, piece };
+    const id = { ...idOf(context, name), vid, piece };
     return { data: await context.store.pieces.sums(id, offset, length) };
   },
 
   async verify(context, { name, vid, piece, offset, length }) {
     if (offset % BLOCK_BYTES !== 0 || length > VERIFY_BYTES)
       throw new DfsError("protocol", `${length} bytes to verify are not within the protocol`);
-    const id = { ...placed(context, name), vid, piece };
+    const id = { ...idOf(context, name), vid, piece };
     await context.store.scrub.verify(id, offset, length);
     return {};
   },
@@ -147,8 +150,8 @@ const ANSWERS: Answers = {
     const from = after === null ? null : SPACE + after;
     const { floors } = context.store;
     const page = floors.page(from, FLOORS_PAGE);
-    const told = page.map(({ space, floor }) => ({ user: userOf(space), floor }));
-    return { everywhere: floors.everywhere, floors: told, done: page.length < FLOORS_PAGE };
+    const sent = page.map(({ space, floor }) => ({ user: userOf(space), floor }));
+    return { everywhere: floors.everywhere, floors: sent, done: page.length < FLOORS_PAGE };
   },
 
   list(context, { after, prefix, limit, everything }) {
@@ -158,27 +161,28 @@ const ANSWERS: Answers = {
     let bytes = 0;
     let from = after;
     const page = (done: boolean) => ({ complete: !store.isDamaged, entries, done });
-    // In lots, for of long names few fit into a reply.
+    // A page is read in lots, for if the names are long only few fit into a reply.
     for (let left = Math.min(limit, LIST_PAGE); left > 0; left -= LIST_LOT) {
       const wanted = Math.min(left, LIST_LOT);
-      const lot = store.page(space, from, prefix, wanted, everything);
-      for (const one of lot) {
-        if (!one.name.startsWith(prefix)) return page(true);
-        const entry = entryOf(store, one, everything);
+      const batch = store.page(space, from, prefix, wanted, everything);
+      for (const row of batch) {
+        if (!row.name.startsWith(prefix)) return page(true);
+        const entry = entryOf(store, row, everything);
         bytes += bytesOf(entry);
         if (bytes > LIST_PAGE_BYTES) return page(false);
         entries.push(entry);
-        from = one.name;
+        from = row.name;
       }
-      if (lot.length < wanted) return page(true);
+      if (batch.length < wanted) return page(true);
     }
     return page(false);
   },
 };
 
 /**
- * What has to do with agreeing on a version, or with what belongs where. A piece is what it is at any epoch: it may come and be
- * read whatever its sender knows of the cluster.
+ * The requests that must be of the server's epoch: those that agree on a version, and those that
+ * ask what belongs where. A piece is the same at any epoch, so it may be sent and read whatever the
+ * client knows of the cluster.
  */
 export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
   "read",
@@ -192,16 +196,16 @@ export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
   "floors",
 ]);
 
-/** The reply to a request that is for this very server; throws DfsError. */
+/** The reply to a request that is addressed to this very server. Throws DfsError. */
 export async function answer<K extends AddressedKind>(
   context: Context,
-  who: Who,
+  requester: Requester,
   kind: K,
   request: RequestOf<K>,
 ): Promise<ReplyOf<K>> {
   const { membership } = context.store;
   checkMember(context.store, request.to);
-  checkRight(context.store, who, kind, request);
+  checkRight(context.store, requester, kind, request);
   const inSpace: InSpace = { ...context, user: request.to.user };
   const work = (): Promise<ReplyOf<K>> | ReplyOf<K> => {
     checkBounds(request);
@@ -214,35 +218,42 @@ export async function answer<K extends AddressedKind>(
   return BOUND_TO_EPOCH.has(kind) ? membership.at(request.to.epoch, work) : work();
 }
 
-/** What tells of all users. */
+/** Requests that reveal something about all users. */
 const OF_ALL_SPACES: ReadonlySet<Kind> = new Set(["spaces", "floors"]);
 
-/** What everybody may do in any space, for it is of none. */
+/** Requests about no space at all; every user may send them. */
 const OF_NO_SPACE: ReadonlySet<Kind> = new Set(["status"]);
 
 /**
- * Each user in their own space; the cluster's configuration is changed by operators, once there is one. Throws
- * DfsError("forbidden").
+ * Users may act only in their own space, and only operators change the configuration once there is
+ * one. Throws DfsError("forbidden").
  */
 function checkRight(
   store: Store,
-  who: Who,
+  requester: Requester,
   kind: AddressedKind,
   request: RequestOf<AddressedKind>,
 ): void {
-  if (who.isOperator || OF_NO_SPACE.has(kind)) return;
-  if (OF_ALL_SPACES.has(kind) || request.to.user !== who.user)
-    throw new DfsError("forbidden", `${who.user} may not look into the files of others`);
-  if ("name" in request && request.name === "" && kind !== "read") checkRightToInstall(store, who);
+  if (requester.isOperator || OF_NO_SPACE.has(kind)) return;
+  if (OF_ALL_SPACES.has(kind) || request.to.user !== requester.user)
+    throw new DfsError("forbidden", `${requester.user} may not look into the files of others`);
+  if ("name" in request && request.name === "" && kind !== "read")
+    checkRightToInstall(store, requester);
 }
 
-/** Who comes first may begin a cluster; from then on it is its operators' matter. Throws DfsError("forbidden"). */
-export function checkRightToInstall(store: Store, who: Who): void {
-  if (who.isOperator || store.membership.config === null) return;
-  throw new DfsError("forbidden", `${who.user} is no operator, and may not change the cluster`);
+/**
+ * Anybody may found a cluster; from then on only operators may change it. Throws
+ * DfsError("forbidden").
+ */
+export function checkRightToInstall(store: Store, requester: Requester): void {
+  if (requester.isOperator || store.membership.config === null) return;
+  throw new DfsError(
+    "forbidden",
+    `${requester.user} is no operator, and may not change the cluster`,
+  );
 }
 
-/** Numbers that the layouts allow and the protocol does not. */
+/** Refuses numbers that fit the layout of messages and are not within the protocol. */
 function checkBounds(request: RequestOf<AddressedKind>): void {
   if ("piece" in request) checkPiece(request.piece);
   if ("inline" in request) for (const { piece } of request.inline) checkPiece(piece);
@@ -254,24 +265,29 @@ function checkPiece(piece: number): void {
   if (piece >= PIECES_MAX) throw new DfsError("protocol", `there is no piece ${piece + 1}`);
 }
 
-/** There must always be a higher one. */
+/** Refuses a ballot with no room above it: there must always be a higher one. */
 export function checkBallot(ballot: Ballot): void {
   if (ballot > BALLOT_MAX) throw new DfsError("protocol", "a ballot is beyond all that can come");
 }
 
-/** Throws DfsError("identity") unless this is the server that was meant. */
+/** Throws DfsError("identity") if the request is for another server. */
 export function checkServer(store: Store, sid: string): void {
   if (sid !== store.sid)
     throw new DfsError("identity", "the request is for another server than this one");
 }
 
-/** Throws DfsError("identity") unless this is the server that was meant, of the cluster that was meant; ("epoch") where it cannot tell yet. */
+/**
+ * Throws DfsError("identity") if the request is for another server or another cluster, and
+ * DfsError("epoch") if this server cannot tell yet.
+ */
 function checkMember(store: Store, to: Pick<Address, "cluster" | "sid" | "epoch">): void {
   checkServer(store, to.sid);
   checkCluster(store.membership.idAt(to.epoch), to.cluster);
 }
 
-/** Throws DfsError("identity") unless a request that calls the cluster `meant` is for that one. */
+/**
+ * Throws DfsError("identity") if a request that names the cluster `meant` is for another cluster.
+ */
 export function checkCluster(own: string | null, meant: string): void {
   if (own === null) throw new DfsError("identity", "this server belongs to no cluster yet");
   if (own !== meant) throw new DfsError("identity", "this server belongs to another cluster");

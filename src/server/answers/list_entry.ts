@@ -1,9 +1,9 @@
-/** What a list tells of one name. */
+/** The entry of one name in a list. Used by answer.ts. */
 import { decode, encode } from "../../bytes.ts";
 import { homesOf } from "../../file/placement.ts";
 import type { Membership } from "../../store/membership.ts";
 import type { Store } from "../../store/store.ts";
-import type { PageEntry } from "../../store/told.ts";
+import type { PageEntry } from "../../store/name_state.ts";
 import {
   cutOutlines,
   outlinesCodec,
@@ -15,11 +15,14 @@ import type { Here, ListEntry } from "../../wire/values.ts";
 
 const NO_OUTLINES = encode(outlinesCodec, { acc: null, com: null });
 
-/** As many bytes as an entry takes at most, and a few more. */
+/** An upper bound of the bytes of an entry. */
 export const bytesOf = ({ name, outlines, here }: ListEntry): number =>
   3 * name.length + outlines.length + here.reduce((sum, { held }) => sum + held.length + 8, 32);
 
-/** What this server says of a name; with `everything` what belongs here too. */
+/**
+ * What this server tells of a name. With `everything`, also which pieces it lacks and which belong
+ * elsewhere.
+ */
 export function entryOf(
   { membership }: Store,
   { name, register, held }: PageEntry,
@@ -41,9 +44,12 @@ export function entryOf(
 }
 
 const piecesOf = (held: PageEntry["held"], vid: Vid): number[] =>
-  held.find((one) => one.vid === vid)?.pieces ?? [];
+  held.find((version) => version.vid === vid)?.pieces ?? [];
 
-/** What is held of a version, and what of it the configuration says belongs here, which takes longer than all else of a list. */
+/**
+ * The pieces held of a version, and how they differ from those that the configuration places here.
+ * To work that out takes longer than everything else in a list.
+ */
 function placedHere({ config, slot }: Membership, version: Version, all: PageEntry["held"]): Here {
   const held = version.deleted ? [] : piecesOf(all, version.vid);
   if (!config || slot < 0) return { held, lacking: 0, astray: 0 };

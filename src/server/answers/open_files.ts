@@ -1,7 +1,10 @@
-/** What lies on a server since before there were users: in nobody's space, where no user sees it. `serve` tells who runs the server. */
+/**
+ * Finds files in the open: they were put before there were users, into nobody's space, where no
+ * user sees them. Used by serve.ts, which tells the operator of them.
+ */
 import { decode } from "../../bytes.ts";
 import { LIST_LOT } from "../../limits.ts";
-import type { Tell } from "../../io/ports.ts";
+import type { Notify } from "../../io/ports.ts";
 import { trouble } from "../../store/catalog/findings.ts";
 import type { Store } from "../../store/store.ts";
 import { isGone, registerCodec } from "../../version.ts";
@@ -11,24 +14,27 @@ import type { UserTable } from "../access/login.ts";
 const TEXT =
   "files lie here since before there were users, and no user sees them: as an operator, dfs-tool adopt takes them over";
 
-/** The same users; the first time that there are some, who runs the server is told of files that lie in the open. */
-export function tellingOfOpen(
+/**
+ * Returns the same table of users. The first time that there are users, it also tells the operator
+ * if there are files in the open.
+ */
+export function reportingOpenFiles(
   store: Store,
   users: () => Promise<UserTable | null>,
-  tell: Tell,
+  notify: Notify,
 ): () => Promise<UserTable | null> {
-  let isTold = false;
+  let isReported = false;
   return async () => {
     const table = await users();
-    if (table === null || isTold) return table;
-    isTold = true;
-    if (hasOpen(store)) tell(trouble("open-files", TEXT));
+    if (table === null || isReported) return table;
+    isReported = true;
+    if (hasOpenFiles(store)) notify(trouble("open-files", TEXT));
     return table;
   };
 }
 
-/** Is there a file of nobody's that is not deleted? */
-function hasOpen(store: Store): boolean {
+/** Is there a file in nobody's space that is not deleted? */
+function hasOpenFiles(store: Store): boolean {
   const space = spaceOfUser("");
   for (let after = ""; ;) {
     const page = store.page(space, after, "", LIST_LOT, false);

@@ -1,4 +1,7 @@
-/** The small pieces that a server sends along with what it says of a name, so that a get of a small file is one round trip. */
+/**
+ * The small pieces that a server sends along with its reply to READ, so that a get of a small file
+ * takes one round trip. Used by answer.ts.
+ */
 import { homesOf } from "../../file/placement.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 import type { PieceStore } from "../../store/pieces/pieces.ts";
@@ -6,7 +9,7 @@ import type { Config } from "../../membership.ts";
 import type { Register, Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 
-/** Whose name it is, and what this server knows of it. */
+/** Whose name it is, and the register of it here. */
 interface Known {
   readonly space: string;
   readonly name: string;
@@ -14,8 +17,10 @@ interface Known {
 }
 
 /**
- * This server's share of the newest version: while all that are asked answer, each piece comes once, from the first of its homes among
- * them. They are taken as they lie there, for who gets them checks them all the same; they are a chunk at most.
+ * This server's share of the pieces of the newest version. `asked` are the slots of all servers
+ * that the client asks. If all of them answer, each piece comes once, from the first of its homes
+ * among them. The pieces are not verified here, for the client checks them anyway. They add up to
+ * at most one chunk.
  */
 export function shareOf(
   pieces: PieceStore,
@@ -25,7 +30,9 @@ export function shareOf(
 ): SentPiece[] {
   const version = newestIn(register);
   if (!config || !version || !asked.includes(slot)) return [];
-  const senders = homesOf(version, config).map((slots) => slots.find((one) => asked.includes(one)));
+  const senders = homesOf(version, config).map((slots) =>
+    slots.find((home) => asked.includes(home)),
+  );
   const sent = [...senders.keys()].filter((piece) => senders[piece] !== undefined);
   const share: SentPiece[] = [];
   let bytes = 0;
@@ -38,7 +45,7 @@ export function shareOf(
   return share;
 }
 
-/** What is probably current. */
+/** The version that is probably current. */
 function newestIn({ acc, com }: Register): Version | null {
   const newest = acc && (!com || acc.ballot > com.ballot) ? acc : com;
   return newest?.version ?? null;

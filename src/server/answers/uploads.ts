@@ -1,7 +1,10 @@
-/** The pieces that one connection is sending. Their bytes come in order; what is not finished goes with the connection. */
+/**
+ * The pieces that one connection is sending. The bytes of each come in order. Unfinished pieces are
+ * dropped when the connection ends. Used by answer.ts and session.ts.
+ */
 import { DfsError } from "../../errors.ts";
 import { UPLOADS_PER_CONNECTION } from "../../limits.ts";
-import type { PieceId } from "../../store/pieces/pieces.ts";
+import type { PieceId } from "../../store/pieces/piece_id.ts";
 import type { Store } from "../../store/store.ts";
 import type { Sender } from "../../store/pieces/under_way.ts";
 import type { Upload } from "../../store/pieces/upload.ts";
@@ -16,11 +19,11 @@ interface Portion extends PieceId {
 
 interface Incoming {
   readonly upload: Promise<Upload>;
-  /** What its first portion says it is. */
+  /** What the first portion says that the piece is. */
   readonly id: PieceId;
   readonly size: number;
   readonly share: Share;
-  /** Settles when the portions that have come so far are written. */
+  /** Settles when all portions so far are written. */
   tail: Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export class Uploads {
   readonly #open = new Map<string, Incoming>();
   readonly #sender: Sender;
 
-  /** `holder` says whose share of all the pieces under way these are of. */
+  /** `holder` returns to whose share of all pieces under way these belong. */
   constructor(store: Store, shares: UploadShares, holder: () => string) {
     this.#store = store;
     this.#shares = shares;
@@ -39,7 +42,10 @@ export class Uploads {
     this.#sender = store.pieces.underWay.sender();
   }
 
-  /** Takes one portion; the last one has the root, and resolves when the piece is durable. Throws DfsError. */
+  /**
+   * Takes one portion. The last one has the root, and resolves when the piece is durable. Throws
+   * DfsError.
+   */
   take(portion: Portion): Promise<void> {
     const { root } = portion;
     const key = keyOf(portion);
@@ -84,7 +90,7 @@ export class Uploads {
     return true;
   }
 
-  /** Ends what is unfinished. */
+  /** Drops all unfinished pieces. */
   async close(): Promise<void> {
     this.#sender.close();
     const open = [...this.#open];

@@ -1,6 +1,7 @@
 /**
- * The time that a peer has: until it is known who it is, for each frame that it sends and each reply that it is sent, and while it is
- * idle. Pure: told what happens, and when; a session asks it now and then whether time is over.
+ * The time that a peer has: until its user is known, for each frame that it sends, for each reply
+ * that it takes, and while it is idle. It has no timers of its own: the session reports what
+ * happens, and asks now and then whether time is up. Used by session.ts.
  */
 import type { Clock } from "../../io/ports.ts";
 import {
@@ -12,14 +13,14 @@ import {
   LOOK_MS,
 } from "../../limits.ts";
 
-/** A stretch of time in which bytes should have gone. */
+/** A stretch of time in which a minimum of bytes should pass. */
 interface Stretch {
   readonly since: number;
-  /** How many had gone before it. */
+  /** How many bytes had passed before it. */
   readonly bytes: number;
 }
 
-/** How many bytes a connection has taken in and given out so far. */
+/** How many bytes a connection has received and sent so far. */
 export interface Traffic {
   readonly received: number;
   readonly sent: number;
@@ -28,9 +29,9 @@ export interface Traffic {
 export class Pace {
   readonly #clock: Pick<Clock, "now">;
   readonly #traffic: Traffic;
-  /** Until then it must be known who asks, however many bytes come; null: it is. */
+  /** The user must be known by this time, however many bytes come; null once the user is known. */
   #knownBy: number | null;
-  /** Since when a proof is looked at, or kept waiting: that time is the server's. */
+  /** Since when a proof is checked or kept waiting: the peer is not charged for that time. */
   #heldSince: number | null = null;
   #frame: Stretch | null = null;
   #reply: Stretch | null = null;
@@ -44,23 +45,26 @@ export class Pace {
     this.#quietSince = clock.now();
   }
 
-  /** Since when nothing has come and nothing has gone. */
+  /** Since when no bytes have come or gone. */
   get quietSince(): number {
     return this.#quietSince;
   }
 
-  /** Since when no reply was taken whole though there is one, or no frame came whole though one began; null: neither. */
+  /**
+   * Since when a reply waits to be taken whole, or a frame that has begun waits to become whole.
+   * null: neither.
+   */
   get stalledSince(): number | null {
     const [a, b] = [this.#reply?.since, this.#frame?.since];
     return a !== undefined && b !== undefined ? Math.min(a, b) : (a ?? b ?? null);
   }
 
-  /** It is known who asks. */
-  known(): void {
+  /** The user is known now. */
+  userKnown(): void {
     this.#knownBy = null;
   }
 
-  /** While `work` goes on the time until it is known who asks stands still. */
+  /** Does the work. Meanwhile the time in which the user must be known stands still. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     const since = this.#clock.now();
     this.#heldSince = since;
@@ -72,30 +76,30 @@ export class Pace {
     }
   }
 
-  /** The peer has its turn: the rest of a frame is wanted, which may have begun before. */
+  /** The server waits for the rest of a frame now; `isBegun` says whether a part of it has come. */
   wantsFrame(isBegun: boolean): void {
     if (!isBegun) this.#frame = null;
     else this.#frame ??= this.#begin(this.#traffic.received);
   }
 
-  /** A frame has come whole; or the peer does not have its turn. */
+  /** A frame has come whole; or the server is not waiting for one. */
   frameOver(): void {
     this.#frame = null;
     this.#quietSince = this.#clock.now();
   }
 
-  /** A reply is on its way. */
-  replies(): void {
+  /** A reply is being sent. */
+  replyBegun(): void {
     if (this.#replies++ === 0) this.#reply = this.#begin(this.#traffic.sent);
   }
 
   /** A reply was taken whole. */
-  taken(): void {
+  replyTaken(): void {
     this.#quietSince = this.#clock.now();
     this.#reply = --this.#replies > 0 ? this.#begin(this.#traffic.sent) : null;
   }
 
-  /** Is the time of this peer over? `isWorking`: is anything that it asked for not answered yet? */
+  /** Is the time of this peer up? `isWorking`: is any of its requests not answered yet? */
   isOver(isWorking: boolean): boolean {
     const now = this.#clock.now();
     if (this.#knownBy !== null) {
@@ -111,8 +115,8 @@ export class Pace {
     return isFrameLate || isReplyLate || isIdle;
   }
 
-  /** When to ask again. */
-  get nextLook(): number {
+  /** In how many ms to ask again. */
+  get checkAfterMs(): number {
     if (this.#knownBy === null) return LOOK_MS;
     return Math.max(1, Math.min(HELLO_REPLY_MS, this.#knownBy - this.#clock.now()));
   }
@@ -121,7 +125,7 @@ export class Pace {
     return { since: this.#clock.now(), bytes };
   }
 
-  /** Did too little go in this stretch? Where enough did, the next one begins. */
+  /** Did too few bytes pass in this stretch? If enough did, the next stretch begins. */
   #judge(stretch: Stretch | null, bytes: number): [isLate: boolean, next: Stretch | null] {
     if (stretch === null || this.#clock.now() - stretch.since < FRAME_MS) return [false, stretch];
     return [bytes - stretch.bytes < FRAME_PACE_BYTES, this.#begin(bytes)];

@@ -1,14 +1,18 @@
 /**
- * Turns of the event loop, shared by all connections: requests that are answered at once would keep all others waiting as long as there
- * are any. So a connection that asks for much goes on in a later turn, and of requests that take long there is one a turn.
+ * Shares the event loop among all connections. Requests that are answered at once would keep all
+ * others waiting as long as they come. So a connection that asks for much goes on in a later turn
+ * of the event loop, and of requests that take long only one runs in each turn. Used by session.ts.
  */
 import type { Clock } from "../../io/ports.ts";
 import { REQUESTS_PER_TURN } from "../../limits.ts";
 import type { Kind } from "../../wire/messages.ts";
 
-/** Requests that take milliseconds of this very thread. */
+/** Requests that keep this thread busy for milliseconds. */
 const HEAVY: ReadonlySet<Kind> = new Set(["list", "spaces", "status"]);
-/** Those with which a connection begins. A hello after them is rare, or one of a flood: it makes more garbage than most requests. */
+/**
+ * How many requests a connection begins with. A later hello is rare, or part of a flood: it makes
+ * more garbage than most requests.
+ */
 const OPENING_REQUESTS = 4;
 
 export class Turns {
@@ -20,7 +24,10 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Resolves when the `nth` request of a connection, of this kind, may begin; null where that is now. */
+  /**
+   * Resolves when the `nth` request of a connection, of this kind, may begin; returns null if that
+   * is now.
+   */
   next(kind: Kind, nth: number): Promise<void> | null {
     if (HEAVY.has(kind) || (kind === "hello" && nth > OPENING_REQUESTS))
       return new Promise((resolve) => {
@@ -31,7 +38,7 @@ export class Turns {
     return new Promise((resolve) => void this.#clock.after(0, resolve));
   }
 
-  /** The first to come first. */
+  /** Starts the heavy requests one by one, in the order in which they came. */
   #tick(): void {
     this.#isTicking = true;
     this.#clock.after(0, () => {

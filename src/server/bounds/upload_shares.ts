@@ -1,13 +1,16 @@
-/** The pieces under way that a server may have, each of which is an open file, and how many of them one user may hold. */
+/**
+ * Bounds the pieces under way to a server, each of which is an open file, and how many of them one
+ * user may have. Used by uploads.ts, session.ts and serve.ts.
+ */
 import { DfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 import { UPLOAD_STALE_MS } from "../../limits.ts";
 
-/** One piece under way. */
+/** The share of one piece under way. */
 export interface Share {
-  /** More of it has come. */
+  /** More bytes of the piece have come. */
   touch(): void;
-  /** It is over. */
+  /** The piece is finished or dropped. */
   leave(): void;
 }
 
@@ -29,8 +32,9 @@ export class UploadShares {
   }
 
   /**
-   * One more for this holder, who may have as many as it leaves to the others; where there are more, one that nothing has come of for a
-   * while is given up for it, and `end` called of that one. Throws DfsError("failed") where there is none.
+   * Adds a piece of this holder, who may have as many as it leaves to the others. If there is no
+   * place, the piece that has been stale for longest is given up, and its `end` is called. Throws
+   * DfsError("failed") if no piece is stale.
    */
   enter(holder: string, end: () => void): Share {
     if (!this.#hasPlaceFor(holder) && !this.#giveUpStale())
@@ -52,7 +56,7 @@ export class UploadShares {
     return this.#of(holder) < this.#limit - this.#held.size;
   }
 
-  /** Gives up the one of which nothing has come for longest; false where something has come of all. */
+  /** Gives up the piece that has been stale for longest. Returns false if none is stale. */
   #giveUpStale(): boolean {
     let stale: Held | null = null;
     for (const held of this.#held)

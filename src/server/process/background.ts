@@ -1,51 +1,54 @@
 /**
- * A server that repairs its cluster now and then. A process of its own does it, an ordinary client: whatever happens to that, a full disk, a
- * bug, memory that runs out, nothing of it reaches the server.
+ * Repairs the cluster now and then, in a process of its own that is an ordinary client. So no
+ * failure of the repair (a full disk, a bug, too little memory) reaches the server. Used by
+ * `serve`.
  */
 import { asDfsError } from "../../errors.ts";
-import type { Tell, Told } from "../../io/ports.ts";
+import type { Notify, Notice } from "../../io/ports.ts";
 import { REPAIR_JITTER } from "../../limits.ts";
 import { OWN_COMMAND } from "../../io/own_command.ts";
 
-/** Whose cluster, how often, and who is told of it. */
+/** Which cluster to repair, how often, and who is told of it. */
 export interface Repairs {
-  /** The dfc.conf. */
+  /** The path of the dfc.conf. */
   readonly config: string;
   readonly intervalSeconds: number;
-  readonly tell: Tell;
+  readonly notify: Notify;
 }
 
 /**
- * Begins; the function returned ends it. At once it looks who the servers are: whoever opens a cluster as an operator has them tell each
- * other of their lives, and so of this new one. Servers repair at different times, so that they do not all do the same work.
+ * Begins; the returned function ends it. At once it runs `server list`: a client that opens a
+ * cluster as an operator tells the servers of each other's lives, and so of the new life of this
+ * one. The interval is random within bounds, so that servers do not all do the same work at the
+ * same time.
  */
-export function repairInBackground({ config, intervalSeconds, tell }: Repairs): () => void {
-  const look = ["server", "list", `--config=${config}`, "--quiet", "--json"];
+export function repairInBackground({ config, intervalSeconds, notify }: Repairs): () => void {
+  const list = ["server", "list", `--config=${config}`, "--quiet", "--json"];
   const repair = ["repair", `--config=${config}`, "--no-progress", "--quiet", "--json"];
   let timer: ReturnType<typeof setTimeout>;
   let child: Bun.Subprocess | null = null;
-  let before = 0;
+  let lastStatus = 0;
   let isOver = false;
   const later = (): void => {
     child = null;
     if (isOver) return;
     const jitter = 1 + REPAIR_JITTER * (2 * Math.random() - 1);
-    timer = setTimeout(() => void run(repair, tellAll), intervalSeconds * 1000 * jitter);
+    timer = setTimeout(() => void run(repair, report), intervalSeconds * 1000 * jitter);
   };
-  const tellAll = (status: number, out: string): void => {
-    // One that was ended from outside says nothing of the cluster.
+  const report = (status: number, out: string): void => {
+    // A status over 128 is that of a process that was killed: it tells nothing about the cluster.
     if (isOver || status > 128) return;
-    if (status !== before) tell(outcomeOf(status, config));
-    before = status;
-    const sums = sumsIn(out);
-    if (sums) tell(sums);
+    if (status !== lastStatus) notify(outcomeOf(status, config));
+    lastStatus = status;
+    const summary = summaryOf(out);
+    if (summary) notify(summary);
   };
   const run = async (
     args: readonly string[],
     done: (status: number, out: string) => void,
   ): Promise<void> => {
     try {
-      // What it says has names of files in it: they are its user's, and no matter of a log.
+      // Its output contains names of files: they concern only their user, so they are not logged.
       const started = Bun.spawn([...OWN_COMMAND, ...args], {
         stdio: ["ignore", "pipe", "ignore"],
       });
@@ -54,11 +57,11 @@ export function repairInBackground({ config, intervalSeconds, tell }: Repairs): 
       done(await started.exited, out);
     } catch (error) {
       const line = `${args[0]} cannot be started: ${asDfsError(error).message}`;
-      tell({ level: "warning", event: "repair-failed", line });
+      notify({ level: "warning", event: "repair-failed", line });
     }
     later();
   };
-  void run(look, () => {});
+  void run(list, () => {});
   return () => {
     isOver = true;
     clearTimeout(timer);
@@ -66,8 +69,8 @@ export function repairInBackground({ config, intervalSeconds, tell }: Repairs): 
   };
 }
 
-/** How a repair ended, where the one before ended otherwise. */
-const outcomeOf = (status: number, config: string): Told => ({
+/** How a repair ended. Told only if it ended unlike the one before. */
+const outcomeOf = (status: number, config: string): Notice => ({
   level: status === 0 ? "info" : "warning",
   event: status === 0 ? "repair-well" : "repair-failed",
   line:
@@ -79,20 +82,20 @@ const outcomeOf = (status: number, config: string): Told => ({
 
 const COUNTED = ["restored", "dropped", "collected", "forgotten", "lost", "unrepaired"] as const;
 
-/** What a repair did, of its JSON; null where that is none. */
-function sumsIn(out: string): Told | null {
+/** What a repair did, from its JSON; null if the output is not JSON. */
+function summaryOf(out: string): Notice | null {
   try {
-    const said = JSON.parse(out) as { names: unknown[] } & Record<string, number>;
+    const repaired = JSON.parse(out) as { names: unknown[] } & Record<string, number>;
     const counts = COUNTED.flatMap((what) =>
-      (said[what] ?? 0) > 0 ? [[what, said[what] ?? 0] as const] : [],
+      (repaired[what] ?? 0) > 0 ? [[what, repaired[what] ?? 0] as const] : [],
     );
     const did = counts.map(([what, count]) => `${count} ${what}`).join(", ");
-    const isIdle = said.names.length === 0;
+    const isIdle = repaired.names.length === 0;
     return {
       level: "verbose",
       event: "repaired",
-      line: isIdle ? "nothing to repair" : `repaired ${said.names.length} names: ${did}`,
-      facts: { names: said.names.length, ...Object.fromEntries(counts) },
+      line: isIdle ? "nothing to repair" : `repaired ${repaired.names.length} names: ${did}`,
+      facts: { names: repaired.names.length, ...Object.fromEntries(counts) },
     };
   } catch {
     return null;

@@ -1,6 +1,7 @@
 /**
- * The certificate of a server's TLS: FOLDER/tls.pem, made at first start. It signs itself and nobody judges it; a client
- * knows its server by a login that is bound to the connection (docs/design.md, section 6). One from elsewhere may lie there.
+ * The certificate of a server's TLS: FOLDER/tls.pem, made at the first start; the operator may put
+ * another one there. It signs itself, and no client checks it: a client knows its server by a login
+ * that is bound to the connection (docs/design.md section 6). Used by `serve`.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";

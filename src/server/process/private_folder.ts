@@ -1,16 +1,22 @@
-/** What a server keeps is its owner's alone: new files and folders by the umask, and the catalog of a folder that was made without it. */
+/**
+ * Keeps a server's folder private: new files and folders by the umask, and the catalog of a folder
+ * that was made without it. Used by `serve`.
+ */
 import { chmodSync, lstatSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
 
 const UMASK = 0o077;
 const OWNER_ONLY = 0o600;
-/** The catalog, what SQLite keeps beside it, and what is in the way of its being opened. */
+/** The catalog, the files that SQLite keeps beside it, and format.json. */
 const CATALOG = /^(?:catalog\.sqlite(?:-[a-z]+)?|format\.json)$/;
 
-/** From now on nothing that this process makes is readable by others. */
+/** From now on other users cannot read what this process makes. */
 export const keepPrivate = (): void => void process.umask(UMASK);
 
-/** Takes the files of the catalog in this folder away from others; were there any to take them from? */
+/**
+ * Takes the right to read the catalog's files away from other users. Returns whether any of them
+ * had it.
+ */
 export function closeCatalog(folder: string): boolean {
   const isOpen = (info: Stats | undefined): boolean =>
     info !== undefined && info.isFile() && (info.mode & UMASK) !== 0 && isMine(info);
@@ -22,11 +28,11 @@ export function closeCatalog(folder: string): boolean {
   return open.length > 0;
 }
 
-/** On Windows nobody else reads it by such bits. */
+/** On Windows these bits do not say who may read a file. */
 const isMine = ({ uid }: Stats): boolean =>
   process.getuid !== undefined && uid === process.getuid();
 
-/** None where there is no such folder yet; what else is wrong with it is told when it is opened. */
+/** Empty if the folder cannot be read: what is wrong with it is told when it is opened. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);

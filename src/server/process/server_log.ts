@@ -1,19 +1,22 @@
-/** What `serve` says, on stderr: a line for people, or JSON for programs, of all that its level lets through. */
+/**
+ * The log of `serve` on stderr: lines for people, or JSON for programs, down to a chosen level.
+ * Used by `serve`.
+ */
 import { DfsError } from "../../errors.ts";
 import { bunClock } from "../../io/bun.ts";
-import type { Tell, Told } from "../../io/ports.ts";
+import type { Notify, Notice } from "../../io/ports.ts";
 import { LOG_LOOK_MS } from "../../limits.ts";
-import { endUnwaited, lostLines, neverWait, writeError } from "../../terminal/log.ts";
-import { Sparing } from "./sparing.ts";
+import { drainLog, lostLines, neverWait, writeError } from "../../terminal/log.ts";
+import { LogThrottle } from "./log_throttle.ts";
 
 const FORMATS = ["text", "json"] as const;
 type Format = (typeof FORMATS)[number];
 
-/** `-q` keeps warnings and what ends the server. */
+/** From the most to the least important. `-q` keeps warnings and the error that ends the server. */
 const LEVELS = ["error", "warning", "info", "verbose"] as const;
 type Level = (typeof LEVELS)[number];
 
-/** As a log calls it elsewhere. */
+/** The names of the levels in the JSON, as in other logs. */
 const LEVEL_IN_JSON: Readonly<Record<Level, string>> = {
   error: "error",
   warning: "warning",
@@ -30,55 +33,57 @@ export interface LogFlags {
 }
 
 export interface ServerLog {
-  /** Says it, unless such things come again and again. */
-  readonly tell: Tell;
-  /** Says what ends the server. */
+  /** Logs a notice, unless the same kind comes again and again. */
+  readonly notify: Notify;
+  /** Logs the error that ends the server. */
   readonly fail: (error: DfsError) => void;
-  /** Resolves when all is written, or nobody reads it. */
+  /** Resolves when everything is written, or when nobody reads stderr. */
   close(): Promise<void>;
 }
 
-/** From now on nothing waits for whoever reads stderr. Throws DfsError("usage"). */
+/**
+ * Opens the log. From now on a slow reader of stderr makes nothing wait. Throws DfsError("usage").
+ */
 export function openServerLog({ dir, log, quiet, verbose }: LogFlags): ServerLog {
   const format = formatOf(log);
   const most = LEVELS.indexOf(quiet ? "warning" : verbose ? "verbose" : "info");
   neverWait();
-  const say = (level: Level, told: Omit<Told, "level">): void => {
+  const write = (level: Level, notice: Omit<Notice, "level">): void => {
     if (LEVELS.indexOf(level) > most) return;
-    writeError(`${LINE[format](dir, level, told)}\n`);
+    writeError(`${LINE[format](dir, level, notice)}\n`);
   };
-  const sayAll = (level: Level, told: Omit<Told, "level">): void => {
+  const logNotice = (level: Level, notice: Omit<Notice, "level">): void => {
     const lost = lostLines();
     if (lost > 0) {
       const line = `${lost} lines of this log are lost, for nobody read it`;
-      say("warning", { event: "lines-lost", line, facts: { count: lost } });
+      write("warning", { event: "lines-lost", line, facts: { count: lost } });
     }
-    say(level, told);
+    write(level, notice);
   };
-  const sparing = new Sparing(bunClock, (told) => sayAll(told.level, told));
-  const timer = setInterval(() => sparing.look(), LOG_LOOK_MS);
+  const throttle = new LogThrottle(bunClock, (notice) => logNotice(notice.level, notice));
+  const timer = setInterval(() => throttle.look(), LOG_LOOK_MS);
   timer.unref();
   return {
-    tell: (told) => sparing.tell(told),
+    notify: (notice) => throttle.notify(notice),
     fail: ({ code, message }) =>
-      sayAll("error", { event: "failed", line: message, facts: { code } }),
+      logNotice("error", { event: "failed", line: message, facts: { code } }),
     async close() {
       clearInterval(timer);
-      sparing.end();
-      await endUnwaited();
+      throttle.end();
+      await drainLog();
     },
   };
 }
 
 function formatOf(text: string): Format {
-  const format = FORMATS.find((one) => one === text);
+  const format = FORMATS.find((known) => known === text);
   if (format) return format;
   throw new DfsError("usage", `--log is ${FORMATS.join(" or ")}, not ${JSON.stringify(text)}`);
 }
 
-type Line = (folder: string, level: Level, told: Omit<Told, "level">) => string;
+type Line = (folder: string, level: Level, notice: Omit<Notice, "level">) => string;
 
-/** Where the server is, which programs wait for, comes without a time, as it ever did. */
+/** The line that says where the server is has no time, for programs wait for it in this form. */
 const UNTIMED = new Set(["started"]);
 
 const LINE: Readonly<Record<Format, Line>> = {

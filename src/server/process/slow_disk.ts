@@ -1,23 +1,26 @@
-/** A disk that says where it keeps a server waiting: what ends late, what has not ended, and when the whole server stood still for it. */
+/**
+ * Watches a server's disk, and warns about slowness: a task that ended late, a task that has not
+ * ended, and a stand-still of the whole server. Used by `serve`.
+ */
 import { SLOW_DISK_LOOK_MS, SLOW_DISK_MS } from "../../limits.ts";
-import type { Clock, Disk, OpenFile, Tell } from "../../io/ports.ts";
+import type { Clock, Disk, OpenFile, Notify } from "../../io/ports.ts";
 
-/** Something that was asked of the disk. */
+/** A task that the disk was asked to do. */
 interface Task {
   readonly what: string;
   readonly since: number;
-  isTold: boolean;
+  isReported: boolean;
 }
 
 export class SlowDisk {
   readonly #clock: Clock;
-  readonly #tell: Tell;
+  readonly #notify: Notify;
   readonly #tasks = new Set<Task>();
   #stop = (): void => {};
 
-  constructor(clock: Clock, tell: Tell) {
+  constructor(clock: Clock, notify: Notify) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#notify = notify;
     this.#lookAgain();
   }
 
@@ -33,7 +36,7 @@ export class SlowDisk {
     };
   }
 
-  /** Watches no more. */
+  /** Stops watching. */
   stop(): void {
     this.#stop();
   }
@@ -48,14 +51,14 @@ export class SlowDisk {
   }
 
   async #time<T>(what: string, work: () => Promise<T>): Promise<T> {
-    const task: Task = { what, since: this.#clock.now(), isTold: false };
+    const task: Task = { what, since: this.#clock.now(), isReported: false };
     this.#tasks.add(task);
     try {
       return await work();
     } finally {
       this.#tasks.delete(task);
       const ms = this.#clock.now() - task.since;
-      if (ms >= SLOW_DISK_MS) this.#say(`the disk took ${secondsText(ms)} to ${what}`, what, ms);
+      if (ms >= SLOW_DISK_MS) this.#warn(`the disk took ${secondsText(ms)} to ${what}`, what, ms);
     }
   }
 
@@ -65,7 +68,7 @@ export class SlowDisk {
       const late = this.#clock.now() - since - SLOW_DISK_LOOK_MS;
       if (late >= SLOW_DISK_MS) {
         const line = `the server stood still for ${secondsText(late)}: the disk of its catalog, or the machine, is slow`;
-        this.#say(line, "run", late);
+        this.#warn(line, "run", late);
       }
       for (const task of this.#tasks) this.#lookAt(task);
       this.#lookAgain();
@@ -74,17 +77,17 @@ export class SlowDisk {
 
   #lookAt(task: Task): void {
     const ms = this.#clock.now() - task.since;
-    if (task.isTold || ms < SLOW_DISK_MS) return;
-    task.isTold = true;
-    this.#say(
+    if (task.isReported || ms < SLOW_DISK_MS) return;
+    task.isReported = true;
+    this.#warn(
       `the disk has been asked to ${task.what} ${secondsText(ms)} ago, and has not yet`,
       task.what,
       ms,
     );
   }
 
-  #say(line: string, what: string, ms: number): void {
-    this.#tell({
+  #warn(line: string, what: string, ms: number): void {
+    this.#notify({
       level: "warning",
       event: "disk-slow",
       line,

@@ -1,4 +1,4 @@
-/** Who may use a server, as its file of users says at each moment. */
+/** Who may use a server, by its file of users at each moment. Used by `serve`. */
 import { join } from "node:path";
 import { DfsError } from "../../errors.ts";
 import type { ServeOptions } from "../serve.ts";
@@ -6,8 +6,9 @@ import { setVerifier } from "./edit_users.ts";
 import { readUsers, USERS_FILE, type Warn, watchedUsers } from "./users.ts";
 
 /**
- * The users in this file, or in the folder's own. Where there never was one there are no users; who had some does not open to everybody
- * when they are gone. Throws DfsError("config").
+ * The users in `file`, or in the file of the folder. If there never was a file there are no users,
+ * and everybody has access. A server that once had users does not open to everybody when they are
+ * gone. Throws DfsError("config").
  */
 export async function accessFor(
   folder: string,
@@ -28,7 +29,7 @@ export async function accessFor(
     hasUsers ||= table.size > 0;
     return hasUsers ? table : null;
   };
-  // A file that cannot be used is better told now.
+  // A file that cannot be used is an error of the start.
   await users();
   return {
     users,

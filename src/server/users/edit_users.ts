@@ -1,4 +1,8 @@
-/** Changes of a file of users: one line at a time, all else stays as it is, and no two changes at the same time. */
+/**
+ * Changes a file of users: one line at a time. Everything else in it stays as it is, and no two
+ * changes happen at the same time. Used by `user` commands and by access.ts; edit_config.ts replaces
+ * a dfc.conf with it.
+ */
 import { realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { asDfsError, DfsError } from "../../errors.ts";

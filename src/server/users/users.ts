@@ -1,6 +1,7 @@
 /**
- * The file of users (dfs.conf, or users.conf in a server's folder): a line for each, its name, what to check the
- * password with, and perhaps "operator" or "user". Where no line has either, the first user is the operator.
+ * Reads the file of users (dfs.conf, or users.conf in a server's folder). Each line has a user's
+ * name, the password or a verifier, and perhaps "operator" or "user". If no line has either word,
+ * the first user is the operator. Used by access.ts, edit_users.ts and the `user` commands.
  */
 import { readFile, stat } from "node:fs/promises";
 import { asDfsError, DfsError } from "../../errors.ts";
@@ -10,11 +11,11 @@ import type { KnownUser, UserTable } from "../access/login.ts";
 import { type Verifier, verifierOf } from "../../wire/login.ts";
 
 export const OPERATOR = "operator";
-/** Said of a user who is no operator, wherever the line stands. */
+/** Marks a user who is no operator, wherever the line stands. */
 export const ORDINARY = "user";
 type Role = typeof OPERATOR | typeof ORDINARY;
 
-/** What a line of the file says. */
+/** The content of one line of the file. */
 export interface UserLine {
   /** Counted from 1. */
   readonly line: number;
@@ -28,12 +29,15 @@ export type Warn = (line: string) => void;
 /** The file of users in a server's folder. */
 export const USERS_FILE = "users.conf";
 
-/** The newer kind of verifier, and the older. */
+/** The prefix of each kind of verifier: the newer kind, then the older. */
 const SCHEMES = { signature: "Ed25519$", scram: "SCRAM-SHA-256$" } as const;
 const KEY_BYTES = 32;
 const FORM = `"NAME PASSWORD" or "NAME ${SCHEMES.signature}KEY$KEY", and "${OPERATOR}" after it for an operator`;
 
-/** A line's bullet and its name, its secret, and what follows; what follows a `#` that begins a word does not count. */
+/**
+ * A line: an optional bullet, the name, the secret, and the rest. Comments, which begin with a `#`
+ * at the start of a word, are removed before.
+ */
 const LINE = /^\s*(?:[*-]\s*)?(\S+)(?:\s+(\S+)(?:\s+(.*))?)?$/;
 
 /** How a verifier is written in the file. */
@@ -42,19 +46,22 @@ export function verifierText(verifier: Verifier): string {
   return `${SCHEMES[verifier.is]}${key.toBase64()}$${verifier.serverKey.toBase64()}`;
 }
 
-/** What the text of a file of users says, line by line; throws DfsError("config") that names `path` and the line. */
+/**
+ * Reads the text of a file of users, line by line. Throws DfsError("config") that names `path` and
+ * the line.
+ */
 export function parseUsers(text: string, path: string): UserLine[] {
   const users: UserLine[] = [];
   for (const [i, line] of text.split("\n").entries()) {
     const fail = (what: string): never => {
       throw new DfsError("config", `${path}:${i + 1}: ${what}`);
     };
-    const said = line
+    const content = line
       .replace(/^\uFEFF/, "")
       .replace(/(^|\s)#[^]*$/, "")
       .trim();
-    if (said === "") continue;
-    const user = { line: i + 1, ...userIn(said, fail) };
+    if (content === "") continue;
+    const user = { line: i + 1, ...userIn(content, fail) };
     const twin = users.find(({ name }) => name === user.name);
     if (twin) fail(`there is another user ${user.name}, in line ${twin.line}; leave one of them`);
     users.push(user);
@@ -62,16 +69,16 @@ export function parseUsers(text: string, path: string): UserLine[] {
   return users;
 }
 
-/** The messages never show what may be a password. */
-function userIn(said: string, fail: (what: string) => never): Omit<UserLine, "line"> {
-  const [, name = "", secret, role] = LINE.exec(said) ?? [];
+/** Messages here never show text that may be a password. */
+function userIn(content: string, fail: (what: string) => never): Omit<UserLine, "line"> {
+  const [, name = "", secret, role] = LINE.exec(content) ?? [];
   const fault = faultOfUser(name);
   if (fault !== null) fail(`the name of the user cannot be one: ${fault}; a line is ${FORM}`);
   if (secret === undefined) return fail(`nothing follows the name; a line is ${FORM}`);
   if (role !== undefined && role !== OPERATOR && role !== ORDINARY)
     return fail(`too much follows the name, and a password has no spaces here; a line is ${FORM}`);
   const kind = (["signature", "scram"] as const).find((is) => secret.startsWith(SCHEMES[is]));
-  // Whoever writes a password behind it means that to end the name.
+  // A name that ends so, before a password, is meant to end before that character.
   if (!kind && /[,;]$/.test(name))
     fail(`the name of the user ends in "${name.at(-1)}"; a line is ${FORM}`);
   if (!kind) return { name, secret: { password: secret }, role: role ?? null };
@@ -92,7 +99,7 @@ function verifierIn(text: string, is: Verifier["is"]): Verifier | null {
   return isWhole && verifierText(verifier) === text ? verifier : null;
 }
 
-/** What is wrong with the name of a user; null when nothing is. */
+/** What is wrong with the name of a user; null if nothing is. */
 export function faultOfUser(name: string): string | null {
   if (name === "") return "it is empty";
   if (!name.isWellFormed() || name.includes("\uFFFD")) return "it is not valid Unicode";
@@ -106,7 +113,9 @@ export function faultOfUser(name: string): string | null {
 
 const saysRoles = (users: readonly UserLine[]): boolean => users.some(({ role }) => role !== null);
 
-/** Those who are operators: those who are marked so, or where nothing is said of anybody, the first. */
+/**
+ * The names of the operators: the users marked so; or, if no user is marked at all, the first one.
+ */
 export function operatorsOf(
   users: readonly UserLine[],
   mayBeFirst = !saysRoles(users),
@@ -115,7 +124,7 @@ export function operatorsOf(
   return new Set(operators.map(({ name }) => name));
 }
 
-/** Why a file cannot be read; null: there is none. */
+/** Why a file cannot be read; null if there is none. */
 export function whyUnreadable(error: unknown): string | null {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "ENOTDIR") return null;
@@ -123,7 +132,7 @@ export function whyUnreadable(error: unknown): string | null {
   return code === "EACCES" ? "permission denied" : String(code);
 }
 
-/** The text of a file of users; null: there is no such file. Throws DfsError("config"). */
+/** The text of a file of users; null if there is none. Throws DfsError("config"). */
 export async function readUsers(path: string): Promise<string | null> {
   try {
     const bytes = await readFile(path);
@@ -137,7 +146,10 @@ export async function readUsers(path: string): Promise<string | null> {
   throw new DfsError("config", `${path}: it is too large to be a file of users`);
 }
 
-/** The users of a file, none where there is no file; warns of passwords that stand there. Throws DfsError("config"). */
+/**
+ * The users of a file; none if there is no file. Warns about passwords in plain text. Throws
+ * DfsError("config").
+ */
 export const loadUsers = async (path: string, warn: Warn): Promise<UserTable> =>
   tableOf(parseUsers((await readUsers(path)) ?? "", path), path, warn);
 
@@ -165,23 +177,25 @@ async function tableOf(
 }
 
 /**
- * Returns what tells the users that a file names at the moment; it is read again only when it was changed. Where its
- * new text is broken the users stay who they were, with one warning; where they never were any, it throws
- * DfsError("config").
+ * Returns a function that tells the users of a file at each moment; it reads the file again only
+ * after a change. If the new text is broken, the users stay the same, with one warning. If there
+ * never were any, the function throws DfsError("config").
  */
 export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable> {
   let stamp = "";
   let table: UserTable | null = null;
-  let said = "";
+  let lastWarning = "";
   const warnOnce = (error: unknown): void => {
     const { message } = asDfsError(error);
-    if (message !== said) warn(`${message}; until then the users are those from before`);
-    said = message;
+    if (message !== lastWarning) warn(`${message}; until then the users are those from before`);
+    lastWarning = message;
   };
-  // Who once was marked counts: with the mark that is taken away by hand the first user becomes no operator.
+  // Marks that were once there still count: if they are removed by hand, the first user does not
+  // become an operator.
   let hadRoles = false;
   const refresh = async (): Promise<UserTable> => {
-    // Before the reading, so that a change during it is seen the next time.
+    // The stamp is taken before the file is read, so that a change during the reading is seen the
+    // next time.
     const now = await stampOf(path);
     if (table !== null && now === stamp) return table;
     const text = readUsers(path);
@@ -189,7 +203,7 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
       await text;
     } catch (error) {
       if (table === null) throw error;
-      // As where too many files are open: it is tried again the next time.
+      // For example, too many files are open: it is tried again the next time.
       warnOnce(error);
       return table;
     }
@@ -199,7 +213,7 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
         warn(`${path}: nobody is marked as an operator any more, and so nobody is one`);
       hadRoles ||= saysRoles(users);
       table = await tableOf(users, path, warn, hadRoles ? false : undefined);
-      said = "";
+      lastWarning = "";
     } catch (error) {
       if (table === null) throw error;
       warnOnce(error);
@@ -207,7 +221,8 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
     stamp = now;
     return table;
   };
-  // One after the other: who comes while the file is read must not miss a change of that moment.
+  // One reading after the other: a caller that comes during a reading must not miss a change of
+  // that moment.
   let last: Promise<unknown> = Promise.resolve();
   return () => {
     const mine = last.then(refresh);
@@ -216,7 +231,7 @@ export function watchedUsers(path: string, warn: Warn): () => Promise<UserTable>
   };
 }
 
-/** Differs when a file was changed or replaced. */
+/** A text that changes when the file is changed or replaced. */
 async function stampOf(path: string): Promise<string> {
   try {
     const { ino, size, mtimeNs } = await stat(path, { bigint: true });

@@ -1,11 +1,13 @@
 /**
- * A server's catalog, with `piece_table.ts` all SQL there is: registers, the pieces held, and the server's own few facts.
- * Changes go through `write`, which puts many requests into one durable transaction.
+ * A server's catalog: its registers, its table of pieces, and a few facts about the server itself.
+ * All SQL is in this folder, but for a few statements of the start (identity.ts, recover.ts).
+ * Changes go through `write`, which puts many requests into one durable transaction. Used by all of
+ * the store.
  */
 import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../../bytes.ts";
 import { DfsError } from "../../errors.ts";
-import type { Clock, Tell } from "../../io/ports.ts";
+import type { Clock, Notify } from "../../io/ports.ts";
 import { CHECK_ROWS, START_CHECK_MS } from "../../limits.ts";
 import { type Register, registerCodec } from "../../version.ts";
 import { CatalogCheck, checkStructure } from "./catalog_check.ts";
@@ -27,13 +29,16 @@ const SCHEMA = [
    PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`,
 ];
 
-/** A register as it lies in its table. */
+/** A register as stored in its table. */
 interface StoredRow {
   readonly row: Uint8Array;
   readonly sum: Uint8Array;
 }
 
-/** A name of a page, and its register; none: there are only pieces of it. */
+/**
+ * A name on a page, and its register. The register is null if the server holds only pieces of the
+ * name.
+ */
 interface PageRow {
   readonly name: string;
   readonly row: Uint8Array | null;
@@ -55,8 +60,11 @@ export class Catalog {
   readonly check: CatalogCheck;
   #damaged = false;
 
-  /** Opens the catalog in this database, empty or not; `die` is told of an error after which nothing may be answered. */
-  constructor(db: Database, clock: Clock, die: (error: DfsError) => void, tell: Tell) {
+  /**
+   * Opens the catalog in this database, which may be empty. `die` is called after an error that
+   * forbids any further answer.
+   */
+  constructor(db: Database, clock: Clock, die: (error: DfsError) => void, notify: Notify) {
     this.#db = db;
     this.#reading = readingFrom(db, die);
     this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
@@ -73,7 +81,8 @@ export class Catalog {
       "INSERT OR REPLACE INTO register (space, name, row, sum) VALUES (?, ?, ?, ?)",
     );
     this.#dropRegister = db.query("DELETE FROM register WHERE space = ? AND name = ?");
-    // One bound, for of two an index uses the worse one, and looks at all names before a page.
+    // The range has one lower bound. With two bounds SQLite would use the worse one in its index,
+    // and would look at all names before the page.
     const range = "space = ?1 AND name >= max(?2, ?3) AND name <> ?2";
     this.#page = db.query<PageRow, [string, string, string, number]>(
       `SELECT name, row, sum FROM register WHERE ${range} ORDER BY name LIMIT ?4`,
@@ -84,18 +93,18 @@ export class Catalog {
         UNION SELECT name FROM piece WHERE ${range} AND trashed IS NULL ORDER BY name LIMIT ?4) AS page
        LEFT JOIN register ON register.space = ?1 AND register.name = page.name ORDER BY page.name`,
     );
-    // Each is one step in an index, however many names a space has.
+    // Each minimum is one step in an index, however many names a space has.
     this.#nextSpace = db.query<{ space: string | null }, [string]>(
       `SELECT min(space) AS space FROM (SELECT min(space) AS space FROM register WHERE space > ?1
        UNION ALL SELECT min(space) FROM piece WHERE space > ?1)`,
     );
-    this.pieces = new PieceTable(db, this.#reading, tell, () => this.check.hurry());
+    this.pieces = new PieceTable(db, this.#reading, notify, () => this.check.restartSoon());
     this.check = new CatalogCheck(db, {
       damagedRegister: () => {
-        if (!this.#damaged) tell(recordDamaged);
+        if (!this.#damaged) notify(recordDamaged);
         this.#damaged = true;
       },
-      warn: (line) => tell(trouble("catalog-mended", line)),
+      warn: (line) => notify(trouble("catalog-mended", line)),
     });
     this.#inspect(clock);
     this.floors = new Floors(db, this, (space, floor) => rowSum(space, "", floor));
@@ -106,8 +115,8 @@ export class Catalog {
     return this.#group.write(durable, work);
   }
 
-  /** Says what makes room where the disk is full. */
-  relieveBy(relief: () => Promise<boolean>): void {
+  /** Sets the function that makes room when the disk is full. */
+  setRelief(relief: () => Promise<boolean>): void {
     this.#group.relief = relief;
   }
 
@@ -133,14 +142,17 @@ export class Catalog {
     this.#db.query("DELETE FROM fact WHERE key = ?").run(key);
   }
 
-  /** Was a damaged row seen? It may stand for any name, so that no name is known to be absent. */
+  /**
+   * Was a damaged row seen? It may be the row of any name, so from then on no name is known to be
+   * absent.
+   */
   get isDamaged(): boolean {
     return this.#damaged;
   }
 
   /**
-   * Reads all that is guarded, and looks at the pieces for a while: what is left of them `check` has its turn at. Throws DfsError("folder")
-   * on a database that cannot be served.
+   * Reads everything that has a sum, and checks the pieces for a limited time; `check` goes on with
+   * the rest later. Throws DfsError("folder") on a database that cannot be served.
    */
   #inspect(clock: Clock): void {
     checkStructure(this.#db, [...SCHEMA, ...FLOOR_SCHEMA, ...PIECE_SCHEMA, PULSE_SCHEMA]);
@@ -153,7 +165,9 @@ export class Catalog {
     this.check.begin(CHECK_ROWS, () => clock.now() >= until);
   }
 
-  /** The row of a name, null when there is none; throws DfsError("damaged") where that cannot be told. */
+  /**
+   * The row of a name, or null if it has none. Throws DfsError("damaged") if that cannot be told.
+   */
   register(space: string, name: string): Register | null {
     const found = this.#reading(() => this.#register.get(space, name));
     if (this.#isSound(space, name, found?.row ?? null, found?.sum ?? null))
@@ -161,7 +175,7 @@ export class Catalog {
     throw new DfsError("damaged", `${name}: this server's record of it is damaged`);
   }
 
-  /** Is that what was stored? Or if there is none, was there never one? */
+  /** Is this row what was stored? Or, without a row: is it certain that there never was one? */
   #isSound(space: string, name: string, row: Uint8Array | null, sum: Uint8Array | null): boolean {
     const isSound = row && sum ? isWhole(space, name, row, sum) : !this.#damaged;
     this.#damaged ||= !isSound;
@@ -178,8 +192,9 @@ export class Catalog {
   }
 
   /**
-   * Up to `limit` names of a space after `after` and not before `from`, in byte order, each with the bytes of its register; with
-   * `everything` those of mere pieces too, which have none.
+   * Up to `limit` names of a space, in byte order, after `after` and not before `from`, each with
+   * the bytes of its register. With `everything`, also the names of which there are only pieces;
+   * they have no register.
    */
   page(
     space: string,
@@ -196,7 +211,7 @@ export class Catalog {
     }));
   }
 
-  /** Up to `limit` spaces after one, in byte order. */
+  /** Up to `limit` spaces after `after`, in byte order. */
   spacesAfter(after: string, limit: number): string[] {
     const spaces: string[] = [];
     while (spaces.length < limit) {
@@ -208,12 +223,15 @@ export class Catalog {
     return spaces;
   }
 
-  /** Brings all that stands in the log into the database. The log is not cut: one that is empty is one that was lost (identity.ts). */
+  /**
+   * Copies the whole log into the database. It does not cut the log: an empty log counts as a lost
+   * one (identity.ts).
+   */
   checkpoint(): void {
     this.#db.run("PRAGMA wal_checkpoint(FULL)");
   }
 
-  /** An orderly end: whoever opens it finds all there is, without the log. */
+  /** Ends in order: a later start finds everything in the database, without the log. */
   close(): void {
     this.#group.close();
     this.checkpoint();

@@ -1,6 +1,7 @@
 /**
- * Is the catalog still what was written? Its structure, its schema and its facts are looked at when it is opened; its rows, and whether
- * the indexes of pieces say what their table says, a part at a time, then and again and again while the server runs.
+ * Checks that the catalog is still what was written. Structure, schema and facts are checked when
+ * it is opened. Rows, and the indexes of pieces against their table, are checked a part at a time,
+ * again and again while the server runs. Used by catalog.ts; scrub.ts drives it.
  */
 import type { Database } from "bun:sqlite";
 import { asDfsError } from "../../errors.ts";
@@ -10,7 +11,7 @@ import { brokenCatalog } from "./group_commit.ts";
 import { PIECE_INDEXES } from "./piece_table.ts";
 import { isWhole, SUM_BYTES } from "./row_sum.ts";
 
-/** What a check comes to, besides what it throws. */
+/** What a check reports, besides the errors that it throws. */
 interface Findings {
   /** The record of a name does not verify. */
   damagedRegister(): void;
@@ -18,8 +19,11 @@ interface Findings {
   warn(line: string): void;
 }
 
-/** What is looked at of a piece besides its indexes: for the rest of it there is its root. */
-interface Row {
+/**
+ * The columns of a piece that the check looks at, besides its indexes. The root of the piece guards
+ * the rest.
+ */
+interface CheckedRow {
   readonly id: number;
   readonly vid: string;
   readonly piece: number;
@@ -38,7 +42,10 @@ interface RegisterRow {
 
 const MEND_ROWS = 1000;
 
-/** Throws DfsError("folder") on a database whose structure is broken, whose tables are not these, or that has a fact that does not verify. */
+/**
+ * Throws DfsError("folder") on a database with a broken structure, with other tables than these, or
+ * with a fact that does not verify.
+ */
 export function checkStructure(db: Database, schema: readonly string[]): void {
   const verdict = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
   // The first line only names the database.
@@ -62,18 +69,18 @@ export class CatalogCheck {
   readonly #rows;
   readonly #registers;
   readonly #indexes;
-  /** The last row of the pieces that was looked at; the last name, once they are all done. */
+  /** The last row of the pieces that was checked; and, once all pieces are done, the last name. */
   #row = 0;
   #name: { space: string; name: string } | null = null;
-  /** Is there a reason to look now? */
+  /** Is there a reason to check now? */
   isUrgent = false;
-  /** Were the indexes made anew since the last look at all of them? */
+  /** Were the indexes rebuilt since the last pass over all of them? */
   #isMended = false;
 
   constructor(db: Database, findings: Findings) {
     this.#db = db;
     this.#findings = findings;
-    this.#rows = db.query<Row, [number, number]>(
+    this.#rows = db.query<CheckedRow, [number, number]>(
       `SELECT rowid AS id, vid, piece, space, name, bad, trashed FROM piece NOT INDEXED
        WHERE rowid > ? ORDER BY rowid LIMIT ?`,
     );
@@ -91,7 +98,10 @@ export class CatalogCheck {
     }));
   }
 
-  /** Looks at the next `count` rows. False: that were the last of all, and the next time it begins anew. Throws DfsError("folder"). */
+  /**
+   * Checks the next `count` rows. Returns false after the last of all rows; the next call begins
+   * again. Throws DfsError("folder").
+   */
   step(count: number): boolean {
     if (this.#name === null) return this.#stepPieces(count);
     const rows = this.#registers.all(this.#name.space, this.#name.name, count);
@@ -102,14 +112,14 @@ export class CatalogCheck {
     return this.#name !== null;
   }
 
-  /** Has it begin anew, soon. */
-  hurry(): void {
+  /** Makes the check begin again, soon. */
+  restartSoon(): void {
     this.#row = 0;
     this.#name = null;
     this.isUrgent = true;
   }
 
-  /** Looks at all pieces, until `isOver` says that it takes too long. Throws DfsError("folder"). */
+  /** Checks all pieces, until `isOver` says that it takes too long. Throws DfsError("folder"). */
   begin(count: number, isOver: () => boolean): void {
     while (this.#name === null && !isOver()) this.#stepPieces(count);
   }
@@ -122,22 +132,23 @@ export class CatalogCheck {
     else {
       this.#row = 0;
       this.#isMended = false;
-      // Before all names: that of the configuration is the first.
+      // The first of all names: that of the configuration.
       this.#name = { space: "", name: "" };
     }
     return true;
   }
 
-  /** Is each of these rows found through each index that it should be in? */
-  #areIndexed(rows: readonly Row[], count: number): boolean {
+  /** Is each of these rows found through each index that should contain it? */
+  #areIndexed(rows: readonly CheckedRow[], count: number): boolean {
     return this.#indexes.every(
       ({ isIn, found }) => (found.get(this.#row, count)?.n ?? 0) === rows.filter(isIn).length,
     );
   }
 
   /**
-   * Makes the indexes anew from the table, and drops what is no piece. What falls away by it is as any other piece that is missing, or that
-   * nobody needs: repair sees to it. Throws DfsError("folder") where it does not help.
+   * Rebuilds the indexes from the table, and drops rows that cannot be pieces. Repair handles the
+   * loss like that of any missing piece, or of any piece that nobody needs. Throws
+   * DfsError("folder") if rebuilding does not help.
    */
   mend(): void {
     if (this.#isMended) throw brokenCatalog("its list of pieces");
@@ -169,8 +180,8 @@ export class CatalogCheck {
   }
 }
 
-/** Can this have been written so? */
-const isPiece = ({ vid, piece, space, name, bad }: Row): boolean =>
+/** Can this row have been written by this program? */
+const isPiece = ({ vid, piece, space, name, bad }: CheckedRow): boolean =>
   /^[0-9a-f]{32}$/.test(vid) &&
   piece >= 0 &&
   piece < PIECES_MAX &&

@@ -1,6 +1,7 @@
 /**
- * The floors of a server, one for each space: no ballot up to it counts for a name of that space that has no row. They only rise. A store
- * of before had one for all spaces; that one still counts in each.
+ * The floors of a server, one for each space. For a name without a row, no ballot up to the floor
+ * of its space counts. Floors only rise. A store of an older format has one floor for all spaces;
+ * that one still counts in each. Used by catalog.ts and membership.ts.
  */
 import type { Database } from "bun:sqlite";
 import { decode, encode } from "../../bytes.ts";
@@ -23,10 +24,10 @@ interface StoredFloor {
   readonly sum: Uint8Array;
 }
 
-/** What guards a row: see the catalog. */
+/** Computes the sum that guards a row: see row_sum.ts. */
 type Sum = (space: string, floor: Uint8Array) => Uint8Array;
 
-/** A fact of the catalog. */
+/** The facts of the catalog. */
 interface Facts {
   fact(key: string): Uint8Array | null;
   setFact(key: string, value: Uint8Array): void;
@@ -42,7 +43,7 @@ export class Floors {
   readonly #put;
   readonly #after;
   #everywhere: Ballot = NO_BALLOT;
-  /** What is known of spaces: each request asks for the floor of one. */
+  /** A cache of floors, since each request asks for the floor of one space. */
   readonly #known = new Map<string, Ballot>();
 
   /** Throws DfsError("folder") where a floor is damaged. */
@@ -59,14 +60,14 @@ export class Floors {
     this.recall();
   }
 
-  /** To be called once a transaction was undone. */
+  /** Forgets what is cached. To be called after a transaction was undone. */
   recall(): void {
     this.#known.clear();
     const fact = this.#facts.fact(EVERYWHERE);
     this.#everywhere = fact ? decode(ballotCodec, fact) : NO_BALLOT;
   }
 
-  /** What counts in every space. */
+  /** The floor that counts in every space. */
   get everywhere(): Ballot {
     return this.#everywhere;
   }
@@ -84,16 +85,19 @@ export class Floors {
     this.#known.delete(space);
   }
 
-  /** In every space; to be called in a transaction. */
+  /** Raises the floor of every space. To be called in a transaction. */
   raiseEverywhere(to: Ballot): void {
     if (to <= this.#everywhere) return;
     this.#everywhere = to;
     this.#facts.setFact(EVERYWHERE, encode(ballotCodec, to));
   }
 
-  /** The spaces that have a floor of their own, in byte order: up to `limit` after one; null: from the first. */
+  /**
+   * The spaces that have a floor of their own, in byte order: up to `limit` after `after`. With
+   * null, from the first one.
+   */
   page(after: string | null, limit: number): Floor[] {
-    // The space of the configuration is the empty one, and the first.
+    // The configuration's space is the empty string, and so the first.
     const first = after === null && limit > 0 ? this.#get.get("") : null;
     const rows = [...(first ? [first] : []), ...this.#after.all(after ?? "", limit)];
     return rows

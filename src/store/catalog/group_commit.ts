@@ -1,11 +1,18 @@
-/** Group commit: all changes that wait go into one transaction, and none is answered before that is durable. */
+/**
+ * Group commit: all changes that wait go into one transaction, and each is answered only after the
+ * transaction is durable. Used by catalog.ts. It also turns SQLite's errors into those of this
+ * server.
+ */
 import type { Database } from "bun:sqlite";
 import { asDfsError, DfsError, isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 
 interface Job {
   readonly durable: boolean;
-  /** Does the work; what it returns tells the one who waits, once the transaction stands. */
+  /**
+   * Does the work. The function that it returns tells the caller the result, once the transaction
+   * is committed.
+   */
   readonly run: () => () => void;
   readonly fail: (error: DfsError) => void;
 }
@@ -22,15 +29,18 @@ export class GroupCommit {
   #jobs: Job[] = [];
   /** Are there changes that no sync covers yet? */
   #isAtRisk = true;
-  /** Does a transaction sync the log, as things are set? */
+  /** Does a transaction sync the log with the present setting? null: not set yet. */
   #syncs: boolean | null = null;
   #isOver = false;
-  /** Was the log begun anew since something was written? */
-  #isTidy = false;
-  /** Makes room on a full disk; false where it can't. */
+  /** Has the log been restarted since the last write? */
+  #isRestarted = false;
+  /** Makes room on a full disk; resolves to false if it cannot. */
   relief: () => Promise<boolean> = () => Promise.resolve(false);
 
-  /** `undone` is called after a transaction was undone; `die` after an error that leaves open what is durable. */
+  /**
+   * `undone` is called after a transaction was undone; `die` after an error that leaves open what
+   * is durable.
+   */
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
     db.run(PULSE_SCHEMA);
@@ -43,8 +53,9 @@ export class GroupCommit {
   }
 
   /**
-   * Runs `work` in the next transaction and resolves to its result once that is durable (`durable` false: once it is
-   * done; a crash may undo it). `work` must throw, if at all, a DfsError and before it changes anything.
+   * Runs `work` in the next transaction, and resolves to its result once that is durable. With
+   * `durable` false it resolves once the transaction is committed; a crash may then undo it. `work`
+   * may throw only a DfsError, and only before it changes anything.
    */
   write<T>(durable: boolean, work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -58,7 +69,8 @@ export class GroupCommit {
         }
       };
       this.#jobs.push({ durable, run, fail: reject });
-      // In a later turn: what came in together is committed together.
+      // In a later turn of the event loop, so that requests that came in together are committed
+      // together.
       if (this.#jobs.length === 1) this.#clock.after(0, () => this.#flush());
     });
   }
@@ -75,21 +87,23 @@ export class GroupCommit {
       this.#syncs = durable;
       this.#db.run("BEGIN IMMEDIATE");
       for (const job of jobs) done.push(job.run());
-      // A transaction that changes nothing syncs nothing, and would leave earlier ones at risk.
+      // A transaction that changes nothing syncs nothing: without the pulse, earlier ones would
+      // stay at risk.
       if (durable && this.#isAtRisk) this.#pulse.run();
       this.#db.run("COMMIT");
       this.#isAtRisk = !durable;
-      this.#isTidy = false;
+      this.#isRestarted = false;
     } catch (error) {
       this.#failed(jobs, error);
       return;
     }
-    for (const tell of done) tell();
+    for (const answer of done) answer();
   }
 
   /**
-   * A full disk undoes the transaction and is said, and so does a file that SQLite could not open, before it wrote any. After any other
-   * error nobody knows what is durable.
+   * A full disk undoes the transaction, and the caller learns of it. So does a file that SQLite
+   * could not open, for then nothing was written. After any other error nobody knows what is
+   * durable.
    */
   #failed(jobs: readonly Job[], error: unknown): void {
     if ((error as { code?: unknown }).code === "SQLITE_FULL") {
@@ -97,7 +111,7 @@ export class GroupCommit {
       this.#undone();
       void this.#makeRoom().then(
         (isDone) => {
-          if (isDone) return this.#again(jobs);
+          if (isDone) return this.#retry(jobs);
           for (const job of jobs)
             job.fail(new DfsError("noRoom", "the disk of the catalog is full"));
         },
@@ -122,27 +136,30 @@ export class GroupCommit {
     );
   }
 
-  /** A log that begins anew needs no new room for what is small; then there is what was kept for this. */
+  /**
+   * A restarted log needs no new room for small changes. If it was restarted already, `relief`
+   * gives up what was kept for this case.
+   */
   async #makeRoom(): Promise<boolean> {
-    if (!this.#isTidy) {
-      this.#isTidy = true;
+    if (!this.#isRestarted) {
+      this.#isRestarted = true;
       try {
         this.#db.run("PRAGMA wal_checkpoint(RESTART)");
         return true;
       } catch {
-        // Where not even that has room, nothing is lost by it.
+        // If even that finds no room, nothing is lost.
       }
     }
     return this.relief();
   }
 
-  #again(jobs: readonly Job[]): void {
+  #retry(jobs: readonly Job[]): void {
     const isWaiting = this.#jobs.length > 0;
     this.#jobs.unshift(...jobs);
     if (!isWaiting) this.#clock.after(0, () => this.#flush());
   }
 
-  /** What still waits is never answered. */
+  /** Changes that still wait are never answered. */
   close(): void {
     this.#isOver = true;
   }
@@ -153,12 +170,13 @@ const codeOf = (error: unknown): string => String((error as { code?: unknown } |
 /** Does SQLite say that the database is damaged? */
 const isCorrupt = (error: unknown): boolean => /^SQLITE_(?:CORRUPT|NOTADB)/.test(codeOf(error));
 
-/** Reads of the catalog, outside of transactions and in them. */
+/** Runs a read of the catalog, in a transaction or outside of one. */
 export type Reading = <T>(work: () => T) => T;
 
 /**
- * What SQLite says at a read is told as that of this server: damage ends it, and what the disk has fails that one request. A transaction
- * sees to its own errors.
+ * Makes the function that turns SQLite's error at a read into this server's: damage ends the
+ * server, and a failure of the disk fails this one request. Inside a transaction the error passes
+ * unchanged: GroupCommit handles it.
  */
 export const readingFrom =
   (db: Database, die: (error: DfsError) => void): Reading =>
@@ -175,10 +193,13 @@ export const readingFrom =
     }
   };
 
-/** Could SQLite not open a file, as where the process has as many open as it may? */
+/**
+ * Could SQLite not open a file? For example, the process may have as many files open as it is
+ * allowed.
+ */
 export const isCantOpen = (error: unknown): boolean => codeOf(error).startsWith("SQLITE_CANTOPEN");
 
-/** A catalog that can be served no more. */
+/** The error of a catalog that can be served no more. */
 export const brokenCatalog = (why: string): DfsError =>
   new DfsError(
     "folder",

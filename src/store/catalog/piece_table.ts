@@ -1,7 +1,10 @@
-/** The catalog's table of pieces: which this server holds, the small ones themselves, and when each was read back. */
+/**
+ * The catalog's table of pieces: which pieces this server holds, the bytes of the small ones, and
+ * when each was last read back. Used by catalog.ts, pieces.ts and scrub.ts.
+ */
 import type { Database } from "bun:sqlite";
 import { DfsError } from "../../errors.ts";
-import type { Tell } from "../../io/ports.ts";
+import type { Notify } from "../../io/ports.ts";
 import type { Vid } from "../../version.ts";
 import { pieceDamaged } from "./findings.ts";
 import type { Reading } from "./group_commit.ts";
@@ -12,14 +15,18 @@ export const PIECE_SCHEMA = [
    created INTEGER NOT NULL, trashed INTEGER, checked INTEGER,
    PRIMARY KEY (vid, piece)) STRICT`,
   "DROP INDEX IF EXISTS piece_by_name",
-  // All that is asked of the pieces of a name: without it a list would look up each of them in a table that is mostly their bytes.
+  // Covers all columns that a list asks for. Without it a list would look up each piece in the
+  // table, which consists mostly of their bytes.
   `CREATE INDEX IF NOT EXISTS piece_by_holding ON piece (space, name, vid, piece, bad, created, trashed)`,
   "CREATE INDEX IF NOT EXISTS piece_by_trash ON piece (trashed) WHERE trashed IS NOT NULL",
   "CREATE INDEX IF NOT EXISTS piece_by_check ON piece (checked) WHERE trashed IS NULL AND bad = 0",
   "CREATE INDEX IF NOT EXISTS piece_by_damage ON piece (bad) WHERE bad <> 0",
 ];
 
-/** Each index of them: which rows are in it, and what of one entry is what of its row, `at`; see catalog_check.ts. */
+/**
+ * Each index of the table: which rows are in it, and which columns of an index entry must equal
+ * those of its row, `at`. Used by catalog_check.ts.
+ */
 export const PIECE_INDEXES: readonly {
   readonly name: string;
   readonly isIn: (row: { readonly bad: number; readonly trashed: number | null }) => boolean;
@@ -44,7 +51,7 @@ export const PIECE_INDEXES: readonly {
   {
     name: "piece_by_check",
     isIn: ({ trashed, bad }) => trashed === null && bad === 0,
-    // Both are asked: of an entry nobody looks whether it should be in the index.
+    // Both sides are tested, for SQLite does not check whether an entry should be in the index.
     match: `entry.checked IS at.checked AND entry.trashed IS NULL AND entry.bad = 0
       AND at.trashed IS NULL AND at.bad = 0`,
   },
@@ -55,7 +62,7 @@ export const PIECE_INDEXES: readonly {
   },
 ];
 
-/** A piece that this server holds; `data` is null where it is a file. */
+/** A piece that this server holds. `data` is null if the piece is a file. */
 export interface PieceRow {
   readonly vid: Vid;
   readonly piece: number;
@@ -73,7 +80,7 @@ export interface PieceRow {
   readonly checked: number | null;
 }
 
-/** What is held of one version. */
+/** The pieces held of one version. */
 export interface HeldVersion {
   readonly vid: Vid;
   readonly pieces: number[];
@@ -81,24 +88,24 @@ export interface HeldVersion {
   created: number;
 }
 
-/** What a scrub has to know of a piece. */
-export type Due = Pick<PieceRow, "vid" | "piece" | "space" | "name" | "bytes" | "created">;
+/** A piece to be read back: what a scrub has to know of it. */
+export type DuePiece = Pick<PieceRow, "vid" | "piece" | "space" | "name" | "bytes" | "created">;
 
 export class PieceTable {
   readonly #db: Database;
   readonly #reading: Reading;
-  readonly #tell: Tell;
+  readonly #notify: Notify;
   readonly #onStray: () => void;
   readonly #restore;
   readonly #get;
   readonly #ofVersion;
   readonly #ofNames;
 
-  /** `onStray` is told of a record that cannot have been written so. */
-  constructor(db: Database, reading: Reading, tell: Tell, onStray: () => void) {
+  /** `onStray` is called on a record that this program cannot have written. */
+  constructor(db: Database, reading: Reading, notify: Notify, onStray: () => void) {
     this.#db = db;
     this.#reading = reading;
-    this.#tell = tell;
+    this.#notify = notify;
     this.#onStray = onStray;
     this.#restore = db.query(
       "UPDATE piece SET trashed = NULL WHERE vid = ? AND space = ? AND name = ? AND bad = 0 AND trashed IS NOT NULL",
@@ -129,28 +136,32 @@ export class PieceTable {
     return rows.map((row) => row.piece).sort((a, b) => a - b);
   }
 
-  /** The pieces of all versions of a name that are not in the trash, and when the last of each came. */
+  /**
+   * The pieces of all versions of a name that are not in the trash, and when the newest piece of
+   * each version came.
+   */
   ofName(space: string, name: string): HeldVersion[] {
     return this.ofNames(space, name, name)[0]?.versions ?? [];
   }
 
-  /** The same for each name from `first` to `last` of which there are any, in byte order. */
+  /** The same for each name from `first` to `last` that has pieces, in byte order. */
   ofNames(space: string, first: string, last: string): { name: string; versions: HeldVersion[] }[] {
     const held: { name: string; versions: HeldVersion[] }[] = [];
     const rows = this.#reading(() => this.#ofNames.all(space, first, last));
     for (const { name, vid, piece, bad, created } of rows) {
       this.#checkVid(name, vid);
-      let of = held.at(-1);
-      if (of?.name !== name) held.push((of = { name, versions: [] }));
-      let one = of.versions.at(-1);
-      if (one?.vid !== vid) of.versions.push((one = { vid, pieces: [], bad: [], created }));
-      (bad ? one.bad : one.pieces).push(piece);
-      one.created = Math.max(one.created, created);
+      let entry = held.at(-1);
+      if (entry?.name !== name) held.push((entry = { name, versions: [] }));
+      let version = entry.versions.at(-1);
+      if (version?.vid !== vid)
+        entry.versions.push((version = { vid, pieces: [], bad: [], created }));
+      (bad ? version.bad : version.pieces).push(piece);
+      version.created = Math.max(version.created, created);
     }
     return held;
   }
 
-  /** Does the index of all that is held know this piece? */
+  /** Does the index of all held pieces know this piece? */
   isHeld(space: string, name: string, vid: Vid, piece: number): boolean {
     const query = this.#db.query<unknown, [string, string, string, number]>(
       "SELECT 1 FROM piece INDEXED BY piece_by_holding WHERE space = ? AND name = ? AND vid = ? AND piece = ?",
@@ -158,7 +169,7 @@ export class PieceTable {
     return this.#reading(() => query.get(space, name, vid, piece)) !== null;
   }
 
-  /** Throws DfsError("damaged") on what is no id: it would be told as one. */
+  /** Throws DfsError("damaged") if `vid` is not an id: it would be sent as one. */
   #checkVid(name: string, vid: string): void {
     if (/^[0-9a-f]{32}$/.test(vid)) return;
     this.#onStray();
@@ -173,12 +184,12 @@ export class PieceTable {
       .run(row.vid, row.piece, row.space, row.name, row.bytes, row.root, row.data, row.created);
   }
 
-  /** Marks this very piece as damaged; one that has come in its place meanwhile is not meant. */
+  /** Marks this very piece as damaged. A piece that has meanwhile taken its place stays good. */
   markBad({ vid, piece, created }: PieceRow): void {
     const { changes } = this.#db
       .query("UPDATE piece SET bad = 1 WHERE vid = ? AND piece = ? AND created = ? AND bad = 0")
       .run(vid, piece, created);
-    if (changes > 0) this.#tell(pieceDamaged(vid, piece));
+    if (changes > 0) this.#notify(pieceDamaged(vid, piece));
   }
 
   drop(vid: Vid, piece: number): void {
@@ -208,7 +219,7 @@ export class PieceTable {
     this.#restore.run(vid, space, name);
   }
 
-  /** Pieces that went into the trash at `wall` or before. */
+  /** Up to 1000 pieces that went into the trash at `wall` or before. */
   trashedUntil(wall: number): { vid: Vid; piece: number; inline: number }[] {
     const query = this.#db.query<{ vid: Vid; piece: number; inline: number }, [number]>(
       "SELECT vid, piece, data IS NOT NULL AS inline FROM piece WHERE trashed <= ? LIMIT 1000",
@@ -224,10 +235,12 @@ export class PieceTable {
     yield* query.iterate();
   }
 
-  /** Pieces that were never read back, then those that were not since `wall`, the longest ago first. */
-  due(wall: number, limit: number): Due[] {
-    // Not asked of the database: where none is due it would look at all of them to find that out.
-    const query = this.#db.query<Due & Pick<PieceRow, "checked">, [number]>(
+  /**
+   * Pieces that were never read back, then those not read back since `wall`, the longest ago first.
+   */
+  due(wall: number, limit: number): DuePiece[] {
+    // The query does not test `checked`: if none were due, SQLite would scan all of them.
+    const query = this.#db.query<DuePiece & Pick<PieceRow, "checked">, [number]>(
       `SELECT vid, piece, space, name, bytes, created, checked FROM piece
        WHERE trashed IS NULL AND bad = 0 ORDER BY checked LIMIT ?`,
     );
@@ -235,16 +248,16 @@ export class PieceTable {
     return first.filter(({ checked }) => checked === null || checked < wall);
   }
 
-  /** This very piece was read back and is good. */
-  setChecked({ vid, piece, created }: Due, wall: number): void {
+  /** Notes that this very piece was read back and is good. */
+  setChecked({ vid, piece, created }: DuePiece, wall: number): void {
     this.#db
       .query("UPDATE piece SET checked = ? WHERE vid = ? AND piece = ? AND created = ?")
       .run(wall, vid, piece, created);
   }
 
   /**
-   * How many there are, how many are damaged, how many were never read back and when the first of those came, and when the read-back of
-   * longest ago was.
+   * Counts: how many pieces there are; how many are damaged; how many were never read back, and
+   * when the first of those came; and when the piece was read back that was so longest ago.
    */
   summary(): {
     pieces: number;
@@ -253,18 +266,19 @@ export class PieceTable {
     unreadSince: number | null;
     oldest: number | null;
   } {
-    const one = <T>(sql: string): T =>
+    const valueOf = <T>(sql: string): T =>
       this.#reading(() => this.#db.query<{ n: T }, []>(`SELECT ${sql}`).get())?.n as T;
     const good = "FROM piece WHERE trashed IS NULL AND bad = 0";
     return {
-      pieces: one<number>(`count(*) AS n ${good}`),
-      bad: one<number>("count(*) AS n FROM piece WHERE bad <> 0 AND trashed IS NULL"),
-      unread: one<number>(`count(*) AS n ${good} AND checked IS NULL`),
-      // Rows are numbered as they come, and the index has those of one time in their order.
-      unreadSince: one<number | null>(
+      pieces: valueOf<number>(`count(*) AS n ${good}`),
+      bad: valueOf<number>("count(*) AS n FROM piece WHERE bad <> 0 AND trashed IS NULL"),
+      unread: valueOf<number>(`count(*) AS n ${good} AND checked IS NULL`),
+      // Rows are numbered in the order in which they come, and the index keeps rows of equal time
+      // in that order.
+      unreadSince: valueOf<number | null>(
         `(SELECT created ${good} AND checked IS NULL ORDER BY rowid LIMIT 1) AS n`,
       ),
-      oldest: one<number | null>(`min(checked) AS n ${good}`),
+      oldest: valueOf<number | null>(`min(checked) AS n ${good}`),
     };
   }
 }

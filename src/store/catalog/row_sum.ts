@@ -1,11 +1,14 @@
-/** The sums that guard rows of the catalog against bit rot, and against standing under another name. */
+/**
+ * The sums of the catalog's rows. They show bit rot, and a row that stands under another name. Used
+ * by catalog.ts and catalog_check.ts.
+ */
 
 export const SUM_BYTES = 8;
 
 const sum = new Uint8Array(SUM_BYTES);
 const sumView = new DataView(sum.buffer);
 
-/** The sum of a row. What is returned is good until it is called again. */
+/** The sum of a row. The array is reused: it is valid until the next call. */
 export function rowSum(space: string, name: string, row: Uint8Array): Uint8Array {
   sumView.setBigUint64(0, Bun.hash.xxHash3(row) ^ Bun.hash.xxHash3(`${space}\0${name}`, 1n));
   return sum;

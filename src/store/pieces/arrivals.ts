@@ -1,10 +1,13 @@
-/** Files of pieces that are getting their names, from how many senders, and those that are being removed: never both at the same time. */
+/**
+ * Keeps the arrival and the removal of a piece's file apart: a file is never given its name and
+ * removed at the same time. Used by pieces.ts.
+ */
 
 export class Arrivals {
   readonly #arriving = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
 
-  /** Does the work of one that brings this file, once nobody removes it. */
+  /** Does the work of a sender that brings this file, once no removal of it is under way. */
   async during<T>(path: string, work: () => Promise<T>): Promise<T> {
     while (this.#removing.has(path)) await this.#removing.get(path);
     this.#arriving.set(path, this.#count(path) + 1);
@@ -17,17 +20,20 @@ export class Arrivals {
     }
   }
 
-  /** Is anybody just bringing this file? */
+  /** Is any sender bringing this file just now? */
   has(path: string): boolean {
     return this.#arriving.has(path);
   }
 
-  /** Is it one alone that brings this file? */
-  isOfOne(path: string): boolean {
+  /** Is exactly one sender bringing this file? */
+  hasOneSender(path: string): boolean {
     return this.#count(path) === 1;
   }
 
-  /** From now on it is being removed, and who brings it waits until the function returned is called. */
+  /**
+   * Begins a removal of this file: senders that bring it wait until the returned function is
+   * called.
+   */
   remove(path: string): () => void {
     const removal = Promise.withResolvers<void>();
     this.#removing.set(path, removal.promise);

@@ -1,6 +1,7 @@
 /**
- * Room kept for hard times: on a disk that somebody has filled to the last byte the catalog can still write that a file is
- * deleted, which is what makes room again.
+ * A file that only takes up room, for the day when the disk is full to the last byte. The server
+ * then removes it, so that the catalog can still write deletions, which make room again. Used by
+ * pieces.ts.
  */
 import { isDfsError } from "../../errors.ts";
 import type { Disk } from "../../io/ports.ts";
@@ -18,7 +19,7 @@ export class Ballast {
     this.#path = `${folder}/ballast`;
   }
 
-  /** Takes it on board where it is not yet, and there is room for much more. */
+  /** Makes the file, unless it is there already or the disk has little room. */
   async load(): Promise<void> {
     if (this.#isThere) return;
     const known = await this.#disk.stat(this.#path);
@@ -30,7 +31,7 @@ export class Ballast {
     if (files && files.free < RESERVE_FILES) return;
     const file = await this.#disk.open(this.#path, "create");
     try {
-      // Not zeros, which some file systems keep without taking room for them.
+      // The bytes are not zeros, for some file systems keep those without taking up room.
       await file.write(new Uint8Array(BALLAST_BYTES).fill(0xb5), 0);
       this.#isThere = true;
     } catch (error) {
@@ -40,7 +41,7 @@ export class Ballast {
     }
   }
 
-  /** Gives it up; false where there is none. */
+  /** Removes the file. Returns false if there is none. */
   async drop(): Promise<boolean> {
     if (!this.#isThere) return false;
     this.#isThere = false;

@@ -1,4 +1,4 @@
-/** Where everything lies in one server's folder (README.md). */
+/** The paths of all files in one server's folder (README.md). Used by the store. */
 import type { Vid } from "../../version.ts";
 
 /** The paths of one server's folder. */

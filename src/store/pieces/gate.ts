@@ -1,4 +1,7 @@
-/** Lets only so many do a thing at the same time; the others wait, the first to come first. */
+/**
+ * Limits how many callers do a thing at the same time. The others wait, and go on in the order in
+ * which they came. Used by pieces.ts.
+ */
 export class Gate {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -14,7 +17,7 @@ export class Gate {
     try {
       return await work();
     } finally {
-      // Whoever waits takes over the place.
+      // The next waiting caller takes over the place.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#free++;

@@ -1,6 +1,7 @@
 /**
- * A piece as a file (README.md): its bytes, then its table of block sums, then a footer that says what it is.
- * So the bytes of a piece begin at 0, and a lost catalog can be read back from the files.
+ * The format of a piece's file (README.md): the bytes of the piece, its table of block sums, and a
+ * footer that says which piece it is. So the bytes of a piece begin at 0, and a lost row of the
+ * catalog can be made anew from the file. Used by upload.ts, pieces.ts and recover.ts.
  */
 import {
   concat,
@@ -29,12 +30,12 @@ const footerCodec = struct({
   bytes: u53,
   root: fixed(ROOT_BYTES),
 });
-/** What a piece is. */
+/** Which piece a file holds. */
 export type PieceFooter = Value<typeof footerCodec>;
 
 const MAGIC = new TextEncoder().encode("dfs piece 1\n");
 const FOOTER_MAX = SEALED_NAME_BYTES + 1024;
-/** After the footer: its sum, its length, the magic. */
+/** What follows the footer: its sum, its length, the magic. */
 const endCodec = struct({ sum: fixed(8), length: u32, magic: fixed(MAGIC.length) });
 const END_BYTES = 8 + 4 + MAGIC.length;
 
@@ -45,7 +46,10 @@ export function tailOf(footer: PieceFooter, table: Uint8Array): Uint8Array {
   return concat([table, body, end]);
 }
 
-/** Reads a piece file's footer; throws DfsError("badPiece") when it is none, or not a whole one. */
+/**
+ * Reads the footer of a piece's file. Throws DfsError("badPiece") if there is no footer, or only
+ * part of one.
+ */
 export async function readFooter(file: OpenFile, fileBytes: number): Promise<PieceFooter> {
   const tail = new Uint8Array(Math.min(fileBytes, END_BYTES + FOOTER_MAX));
   const got = await file.read(tail, fileBytes - tail.length);
@@ -62,12 +66,15 @@ export async function readFooter(file: OpenFile, fileBytes: number): Promise<Pie
     )
       return footer;
   } catch {
-    // Falls through to the one error below.
+    // The one error below covers this too.
   }
   throw new DfsError("badPiece", "the piece's file is damaged");
 }
 
-/** Reads `length` bytes of a piece's table from `offset` in it; throws DfsError("badPiece") when they are not there. */
+/**
+ * Reads `length` bytes of a piece's table, from `offset` in it. Throws DfsError("badPiece") if the
+ * file is too short.
+ */
 export async function readSums(
   file: OpenFile,
   id: { bytes: number },
@@ -81,8 +88,8 @@ export async function readSums(
 }
 
 /**
- * Reads the blocks of `length` bytes from `offset` (a multiple of the block size) and checks each;
- * throws DfsError("badPiece") when one does not verify.
+ * Reads the blocks in the `length` bytes from `offset`, a multiple of the block size, and checks
+ * each. Throws DfsError("badPiece") if one does not verify.
  */
 export async function readBlocks(
   file: OpenFile,
@@ -98,13 +105,13 @@ export async function readBlocks(
     file.read(sums, id.bytes + first * SUM_BYTES),
   ]);
   const whole = gotData === length && gotSums === sums.length;
-  if (!whole || !verifies(id.vid, id.piece, first, data, sums))
-    throw new DfsError(
-      "badPiece",
-      `piece ${id.piece + 1} of version ${id.vid} is damaged on this server`,
-    );
+  if (!whole || !verifies(id.vid, id.piece, first, data, sums)) throw damagedPiece(id);
   return data;
 }
+
+/** The error of a piece that does not verify. */
+export const damagedPiece = ({ vid, piece }: { vid: string; piece: number }): DfsError =>
+  new DfsError("badPiece", `piece ${piece + 1} of version ${vid} is damaged on this server`);
 
 function sumOf(body: Uint8Array): Uint8Array {
   const sum = new Uint8Array(8);

@@ -1,39 +1,25 @@
 /**
- * The pieces of one server: files, or small ones in the catalog. A piece is durable before anybody hears of it; what is condemned
- * stays in the trash for a while, for readers that have begun.
+ * The pieces of one server. Each is a file, or lies in the catalog if it is small. A piece is
+ * durable before the server tells anybody of it. A condemned piece stays in the trash for a while,
+ * for readers that have begun. Used by store.ts, scrub.ts and the server's uploads.
  */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { rootOf, tableAndRoot, sumsOf, tableBytes } from "../../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../../io/ports.ts";
 import { BLOCK_BYTES, FILES_AT_ONCE, TABLE_BYTES_SMALL, TABLES_AT_ONCE } from "../../limits.ts";
-import type { Vid } from "../../version.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Ballast } from "./ballast.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { Gate } from "./gate.ts";
 import type { PieceRow } from "../catalog/piece_table.ts";
-import { readBlocks, readSums } from "./piece_file.ts";
+import { damagedPiece, readBlocks, readSums } from "./piece_file.ts";
+import type { PieceId, SmallPiece } from "./piece_id.ts";
 import type { FolderPaths } from "./folder_paths.ts";
 import { Room } from "./room.ts";
 import { UnderWay } from "./under_way.ts";
 import { orDie, Upload } from "./upload.ts";
 
-/** Whose piece it is, and which. */
-export interface PieceId {
-  readonly space: string;
-  readonly name: string;
-  readonly vid: Vid;
-  readonly piece: number;
-}
-
-/** A whole piece as it comes with a PREPARE. */
-export interface SmallPiece {
-  readonly piece: number;
-  readonly root: Uint8Array;
-  readonly data: Uint8Array;
-}
-
-/** A file that is being removed, and what to call when that is over. */
+/** A file that is being removed; `over` is to be called after that. */
 interface Removal {
   readonly path: string;
   readonly over: () => void;
@@ -46,7 +32,7 @@ export class PieceStore {
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
   readonly #arrivals = new Arrivals();
-  /** Files that are open for a moment; and tables of sums that are in memory as a whole, which of a large piece are many. */
+  /** Limit the files open for a moment, and the tables of sums in memory (which may be large). */
   readonly #files = new Gate(FILES_AT_ONCE);
   readonly #tables = new Gate(TABLES_AT_ONCE);
   #temporaries = 0;
@@ -54,7 +40,7 @@ export class PieceStore {
   readonly ballast: Ballast;
   readonly underWay = new UnderWay();
 
-  /** `die` is called when the disk fails so that nothing may be answered any more. */
+  /** `die` is called after a failure of the disk that forbids any further answer. */
   constructor(
     ports: { clock: Clock; disk: Disk },
     paths: FolderPaths,
@@ -68,17 +54,17 @@ export class PieceStore {
     this.#catalog = catalog;
     this.room = new Room(ports, paths.folder, () => this.sweep(0));
     this.ballast = new Ballast(ports.disk, paths.catalogFolder);
-    catalog.relieveBy(() => this.ballast.drop());
+    catalog.setRelief(() => this.ballast.drop());
   }
 
-  /** Begins a piece of `bytes` bytes that comes in portions; throws DfsError("noRoom"). */
+  /** Begins a piece of `bytes` bytes that comes in several parts. Throws DfsError("noRoom"). */
   async receive(id: PieceId, bytes: number): Promise<Upload> {
     await this.room.reserve(bytes);
     const temporary = `${this.#paths.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
     return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.room, this.#die);
   }
 
-  /** Ends a piece: durable, named, known to the catalog. */
+  /** Ends a piece: it becomes durable, gets its name, and is entered in the catalog. */
   async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
     const { vid, piece } = id;
     this.#checkOwner(id);
@@ -105,23 +91,26 @@ export class PieceStore {
     await upload.finish(root, path);
     try {
       await orDie(this.#disk.syncFolder(folder), this.#die);
-      // The file is the truth: should this row be lost, the next start adopts the file.
+      // The file is what counts: if this row is lost, the next start adopts the file.
       const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
       await this.#catalog.write(false, () => this.#catalog.pieces.put(row));
     } catch (error) {
-      await this.#removeIfNobodys(path, id);
+      await this.#removeUnclaimed(path, id);
       throw error;
     }
   }
 
-  /** A file that no row knows, as the catalog had no room for it, and that nobody else is just bringing. */
-  async #removeIfNobodys(path: string, { vid, piece }: PieceId): Promise<void> {
-    if (!this.#arrivals.isOfOne(path) || this.#catalog.pieces.get(vid, piece)) return;
+  /**
+   * Removes a file that no row knows, since the catalog had no room for one, unless another sender
+   * is just bringing it.
+   */
+  async #removeUnclaimed(path: string, { vid, piece }: PieceId): Promise<void> {
+    if (!this.#arrivals.hasOneSender(path) || this.#catalog.pieces.get(vid, piece)) return;
     const over = this.#arrivals.remove(path);
     await this.#disk.remove(path).finally(over);
   }
 
-  /** A small piece as a file. */
+  /** Stores a small piece as a file. */
   putFile(id: PieceId, small: SmallPiece): Promise<void> {
     return this.#files.through(() => this.#putFile(id, small));
   }
@@ -137,7 +126,10 @@ export class PieceStore {
     }
   }
 
-  /** Stores `files`, and makes sure that `inline` fit into the catalog; false where there is no room for all. */
+  /**
+   * Stores `files`, and makes sure that `inline` fit into the catalog. Returns false if there is no
+   * room for all.
+   */
   async makeRoomFor(
     files: readonly SmallPiece[],
     inline: readonly SmallPiece[],
@@ -154,7 +146,7 @@ export class PieceStore {
     }
   }
 
-  /** A small piece in the catalog; to be called inside a transaction. */
+  /** Stores a small piece in the catalog. To be called inside a transaction. */
   putInline(id: PieceId, { root, data }: SmallPiece): void {
     const known = this.#checkOwner(id);
     if (known && !known.bad && known.trashed === null) return;
@@ -162,13 +154,16 @@ export class PieceStore {
     this.#catalog.pieces.put({ ...id, bytes: data.length, root, data, created });
   }
 
-  /** A piece that lies in the catalog, as it lies there; null where there is none, or it was found damaged. */
+  /** The bytes, not verified, of a piece in the catalog; null if there is none or it is damaged. */
   inline({ space, vid, piece }: PieceId): Uint8Array | null {
     const row = this.#catalog.pieces.get(vid, piece);
     return row?.space === space && row.bad === 0 ? row.data : null;
   }
 
-  /** The row of this piece. Whoever learns the id of another's version must not put a piece in the place of theirs: throws DfsError("forbidden"). */
+  /**
+   * Returns the row of this piece. A user who learns the id of another user's version must not
+   * replace its pieces: throws DfsError("forbidden").
+   */
   #checkOwner({ space, vid, piece }: PieceId): PieceRow | null {
     const known = this.#catalog.pieces.get(vid, piece);
     if (known && known.space !== space)
@@ -177,8 +172,8 @@ export class PieceStore {
   }
 
   /**
-   * FETCH: bytes of a piece from a block's begin on. Throws DfsError("noPiece", "badPiece"); a bad one is from then on
-   * not among what is held.
+   * FETCH: bytes of a piece, from the start of a block on. Throws DfsError("noPiece", "badPiece").
+   * A bad piece no longer counts as held.
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
@@ -189,7 +184,7 @@ export class PieceStore {
       (end % BLOCK_BYTES !== 0 && end !== row.bytes) ||
       end > row.bytes
     ) {
-      // Unless it is the row that is wrong: then the piece is damaged.
+      // Perhaps the length in the row is wrong: then this throws, for the piece is damaged.
       await this.sums(id, 0, 0);
       throw new DfsError(
         "protocol",
@@ -198,12 +193,12 @@ export class PieceStore {
     }
     return this.#orBad(row, async () => {
       if (!row.data) return this.#inFile(row, (file) => readBlocks(file, row, offset, length));
-      if (!isWhole(row)) throw damaged(row);
+      if (!isWhole(row)) throw damagedPiece(row);
       return row.data.subarray(offset, offset + length);
     });
   }
 
-  /** Bytes of a piece's table of block sums; throws as `fetch`. */
+  /** Bytes of a piece's table of block sums. Throws as `fetch` does. */
   async sums(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
     if (offset + length > tableBytes(row.bytes))
@@ -215,12 +210,12 @@ export class PieceStore {
 
   async #sums(row: PieceRow, offset: number, length: number): Promise<Uint8Array> {
     const whole = tableBytes(row.bytes);
-    // The whole table, for only the root vouches for it.
+    // The whole table is read, for only the root vouches for it.
     const table = row.data
       ? sumsOf(row.vid, row.piece, 0, row.data)
       : await this.#inFile(row, (file) => readSums(file, row, 0, whole));
     const root = rootOf(row.vid, row.piece, row.bytes, table);
-    if (Buffer.compare(root, row.root) !== 0) throw damaged(row);
+    if (Buffer.compare(root, row.root) !== 0) throw damagedPiece(row);
     return table.slice(offset, offset + length);
   }
 
@@ -228,7 +223,7 @@ export class PieceStore {
     const row = this.#catalog.pieces.get(vid, piece);
     if (!row || row.space !== space)
       throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
-    // Of a damaged one the blocks that verify are still worth having, where there is no whole copy.
+    // A damaged piece is served too: without a whole copy, the blocks that verify are worth having.
     return row;
   }
 
@@ -249,7 +244,7 @@ export class PieceStore {
   async #inOpenFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
     const path = this.#paths.pathOf(row.vid, row.piece);
     const file = await this.#disk.open(path, "read").catch(async (error: unknown) => {
-      throw (await this.#disk.stat(path)) ? error : damaged(row);
+      throw (await this.#disk.stat(path)) ? error : damagedPiece(row);
     });
     try {
       return await work(file);
@@ -258,14 +253,15 @@ export class PieceStore {
     }
   }
 
-  /** Removes what has been in the trash for `graceMs`. */
+  /** Removes pieces that have been in the trash for `graceMs`. */
   async sweep(graceMs: number): Promise<void> {
     for (;;) {
       const until = this.#clock.wall() - graceMs;
       if (this.#catalog.pieces.trashedUntil(until).length === 0) return;
       const removals: Removal[] = [];
       try {
-        // The rows first: what condemned these pieces becomes durable with them. A file that outlives its row is adopted later.
+        // The rows go first, so that the decision to condemn them is durable. A file that is left
+        // without a row is adopted later.
         const dropped = await this.#catalog.write(true, () => this.#takeFromTrash(until, removals));
         if (dropped === 0) return;
         for (const { path } of removals) await this.#disk.remove(path);
@@ -275,12 +271,15 @@ export class PieceStore {
     }
   }
 
-  /** Drops rows of the trash, and says which files are to be removed; meanwhile nobody may bring those pieces again. */
+  /**
+   * Drops rows of the trash, and collects the files to remove in `removals`. Until those are over,
+   * no sender can bring these pieces again.
+   */
   #takeFromTrash(until: number, removals: Removal[]): number {
     let dropped = 0;
     for (const { vid, piece, inline } of this.#catalog.pieces.trashedUntil(until)) {
       const path = this.#paths.pathOf(vid, piece);
-      // One that is just arriving again will be good, and its row replaced.
+      // A piece that is just arriving again will be good, and will replace its row.
       if (this.#arrivals.has(path)) continue;
       this.#catalog.pieces.drop(vid, piece);
       dropped++;
@@ -295,6 +294,3 @@ function isWhole({ vid, piece, data, root }: PieceRow): boolean {
   assert(data, "only a piece in the catalog is checked as a whole");
   return Buffer.compare(tableAndRoot(vid, piece, data).root, root) === 0;
 }
-
-const damaged = ({ vid, piece }: PieceRow): DfsError =>
-  new DfsError("badPiece", `piece ${piece + 1} of version ${vid} is damaged on this server`);

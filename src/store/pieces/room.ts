@@ -1,32 +1,36 @@
 /**
- * How much room a disk has for pieces, in bytes and in files (inodes). A part of it stays free of them, so that promises and deletions
- * always have room.
+ * How much room a disk has for pieces, in bytes and in files (inodes). A part of the disk stays
+ * free of pieces, so that promises and deletions always have room. Used by pieces.ts, upload.ts and
+ * scrub.ts.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
 import type { Clock, Disk } from "../../io/ports.ts";
 import { RESERVE_FILES, reserveBytes, SPARE_BYTES, SPARE_MS } from "../../limits.ts";
 
-/** What a disk has too few of. */
-export type Short = "bytes" | "inodes";
+/** What a disk has too little of. */
+export type Shortage = "bytes" | "inodes";
 
-/** What there is for pieces; null where the disk does not tell. */
+/** The room for pieces; null where the disk does not tell. */
 export interface Spare {
-  /** Below 0 where the reserve is used up in part. */
+  /** Below 0 if the reserve is used up in part. */
   readonly bytes: number | null;
   readonly files: number | null;
   readonly total: number | null;
-  /** Which disk it is; "" where that is not known. */
+  /** Which disk it is; "" if that is not known. */
   readonly disk: string;
 }
 
-/** What a piece in a file of its own takes besides its bytes: it, and the folder that it is the first in. */
+/**
+ * How many inodes a piece in a file of its own may take: one for the file, and one for its folder
+ * if the piece is the first in it.
+ */
 const FILES_OF_ONE = 2;
 
-/** What a disk with this to spare has too few of. */
+/** What a disk with this much room lacks for `wanted` more bytes; null if nothing. */
 export function shortOf(
   { bytes, files }: Pick<Spare, "bytes" | "files">,
   wanted = 0,
-): Short | null {
+): Shortage | null {
   if (bytes !== null && bytes - wanted < 0) return "bytes";
   return files !== null && files < FILES_OF_ONE ? "inodes" : null;
 }
@@ -36,7 +40,10 @@ export class Room {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #relieve: () => Promise<void>;
-  /** What there was at the last look, less what was promised of it since; and until when that is worth anything. */
+  /**
+   * The room at the last measurement, less what was promised since; and the time until which that
+   * number is used.
+   */
   #spare = 0;
   #until = 0;
 
@@ -52,7 +59,7 @@ export class Room {
     this.#relieve = relieve;
   }
 
-  async look(): Promise<Spare> {
+  async measure(): Promise<Spare> {
     const { bytes, files, disk = "" } = await this.#disk.space(this.#folder);
     return {
       bytes: bytes && bytes.free - reserveBytes(bytes.total),
@@ -62,14 +69,17 @@ export class Room {
     };
   }
 
-  async #shortFor(bytes: number): Promise<Short | null> {
-    const spare = await this.look();
+  async #shortFor(bytes: number): Promise<Shortage | null> {
+    const spare = await this.measure();
     this.#spare = (spare.bytes ?? Infinity) - bytes;
     this.#until = this.#clock.now() + SPARE_MS;
     return shortOf(spare, bytes);
   }
 
-  /** Makes sure that a piece of so many bytes fits, the trash given up for it if need be. Throws DfsError("noRoom"). */
+  /**
+   * Makes sure that a piece of `bytes` bytes fits, and empties the trash for it if need be. Throws
+   * DfsError("noRoom").
+   */
   async reserve(bytes: number): Promise<void> {
     if ((await this.#shortFor(bytes)) === null) return;
     await this.#relieve();
@@ -77,7 +87,10 @@ export class Room {
     if (short !== null) throw this.#noRoom(short);
   }
 
-  /** The same for small ones in the catalog, which are no files; where there was plenty a moment ago nobody looks again. */
+  /**
+   * The same for small pieces in the catalog, which take no inodes. It does not measure again if
+   * there was plenty of room a moment ago.
+   */
   async reserveSmall(bytes: number): Promise<void> {
     if (this.#clock.now() < this.#until && this.#spare - bytes >= SPARE_BYTES) {
       this.#spare -= bytes;
@@ -89,7 +102,10 @@ export class Room {
     if (await isFull()) throw this.#noRoom("bytes");
   }
 
-  /** Does what may find no room; if so the trash is given up, and it is done once more. Throws DfsError("noRoom"). */
+  /**
+   * Does work that may find no room. If so, the trash is emptied, and the work is done once more.
+   * Throws DfsError("noRoom").
+   */
   async orRelieved<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -100,12 +116,12 @@ export class Room {
     try {
       return await work();
     } catch (error) {
-      const short = isDfsError(error, "noRoom") ? shortOf(await this.look()) : null;
+      const short = isDfsError(error, "noRoom") ? shortOf(await this.measure()) : null;
       throw short ? this.#noRoom(short) : error;
     }
   }
 
-  #noRoom(short: Short): DfsError {
+  #noRoom(short: Shortage): DfsError {
     return new DfsError(
       "noRoom",
       short === "bytes"

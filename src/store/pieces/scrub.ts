@@ -1,4 +1,8 @@
-/** Reads back what is held, a little at a time: first what never was, then what was read longest ago; and the catalog, row by row. */
+/**
+ * Reads back the pieces held, a little at a time: first those that never were, then those read
+ * longest ago. It also checks the catalog, row by row. The server runs it in the background, and
+ * reports the health that it finds. Used through store.ts.
+ */
 import { isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 import {
@@ -9,26 +13,30 @@ import {
   SCRUB_DUE_MAX,
 } from "../../limits.ts";
 import type { Catalog } from "../catalog/catalog.ts";
-import type { Due } from "../catalog/piece_table.ts";
-import type { PieceId, PieceStore } from "./pieces.ts";
-import { type Short, shortOf } from "./room.ts";
+import type { DuePiece } from "../catalog/piece_table.ts";
+import type { PieceId } from "./piece_id.ts";
+import type { PieceStore } from "./pieces.ts";
+import { type Shortage, shortOf } from "./room.ts";
 
-/** What a server tells of itself. */
+/** What a server tells of its own state. */
 export interface Health {
-  /** Bytes of its disk that pieces may still take, and of all of it; null where its file system does not tell. */
+  /**
+   * Bytes of its disk that pieces may still take, and bytes of the whole disk; null where its file
+   * system does not tell.
+   */
   readonly free: number | null;
   readonly total: number | null;
-  /** What it has too few of for more pieces; "" nothing. */
-  readonly short: Short | "";
+  /** What the disk has too little of for more pieces; "" if nothing. */
+  readonly short: Shortage | "";
   readonly pieces: number;
   readonly bad: number;
   /** Pieces that were never read back. */
   readonly unread: number;
-  /** Seconds since the piece was read back that was so longest ago; null where none was. */
+  /** Seconds since the piece was read back that was so longest ago; null if none was. */
   readonly oldest: number | null;
-  /** Seconds since the first of those came that were never read back; null where all were. */
+  /** Seconds since the first of the pieces came that were never read back; null if all were. */
   readonly unreadFor: number | null;
-  /** Which disk it is on: the same for all servers on one disk. "" where that is not known. */
+  /** Which disk it is on: the same for all servers on one disk. "" if that is not known. */
   readonly disk: string;
 }
 
@@ -36,14 +44,14 @@ export class Scrub {
   readonly #catalog: Catalog;
   readonly #pieces: PieceStore;
   readonly #clock: Clock;
-  /** The piece at hand, and how far it was read. */
-  #at: { readonly due: Due; offset: number } | null = null;
-  #queue: Due[] = [];
-  /** Read back, which the catalog does not know yet. */
-  #good: Due[] = [];
-  /** When the catalog is looked at again. */
+  /** The piece that is being read back, and how far it was read. */
+  #at: { readonly due: DuePiece; offset: number } | null = null;
+  #queue: DuePiece[] = [];
+  /** Pieces that were read back and are good, which the catalog does not know yet. */
+  #good: DuePiece[] = [];
+  /** When the next check of the catalog begins. */
   #checkAt = 0;
-  /** How far pieces were verified on demand. */
+  /** How far pieces were verified on a client's request. */
   readonly #verified = new Map<string, number>();
 
   constructor({ clock }: { clock: Clock }, catalog: Catalog, pieces: PieceStore) {
@@ -54,7 +62,7 @@ export class Scrub {
 
   async health(): Promise<Health> {
     const { oldest, unreadSince, ...counts } = this.#catalog.pieces.summary();
-    const spare = await this.#pieces.room.look();
+    const spare = await this.#pieces.room.measure();
     const free = spare.bytes && Math.max(0, spare.bytes);
     return {
       free,
@@ -72,8 +80,8 @@ export class Scrub {
   }
 
   /**
-   * Reads back about `bytes` bytes of pieces that were not for `intervalMs`. Returns whether there is more to do.
-   * Pieces that do not verify are bad from then on.
+   * Reads back about `bytes` bytes of pieces that were not read back for `intervalMs`. Pieces that
+   * do not verify are marked bad. Returns whether there is more to do.
    */
   async run(bytes: number, intervalMs: number): Promise<boolean> {
     const isMore = this.#checkCatalog();
@@ -84,11 +92,11 @@ export class Scrub {
       if (!at) return isMore;
       const length = Math.min(CHUNK_BYTES, at.due.bytes - at.offset);
       const isGood = await this.#read(at.due, at.offset, length).catch((error: unknown) => {
-        // The others have their turn before it is tried again.
+        // The other pieces have their turn before this one is tried again.
         this.#at = null;
         throw error;
       });
-      // A small piece takes its time too: to begin one costs as much as a chunk.
+      // A small piece counts as a whole chunk, for to begin a piece takes as long.
       left -= at.offset === 0 ? CHUNK_BYTES : length;
       at.offset += length;
       if (isGood && at.offset < at.due.bytes) continue;
@@ -99,7 +107,10 @@ export class Scrub {
     return true;
   }
 
-  /** A few rows of the catalog, unless all were looked at a while ago. Returns whether there are more. Throws DfsError("folder"). */
+  /**
+   * Checks a few rows of the catalog, unless the last pass over all rows is recent. Returns whether
+   * there are more. Throws DfsError("folder").
+   */
   #checkCatalog(): boolean {
     const { check } = this.#catalog;
     if (!check.isUrgent && this.#clock.now() < this.#checkAt) return false;
@@ -109,8 +120,8 @@ export class Scrub {
   }
 
   /**
-   * Reads back a part of a piece, from a block's begin on; parts that follow one another to its end make it checked.
-   * Throws DfsError("noPiece", "badPiece").
+   * Reads back a part of a piece, from the start of a block on. Once consecutive parts have reached
+   * the end, the piece counts as checked. Throws DfsError("noPiece", "badPiece").
    */
   async verify(id: PieceId, offset: number, length: number): Promise<void> {
     for (let done = 0; done === 0 || done < length; done += CHUNK_BYTES)
@@ -128,9 +139,9 @@ export class Scrub {
     }
   }
 
-  async #next(intervalMs: number): Promise<{ due: Due; offset: number } | null> {
+  async #next(intervalMs: number): Promise<{ due: DuePiece; offset: number } | null> {
     if (this.#queue.length === 0) {
-      // Or they would be due once more.
+      // Without this they would be due once more.
       await this.#note();
       const before = this.#clock.wall() - intervalMs;
       this.#queue = this.#catalog.pieces.due(before, SCRUB_DUE_MAX);
@@ -139,18 +150,18 @@ export class Scrub {
     return due ? { due, offset: 0 } : null;
   }
 
-  async #read(due: Due, offset: number, length: number): Promise<boolean> {
+  async #read(due: DuePiece, offset: number, length: number): Promise<boolean> {
     try {
       await this.#pieces.fetch(due, offset, length);
       return true;
     } catch (error) {
-      // It is marked as bad by now, or gone.
+      // The piece is marked as bad by now, or gone.
       if (isDfsError(error, "badPiece", "noPiece")) return false;
       throw error;
     }
   }
 
-  /** That they are good need not survive a crash: then they are read once more. */
+  /** Writes down the good pieces. It need not survive a crash: then they are read once more. */
   async #note(): Promise<void> {
     const good = this.#good;
     this.#good = [];

@@ -1,19 +1,20 @@
 /**
- * Versions whose pieces came over a connection that is still open: whoever puts them may go on, however long that takes, so repair finds
- * what is held of them new.
+ * The versions whose pieces came over a connection that is still open. Whoever puts such a version
+ * may go on, however long it takes; so the server tells repair that its pieces are new. Used by
+ * pieces.ts and the server's uploads.
  */
 import { SENT_PER_CONNECTION } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 
 export class UnderWay {
-  /** From how many connections each comes. */
+  /** How many connections bring each version. */
   readonly #senders = new Map<Vid, number>();
 
   has(vid: Vid): boolean {
     return this.#senders.has(vid);
   }
 
-  /** What comes over one connection, until that is closed. */
+  /** Notes the versions that come over one connection, until it is closed. */
   sender(): Sender {
     return new Sender((vid, more) => {
       const count = (this.#senders.get(vid) ?? 0) + more;
@@ -25,7 +26,7 @@ export class UnderWay {
 
 class Sender {
   readonly #change: (vid: Vid, more: 1 | -1) => void;
-  /** The last ones, the oldest first. */
+  /** The newest versions of the connection, the oldest of them first. */
   readonly #vids = new Set<Vid>();
 
   constructor(change: (vid: Vid, more: 1 | -1) => void) {

@@ -1,4 +1,8 @@
-/** One piece on its way into a file: bytes to a temporary file, checksums as they pass, durable before it has its name. */
+/**
+ * One piece on its way into a file. Its bytes go to a temporary file, and their checksums are
+ * computed as they pass; the file is durable before it gets its name. Used by pieces.ts and the
+ * server's uploads.
+ */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { rootOf, sumsOf } from "../../file/checksum.ts";
 import type { Disk, OpenFile } from "../../io/ports.ts";
@@ -37,7 +41,10 @@ export class Upload {
     this.#file = file;
   }
 
-  /** Begins a piece in a new file at `temporary`; `die` is called when a sync fails. Throws DfsError("noRoom"). */
+  /**
+   * Begins a piece in a new file at `temporary`. `die` is called when a sync fails. Throws
+   * DfsError("noRoom").
+   */
   static async begin(
     disk: Disk,
     temporary: string,
@@ -49,7 +56,10 @@ export class Upload {
     return new Upload(disk, temporary, what, file, room, die);
   }
 
-  /** Takes the bytes at `offset`, which must be where the last ones ended; throws DfsError("protocol", "noRoom"). */
+  /**
+   * Takes the bytes at `offset`, which must be where the last ones ended. Throws
+   * DfsError("protocol", "noRoom").
+   */
   async append(offset: number, data: Uint8Array): Promise<void> {
     const { vid, piece, bytes } = this.#what;
     const ends = offset + data.length;
@@ -64,7 +74,9 @@ export class Upload {
     if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
   }
 
-  /** One table that grows: an array for each portion would be a hundred bytes for eight. */
+  /**
+   * Appends to one table that grows: an array for each chunk would take a hundred bytes for eight.
+   */
   #note(sums: Uint8Array): void {
     const end = this.#tableBytes + sums.length;
     if (end > this.#table.length) {
@@ -76,16 +88,22 @@ export class Upload {
     this.#tableBytes = end;
   }
 
-  /** The disk starts early, so that the last sync has little left to do; more bytes are taken meanwhile, unless it falls behind. */
+  /**
+   * Starts a sync early, so that the last one has little left to do. Meanwhile more bytes are
+   * taken, unless the disk falls behind.
+   */
   async #startSync(upTo: number): Promise<void> {
     await this.#syncing;
     this.#synced = upTo;
     this.#syncing = orDie(this.#file.sync(), this.#die);
-    // It is waited for, and its error met, by the next one or the last.
+    // The next sync or the last one awaits it, and meets its error.
     this.#syncing.catch(() => {});
   }
 
-  /** Makes the piece durable under its name `path`; throws DfsError("protocol") when it is not what `root` says. */
+  /**
+   * Makes the piece durable under its name `path`. Throws DfsError("protocol") if its bytes do not
+   * fit `root`.
+   */
   async finish(root: Uint8Array, path: string): Promise<void> {
     const { vid, piece, bytes } = this.#what;
     assert(this.#written <= bytes, "an upload is never longer than it said");
@@ -100,7 +118,7 @@ export class Upload {
     await this.#room.orRelieved(() => this.#disk.rename(this.#temporary, path));
   }
 
-  /** Forgets the piece and its file. */
+  /** Drops the piece and its file. */
   async abort(): Promise<void> {
     await this.#file.close().catch(() => {});
     await this.#disk.remove(this.#temporary);
@@ -108,8 +126,8 @@ export class Upload {
 }
 
 /**
- * After a sync that failed nobody knows what is durable, and a second one would lie: the server must end. Whatever else went wrong, as
- * a folder that could not be opened, is the error of who asked for it.
+ * Awaits a sync. After one that failed nobody knows what is durable, and a second sync would lie:
+ * the server must end. Any other error, such as a folder that could not be opened, is the caller's.
  */
 export async function orDie(sync: Promise<void>, die: (error: DfsError) => void): Promise<void> {
   try {

@@ -1,4 +1,7 @@
-/** What a server accepts: only what could have been put, on servers that there are. Whoever sends it may be anybody's program. */
+/**
+ * Checks the versions that clients ask a server to accept. A client may be anybody's program, so
+ * only versions pass that a put could have made, on servers that exist. Used by answer.ts.
+ */
 import { decode } from "../../bytes.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { configCodec } from "../../membership.ts";
@@ -6,8 +9,8 @@ import type { Store } from "../../store/store.ts";
 import { isGone, unsoundness, type Version } from "../../version.ts";
 
 /**
- * Throws DfsError("protocol") for a version of a name that is not sound. One that this server has already, it may be told of again: it
- * came before there was this check, and must go the way of others.
+ * Throws DfsError("protocol") for an unsound version of a name. A version that this server already
+ * has may be sent again: it came before there was this check, and must be replaced like any other.
  */
 export function checkVersion(store: Store, space: string, name: string, version: Version): void {
   const isReserved = name === "";
@@ -24,7 +27,10 @@ function unfitness({ membership: { config } }: Store, { ring }: Version): string
   return "it names servers that the cluster never had";
 }
 
-/** The reserved name is the configuration's; only where there is none a deletion may stand for that. */
+/**
+ * The reserved name is for the configuration. A deletion is sound there only if there is no
+ * configuration, for then it stands for "absent".
+ */
 function misuse({ deleted, pieces, body }: Version, known: Version | null): string | null {
   const what = "this name is the configuration's";
   if (deleted) return isGone(known) ? null : what;

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { encode } from "../../src/bytes.ts";
 import { FILE_BYTES_MAX } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
-import { checkVersion } from "../../src/server/answers/sound.ts";
+import { checkVersion } from "../../src/server/answers/version_check.ts";
 import type { Store } from "../../src/store/store.ts";
 import { childOf, tombstone, unsoundness, type Version } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";

@@ -1,18 +1,18 @@
-/** Who goes when there are no more places. */
+/** Which connection goes when there are too many. */
 import { expect, test } from "bun:test";
 import { hostOf } from "../../src/server/access/host.ts";
-import { type Member, Places } from "../../src/server/bounds/places.ts";
+import { type Connection, ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";
 
 /** Members by name, and the names of those that were closed. */
 function crowd(limit: number) {
-  const places = new Places(limit);
+  const connections = new ConnectionLimit(limit);
   const closed: string[] = [];
-  const enter = (name: string, host: string, quietSince = 0, isWorking = false): Member => {
-    const member = { host, quietSince, isWorking, close: () => void closed.push(name) };
-    places.enter(member);
-    return member;
+  const enter = (name: string, host: string, quietSince = 0, isWorking = false): Connection => {
+    const connection = { host, quietSince, isWorking, close: () => void closed.push(name) };
+    connections.enter(connection);
+    return connection;
   };
-  return { places, closed, enter };
+  return { connections, closed, enter };
 }
 
 test.each([
@@ -32,7 +32,7 @@ test.each([
 });
 
 test("of the host with most guests the one that is quiet for longest goes, and not the one that comes", () => {
-  const { places, closed, enter } = crowd(4);
+  const { connections, closed, enter } = crowd(4);
   enter("other", "b");
   enter("a1", "a", 5);
   enter("a2", "a", 3, true);
@@ -41,18 +41,18 @@ test("of the host with most guests the one that is quiet for longest goes, and n
   enter("c", "c");
   enter("d", "d");
   expect(closed).toEqual(["a3", "a1"]);
-  expect(places.size).toBe(4);
+  expect(connections.size).toBe(4);
 });
 
 test("who is known stays while there are guests; where there are none the one that is quiet for longest goes", () => {
-  const { places, closed, enter } = crowd(4);
+  const { connections, closed, enter } = crowd(4);
   for (const [name, user, quietSince] of [
     ["one", "Alice", 5],
     ["two", "Alice", 3],
     ["three", "Bob", 1],
     ["four", "Carol", 1],
   ] as const)
-    places.settle(enter(name, "a", quietSince), user);
+    connections.setUser(enter(name, "a", quietSince), user);
   enter("guest", "a");
   expect(closed).toEqual(["two"]);
   enter("guest 2", "a");
@@ -60,27 +60,27 @@ test("who is known stays while there are guests; where there are none the one th
 });
 
 test("nobody has more than are left for all others: their own quietest goes, at rest if any is", () => {
-  const { places, closed, enter } = crowd(8);
+  const { connections, closed, enter } = crowd(8);
   const mallory = (name: string, quietSince: number, isWorking = false): void =>
-    places.settle(enter(name, "m", quietSince, isWorking), "Mallory");
+    connections.setUser(enter(name, "m", quietSince, isWorking), "Mallory");
   for (const [i, name] of ["m1", "m2", "m3", "m4"].entries()) mallory(name, i, name === "m1");
   expect(closed).toEqual([]);
   mallory("m5", 9);
   expect(closed).toEqual(["m2"]);
-  expect(places.size).toBe(4);
+  expect(connections.size).toBe(4);
   for (const name of ["a1", "a2", "a3", "a4"]) enter(name, "a");
   expect(closed).toEqual(["m2"]);
 });
 
-test("who has left has no place any more, however often that is said, and does not settle", () => {
-  const { places, closed, enter } = crowd(2);
+test("who has left has no place any more, however often that is said, and gets no user", () => {
+  const { connections, closed, enter } = crowd(2);
   const one = enter("one", "a");
-  places.leave(one);
-  places.leave(one);
-  places.settle(one, "Alice");
-  expect(places.size).toBe(0);
+  connections.leave(one);
+  connections.leave(one);
+  connections.setUser(one, "Alice");
+  expect(connections.size).toBe(0);
   for (const name of ["two", "three"]) enter(name, "a");
-  expect([closed, places.size]).toEqual([[], 2]);
+  expect([closed, connections.size]).toEqual([[], 2]);
   enter("four", "a");
-  expect([closed, places.size]).toEqual([["two"], 2]);
+  expect([closed, connections.size]).toEqual([["two"], 2]);
 });

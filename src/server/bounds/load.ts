@@ -1,6 +1,7 @@
 /**
- * What a server holds for its peers: the bytes of requests until they are answered, and of replies until they are taken. One number for
- * each connection, one for all; who may begin one more request goes by them.
+ * The memory that a server holds for its peers: requests until they are answered, and replies until
+ * they are taken. It is counted for each connection, for each user, and for the whole server; these
+ * numbers decide who may begin one more request. Used by session.ts and serve.ts.
  */
 import {
   FRAME_BYTES,
@@ -18,34 +19,39 @@ import {
 import type { Clock } from "../../io/ports.ts";
 import type { Kind } from "../../wire/messages.ts";
 
-/** One that has a weight, as the others see it. */
-interface Weighed {
+/** A connection, as the load of the whole server sees it. */
+interface LoadedPeer {
   /** Bytes that are held for it. */
   readonly held: number;
-  /** Since when it has taken no whole reply though there is one for it, or sent no whole frame though it began one; null: neither. */
+  /**
+   * Since when it has not taken a whole reply that waits, or not finished a frame that it began.
+   * null: neither.
+   */
   readonly stalledSince: number | null;
   close(): void;
 }
 
-/** What the connections of one user weigh, all together. */
+/** What is held for all connections of one user. */
 interface Group {
   bytes: number;
   members: number;
 }
 
-/** What all connections of a server weigh. */
-export class Load {
+/** What is held for all connections of a server. */
+export class ServerLoad {
   bytes = 0;
   /** Bytes of all requests and replies so far. */
   total = 0;
-  readonly #peers = new Set<Weighed>();
+  readonly #peers = new Set<LoadedPeer>();
   readonly #waiting = new Set<() => void>();
   readonly #groups = new Map<string, Group>();
   #relievedAt = 0;
 
   /**
-   * May one that weighs `bytes`, of a user whose connections weigh `ofUser`, begin one more request? Both have a share of what is free, so
-   * that there is mostly room for others; and one that has nothing under way may have one.
+   * May a connection begin one more request? `bytes` is held for it, and `ofUser` for all
+   * connections of its user. A connection may hold a part of what is free, and a user no more than
+   * all of it, so that there mostly is room for others. A connection that holds nothing may begin
+   * one while there is any room.
    */
   hasRoomFor(bytes: number, ofUser: number): boolean {
     if (bytes === 0) return this.bytes < INFLIGHT_BYTES_MAX;
@@ -61,32 +67,33 @@ export class Load {
     return group;
   }
 
-  /** One member less. */
+  /** Removes one member. */
   leaveGroup(user: string): void {
     const group = this.#groups.get(user);
     if (group && --group.members === 0) this.#groups.delete(user);
   }
 
-  /** Is there far more than there should be? */
+  /** Is far more held than should be? */
   get isOver(): boolean {
     return this.bytes >= 2 * INFLIGHT_BYTES_MAX;
   }
 
-  join(peer: Weighed): void {
+  join(peer: LoadedPeer): void {
     this.#peers.add(peer);
   }
 
-  leave(peer: Weighed): void {
+  leave(peer: LoadedPeer): void {
     this.#peers.delete(peer);
   }
 
   /**
-   * Where nobody may begin anything any more, closes the connections that have stalled for longest, if they have had their time; where there
-   * is far too much, in any case.
+   * If nobody may begin anything any more, closes the connections that have stalled for longest,
+   * among those that have had their time. If far too much is held, closes stalled connections
+   * without giving them that time.
    */
   relieve(now: number): void {
     const wanted = this.bytes - INFLIGHT_BYTES_MAX + FRAME_BYTES;
-    // All that wait ask for it.
+    // All waiting connections ask for it.
     if (this.bytes < INFLIGHT_BYTES_MAX || (!this.isOver && now - this.#relievedAt < ROOM_POLL_MS))
       return;
     this.#relievedAt = now;
@@ -104,7 +111,7 @@ export class Load {
     }
   }
 
-  /** Has `wake` called when there may be room; the function returned takes that back. */
+  /** Calls `wake` when there may be room. The returned function cancels that. */
   waitForRoom(clock: Clock, wake: () => void): () => void {
     this.relieve(clock.now());
     this.#waiting.add(wake);
@@ -115,11 +122,11 @@ export class Load {
     };
   }
 
-  /** So much more, or less. */
+  /** Adds `bytes`, which may be negative. */
   add(bytes: number): void {
     this.bytes += bytes;
     if (bytes >= 0) return;
-    // The first to come has its turn first; those for whom there is no room yet come back.
+    // The first to wait goes first. If there still is no room for it, it waits again.
     const [first] = this.#waiting;
     if (!first) return;
     this.#waiting.delete(first);
@@ -127,67 +134,69 @@ export class Load {
   }
 }
 
-/** What one connection weighs, in all and in requests that are not answered yet. */
-export class Weight {
-  readonly #load: Load;
-  /** Of requests, and of their replies until they are taken. */
+/** What is held for one connection. */
+export class ConnectionLoad {
+  readonly #load: ServerLoad;
+  /** Bytes of requests, and of their replies until they are taken. */
   #bytes = 0;
-  /** Of what has come, and is no whole request yet. */
-  #inHand = 0;
+  /** Bytes that have come and do not make a whole request yet. */
+  #partial = 0;
   #group: Group | null = null;
   #user: string | null = null;
 
-  constructor(load: Load) {
+  constructor(load: ServerLoad) {
     this.#load = load;
   }
 
   /** Bytes that are held for it. */
   get held(): number {
-    return this.#bytes + this.#inHand;
+    return this.#bytes + this.#partial;
   }
 
-  /** May it begin one more request? One that is at rest may, while there is any room at all. */
+  /** May it begin one more request? A connection with none may, while there is any room at all. */
   get hasRoom(): boolean {
     const ofUser = this.#group?.bytes ?? 0;
     return !this.isFull && this.#load.hasRoomFor(this.#bytes, ofUser);
   }
 
-  /** It is this user's from now on. */
-  isOf(user: string): void {
+  /** The connection is this user's from now on. */
+  setUser(user: string): void {
     this.leave();
     this.#user = user;
     this.#group = this.#load.groupOf(user);
     this.#group.bytes += this.#bytes;
   }
 
-  /** The connection is over; what it weighs still is given back later. */
+  /** The connection has ended. What is held for it yet is given back later. */
   leave(): void {
-    this.holds(0);
+    this.setPartial(0);
     if (this.#user !== null) this.#load.leaveGroup(this.#user);
     this.#user = null;
   }
 
-  /** Is it its own weight alone that keeps it from more, so that nobody else can help? */
+  /** Is its own load alone too high for more? Then no other connection can help. */
   get isFull(): boolean {
     return this.#bytes >= INFLIGHT_BYTES_PER_CONNECTION;
   }
 
-  /** So much more, or less. */
+  /** Adds `bytes`, which may be negative. */
   add(bytes: number): void {
     this.#bytes += bytes;
     if (this.#group) this.#group.bytes += bytes;
     this.#load.add(bytes);
   }
 
-  /** So much lies here that is no whole request yet. */
-  holds(bytes: number): void {
-    const more = bytes - this.#inHand;
-    this.#inHand = bytes;
+  /** Sets how many bytes have come that do not make a whole request yet. */
+  setPartial(bytes: number): void {
+    const more = bytes - this.#partial;
+    this.#partial = bytes;
     if (more !== 0) this.#load.add(more);
   }
 }
 
-/** The memory that these parts of a frame keep: a buffer may be longer than what was written into it. */
+/**
+ * The memory that the parts of a frame keep: a buffer may be longer than what was written into it.
+ */
 export function roomOf(parts: readonly Uint8Array[]): number {
   let bytes = 0;
   let last: ArrayBufferLike | null = null;
@@ -200,7 +209,10 @@ export function roomOf(parts: readonly Uint8Array[]): number {
 
 const VERSIONS_BYTES = 2 * MANIFEST_BYTES + 2048;
 
-/** What the reply to a request may weigh at most, before it is known; of those that are not named it is next to nothing. */
+/**
+ * The most that a reply may take, before it is known, by the kind of its request. Other kinds have
+ * small replies.
+ */
 const REPLY_BYTES: Partial<Record<Kind, number>> = {
   hello: 2 * VERSIONS_BYTES,
   read: FRAME_BYTES,
@@ -210,6 +222,6 @@ const REPLY_BYTES: Partial<Record<Kind, number>> = {
 };
 const SMALL_BYTES = 1024;
 
-/** The same, for a request of this kind that asks for `length` bytes. */
+/** The most that the reply to a request may take, which asks for `length` bytes. */
 export const replyBytes = (kind: Kind, length: number): number =>
   length + (REPLY_BYTES[kind] ?? SMALL_BYTES);

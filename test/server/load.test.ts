@@ -9,41 +9,41 @@ import {
   ROOM_POLL_MS,
   STALLED_MS,
 } from "../../src/limits.ts";
-import { Load, roomOf, Weight } from "../../src/server/bounds/weight.ts";
+import { ServerLoad, roomOf, ConnectionLoad } from "../../src/server/bounds/load.ts";
 
 const REPLY = 200 * KIB;
 
 /** Adds replies until there is no room; returns how much that is. */
-function hog(weight: Weight): number {
+function hog(weight: ConnectionLoad): number {
   const before = weight.held;
   while (weight.hasRoom) weight.add(REPLY);
   return weight.held - before;
 }
 
 test("one connection has its limit, and many together have theirs and leave some for the next", () => {
-  const load = new Load();
-  const first = hog(new Weight(load));
+  const load = new ServerLoad();
+  const first = hog(new ConnectionLoad(load));
   expect(first).toBeLessThanOrEqual(INFLIGHT_BYTES_PER_CONNECTION);
-  for (let i = 0; i < 20; i++) hog(new Weight(load));
+  for (let i = 0; i < 20; i++) hog(new ConnectionLoad(load));
   expect(load.bytes).toBeLessThan(INFLIGHT_BYTES + 20 * REPLY);
-  for (let i = 0; i < 1000; i++) hog(new Weight(load));
+  for (let i = 0; i < 1000; i++) hog(new ConnectionLoad(load));
   expect(load.bytes).toBeLessThan(INFLIGHT_BYTES_MAX + REPLY);
 });
 
 test("24 hogs that take nothing leave every other one a request at a time", () => {
-  const load = new Load();
-  for (let i = 0; i < 24; i++) hog(new Weight(load));
-  for (let i = 0; i < 24; i++) expect(hog(new Weight(load))).toBeGreaterThanOrEqual(REPLY);
+  const load = new ServerLoad();
+  for (let i = 0; i < 24; i++) hog(new ConnectionLoad(load));
+  for (let i = 0; i < 24; i++) expect(hog(new ConnectionLoad(load))).toBeGreaterThanOrEqual(REPLY);
 });
 
 test("all connections of one user together leave half to the others", () => {
-  const load = new Load();
-  const mallory = Array.from({ length: 100 }, () => new Weight(load));
-  for (const weight of mallory) weight.isOf("Mallory");
+  const load = new ServerLoad();
+  const mallory = Array.from({ length: 100 }, () => new ConnectionLoad(load));
+  for (const weight of mallory) weight.setUser("Mallory");
   for (const weight of mallory.slice(0, 5)) hog(weight);
   expect(load.bytes).toBeLessThan(INFLIGHT_BYTES / 2 + 5 * REPLY);
-  const alice = new Weight(load);
-  alice.isOf("Alice");
+  const alice = new ConnectionLoad(load);
+  alice.setUser("Alice");
   expect(hog(alice)).toBeGreaterThan(4 * REPLY);
   // Whose weight is gone has as much room as ever.
   for (const weight of mallory) weight.add(-weight.held);
@@ -54,7 +54,7 @@ test("all connections of one user together leave half to the others", () => {
 });
 
 test("where little is left who has stalled for longest goes, as many as it takes", () => {
-  const load = new Load();
+  const load = new ServerLoad();
   const closed: number[] = [];
   const peer = (n: number, held: number, stalledSince: number | null): void => {
     load.add(held);
@@ -74,7 +74,7 @@ test("where little is left who has stalled for longest goes, as many as it takes
 });
 
 test("where there is far too much nobody has time", () => {
-  const load = new Load();
+  const load = new ServerLoad();
   let isClosed = false;
   load.add(2 * INFLIGHT_BYTES_MAX);
   load.join({ held: INFLIGHT_BYTES_MAX, stalledSince: 1000, close: () => void (isClosed = true) });

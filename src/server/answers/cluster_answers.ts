@@ -1,6 +1,9 @@
-/** What a server says of itself and of its cluster, and how it joins one and goes by a newer configuration. */
+/**
+ * Answers to HELLO, INIT, LIVES and INSTALL: what a server tells of itself and of its cluster, how
+ * it joins one, and how it takes over a newer configuration. Used by session.ts.
+ */
 import { DfsError, isDfsError } from "../../errors.ts";
-import type { Tell } from "../../io/ports.ts";
+import type { Notify } from "../../io/ports.ts";
 import { absentRow } from "../../store/acceptor.ts";
 import { trouble } from "../../store/catalog/findings.ts";
 import type { Store } from "../../store/store.ts";
@@ -14,20 +17,20 @@ import {
   checkServer,
   spaceOfUser,
 } from "./answer.ts";
-import { type Who } from "../access/admission.ts";
-import { clusterChanged, clusterJoined } from "../access/tidings.ts";
+import { type Requester } from "../access/admission.ts";
+import { clusterChanged, clusterJoined } from "../access/notices.ts";
 
 const LIFE_UNKNOWN =
   "somebody knows a life of this server that it never had: its folder was put back to an earlier state, or they lie; such a server does not count";
 
-/** Who asks, from where, and who is told of what comes of it. */
-interface By {
-  readonly who: Who;
+/** The user of a request, the address it came from, and the log that learns what comes of it. */
+interface RequestOrigin {
+  readonly requester: Requester;
   readonly from: string;
-  readonly tell: Tell;
+  readonly notify: Notify;
 }
 
-/** HELLO: who this is, and the configuration that it goes by. */
+/** HELLO: which server this is, and the configuration in force here. */
 export async function greeting(store: Store, release: string): Promise<ReplyOf<"hello">> {
   await store.membership.settled();
   const { membership, sid } = store;
@@ -47,8 +50,9 @@ export async function greeting(store: Store, release: string): Promise<ReplyOf<"
 }
 
 /**
- * What this server has accepted of the cluster's configurations: the next one may be chosen, and whoever chose it dead. With a damaged
- * record that may be untold; a server that goes by one tells none then, and answers all the same. Throws DfsError("damaged").
+ * What this server has accepted as configurations of the cluster: the next one may be chosen
+ * already, by a client that has died since. If the record is damaged this cannot be told; a server
+ * with a configuration then answers without it. Throws DfsError("damaged").
  */
 function agreed(store: Store): Register {
   try {
@@ -62,53 +66,55 @@ function agreed(store: Store): Register {
 /** INIT: a blank server joins a cluster, for ever. Throws DfsError("identity", "forbidden"). */
 export async function join(
   store: Store,
-  { who, tell, from }: By,
+  { requester, notify, from }: RequestOrigin,
   { sid, cluster }: RequestOf<"init">,
 ): Promise<ReplyOf<"init">> {
   checkServer(store, sid);
-  if (!who.isOperator)
+  if (!requester.isOperator)
     throw new DfsError(
       "forbidden",
-      `${who.user} is no operator, and a new server begins with one: have an operator run any command first, as dfs-tool status`,
+      `${requester.user} is no operator, and a new server begins with one: have an operator run any command first, as dfs-tool status`,
     );
-  if (await store.membership.join(cluster)) tell(clusterJoined(cluster, { ...who, from }));
+  if (await store.membership.join(cluster)) notify(clusterJoined(cluster, { ...requester, from }));
   return {};
 }
 
 /**
- * LIVES: which lives it had, and what it is told of others; that is taken from operators only, or any user could name a life that never was,
- * and so put a server out. It is told where somebody knows a life that it never had. Throws DfsError("identity").
+ * LIVES: which lives this server had, and what the client tells of the lives of other servers. Such
+ * news is taken only from operators: any user could otherwise name a life that never was, and so
+ * keep a server out. The log gets a warning if somebody knows a life that this server never had.
+ * Throws DfsError("identity").
  */
 export async function meet(
   store: Store,
-  { who, tell }: By,
+  { requester, notify }: RequestOrigin,
   request: RequestOf<"lives">,
 ): Promise<ReplyOf<"lives">> {
   checkServer(store, request.sid);
   checkCluster(store.membership.cluster, request.cluster);
   const { lives, membership } = store;
   const areYours = request.areYours.map((life) => lives.isOwn(life));
-  if (areYours.includes(false)) tell(trouble("life-unknown", LIFE_UNKNOWN));
-  if (who.isOperator) {
+  if (areYours.includes(false)) notify(trouble("life-unknown", LIFE_UNKNOWN));
+  if (requester.isOperator) {
     await lives.record(request.tell, membership.config);
     if (request.isSettled) await lives.settle();
   }
   return { areYours, known: [...lives.known], isUnsettled: lives.isUnsettled };
 }
 
-/** INSTALL: goes by a configuration that was chosen. Throws DfsError("identity", "forbidden"). */
+/** INSTALL: puts a chosen configuration in force. Throws DfsError("identity", "forbidden"). */
 export async function install(
   store: Store,
-  { who, tell, from }: By,
+  { requester, notify, from }: RequestOrigin,
   request: RequestOf<"install">,
 ): Promise<ReplyOf<"install">> {
   checkServer(store, request.sid);
   checkCluster(store.membership.cluster, request.cluster);
-  checkRightToInstall(store, who);
-  for (const floor of [request.floor, ...request.floors.map((one) => one.floor)])
+  checkRightToInstall(store, requester);
+  for (const floor of [request.floor, ...request.floors.map((entry) => entry.floor)])
     checkBallot(floor);
   const floors = request.floors.map(({ user, floor }) => ({ space: spaceOfUser(user), floor }));
   if (await store.membership.install(request.config, request.floor, floors))
-    tell(clusterChanged(request.config, { ...who, from }));
+    notify(clusterChanged(request.config, { ...requester, from }));
   return {};
 }

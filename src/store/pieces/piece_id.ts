@@ -1,0 +1,17 @@
+/** Which piece is meant, and a small piece with its bytes. Used by the store and the server. */
+import type { Vid } from "../../version.ts";
+
+/** Which piece, and in whose space. */
+export interface PieceId {
+  readonly space: string;
+  readonly name: string;
+  readonly vid: Vid;
+  readonly piece: number;
+}
+
+/** A whole piece as it comes with a PREPARE. */
+export interface SmallPiece {
+  readonly piece: number;
+  readonly root: Uint8Array;
+  readonly data: Uint8Array;
+}
