@@ -1,7 +1,7 @@
 /**
  * The errors that may happen, in one table: each code with its number on the wire, its exit status
- * (docs/design.md section 7), and the HTTP status that a gateway would answer. What cannot happen is
- * checked by `assert`. Used everywhere.
+ * (docs/design.md section 7), and the HTTP status that a gateway would answer. What cannot happen
+ * is checked by `assert`. Used everywhere.
  */
 
 const ERRORS = {

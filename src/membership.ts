@@ -1,7 +1,7 @@
 /**
  * The configuration of a cluster: which servers make it, and how that changes. It is a value of the
- * register of the reserved name "" (docs/consistency.md section 4, membership). Pure values, shared by
- * wire, store, server and client.
+ * register of the reserved name "" (docs/consistency.md section 4, membership). Pure values, shared
+ * by wire, store, server and client.
  */
 import {
   type Codec,

@@ -1,7 +1,7 @@
 /**
  * Quorums. Of N servers, W choose a value by accepting it, and R answers show every chosen value
- * (docs/consistency.md section 1). While the voters change, it takes a quorum of the voters before and a
- * quorum of the voters after. Pure. Used by the rooms of the client.
+ * (docs/consistency.md section 1). While the voters change, it takes a quorum of the voters before
+ * and a quorum of the voters after. Pure. Used by the rooms of the client.
  */
 import type { Config } from "./membership.ts";
 

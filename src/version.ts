@@ -1,6 +1,6 @@
 /**
- * What a register holds: ballots and versions (docs/consistency.md section 1). Pure values, shared by
- * wire, store and client.
+ * What a register holds: ballots and versions (docs/consistency.md section 1). Pure values, shared
+ * by wire, store and client.
  */
 import {
   bool,

@@ -42,7 +42,10 @@ const write = promisify(fs.write);
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 
-/** Runs a file operation; its errors become DfsErrors that name the path, of this code where nothing else is known. */
+/**
+ * Runs a file operation; its errors become DfsErrors that name the path, of this code where nothing
+ * else is known.
+ */
 async function io<T>(
   path: string,
   work: () => Promise<T> | T,
@@ -102,7 +105,10 @@ export interface FileFacts {
   readonly changedNs: bigint;
 }
 
-/** A file of this machine, with what only the command line needs: its facts, and its rights, its owner and its time set. */
+/**
+ * A file of this machine, with what only the command line needs: its facts, and its rights, its
+ * owner and its time set.
+ */
 export interface RealFile extends OpenFile {
   facts(): FileFacts;
   chmod(mode: number): Promise<void>;
@@ -127,7 +133,10 @@ function openFile(path: string, fd: number): RealFile {
   let closing: Promise<void> | null = null;
   /** The system lets one write of a file in at a time, and those that wait for it burn time. */
   let turn: Promise<unknown> = Promise.resolve();
-  /** Once the file is closed its number is another file's: nothing may be under way then, nor come after. */
+  /**
+   * Once the file is closed its number is another file's: nothing may be under way then, nor come
+   * after.
+   */
   const use = <T>(work: () => Promise<T> | T): Promise<T> =>
     io(path, () => {
       if (closing) throw new Error("the file is closed");
@@ -202,7 +211,8 @@ export const bunDisk: Disk = {
   space: (path) =>
     io(path, () => {
       const { bavail, blocks, bsize, ffree, files } = fs.statfsSync(path);
-      // Some network file systems know no sizes, and some others no inodes: that is not the same as to have none.
+      // Some network file systems know no sizes, and some others no inodes: that is not the same as
+      // to have none.
       return {
         bytes: blocks > 0 ? { free: bavail * bsize, total: blocks * bsize } : null,
         files: files > 0 ? { free: ffree, total: files } : null,

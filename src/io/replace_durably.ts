@@ -1,6 +1,7 @@
 /**
- * A file that takes the place of another one: whatever happens meanwhile, there is the old one or all of the new one. Used for format.json
- * (store/recover), tls.pem (server/process/certificate), files of users and dfc.conf (server/users/edit_users).
+ * A file that takes the place of another one: whatever happens meanwhile, there is the old one or
+ * all of the new one. Used for format.json (store/recover), tls.pem (server/process/certificate),
+ * files of users and dfc.conf (server/users/edit_users).
  */
 import { DfsError, isDfsError } from "../errors.ts";
 import type { Disk } from "./ports.ts";
@@ -8,7 +9,10 @@ import type { Disk } from "./ports.ts";
 /** What it takes of a disk: `open` makes the new file, with the rights that it shall have. */
 export type ReplacingDisk = Pick<Disk, "open" | "rename" | "remove" | "syncFolder">;
 
-/** Replaces or makes the file at `path`, which lies in `folder`; it is durable then. Errors of the disk name `path`. */
+/**
+ * Replaces or makes the file at `path`, which lies in `folder`; it is durable then. Errors of the
+ * disk name `path`.
+ */
 export async function replaceDurably(
   disk: ReplacingDisk,
   folder: string,

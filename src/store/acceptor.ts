@@ -1,7 +1,7 @@
 /**
- * The rules of one register (docs/consistency.md section 2). They are pure functions: each takes the row
- * as it is and a message, and returns the new row or a refusal. Used by store.ts. An absent row is
- * { prom: floor, acc: null, com: null }.
+ * The rules of one register (docs/consistency.md section 2). They are pure functions: each takes
+ * the row as it is and a message, and returns the new row or a refusal. Used by store.ts. An absent
+ * row is { prom: floor, acc: null, com: null }.
  */
 import {
   type Accepted,

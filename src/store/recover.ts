@@ -19,8 +19,8 @@ export interface Format {
 }
 
 /**
- * Makes or opens the folder: its database, held by nobody else, of a format that is known; and how long the catalog's log was. Throws
- * DfsError("folder").
+ * Makes or opens the folder: its database, held by nobody else, of a format that is known; and how
+ * long the catalog's log was. Throws DfsError("folder").
  */
 export async function openFolder(
   disk: Disk,
@@ -54,7 +54,10 @@ async function openDatabase(disk: Disk, paths: FolderPaths): Promise<Database> {
   }
 }
 
-/** SQLite says no more of a disk that is read-only than that there was an error: the disk itself says what it is. */
+/**
+ * SQLite says no more of a disk that is read-only than that there was an error: the disk itself
+ * says what it is.
+ */
 async function checkWritable(disk: Disk, { catalogFolder }: FolderPaths): Promise<void> {
   const probe = `${catalogFolder}/probe`;
   try {
@@ -116,7 +119,10 @@ function parseFormat(json: string): Format | null {
   }
 }
 
-/** A new folder is durable once all folders above it know of it; one that may not be read was there before. */
+/**
+ * A new folder is durable once all folders above it know of it; one that may not be read was there
+ * before.
+ */
 async function syncAbove(disk: Disk, folder: string): Promise<void> {
   const depth = folder.split("/").length;
   for (let i = 1; i <= depth; i++)
@@ -134,8 +140,8 @@ export async function writeFormat(disk: Disk, paths: FolderPaths, format: Format
 }
 
 /**
- * After a crash: temporary files go; a piece's file that the catalog does not know is made durable and adopted;
- * a row whose file is gone is dropped.
+ * After a crash: temporary files go; a piece's file that the catalog does not know is made durable
+ * and adopted; a row whose file is gone is dropped.
  */
 export async function recoverPieces(
   disk: Disk,
@@ -173,7 +179,8 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   const info = await disk.stat(path);
   if (!info || info.isFolder) return;
   const footer = await footerOf(disk, path, info.bytes);
-  // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so good for nothing.
+  // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so
+  // good for nothing.
   if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
   if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
   // One index knows it, and another does not: it would be there twice.

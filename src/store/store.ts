@@ -1,7 +1,7 @@
 /**
- * What each message does to a server's folder, in an order that survives a crash (docs/consistency.md
- * section 5): a piece is durable before it is acknowledged, a promise before it is answered; what
- * is deleted leaves the catalog before the disk. Used by the server.
+ * What each message does to a server's folder, in an order that survives a crash
+ * (docs/consistency.md section 5): a piece is durable before it is acknowledged, a promise before
+ * it is answered; what is deleted leaves the catalog before the disk. Used by the server.
  */
 import { DfsError } from "../errors.ts";
 import { tableAndRoot } from "../file/checksum.ts";

@@ -1,7 +1,7 @@
 /**
- * Every message: its number, its request, its reply (docs/consistency.md section 2). README.md says what
- * each does. A message with an address is for one server of one cluster at one epoch; any other
- * server refuses it. Used by both ends.
+ * Every message: its number, its request, its reply (docs/consistency.md section 2). README.md says
+ * what each does. A message with an address is for one server of one cluster at one epoch; any
+ * other server refuses it. Used by both ends.
  */
 import {
   bool,

@@ -1,8 +1,8 @@
 /**
- * Climbing (docs/consistency.md section 12). A server accepts a ballot only up to its bound, which lies
- * a step above its promise. A server that is behind is asked to promise its bound, again and again,
- * until the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it. Used by
- * rounds and repair.
+ * Climbing (docs/consistency.md section 12). A server accepts a ballot only up to its bound, which
+ * lies a step above its promise. A server that is behind is asked to promise its bound, again and
+ * again, until the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it.
+ * Used by rounds and repair.
  */
 import { isDfsError } from "../../errors.ts";
 import { CLIMB_STEPS, STRAGGLER_MS } from "../../limits.ts";

@@ -1,6 +1,6 @@
 /**
- * What registers mean: the rules of docs/consistency.md section 3, applied to the answers of a quorum.
- * Pure. Used by register, propose, the fast path, lists and the founding.
+ * What registers mean: the rules of docs/consistency.md section 3, applied to the answers of a
+ * quorum. Pure. Used by register, propose, the fast path, lists and the founding.
  */
 import {
   type Accepted,

@@ -1,6 +1,6 @@
 /**
- * propose: one write, from its first promise to its outcome (docs/consistency.md section 3). Used by
- * put, remove, change and unlock.
+ * propose: one write, from its first promise to its outcome (docs/consistency.md section 3). Used
+ * by put, remove, change and unlock.
  */
 import { isDfsError } from "../../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../../limits.ts";

@@ -1,6 +1,6 @@
 /**
- * Reads what is current of a name, and settles it where that is in doubt (docs/consistency.md section
- * 3). Used by everything that reads or repairs a name.
+ * Reads what is current of a name, and settles it where that is in doubt (docs/consistency.md
+ * section 3). Used by everything that reads or repairs a name.
  */
 import { DfsError } from "../../errors.ts";
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../../limits.ts";

@@ -1,6 +1,6 @@
 /**
- * What is wrong with one name, as far as the answers of servers show it (docs/consistency.md section 4,
- * repair). Pure. Used by repair, full and bring_home.
+ * What is wrong with one name, as far as the answers of servers show it (docs/consistency.md
+ * section 4, repair). Pure. Used by repair, full and bring_home.
  */
 import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";

@@ -1,4 +1,7 @@
-/** Which configuration a client goes by: it follows newer ones, and meets the servers that decide. Held by Cluster. */
+/**
+ * Which configuration a client goes by: it follows newer ones, and meets the servers that decide.
+ * Held by Cluster.
+ */
 import { EPOCHS_FOLLOWED } from "../../limits.ts";
 import type { Config } from "../../membership.ts";
 import { joinBlank } from "./blank.ts";
@@ -41,7 +44,10 @@ export class Epochs {
     return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
   }
 
-  /** Meets the members that answer (meet.ts). A server that was put back, or runs on a copy, does not count from then on. */
+  /**
+   * Meets the members that answer (meet.ts). A server that was put back, or runs on a copy, does
+   * not count from then on.
+   */
   meet(): Promise<void> {
     this.#met = this.#met.then(async () => {
       const before = this.connections.exclusionChanges;
@@ -54,7 +60,10 @@ export class Epochs {
     return this.#met;
   }
 
-  /** Goes by this configuration, which was chosen, unless a newer one is known. Connects to the servers that it names. */
+  /**
+   * Goes by this configuration, which was chosen, unless a newer one is known. Connects to the
+   * servers that it names.
+   */
   async adopt(config: Config): Promise<void> {
     if (config.epoch <= this.view.config.epoch || this.#adopted >= EPOCHS_FOLLOWED) return;
     this.#adopted++;
@@ -63,7 +72,10 @@ export class Epochs {
     await this.meet();
   }
 
-  /** Connects to the members of a configuration. Those that are still blank join, there and among `greeted`. */
+  /**
+   * Connects to the members of a configuration. Those that are still blank join, there and among
+   * `greeted`.
+   */
   async reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
     const reached = await this.connections.reach(config);
     await joinBlank(this.#cluster, config, [...greeted, ...reached]);

@@ -7,7 +7,10 @@ import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
 /** Large enough that a buffer for one chunk fits any other. */
 const LEAST_BYTES = CHUNK_BYTES + 2 * BLOCK_BYTES;
 
-/** A buffer of at least `bytes`, a used one from `free` if one fits. No more than `most` is ever wanted. */
+/**
+ * A buffer of at least `bytes`, a used one from `free` if one fits. No more than `most` is ever
+ * wanted.
+ */
 export function roomFor(free: Uint8Array[], bytes: number, most: number): Uint8Array {
   const found = free.findIndex(({ length }) => length >= bytes);
   const [buffer] = found < 0 ? [] : free.splice(found, 1);

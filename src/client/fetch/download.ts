@@ -18,7 +18,9 @@ export class Download {
   readonly #range: Range;
   readonly #sink: Sink;
   readonly #progress: (bytes: number) => void;
-  /** The portions that are written: a count from the first one on, and the numbers of later ones. */
+  /**
+   * The portions that are written: a count from the first one on, and the numbers of later ones.
+   */
   #begun = 0;
   readonly #done = new Set<number>();
   #written: Promise<void> = Promise.resolve();
@@ -43,8 +45,8 @@ export class Download {
   }
 
   /**
-   * Fetches the portions that are missing. Returns null once all are written, or else the error that
-   * the get would end with. Errors of the sink are thrown.
+   * Fetches the portions that are missing. Returns null once all are written, or else the error
+   * that the get would end with. Errors of the sink are thrown.
    */
   async run(
     holders: readonly (readonly number[])[],
@@ -56,7 +58,8 @@ export class Download {
     const isHeld = (piece: number): boolean => (holders[piece]?.length ?? 0) > 0;
     const held = [...holders.keys()].filter(isHeld).length;
     try {
-      // Pieces without a known holder come first: a file that cannot be had should not be half fetched.
+      // Pieces without a known holder come first: a file that cannot be had should not be half
+      // fetched.
       if (held < this.#reader.version.needed)
         for (const { portion } of this.#left())
           if (!portion.pieces.every(isHeld)) {

@@ -35,7 +35,10 @@ export class Fetcher {
     this.#reader = new PieceReader(cluster, name, version);
   }
 
-  /** `holders`: for each piece the slots that say they have it. `small`: pieces that came with the record, unverified. */
+  /**
+   * `holders`: for each piece the slots that say they have it. `small`: pieces that came with the
+   * record, unverified.
+   */
   aim(holders: readonly (readonly number[])[], small: readonly SentPiece[]): void {
     this.#reader.offer(small);
     const first = balance(holders);
@@ -43,12 +46,16 @@ export class Fetcher {
       const preferred = first[piece] ?? null;
       const listed =
         preferred === null ? [] : [preferred, ...slots.filter((slot) => slot !== preferred)];
-      // A server that does not list the piece is asked last. It may know that the piece rotted, which is not the same as lost.
+      // A server that does not list the piece is asked last. It may know that the piece rotted,
+      // which is not the same as lost.
       return [...listed, ...this.#cluster.live.filter((slot) => !listed.includes(slot))];
     });
   }
 
-  /** At most so many bytes at `offset` of a piece, whole blocks, verified. Throws DfsError("noPiece") when no server gives them. */
+  /**
+   * At most so many bytes at `offset` of a piece, whole blocks, verified. Throws
+   * DfsError("noPiece") when no server gives them.
+   */
   async fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
     const length = chunkBytes(this.#version, piece, offset, most);
     const whole = length === 0 ? new Uint8Array() : this.#reader.offered(piece);

@@ -1,7 +1,7 @@
 /**
  * Hedged requests: when a candidate fails or is slow, the next one is asked as well, until enough
- * have delivered. Enough is one holder of a piece (fetcher), or as many pieces as another one can be
- * made of (rebuilder). This file knows only the clock.
+ * have delivered. Enough is one holder of a piece (fetcher), or as many pieces as another one can
+ * be made of (rebuilder). This file knows only the clock.
  */
 import type { Clock } from "../../io/ports.ts";
 
@@ -21,13 +21,18 @@ export interface Hedge<C, T> {
   readonly needed: number;
   readonly isEnough: (delivered: ReadonlyMap<C, T>) => boolean;
   readonly ask: (candidate: C) => Promise<T>;
-  /** Called when a candidate is slow and there is another one to ask. The slow one may still deliver, or fail. */
+  /**
+   * Called when a candidate is slow and there is another one to ask. The slow one may still
+   * deliver, or fail.
+   */
   readonly onSlow: (candidate: C) => void;
   /** Called when a candidate failed, even after the end. */
   readonly onFailed: (candidate: C, error: unknown) => void;
 }
 
-/** Resolves to the answers as soon as they are enough; to null when all were asked and they are not. */
+/**
+ * Resolves to the answers as soon as they are enough; to null when all were asked and they are not.
+ */
 export function hedged<C, T>(
   { clock, ms }: Patience,
   { candidates, first, needed, isEnough, ask, onSlow, onFailed }: Hedge<C, T>,

@@ -1,6 +1,6 @@
 /**
- * Who holds which piece of a version, by what the servers say of its name. Results list slots, piece
- * by piece. Used by get, stat, status and repair.
+ * Who holds which piece of a version, by what the servers say of its name. Results list slots,
+ * piece by piece. Used by get, stat, status and repair.
  */
 import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";
@@ -31,7 +31,8 @@ export function lackingOf(version: Version, told: Holdings, config: Config): num
 
 /**
  * How many copies a version lacks, wherever the others lie. With pairs, each piece belongs on two
- * servers. With parity, each piece belongs on a server of its own. Fewer places ask for fewer copies.
+ * servers. With parity, each piece belongs on a server of its own. Fewer places ask for fewer
+ * copies.
  */
 export function copiesShort(
   version: Pick<Version, "pieces" | "needed" | "size">,

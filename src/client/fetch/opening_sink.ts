@@ -1,6 +1,6 @@
 /**
- * Sealed bytes on their way to a sink. A segment is opened as soon as all of it is here, so that only
- * bytes that were proved to be those of the put are written. Used by get and stored_source.
+ * Sealed bytes on their way to a sink. A segment is opened as soon as all of it is here, so that
+ * only bytes that were proved to be those of the put are written. Used by get and stored_source.
  */
 import { DfsError } from "../../errors.ts";
 import {
@@ -30,8 +30,9 @@ interface Waiting {
 }
 
 /**
- * A sink that opens. `write` takes each sealed byte once; `into` gets the opened bytes of the range,
- * and `progress` their number. `write` throws DfsError("integrity") when a segment does not open.
+ * A sink that opens. `write` takes each sealed byte once; `into` gets the opened bytes of the
+ * range, and `progress` their number. `write` throws DfsError("integrity") when a segment does not
+ * open.
  */
 export function openingSink(
   name: string,
@@ -95,7 +96,8 @@ export function openingSink(
     },
     async write(bytes, offset) {
       const end = offset + bytes.length;
-      // Only the first and the last segment may be incomplete, so the complete ones are consecutive.
+      // Only the first and the last segment may be incomplete, so the complete ones are
+      // consecutive.
       const segments: Uint8Array[] = [];
       let first = Math.floor(offset / SEALED_SEGMENT_BYTES);
       for (let at = offset, index = first; at < end; index++) {

@@ -35,7 +35,10 @@ export class PieceReader {
     this.#roots = rootsOf(name, version);
   }
 
-  /** Keeps those of these whole pieces that verify. A damaged one is fetched like any other, so its server learns of the damage. */
+  /**
+   * Keeps those of these whole pieces that verify. A damaged one is fetched like any other, so its
+   * server learns of the damage.
+   */
   offer(pieces: readonly SentPiece[]): void {
     for (const { piece, data } of pieces) {
       if (piece >= this.#version.pieces) continue;
@@ -53,7 +56,8 @@ export class PieceReader {
 
   /**
    * Reads up to a chunk of a piece, from the start of a block on, from the server in this slot.
-   * Throws the error that the server answered with, and DfsError("badPiece") when bytes do not verify.
+   * Throws the error that the server answered with, and DfsError("badPiece") when bytes do not
+   * verify.
    */
   async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
     const { vid } = this.#version;

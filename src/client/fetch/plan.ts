@@ -1,12 +1,16 @@
-/** Which server gives which piece, and how many servers a file can lose. Pure. Used by get, put and status. */
+/**
+ * Which server gives which piece, and how many servers a file can lose. Pure. Used by get, put and
+ * status.
+ */
 
 /** How many combinations are tried, for one file, to find the worst servers to lose. */
 const TOLERANCE_LOOKS = 2000;
 
 /**
- * Chooses one holder for each piece, so that the busiest server gives as few pieces as possible. Each
- * piece goes to its least busy holder; a piece that only busy ones hold has earlier pieces moved (an
- * augmenting path). `holders[piece]` are slots. The result has null for a piece that nobody holds.
+ * Chooses one holder for each piece, so that the busiest server gives as few pieces as possible.
+ * Each piece goes to its least busy holder; a piece that only busy ones hold has earlier pieces
+ * moved (an augmenting path). `holders[piece]` are slots. The result has null for a piece that
+ * nobody holds.
  */
 export function balance(holders: readonly (readonly number[])[]): (number | null)[] {
   const chosen: (number | null)[] = holders.map(() => null);
@@ -19,16 +23,19 @@ export function balance(holders: readonly (readonly number[])[]): (number | null
   return chosen;
 }
 
-/** How many pieces can each be given a server of their own: a maximum matching of pieces and holders. */
+/**
+ * How many pieces can each be given a server of their own: a maximum matching of pieces and
+ * holders.
+ */
 export function matched(holders: readonly (readonly number[])[]): number {
   const chosen: (number | null)[] = holders.map(() => null);
   return [...holders.keys()].filter((piece) => place(holders, chosen, piece, 1, new Set())).length;
 }
 
 /**
- * How many servers may be lost, in the worst case, with `needed` different pieces left; -1 when there
- * are too few already. `held`: the pieces of each server. The result is never too high. When the worst
- * case takes too long to find, it is a number that is known to be safe.
+ * How many servers may be lost, in the worst case, with `needed` different pieces left; -1 when
+ * there are too few already. `held`: the pieces of each server. The result is never too high. When
+ * the worst case takes too long to find, it is a number that is known to be safe.
  */
 export function tolerance(held: readonly (readonly number[])[], needed: number): number {
   if (needed === 0) return Infinity;
@@ -48,7 +55,10 @@ export function tolerance(held: readonly (readonly number[])[], needed: number):
   for (let lost = 1; ; lost++) if (canTake(all, lost, spare + 1, looks)) return lost - 1;
 }
 
-/** Can losing so many servers lose this many of these pieces? Also true when that is not found out in time. */
+/**
+ * Can losing so many servers lose this many of these pieces? Also true when that is not found out
+ * in time.
+ */
 function canTake(
   holders: readonly (readonly number[])[],
   servers: number,
@@ -80,7 +90,9 @@ function canTake(
 
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
-/** Finds a holder that serves fewer than `limit` pieces, or makes one such by moving what it serves. */
+/**
+ * Finds a holder that serves fewer than `limit` pieces, or makes one such by moving what it serves.
+ */
 function place(
   holders: readonly (readonly number[])[],
   chosen: (number | null)[],

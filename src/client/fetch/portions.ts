@@ -1,4 +1,7 @@
-/** Which blocks of which pieces a range of a file needs, and which of their bytes are in the range. Pure. Used by download. */
+/**
+ * Which blocks of which pieces a range of a file needs, and which of their bytes are in the range.
+ * Pure. Used by download.
+ */
 import { DfsError } from "../../errors.ts";
 import {
   chunkBytes,
@@ -42,9 +45,9 @@ export function cutTo(bytes: number, range: Range): Range {
 }
 
 /**
- * The portions of a range. They come in the order of the file, or else one of each piece in turn, so
- * that all servers work at once. With parity they are stripes, in the order of the file. They are made
- * one by one, for a large file has many.
+ * The portions of a range. They come in the order of the file, or else one of each piece in turn,
+ * so that all servers work at once. With parity they are stripes, in the order of the file. They
+ * are made one by one, for a large file has many.
  */
 export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator<Portion> {
   if (hasParity(cut)) return yield* stripesIn(cut, range);
@@ -60,7 +63,10 @@ export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator
   }
 }
 
-/** The bytes of a fetched portion that are in the range, with their offsets in the file, in its order. */
+/**
+ * The bytes of a fetched portion that are in the range, with their offsets in the file, in its
+ * order.
+ */
 export function bytesIn(
   cut: Cut,
   { pieces, offset }: Portion,
@@ -86,7 +92,10 @@ function* chunksIn(cut: Cut, piece: number, range: Range): Generator<Portion> {
   }
 }
 
-/** A whole stripe is one portion. Where the range begins or ends within a stripe, each chunk is a portion of its own. */
+/**
+ * A whole stripe is one portion. Where the range begins or ends within a stripe, each chunk is a
+ * portion of its own.
+ */
 function* stripesIn(cut: Cut, range: Range): Generator<Portion> {
   const all = dataPieces(cut);
   const stripeBytes = all.length * CHUNK_BYTES;
@@ -104,7 +113,10 @@ function* stripesIn(cut: Cut, range: Range): Generator<Portion> {
   }
 }
 
-/** The blocks of the range in the chunk that begins at offset `chunk` of a piece; null if there are none. */
+/**
+ * The blocks of the range in the chunk that begins at offset `chunk` of a piece; null if there are
+ * none.
+ */
 function blocksIn(cut: Cut, piece: number, chunk: number, range: Range): Range | null {
   const begin = chunkOffset(cut, piece, chunk);
   const bytes = chunkBytes(cut, piece, chunk);

@@ -1,4 +1,7 @@
-/** Pieces of a version with parity, made of any K others: stripe by stripe, each piece read once. Used by version_reader. */
+/**
+ * Pieces of a version with parity, made of any K others: stripe by stripe, each piece read once.
+ * Used by version_reader.
+ */
 import { DfsError } from "../../errors.ts";
 import { chunkBytes, type Cut } from "../../file/split.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
@@ -11,7 +14,9 @@ export class Rebuilder {
   readonly #patience: Patience;
   readonly #cut: Cut;
   readonly #fetch: Fetch;
-  /** The order in which pieces are asked for: data, then parity, then those without a known holder. */
+  /**
+   * The order in which pieces are asked for: data, then parity, then those without a known holder.
+   */
   #order: number[] = [];
 
   constructor(patience: Patience, cut: Cut, fetch: Fetch) {
@@ -27,7 +32,10 @@ export class Rebuilder {
     this.#order = [...all.filter(isHeld), ...all.filter((piece) => !isHeld(piece))];
   }
 
-  /** The bytes of each piece of a portion. Throws DfsError("noPiece") when fewer than K pieces can be had. */
+  /**
+   * The bytes of each piece of a portion. Throws DfsError("noPiece") when fewer than K pieces can
+   * be had.
+   */
   async read(portion: Portion): Promise<Uint8Array[]> {
     const got = await this.#gather(portion);
     const missing = portion.pieces.filter((piece) => !got.has(piece));
@@ -35,7 +43,10 @@ export class Rebuilder {
     return portion.pieces.map((piece) => got.get(piece) ?? new Uint8Array());
   }
 
-  /** The bytes of all wanted pieces, or of any K. When a piece fails or is slow, one more is asked for. */
+  /**
+   * The bytes of all wanted pieces, or of any K. When a piece fails or is slow, one more is asked
+   * for.
+   */
   async #gather({ pieces: wanted, offset, length }: Portion): Promise<Map<number, Uint8Array>> {
     const { needed } = this.#cut;
     const got = await hedged<number, Uint8Array>(this.#patience, {
@@ -50,7 +61,10 @@ export class Rebuilder {
     return got;
   }
 
-  /** The pieces in the order to ask for them, and how many at first: only the wanted ones, if these are expected to come. */
+  /**
+   * The pieces in the order to ask for them, and how many at first: only the wanted ones, if these
+   * are expected to come.
+   */
   #plan(wanted: readonly number[]): { candidates: readonly number[]; first: number } {
     const { needed } = this.#cut;
     const best = this.#order.slice(0, needed);

@@ -1,4 +1,7 @@
-/** A small cache of recent fetches, for a reader who rebuilds one chunk after the other from the same stripe. */
+/**
+ * A small cache of recent fetches, for a reader who rebuilds one chunk after the other from the
+ * same stripe.
+ */
 
 /** Fetches at most so many bytes at `offset` of a piece. */
 export type Fetch = (piece: number, offset: number, most: number) => Promise<Uint8Array>;

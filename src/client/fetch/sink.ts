@@ -13,9 +13,9 @@ export interface Found {
 }
 
 /**
- * Where bytes go. `open` is called before the first write. It is called again if a newer version must
- * replace one that could not be read to its end; then everything written so far is void. All bytes
- * that are written were verified.
+ * Where bytes go. `open` is called before the first write. It is called again if a newer version
+ * must replace one that could not be read to its end; then everything written so far is void. All
+ * bytes that are written were verified.
  */
 export interface Sink {
   /** Must writes come in the order of the file? */

@@ -1,6 +1,6 @@
 /**
- * Bytes of one version's pieces: fetched from a holder, or made of other pieces when no holder gives
- * them. Used by download, repair and stored_source.
+ * Bytes of one version's pieces: fetched from a holder, or made of other pieces when no holder
+ * gives them. Used by download, repair and stored_source.
  */
 import { DfsError } from "../../errors.ts";
 import { hasParity } from "../../file/split.ts";
@@ -44,20 +44,29 @@ export class VersionReader {
       : null;
   }
 
-  /** `holders`: for each piece the slots that say they have it. `small`: pieces that came with the record, unverified. */
+  /**
+   * `holders`: for each piece the slots that say they have it. `small`: pieces that came with the
+   * record, unverified.
+   */
   aim(holders: readonly (readonly number[])[], small: readonly SentPiece[] = []): void {
     this.#fetcher.aim(holders, small);
     this.#rebuilder?.aim(holders);
   }
 
-  /** The bytes of each piece of a portion, verified. Throws DfsError("noPiece") when they cannot be had. */
+  /**
+   * The bytes of each piece of a portion, verified. Throws DfsError("noPiece") when they cannot be
+   * had.
+   */
   read(portion: Portion): Promise<Uint8Array[]> {
     if (this.#rebuilder) return this.#rebuilder.read(portion);
     const { pieces, offset, length } = portion;
     return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset, length)));
   }
 
-  /** The error for a piece that cannot be had: DfsError("integrity") if a damaged copy was seen, else ("incomplete"). */
+  /**
+   * The error for a piece that cannot be had: DfsError("integrity") if a damaged copy was seen,
+   * else ("incomplete").
+   */
   lost(): DfsError {
     return this.#fetcher.sawRot
       ? new DfsError(

@@ -1,7 +1,7 @@
 /**
  * `put`: stores a file under a name. It sends the pieces to their servers first; the manifest, in
- * the version, follows them. The register of the name decides (docs/consistency.md section 4). Used by
- * the commands, and by rebalance and adopt.
+ * the version, follows them. The register of the name decides (docs/consistency.md section 4). Used
+ * by the commands, and by rebalance and adopt.
  */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../../errors.ts";

@@ -1,6 +1,6 @@
 /**
- * Founds a cluster: blank servers join it, and its configuration becomes a register (docs/consistency.md
- * section 4). Used by open.
+ * Founds a cluster: blank servers join it, and its configuration becomes a register
+ * (docs/consistency.md section 4). Used by open.
  */
 import { createHash } from "node:crypto";
 import { decode } from "../../bytes.ts";

@@ -1,4 +1,7 @@
-/** Which server a command means: by its name, or by the first digits of its id. Used by the commands about servers. */
+/**
+ * Which server a command means: by its name, or by the first digits of its id. Used by the commands
+ * about servers.
+ */
 import { DfsError } from "../../errors.ts";
 import { type Config, membersOf } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";

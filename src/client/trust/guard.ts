@@ -1,8 +1,8 @@
 /**
  * What a client with a user's keys knows better than its servers: what names are called, which
- * versions the user really made, and which of them this computer has seen (docs/consistency.md section
- * 11). Servers, and clients without keys, keep what they are given. Used by every room that reads
- * or writes names, through the cluster.
+ * versions the user really made, and which of them this computer has seen (docs/consistency.md
+ * section 11). Servers, and clients without keys, keep what they are given. Used by every room that
+ * reads or writes names, through the cluster.
  */
 import { DfsError } from "../../errors.ts";
 import { encode, struct, text } from "../../bytes.ts";

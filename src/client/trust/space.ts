@@ -1,4 +1,7 @@
-/** One user's names and files: what servers know a name by, and which values of it to believe. Held by Cluster. */
+/**
+ * One user's names and files: what servers know a name by, and which values of it to believe. Held
+ * by Cluster.
+ */
 import { KEY_NAME } from "../../file/names.ts";
 import type { Guard } from "./guard.ts";
 import { type Judge, takeAll } from "./judge.ts";
@@ -21,7 +24,9 @@ export class Space {
     return this.guard ? this.guard.stored(name) : name;
   }
 
-  /** What people call a name that servers know; as servers know it where nobody here can open it. */
+  /**
+   * What people call a name that servers know; as servers know it where nobody here can open it.
+   */
   shown(stored: string): string {
     return stored === KEY_NAME ? "(key)" : (this.guard?.shown(stored) ?? stored);
   }

@@ -34,7 +34,8 @@ export async function certificateIn(folder: string): Promise<Certificate> {
 
 /** A new key on P-256 and a certificate signed by itself. */
 export async function newCertificate(): Promise<Certificate> {
-  // Loading them takes longer than most commands take; and the first must be there before the second.
+  // Loading them takes longer than most commands take; and the first must be there before the
+  // second.
   await import("reflect-metadata");
   const { PemConverter, X509CertificateGenerator } = await import("@peculiar/x509");
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);

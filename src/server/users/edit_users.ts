@@ -1,7 +1,7 @@
 /**
  * Changes a file of users: one line at a time. Everything else in it stays as it is, and no two
- * changes happen at the same time. Used by `user` commands and by access.ts; edit_config.ts replaces
- * a dfc.conf with it.
+ * changes happen at the same time. Used by `user` commands and by access.ts; edit_config.ts
+ * replaces a dfc.conf with it.
  */
 import { realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -19,7 +19,10 @@ export interface Edited {
   readonly after: readonly UserLine[];
 }
 
-/** Adds a user, or replaces the plain password of one; throws DfsError("usage") where there is a verifier already. */
+/**
+ * Adds a user, or replaces the plain password of one; throws DfsError("usage") where there is a
+ * verifier already.
+ */
 export function addUser(
   path: string,
   name: string,
@@ -48,7 +51,10 @@ export function refuseKnown(path: string, { name, secret }: UserLine): void {
   );
 }
 
-/** Changes what a user's password is checked with; throws DfsError("usage") where there is no such user. */
+/**
+ * Changes what a user's password is checked with; throws DfsError("usage") where there is no such
+ * user.
+ */
 export const setVerifier = (path: string, name: string, verifier: Verifier): Promise<Edited> =>
   edit(path, (lines, users) => {
     const { line } = userNamed(users, path, name);
@@ -56,8 +62,8 @@ export const setVerifier = (path: string, name: string, verifier: Verifier): Pro
   });
 
 /**
- * Removes a user; throws DfsError("usage") where there is none. With the last who was marked as an operator nobody becomes one by where
- * their line stands: the others are marked as what they are.
+ * Removes a user; throws DfsError("usage") where there is none. With the last who was marked as an
+ * operator nobody becomes one by where their line stands: the others are marked as what they are.
  */
 export const removeUser = (path: string, name: string): Promise<Edited> =>
   edit(path, (lines, users) => {
@@ -112,7 +118,9 @@ async function edit(
   }
 }
 
-/** Takes the lock; returns what lets it go. Throws DfsError("conflict") where another one keeps it. */
+/**
+ * Takes the lock; returns what lets it go. Throws DfsError("conflict") where another one keeps it.
+ */
 async function lock(path: string): Promise<() => void> {
   const file = `${path}-lock`;
   const unlock = await lockFile(file, USERS_LOCK_MS, USERS_LOCK_POLL_MS).catch((error: unknown) => {
@@ -125,7 +133,9 @@ async function lock(path: string): Promise<() => void> {
   );
 }
 
-/** Replaces a file at once or not at all, with the rights that it had; throws DfsError("failed"). */
+/**
+ * Replaces a file at once or not at all, with the rights that it had; throws DfsError("failed").
+ */
 export async function replaceFile(path: string, text: string): Promise<void> {
   try {
     await replaceDurably(diskLike(path), dirname(path), path, new TextEncoder().encode(text));
@@ -134,7 +144,10 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** The disk, on which a new file gets the rights of this one; where there is none only its owner may read it: verifiers can be guessed at. */
+/**
+ * The disk, on which a new file gets the rights of this one; where there is none only its owner may
+ * read it: verifiers can be guessed at.
+ */
 const diskLike = (path: string): ReplacingDisk => ({
   ...bunDisk,
   async open(temporary) {
@@ -149,7 +162,10 @@ const diskLike = (path: string): ReplacingDisk => ({
   },
 });
 
-/** The rights and the owner of the file that is replaced: the server that reads it may be another user's. */
+/**
+ * The rights and the owner of the file that is replaced: the server that reads it may be another
+ * user's.
+ */
 async function keepRights(file: RealFile, path: string): Promise<void> {
   const old = await stat(path).catch(() => null);
   if (!old) return;
