@@ -16,7 +16,7 @@ import { writtenAddress } from "../../membership.ts";
 import { serve, type ServeOptions, type Server } from "../../server/serve.ts";
 import { trouble } from "../../store/catalog/findings.ts";
 import { isLoopback } from "../../wire/handshake.ts";
-import { accessFor } from "../../server/users/access.ts";
+import { accessFor } from "../../server/users/current_users.ts";
 import { repairInBackground } from "../../server/process/background.ts";
 import { certificateIn } from "../../server/process/certificate.ts";
 import { loadConfiguration } from "../config/config.ts";

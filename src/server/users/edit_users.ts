@@ -1,6 +1,6 @@
 /**
  * Changes a file of users: one line at a time. Everything else in it stays as it is, and no two
- * changes happen at the same time. Used by `user` commands and by access.ts; edit_config.ts
+ * changes happen at the same time. Used by `user` commands and by current_users.ts; edit_config.ts
  * replaces a dfc.conf with it.
  */
 import { realpath, stat } from "node:fs/promises";

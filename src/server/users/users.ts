@@ -1,7 +1,7 @@
 /**
  * Reads the file of users (dfs.conf, or users.conf in a server's folder). Each line has a user's
  * name, the password or a verifier, and perhaps "operator" or "user". If no line has either word,
- * the first user is the operator. Used by access.ts, edit_users.ts and the `user` commands.
+ * the first user is the operator. Used by current_users.ts, edit_users.ts and the `user` commands.
  */
 import { readFile, stat } from "node:fs/promises";
 import { asDfsError, DfsError } from "../../errors.ts";
