@@ -1,8 +1,8 @@
 /**
  * `npm test`: builds the executable, runs `bun test` with any arguments given, and ends with one
  * line that says what happened: `N passed, N failed`, then `, N skipped` where there are any.
- * Without arguments it runs all tests, the simulator beside the others: it computes while they mostly wait. After the others
- * come the acceptance tests once more, with a password.
+ * Without arguments it runs all tests, the simulator beside the others: it computes while they
+ * mostly wait. Once one of the two has ended, the acceptance tests come once more, with a password.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -114,8 +114,8 @@ async function run({ name, paths, env }: Lot): Promise<Totals> {
   return { ...totals, failed: Math.max(totals.failed, 1) };
 }
 
-/** All tests, in lanes beside each other: what is in the simulator's folder; the rest, and then with a password what that concerns. */
-function lanes(): Lot[][] {
+/** All tests: the simulator's; all others; and, with a password, what that concerns once more. */
+function allLots(): Lot[] {
   const all = readdirSync(join(root, "test"), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() || entry.name.endsWith(".test.ts"))
     .map(({ name }) => name);
@@ -125,18 +125,20 @@ function lanes(): Lot[][] {
     .filter((name) => name.endsWith(".test.ts") && !isLeftOut(name))
     .map((name) => pathOf(join(ACCEPTANCE, name)));
   return [
-    [{ name: "simulator", paths: [pathOf(SIMULATOR)] }],
-    [
-      { name: "others", paths: others },
-      { name: "sealed", paths: sealed, env: { DFS_TEST_SEALED: "1" } },
-    ],
+    { name: "simulator", paths: [pathOf(SIMULATOR)] },
+    { name: "others", paths: others },
+    { name: "sealed", paths: sealed, env: { DFS_TEST_SEALED: "1" } },
   ];
 }
 
-/** One after the other: two at once would keep each other from answering in time. */
-async function runInTurn(lots: readonly Lot[]): Promise<Totals[]> {
+/** Two at a time: three would keep each other from answering in time. */
+async function runAll(lots: readonly Lot[]): Promise<Totals[]> {
   const totals: Totals[] = [];
-  for (const lot of lots) totals.push(await run(lot));
+  const waiting = [...lots];
+  const worker = async (): Promise<void> => {
+    for (let lot = waiting.shift(); lot; lot = waiting.shift()) totals.push(await run(lot));
+  };
+  await Promise.all([worker(), worker()]);
   return totals;
 }
 
@@ -150,8 +152,7 @@ async function main(): Promise<number> {
     return 1;
   }
   const given = process.argv.slice(2);
-  const wanted: Lot[][] = given.length > 0 ? [[{ name: "chosen", paths: given }]] : lanes();
-  const all = (await Promise.all(wanted.map(runInTurn))).flat();
+  const all = await runAll(given.length > 0 ? [{ name: "chosen", paths: given }] : allLots());
   const sum = (of: keyof Totals): number => all.reduce((total, one) => total + one[of], 0);
   for (const failure of failures) console.log(failure);
   say(sum("passed"), sum("failed"), sum("skipped"));
