@@ -175,7 +175,10 @@ const PIECE_FILE = /^[0-9a-f]{32}\.\d{1,2}$/;
 
 async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): Promise<void> {
   const [vid = "", number = ""] = name.split(".");
-  if (catalog.pieces.get(vid, Number(number))) return;
+  const known = catalog.pieces.get(vid, Number(number));
+  // The crash cut short an upload of a piece that the catalog has itself: nothing needs this file.
+  if (known && known.data !== null && known.bad === 0) return disk.remove(path);
+  if (known) return;
   const info = await disk.stat(path);
   if (!info || info.isFolder) return;
   const footer = await footerOf(disk, path, info.bytes);

@@ -15,6 +15,7 @@ import {
   inFolder,
   pattern,
   same,
+  smallPiece,
   SPACE,
   upload,
 } from "../harness/folder.ts";
@@ -187,6 +188,23 @@ describe("a start after a crash", () => {
         "noPiece",
         store.pieces.fetch({ ...idOf(VID, 0, name), space: "" }, 0, BYTES),
       );
+    }));
+
+  test("removes the file of a piece that the catalog has itself: its upload was cut short", () =>
+    inFolder(async (folder) => {
+      const small = smallPiece(VID, 0, pattern(100));
+      await upload(await folder.open(), idOf(VID, 0), small.data);
+      folder.catalog("DELETE FROM piece");
+      const file = readFileSync(folder.file(VID, 0));
+      rmSync(folder.file(VID, 0));
+      await (await folder.open()).prepare(SPACE, "a", 5n, VID, [small]);
+      folder.close();
+      // The file has its name, and the row that says so was lost with the crash.
+      writeFileSync(folder.file(VID, 0), file);
+      const store = await folder.open();
+      expect(existsSync(folder.file(VID, 0))).toBe(false);
+      expect(heldOf(store, VID)).toEqual([0]);
+      expect(same(await store.pieces.fetch(idOf(VID, 0), 0, 100), small.data)).toBe(true);
     }));
 
   test("drops a row whose file is gone", () =>
