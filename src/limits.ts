@@ -48,6 +48,9 @@ export const SERVERS_MAX = 30;
 /** How many servers a cluster can ever have had. */
 export const SLOTS_MAX = 120;
 export const HOST_BYTES = 64;
+/** How many of its last changes a configuration tells of, and how long each is. */
+export const CONFIG_CHANGES = 1000;
+export const CONFIG_CHANGE_BYTES = 64;
 /** The weight of the server with the largest disk. The weights of the others are parts of it. */
 export const WEIGHT_MAX = 65_535;
 /** How much a server reads back for one VERIFY. */
@@ -80,6 +83,7 @@ export const LONE_NAMES_MAX = 1_000_000;
 export const LONE_USERS = 1000;
 export const LONE_USERS_MAX = 10_000;
 export const SHORT_PAGES = 100;
+/** How many contents, and how many pending versions, a server tells of one name. */
 export const VIDS_PER_NAME_MAX = 256;
 
 // Time

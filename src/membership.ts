@@ -4,12 +4,14 @@
  * by wire, store, server and client.
  */
 import {
+  bytes,
   type Codec,
   hex,
   list,
   optional,
   struct,
   text,
+  u128,
   u16,
   u32,
   u53,
@@ -17,13 +19,22 @@ import {
   type Value,
 } from "./bytes.ts";
 import { assert, DfsError } from "./errors.ts";
-import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX, WEIGHT_MAX } from "./limits.ts";
+import {
+  CONFIG_CHANGE_BYTES,
+  CONFIG_CHANGES,
+  HOST_BYTES,
+  SERVERS_MAX,
+  SLOTS_MAX,
+  WEIGHT_MAX,
+} from "./limits.ts";
 
-export const CONFIG_FORMAT = 4;
-/** The format before has no weights. */
+export const CONFIG_FORMAT = 5;
+/** The format before counts slots with eight bits, and knows no zones and no keepers. */
+const SHORT_FORMAT = 4;
+/** The format before that has no weights. */
 const UNWEIGHED_FORMAT = 3;
-/** The format before that has no birth either, and seats without a server vote in it. */
-const OLD_FORMAT = 2;
+/** The oldest format has no birth either, and seats without a server vote in it. */
+export const OLD_FORMAT = 2;
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
 export const idCodec = hex(16);
@@ -31,7 +42,10 @@ export const idCodec = hex(16);
 /** The birth of a cluster that was founded before clusters had one. */
 export const NO_BIRTH = "0".repeat(32);
 
-const seatFields = {
+/** The number of a slot, in the formats before and today. */
+type SlotCodec = Codec<number>;
+
+const seatFields = (slot: SlotCodec) => ({
   /** null: no server has been seen there yet. */
   sid: optional(idCodec),
   /** What people call the server, and its last known address. */
@@ -39,24 +53,32 @@ const seatFields = {
   host: text(HOST_BYTES),
   port: u16,
   /** The slot of the server that took its place; null where none did. */
-  heir: optional(u8),
-};
+  heir: optional(slot),
+});
+/** How large its disk is in proportion to the largest disk, which has WEIGHT_MAX. */
+const weight = { weight: u16 };
 /**
  * A place for one server. Its number, the slot, never changes: versions name their servers by it.
  */
 const seatCodec = struct({
-  ...seatFields,
-  /** How large its disk is in proportion to the largest disk, which has WEIGHT_MAX. */
-  weight: u16,
+  ...seatFields(u16),
+  ...weight,
+  /** What it shares with other servers that fail at the same time; "": nothing is said. */
+  zone: text(HOST_BYTES),
 });
 export type Seat = Value<typeof seatCodec>;
 
-const unweighed = struct(seatFields);
-/** A seat in the formats before: all seats weigh the same. */
-const unweighedCodec: Codec<Seat> = {
-  write: (w, seat) => unweighed.write(w, seat),
-  read: (r) => ({ ...unweighed.read(r), weight: WEIGHT_MAX }),
-};
+/** A seat in the formats before: what it lacks is as if nothing had been said. */
+const olderSeat = (fields: Codec<Omit<Seat, "weight" | "zone"> & { weight?: number }>) => ({
+  write: (w: Parameters<typeof fields.write>[0], seat: Seat) => fields.write(w, seat),
+  read: (r: Parameters<typeof fields.read>[0]): Seat => ({
+    weight: WEIGHT_MAX,
+    zone: "",
+    ...fields.read(r),
+  }),
+});
+const unweighedSeat: Codec<Seat> = olderSeat(struct(seatFields(u8)));
+const shortSeat: Codec<Seat> = olderSeat(struct({ ...seatFields(u8), ...weight }));
 
 /** The address of a server, as a configuration has it. */
 export type ServerAddress = Pick<Seat, "name" | "host" | "port">;
@@ -66,39 +88,49 @@ export const writtenAddress = ({ host, port }: Pick<ServerAddress, "host" | "por
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 const head = struct({ format: u8 });
-const fieldsWith = (seat: Codec<Seat>) => ({
+const fieldsWith = (seat: Codec<Seat>, slot: SlotCodec) => ({
   /** It is raised by one with each change. */
   epoch: u32,
   seats: list(seat, SLOTS_MAX),
   /** The slots of the servers that vote. */
-  voters: list(u8, SERVERS_MAX),
+  voters: list(slot, SERVERS_MAX),
   /**
    * While the voters change: the slots of the voters after the change. Until then each decision
    * takes a quorum of both. null: the voters do not change.
    */
-  next: optional(list(u8, SERVERS_MAX)),
+  next: optional(list(slot, SERVERS_MAX)),
   /** Voters that get no new pieces. They hold no pieces, or will soon hold none. */
-  leaving: list(u8, SERVERS_MAX),
+  leaving: list(slot, SERVERS_MAX),
 });
-const laterFields = {
+const laterFields = (slot: SlotCodec) => ({
   /** A random id of the founding. So two foundings from one list of servers never mix. */
   birth: idCodec,
   /**
    * Slots that are kept for servers that were never seen. They have a place for pieces, and no
    * vote.
    */
-  awaited: list(u8, SERVERS_MAX),
-};
-const oldConfig = struct(fieldsWith(unweighedCodec));
-const unweighedConfig = struct({ ...fieldsWith(unweighedCodec), ...laterFields });
-const newConfig = struct({
-  ...fieldsWith(seatCodec),
-  ...laterFields,
+  awaited: list(slot, SERVERS_MAX),
+});
+const largest = {
   /**
    * The bytes that WEIGHT_MAX stands for: how much pieces may take of the largest disk. 0: no
    * server has told its size.
    */
   largest: u53,
+};
+const oldConfig = struct(fieldsWith(unweighedSeat, u8));
+const unweighedConfig = struct({ ...fieldsWith(unweighedSeat, u8), ...laterFields(u8) });
+const shortConfig = struct({ ...fieldsWith(shortSeat, u8), ...laterFields(u8), ...largest });
+const newConfig = struct({
+  ...fieldsWith(seatCodec, u16),
+  ...laterFields(u16),
+  ...largest,
+  /** The slots that decide on configurations; none: all voters do. */
+  keepers: list(u16, SERVERS_MAX),
+  /** A server that goes by this configuration has at least this floor in every space. */
+  floor: u128,
+  /** What each of the last changes changed; empty while all servers vote on every name. */
+  log: list(bytes(CONFIG_CHANGE_BYTES), CONFIG_CHANGES),
 });
 export type Config = Value<typeof head> & Value<typeof newConfig>;
 
@@ -111,6 +143,7 @@ export const configCodec: Codec<Config> = {
     head.write(w, config);
     if (config.format === OLD_FORMAT) oldConfig.write(w, config);
     else if (config.format === UNWEIGHED_FORMAT) unweighedConfig.write(w, config);
+    else if (config.format === SHORT_FORMAT) shortConfig.write(w, config);
     else newConfig.write(w, config);
   },
   read(r) {
@@ -121,10 +154,14 @@ export const configCodec: Codec<Config> = {
   },
 };
 
+/** What configurations of the formats before do not say. */
+const NO_MORE = { largest: 0, keepers: [], floor: 0n, log: [] };
+
 /** How to read the fields after the format number, for each format. */
 const FIELDS_OF: Readonly<Record<number, Codec<Value<typeof newConfig>>["read"]>> = {
-  [OLD_FORMAT]: (r) => ({ ...oldConfig.read(r), birth: NO_BIRTH, awaited: [], largest: 0 }),
-  [UNWEIGHED_FORMAT]: (r) => ({ ...unweighedConfig.read(r), largest: 0 }),
+  [OLD_FORMAT]: (r) => ({ ...NO_MORE, birth: NO_BIRTH, awaited: [], ...oldConfig.read(r) }),
+  [UNWEIGHED_FORMAT]: (r) => ({ ...NO_MORE, ...unweighedConfig.read(r) }),
+  [SHORT_FORMAT]: (r) => ({ ...NO_MORE, ...shortConfig.read(r) }),
   [CONFIG_FORMAT]: (r) => newConfig.read(r),
 };
 
@@ -138,7 +175,7 @@ function unknownFormat(format: number): never {
  * would accept it, and no other could follow it.
  */
 export function isSound(config: Config): boolean {
-  const { seats, voters, next, leaving, awaited } = config;
+  const { seats, voters, next, leaving, awaited, keepers } = config;
   const members = [...voters, ...(next ?? [])];
   const heirs = seats.flatMap(({ heir }) => (heir === null ? [] : [heir]));
   const sids = seats.flatMap(({ sid }) => (sid === null ? [] : [sid]));
@@ -154,68 +191,10 @@ export function isSound(config: Config): boolean {
     (config.format === OLD_FORMAT ||
       (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string")) &&
     seats.every(({ weight }) => weight > 0) &&
-    (config.format === CONFIG_FORMAT || seats.every(({ weight }) => weight === WEIGHT_MAX))
+    (config.format >= SHORT_FORMAT || seats.every((seat) => seat.weight === WEIGHT_MAX)) &&
+    (config.format === CONFIG_FORMAT || seats.every(({ zone }) => zone === "")) &&
+    keepers.every((slot) => voters.includes(slot))
   );
-}
-
-/**
- * A changed configuration in the current format. In the oldest format seats without a server vote.
- * A change of the voters takes these votes away, and the seats become awaited. Until such a change
- * a configuration of the oldest format keeps its format.
- */
-export function renewFormat(config: Config): Config {
-  const { format, seats, next, awaited } = config;
-  if (format === CONFIG_FORMAT || (format === OLD_FORMAT && next === null)) return config;
-  const isVacant = (slot: number): boolean => seats[slot]?.sid === null;
-  return {
-    ...config,
-    format: CONFIG_FORMAT,
-    next: next?.filter((slot) => !isVacant(slot)) ?? null,
-    awaited: [...awaited, ...(next ?? []).filter(isVacant)],
-  };
-}
-
-/**
- * The configuration with new weights for these servers. `disks` has the bytes of each one's disk,
- * by slot. A server's weight is its disk in proportion to the largest disk so far; a server that
- * does not tell (null) gets the full weight. A larger disk becomes the new largest one, and all
- * others then weigh less.
- */
-export function withWeights(config: Config, disks: ReadonlyMap<number, number | null>): Config {
-  const largest = Math.max(config.largest, ...[...disks.values()].map((bytes) => bytes ?? 0));
-  const partOf = (bytes: number): number =>
-    Math.min(WEIGHT_MAX, Math.max(1, Math.round((bytes / largest) * WEIGHT_MAX)));
-  const seats = config.seats.map((seat, slot) => {
-    const bytes = disks.get(slot);
-    if (bytes !== undefined)
-      return { ...seat, weight: bytes === null || largest === 0 ? WEIGHT_MAX : partOf(bytes) };
-    // No server has ever told its size, so the others are not known to be smaller.
-    if (config.largest === 0) return seat;
-    return { ...seat, weight: partOf((seat.weight / WEIGHT_MAX) * config.largest) };
-  });
-  return { ...config, seats, largest };
-}
-
-/** The weight of the server in a slot. */
-export const weightOf = ({ seats }: Config, slot: number): number =>
-  seats[slot]?.weight ?? WEIGHT_MAX;
-
-/**
- * A changed configuration in which servers that have come, by slot, take the seats that were kept
- * for them.
- */
-export function takeSeats(
-  config: Config,
-  servers: ReadonlyMap<number, Pick<Seat, "sid" | "host" | "port">>,
-): Config {
-  const seats = config.seats.map((seat, slot) => {
-    const { sid, host, port } = servers.get(slot) ?? seat;
-    return { ...seat, sid, host, port };
-  });
-  const next = [...new Set([...config.voters, ...servers.keys()])];
-  const awaited = config.awaited.filter((slot) => !servers.has(slot));
-  // rule: join-by-joint-epoch
-  return renewFormat({ ...config, seats, next, awaited });
 }
 
 /**

@@ -12,6 +12,8 @@ import {
   optional,
   struct,
   u128,
+  u16,
+  u32,
   u53,
   u8,
   unchanging,
@@ -20,15 +22,11 @@ import {
 import { DfsError } from "./errors.ts";
 import {
   BALLOT_STEP,
-  COPIES,
-  DATA_PIECES_MAX,
   HISTORY_LENGTH,
   MANIFEST_BYTES,
-  PARITY_PIECES_MAX,
   PIECES_MAX,
   SEQ_MAX,
-  SLOTS_MAX,
-  STORED_BYTES_MAX,
+  TIME_MS_MAX,
 } from "./limits.ts";
 
 /**
@@ -81,16 +79,52 @@ export const highest = (ballots: readonly Ballot[]): Ballot =>
 export type Vid = string;
 export const vidCodec: Codec<Vid> = hex(16);
 
+/**
+ * The id of a content: the vid of the version under which its bytes were first written. A copy, or
+ * a version with other attributes, has the same content.
+ */
+export type Cid = string;
+export const NO_CONTENT = "0".repeat(32);
+/** The id of a content, or null for "no content". Null is written as sixteen zeros. */
+export const cidCodec: Codec<Cid | null> = {
+  write: (w, cid) => vidCodec.write(w, cid ?? NO_CONTENT),
+  read(r) {
+    const cid = vidCodec.read(r);
+    return cid === NO_CONTENT ? null : cid;
+  },
+};
+
+const ancestorCodec = struct({
+  vid: vidCodec,
+  cid: cidCodec,
+  /** When it was put, and for how many seconds it is kept once it is replaced (0: not at all). */
+  put: u53,
+  keep: u32,
+});
+/** What a version tells of one of its ancestors. */
+export type Ancestor = Value<typeof ancestorCodec>;
+/** The bytes of an ancestor. */
+export const ANCESTOR_BYTES = 16 + 16 + 8 + 4;
+
 /** Fields of a version that never change, wherever the version lies. */
 export const fixedFields = {
   vid: vidCodec,
   /** The parent's seq plus one; 1 without a parent. */
   seq: u53,
-  /** The vids of its last ancestors, newest first: history[0] is the parent. */
-  history: list(vidCodec, HISTORY_LENGTH),
+  /** Its last ancestors, newest first: history[0] is the parent. */
+  history: list(ancestorCodec, HISTORY_LENGTH),
   /** The parent's; without one, the floor that the promises it was built on vouch for. */
   birthFloor: ballotCodec,
+  /**
+   * When it was put, in milliseconds since 1970. It is later than that of every version before, even
+   * where the clock of its client is not. 0: it was put before versions had a time.
+   */
+  put: u53,
+  /** The longest `keep` that any version of this life was given. */
+  keepMax: u32,
   deleted: bool,
+  /** Its content; null where it has no pieces. */
+  cid: cidCodec,
   /** How many pieces there are, and how many different ones it takes to rebuild the file. */
   pieces: u8,
   needed: u8,
@@ -106,7 +140,9 @@ export const versionCodec = unchanging(
   struct({
     ...fixedFields,
     /** The slots that its pieces lie on, one for each piece. The first slot is the rotation. */
-    ring: list(u8, PIECES_MAX),
+    ring: list(u16, PIECES_MAX),
+    /** Where pieces lie that their servers in the ring could not take. */
+    at: list(struct({ piece: u8, slot: u16 }), PIECES_MAX),
     /** Bytes of the file. */
     size: u53,
     body: bytes(MANIFEST_BYTES),
@@ -128,7 +164,7 @@ export interface Pair<T> {
  * One ballot has one value. Mostly the committed value is the accepted one, which is then written
  * only once.
  */
-function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>): Codec<Pair<T>> {
+export function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>): Codec<Pair<T>> {
   const value = optional(item);
   return {
     write(w, { acc, com }) {
@@ -166,123 +202,52 @@ export const registerCodec: Codec<{ readonly prom: Ballot } & Pair<Accepted>> = 
 };
 export type Register = Value<typeof registerCodec>;
 
-const outlineCodec = struct({
-  ballot: ballotCodec,
-  vid: vidCodec,
-  deleted: bool,
-  pieces: u8,
-  needed: u8,
-  size: u53,
-});
-/**
- * What a list has of a version. It is enough to decide which version is current, and not enough to
- * read it.
- */
-export type Outline = Value<typeof outlineCodec>;
-
-/** What a list has of a register. */
-export const outlinesCodec = pairCodec(outlineCodec);
-/** Twice a ballot, a vid, three bytes and a size; and three flags that say which of it is there. */
-export const OUTLINES_BYTES = 2 * (16 + 16 + 3 + 8) + 3;
-
-const cutting = new Uint8Array(OUTLINES_BYTES);
-const cuttingText = Buffer.from(cutting.buffer);
-
-/**
- * The bytes of `outlinesCodec` for a register, cut out of the bytes of the register; and the vids
- * of the versions in them: of `acc`, then of `com` where that is another one. A list reads very
- * many registers. To decode them and to encode the outlines would take longer than all the rest.
- */
-export function cutOutlines(register: Uint8Array): { bytes: Uint8Array; vids: Vid[] } {
-  const vids: Vid[] = [];
-  // Skips the promise.
-  let from = 16;
-  let to = 0;
-  const copy = (count: number): number => {
-    for (const end = from + count; from < end; from++) cutting[to++] = register[from] as number;
-    return cutting[to - 1] as number;
-  };
-  const skipCounted = (unit: number): void => {
-    let count = 0;
-    for (let i = 0; i < 4; i++) count = count * 256 + (register[from + i] as number);
-    from += 4 + unit * count;
-  };
-  const copyOptional = (): void => {
-    if (copy(1) === 0) return;
-    copy(16 + 16);
-    vids.push(cuttingText.toString("hex", to - 16, to));
-    from += 8;
-    skipCounted(16);
-    from += 16;
-    copy(3);
-    from += 1;
-    skipCounted(1);
-    copy(8);
-    skipCounted(1);
-  };
-  copyOptional();
-  if (copy(1) === 0) copyOptional();
-  return { bytes: cutting.slice(0, to), vids };
-}
-
 /** A new version before it has its place in the chain. */
-export type Content = Omit<Version, "seq" | "history" | "birthFloor">;
+export type Content = Omit<Version, "seq" | "history" | "birthFloor" | "put" | "keepMax">;
 
 /** A deletion. It is also the value that stands for "absent" where some value must be accepted. */
 export const tombstone = (vid: Vid): Content => ({
   vid,
   deleted: true,
+  cid: null,
   pieces: 0,
   needed: 0,
   copies: 0,
   ring: [],
+  at: [],
   size: 0,
   body: new Uint8Array(),
 });
 
-/**
- * The version with this content that follows `parent`. Without a parent it is the first, and has
- * this floor as its birthFloor.
- */
-export function childOf(parent: Version | null, floor: Ballot, content: Content): Version {
+/** Where and when a new version comes into the chain of its name. */
+export interface Place {
+  readonly parent: Version | null;
+  /** The birthFloor of a version without a parent. */
+  readonly floor: Ballot;
+  /** The clock of the client, in milliseconds since 1970. */
+  readonly now: number;
+  /** The latest `put` of any version that the promises tell of. */
+  readonly last: number;
+}
+
+/** The version with this content at this place. Nothing of its parent is kept once it is replaced. */
+export function childOf({ parent, floor, now, last }: Place, content: Content): Version {
   return {
     ...content,
     // The parent may be made up, and its seq too small for its history.
     seq: parent ? Math.min(Math.max(parent.seq, parent.history.length + 1) + 1, SEQ_MAX) : 1,
-    history: parent ? [parent.vid, ...parent.history].slice(0, HISTORY_LENGTH) : [],
+    history: parent ? [ancestorOf(parent), ...parent.history].slice(0, HISTORY_LENGTH) : [],
     birthFloor: parent ? parent.birthFloor : floor,
+    put: Math.min(Math.max(Math.floor(now), last + 1, (parent?.put ?? 0) + 1), TIME_MS_MAX),
+    keepMax: parent?.keepMax ?? 0,
   };
 }
 
-/**
- * Why this version cannot come from any put, folder, record or deletion; null where it can. An
- * unsound version can never be read, and costs the work of those who look after files, so no server
- * accepts it.
- */
-export function unsoundness(version: Version): string | null {
-  const { vid, seq, history, deleted, pieces, needed, copies, ring, size, body } = version;
-  if (
-    history.length >= seq ||
-    seq > SEQ_MAX ||
-    /* rule: no-version-before-itself */ history.includes(vid)
-  )
-    return "its history is not that of its place";
-  if (body.length === 0 && !deleted) return "nothing says what it is";
-  if (deleted || pieces === 0)
-    return pieces + needed + copies + ring.length + size === 0
-      ? null
-      : "it has no pieces, and says what they are";
-  const isSlot = (slot: number, at: number): boolean =>
-    slot < SLOTS_MAX && ring.indexOf(slot) === at;
-  if (ring.length !== pieces || !ring.every(isSlot)) return "its pieces do not each have a server";
-  // Pairs: all pieces make the file, and each lies on two servers, or on the only one. Parity: each
-  // piece lies on one.
-  const isPairs = needed === pieces && copies === Math.min(COPIES, pieces);
-  const isParity = needed >= 1 && needed < pieces && copies === 1;
-  const isSmall = needed <= DATA_PIECES_MAX && pieces - needed <= PARITY_PIECES_MAX;
-  if (!isPairs && !(isParity && isSmall)) return "no layout has such pieces";
-  return size > STORED_BYTES_MAX ? "it is larger than any file" : null;
-}
+const ancestorOf = ({ vid, cid, put }: Version): Ancestor => ({ vid, cid, put, keep: 0 });
+
+/** Is this one of the ancestors that the version tells of? */
+export const isAncestor = ({ history }: Pick<Version, "history">, vid: Vid): boolean =>
+  history.some((ancestor) => ancestor.vid === vid);
 
 /** Is there no file: was there never one, or was it deleted? */
 export const isGone = (version: Version | null): boolean => version === null || version.deleted;

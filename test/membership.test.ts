@@ -10,13 +10,11 @@ import {
   membersOf,
   NO_BIRTH,
   placesOf,
-  renewFormat,
   requestIdOf,
-  takeSeats,
   slotOf,
   vacantIn,
-  withWeights,
 } from "../src/membership.ts";
+import { renewFormat, takeSeats, withWeights } from "../src/seating.ts";
 import { config, configOf, sidOf, vidOf, withHeirs } from "./harness/arbitraries.ts";
 import { forAll } from "./harness/property.ts";
 import { errorOf } from "./harness/thrown.ts";

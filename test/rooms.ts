@@ -11,9 +11,12 @@ const VALUES: Record<string, string[]> = {
   cursor: ["errors"],
   bytes: ["errors", "limits", "cursor"],
   membership: ["errors", "limits", "bytes"],
+  seating: ["limits", "membership"],
   quorum: ["membership"],
   life: ["limits", "bytes", "membership"],
   version: ["errors", "limits", "bytes"],
+  outline: ["bytes", "version"],
+  soundness: ["limits", "version"],
 };
 const HASHES = ["node:crypto"];
 

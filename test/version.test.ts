@@ -7,17 +7,15 @@ import {
   acceptedCodec,
   ballotAbove,
   childOf,
-  cutOutlines,
   highest,
   isGone,
   NO_BALLOT,
-  OUTLINES_BYTES,
-  outlinesCodec,
   registerCodec,
   tombstone,
   type Version,
   versionCodec,
 } from "../src/version.ts";
+import { cutOutlines, OUTLINES_BYTES, outlinesCodec } from "../src/outline.ts";
 import * as any from "./harness/arbitraries.ts";
 import { versionOf, vidOf } from "./harness/arbitraries.ts";
 import { forAll } from "./harness/property.ts";

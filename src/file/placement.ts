@@ -6,14 +6,8 @@
  * mod y. Used by client and server.
  */
 import { createHash } from "node:crypto";
-import {
-  type Config,
-  CONFIG_FORMAT,
-  founderOf,
-  heirOf,
-  placesOf,
-  weightOf,
-} from "../membership.ts";
+import { type Config, CONFIG_FORMAT, founderOf, heirOf, placesOf } from "../membership.ts";
+import { weightOf } from "../seating.ts";
 import type { Version } from "../version.ts";
 import { inDrawnOrder, lotOf } from "./draw.ts";
 import { drawingWeights } from "./shares.ts";

@@ -6,7 +6,6 @@
 import {
   bool,
   bytes,
-  type Codec,
   fixed,
   list,
   optional,
@@ -19,7 +18,6 @@ import {
   type Value,
 } from "../bytes.ts";
 import {
-  CHUNK_BYTES,
   FLOORS_PAGE,
   LIST_PAGE,
   PIECES_MAX,
@@ -32,22 +30,24 @@ import { configCodec, idCodec } from "../membership.ts";
 import {
   acceptedCodec,
   ballotCodec,
+  cidCodec,
   refusalCodec,
   registerCodec,
   versionCodec,
   vidCodec,
 } from "../version.ts";
+import { message, nothing, PIECE_MESSAGES } from "./piece_messages.ts";
 import { SIGNATURE_BYTES } from "./signature.ts";
 import {
   SHORT_BYTES,
   user,
   address,
   name,
-  root,
   piece,
   pieceList,
   loginNonce,
   heldCodec,
+  pendingCodec,
   inlinePiece,
   sentPiece,
   listEntry,
@@ -55,15 +55,8 @@ import {
   userFloor,
 } from "./values.ts";
 
-const nothing = struct({});
-
-const message = <Q, A>(number: number, request: Codec<Q>, reply: Codec<A>) => ({
-  number,
-  request,
-  reply,
-});
-
 export const MESSAGES = {
+  ...PIECE_MESSAGES,
   /** The first request of a connection; or, to a server with users, the first after the login. */
   hello: message(
     1,
@@ -98,29 +91,16 @@ export const MESSAGES = {
      * `asked`: the slots of all servers that the client asks, if it wants small pieces too; else
      * none.
      */
-    struct({ to: address, name, asked: list(u8, SLOTS_MAX) }),
+    struct({ to: address, name, asked: list(u16, SLOTS_MAX) }),
     struct({
       floor: ballotCodec,
       register: registerCodec,
+      /** What the server holds for this name of each content, and its pending versions. */
       held: list(heldCodec, VIDS_PER_NAME_MAX),
+      pending: list(pendingCodec, VIDS_PER_NAME_MAX),
       /** Small pieces of the newest version. */
       pieces: list(sentPiece, PIECES_MAX),
     }),
-  ),
-  upload: message(
-    4,
-    struct({
-      to: address,
-      name,
-      vid: vidCodec,
-      piece,
-      size: u53,
-      offset: u53,
-      /** Only with the last bytes. */
-      root: optional(root),
-      data: bytes(CHUNK_BYTES),
-    }),
-    nothing,
   ),
   prepare: message(
     5,
@@ -129,8 +109,15 @@ export const MESSAGES = {
       name,
       ballot: ballotCodec,
       vid: vidCodec,
+      /**
+       * The content of the version, of which the server links what it has; null where the version
+       * has none, or takes over that of its parent.
+       */
+      link: cidCodec,
+      /** Small pieces of that content. */
       inline: list(inlinePiece, PIECES_MAX),
     }),
+    /** `held`: the pieces of that content that the server holds for this name. */
     struct({
       ok: bool,
       refused: refusalCodec,
@@ -152,21 +139,9 @@ export const MESSAGES = {
   forget: message(8, struct({ to: address, name, ballot: ballotCodec }), struct({ ok: bool })),
   collect: message(
     9,
-    struct({ to: address, name, vid: vidCodec, ballot: ballotCodec }),
+    /** `spare`: some version that the client knows of the name has the content of this one. */
+    struct({ to: address, name, vid: vidCodec, ballot: ballotCodec, spare: bool }),
     struct({ ok: bool }),
-  ),
-  drop: message(10, struct({ to: address, name, vid: vidCodec, piece }), struct({ ok: bool })),
-  fetch: message(
-    11,
-    struct({
-      to: address,
-      name,
-      vid: vidCodec,
-      piece,
-      offset: u53,
-      length: u32,
-    }),
-    struct({ data: bytes(CHUNK_BYTES) }),
   ),
   list: message(
     12,
@@ -176,18 +151,6 @@ export const MESSAGES = {
      * Unless `complete`, a missing name is not absent: the server's catalog is damaged somewhere.
      */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
-  ),
-  /** Bytes of a piece's table of block sums. */
-  sums: message(
-    13,
-    struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
-    struct({ data: bytes(CHUNK_BYTES) }),
-  ),
-  /** The server reads back this part of a piece, in whole blocks, and says that it verifies. */
-  verify: message(
-    14,
-    struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
-    nothing,
   ),
   /**
    * The state of the server. `free`: the bytes that pieces may still take. `short`: what the disk

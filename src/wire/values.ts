@@ -22,7 +22,8 @@ import {
   USER_BYTES,
 } from "../limits.ts";
 import { idCodec } from "../membership.ts";
-import { ballotCodec, OUTLINES_BYTES, refusalCodec, vidCodec } from "../version.ts";
+import { ballotCodec, refusalCodec, vidCodec } from "../version.ts";
+import { OUTLINES_BYTES } from "../outline.ts";
 export const SHORT_BYTES = 16;
 
 /** A user's name; "" where servers know no users. */
@@ -41,19 +42,26 @@ export const piece = u8;
 export const pieceList = list(piece, PIECES_MAX);
 export const loginNonce = fixed(LOGIN_NONCE_BYTES);
 
-/** The pieces of one version that a server holds. */
+/** The pieces of one content that a server holds for a name. */
 export const heldCodec = struct({
-  vid: vidCodec,
+  cid: vidCodec,
   pieces: pieceList,
   /** Pieces that were found damaged: they do not count, but their bytes are still there. */
   bad: pieceList,
+});
+export type Held = Value<typeof heldCodec>;
+
+/** A version whose pieces came, and of which the server does not know that it was chosen. */
+export const pendingCodec = struct({
+  vid: vidCodec,
+  cid: vidCodec,
   /**
    * Seconds since the newest of them came, by the server's own clock; 0 while a connection is open
    * over which one came.
    */
   age: u32,
 });
-export type Held = Value<typeof heldCodec>;
+export type Pending = Value<typeof pendingCodec>;
 
 export const inlinePiece = struct({ piece, root, data: bytes(INLINE_BYTES) });
 export type InlinePiece = Value<typeof inlinePiece>;

@@ -6,7 +6,7 @@ import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import { Endless } from "../../src/client/trust/endless.ts";
 import { decideByReports, type Page, pagesIn } from "../../src/client/files/list.ts";
-import { type Outline, outlinesCodec } from "../../src/version.ts";
+import { type Outline, outlinesCodec } from "../../src/outline.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
 import { vidOf } from "../harness/arbitraries.ts";

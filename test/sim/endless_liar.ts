@@ -1,7 +1,7 @@
 /** A server whose names, and users, have no end; what it says otherwise is genuine. */
 import { encode } from "../../src/bytes.ts";
 import { USERS_PAGE } from "../../src/limits.ts";
-import { outlinesCodec } from "../../src/version.ts";
+import { outlinesCodec } from "../../src/outline.ts";
 import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { vidOf } from "../harness/arbitraries.ts";
 

@@ -1,7 +1,7 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
 import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
-import { OUTLINES_BYTES } from "../../src/version.ts";
+import { OUTLINES_BYTES } from "../../src/outline.ts";
 import { type Kind, type ReplyOf, type RequestOf } from "../../src/wire/messages.ts";
 import type {
   Address,

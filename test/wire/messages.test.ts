@@ -17,7 +17,7 @@ import {
   VIDS_PER_NAME_MAX,
 } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
-import { OUTLINES_BYTES } from "../../src/version.ts";
+import { OUTLINES_BYTES } from "../../src/outline.ts";
 import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
 import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";

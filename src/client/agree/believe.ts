@@ -2,7 +2,8 @@
  * Decides which servers' answers about a name to believe: not those of a server that must be lying.
  * Used by register and rounds.
  */
-import { type Accepted, unsoundness } from "../../version.ts";
+import { type Accepted } from "../../version.ts";
+import { unsoundness } from "../../soundness.ts";
 import type { Quorum } from "../../quorum.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { liars, type Answer } from "../trust/liars.ts";

@@ -11,7 +11,7 @@ import {
   STATUS_REPLY_MS,
   UNREAD_SECONDS_MAX,
 } from "../../limits.ts";
-import { weightOf } from "../../membership.ts";
+import { weightOf } from "../../seating.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import type { Group } from "../../quorum.ts";

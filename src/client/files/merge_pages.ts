@@ -2,7 +2,8 @@
 import { decode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { compareNames, mayBeStored } from "../../file/names.ts";
-import { type Outline, outlinesCodec, type Pair } from "../../version.ts";
+import { type Pair } from "../../version.ts";
+import { type Outline, outlinesCodec } from "../../outline.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 import type { Replies } from "../connect/cluster.ts";
 

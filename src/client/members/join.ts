@@ -5,7 +5,7 @@
  */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { JOIN_MS, JOIN_NAMES_MAX } from "../../limits.ts";
-import { takeSeats } from "../../membership.ts";
+import { takeSeats } from "../../seating.ts";
 import { adoptChosen } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";

@@ -9,13 +9,12 @@ import { SERVERS_MAX, WEIGHT_MAX } from "../../limits.ts";
 import {
   type Config,
   hasPlaceOf,
-  renewFormat,
   type Seat,
-  takeSeats,
   type ServerAddress,
   slotOf,
   vacantIn,
 } from "../../membership.ts";
+import { renewFormat, takeSeats } from "../../seating.ts";
 import { counted } from "../../counted.ts";
 import { changeConfig, install } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";

@@ -4,7 +4,8 @@
  * place alike, whatever becomes of a disk. Used by initialise and members.
  */
 import { CATALOG_BYTES, reserveBytes } from "../../limits.ts";
-import { type Config, CONFIG_FORMAT, membersOf, withWeights } from "../../membership.ts";
+import { type Config, CONFIG_FORMAT, membersOf } from "../../membership.ts";
+import { withWeights } from "../../seating.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { gather } from "../connect/gather.ts";
 

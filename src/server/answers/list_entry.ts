@@ -4,13 +4,8 @@ import { homesOf } from "../../file/placement.ts";
 import type { Membership } from "../../store/membership.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageEntry } from "../../store/name_state.ts";
-import {
-  cutOutlines,
-  outlinesCodec,
-  registerCodec,
-  type Version,
-  type Vid,
-} from "../../version.ts";
+import { registerCodec, type Version, type Vid } from "../../version.ts";
+import { cutOutlines, outlinesCodec } from "../../outline.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 
 const NO_OUTLINES = encode(outlinesCodec, { acc: null, com: null });

@@ -6,7 +6,8 @@ import { decode } from "../../bytes.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { configCodec } from "../../membership.ts";
 import type { Store } from "../../store/store.ts";
-import { isGone, unsoundness, type Version } from "../../version.ts";
+import { isGone, type Version } from "../../version.ts";
+import { unsoundness } from "../../soundness.ts";
 
 /**
  * Throws DfsError("protocol") for an unsound version of a name. A version that this server already
