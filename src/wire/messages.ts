@@ -3,20 +3,7 @@
  * what each does. A message with an address is for one server of one cluster at one epoch; any
  * other server refuses it. Used by both ends.
  */
-import {
-  bool,
-  bytes,
-  fixed,
-  list,
-  optional,
-  struct,
-  text,
-  u16,
-  u32,
-  u53,
-  u8,
-  type Value,
-} from "../bytes.ts";
+import { bool, fixed, list, optional, struct, text, u16, u32, u53, type Value } from "../bytes.ts";
 import {
   FLOORS_PAGE,
   LIST_PAGE,
@@ -43,7 +30,6 @@ import {
   user,
   address,
   name,
-  piece,
   pieceList,
   loginNonce,
   heldCodec,

@@ -2,7 +2,7 @@
  * The messages about the bytes of contents, piece by piece. Pieces are the same at any epoch. Used by
  * messages.ts.
  */
-import { bytes, type Codec, optional, struct, u32, u53 } from "../bytes.ts";
+import { bool, bytes, type Codec, optional, struct, u32, u53 } from "../bytes.ts";
 import { CHUNK_BYTES } from "../limits.ts";
 import { vidCodec } from "../version.ts";
 import { address, name, piece, pieceList, root } from "./values.ts";
