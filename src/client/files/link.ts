@@ -26,8 +26,9 @@ export interface LinkOptions {
 export interface Linked {
   readonly vid: Vid;
   readonly seq: number;
-  /** The bytes of the file. */
+  /** The bytes of the file, and the rotation of its placement. */
   readonly bytes: number;
+  readonly rotation: number;
   /** The version whose content it has. */
   readonly source: Vid;
 }
@@ -180,6 +181,7 @@ const linkedOrThrow = (
 ): Linked => ({
   ...storedOrThrow(name, outcome, vid, condition),
   bytes: about.bytes,
+  rotation: version.ring[0] ?? 0,
   source: version.vid,
 });
 
