@@ -58,7 +58,14 @@ export const PARTS: Record<string, Part> = {
   "io/replace_durably": { parts: [...values, "io/ports"], modules: [] },
   io: { parts: [...values, "file", "wire"], modules: "any" },
   ...inARow(STORE, {
-    parts: [...values, "file/names", "file/checksum", "io/ports", "io/replace_durably"],
+    parts: [
+      ...values,
+      "file/names",
+      "file/checksum",
+      "file/hash_slot",
+      "io/ports",
+      "io/replace_durably",
+    ],
     modules: [...HASHES, "bun:sqlite"],
   }),
   ...inARow(SERVER, {

@@ -7,6 +7,7 @@ import {
   type Accepted,
   type Ballot,
   boundOf,
+  type Cid,
   type Refusal,
   type Register,
   roundOf,
@@ -42,18 +43,6 @@ export function prepare(row: Register, floor: Ballot, ballot: Ballot): Register 
   return isTooHigh(row, floor, ballot) ? "high" : { ...row, prom: ballot };
 }
 
-/**
- * May the version of this promise still become current, as far as this server knows? If so, the
- * server takes its pieces out of the trash.
- *
- * That counts as if the pieces had come again just before the promise, so it breaks no rule:
- * whoever condemned the pieces did so behind a lower promise, and is refused from now on. For
- * the committed version and its ancestors the answer is no: nobody needs what they have in the
- * trash.
- */
-export const mayBecomeCurrent = ({ com }: Register, vid: Vid): boolean =>
-  com?.version.vid !== vid && !com?.version.history.includes(vid);
-
 /** ACCEPT: returns the row that holds the value, or why the ballot is refused. */
 export function accept(
   row: Register,
@@ -68,12 +57,10 @@ export function accept(
     : { ...row, prom: ballot, acc: { ballot, version } };
 }
 
-/**
- * The effect of a COMMIT: the new row, and the versions whose pieces nobody will ask for any more.
- */
+/** The effect of a COMMIT: the new row, and the versions that are pending no more. */
 export interface Committed {
   readonly row: Register;
-  readonly trash: Vid[];
+  readonly over: Vid[];
 }
 
 /**
@@ -92,9 +79,9 @@ export function commit(
   if (isTooHigh(row, floor, ballot)) return "high";
   const acc = row.acc && row.acc.ballot > ballot ? row.acc : accepted;
   const prom = row.prom > ballot ? row.prom : ballot;
-  const kept = new Set([version.vid, acc.version.vid]);
-  const old = row.com ? [row.com.version.vid, ...version.history] : version.history;
-  return { row: { prom, acc, com: accepted }, trash: old.filter((vid) => !kept.has(vid)) };
+  const ancestors = version.history.map(({ vid }) => vid);
+  const over = [version.vid, ...ancestors.filter((vid) => vid !== acc.version.vid)];
+  return { row: { prom, acc, com: accepted }, over };
 }
 
 /**
@@ -107,9 +94,44 @@ export function mayForget(row: Register, ballot: Ballot): boolean {
   return com?.ballot === ballot && acc?.ballot === ballot && com.version.deleted;
 }
 
+/** A version that is pending, and its content. */
+type PendingOne = { readonly vid: Vid; readonly cid: Cid };
+
 /**
- * COLLECT: may the pieces of this version be removed? Only behind the fence at exactly this ballot.
+ * COLLECT: may the pending version `vid` be ended? Only behind the fence at exactly this ballot. With
+ * `spare`, some version of the name has the same content, and this server may not know of that one
+ * yet: then only where it does.
  */
-export const mayCollect = (row: Register, ballot: Ballot, vid: Vid): boolean =>
+export function mayCollect(
+  row: Register,
+  pending: readonly PendingOne[],
+  ballot: Ballot,
+  { vid, spare }: { readonly vid: Vid; readonly spare: boolean },
+): boolean {
+  const doomed = pending.find((one) => one.vid === vid);
+  const { acc, com } = row;
   // rule: collect-behind-fence
-  row.prom === ballot && row.acc?.version.vid !== vid && row.com?.version.vid !== vid;
+  if (!doomed || row.prom !== ballot || acc?.version.vid === vid || com?.version.vid === vid)
+    return false;
+  const isElsewhere =
+    [acc, com].some((known) => known?.version.cid === doomed.cid) ||
+    pending.some((other) => other !== doomed && other.cid === doomed.cid);
+  return !(/* rule: spare-shared-content */ spare && !isElsewhere);
+}
+
+/**
+ * DROP: may the name hold a piece of this content no longer here? Only if it is the content of the
+ * committed version, the piece has its homes elsewhere by each ring of it that is known here, and
+ * nothing pending has it.
+ */
+export function mayDrop(
+  { acc, com }: Register,
+  pending: readonly PendingOne[],
+  cid: Cid,
+  isAway: (version: Version) => boolean,
+): boolean {
+  // Another ring of the same content may have been accepted already.
+  const isHome = acc?.version.cid === cid && !isAway(acc.version);
+  const isOfCurrent = com?.version.cid === cid && isAway(com.version);
+  return isOfCurrent && !isHome && !pending.some((one) => one.cid === cid);
+}

@@ -43,6 +43,11 @@ export class Membership {
     return this.#config;
   }
 
+  /** The epoch of the configuration in force; 0 before there is one. */
+  get epoch(): number {
+    return this.#config?.epoch ?? 0;
+  }
+
   /** The slot of this server; -1 if it has none. */
   get slot(): number {
     return this.#slot;

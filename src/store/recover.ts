@@ -8,9 +8,10 @@ import type { Disk } from "../io/ports.ts";
 import { replaceDurably } from "../io/replace_durably.ts";
 import type { FolderPaths } from "./pieces/folder_paths.ts";
 import type { Catalog } from "./catalog/catalog.ts";
+import type { Holds } from "./pieces/holds.ts";
 import { readFooter } from "./pieces/piece_file.ts";
 
-export const STORE_FORMAT = 2;
+export const STORE_FORMAT = 3;
 
 /** What format.json says. */
 export interface Format {
@@ -141,12 +142,14 @@ export async function writeFormat(disk: Disk, paths: FolderPaths, format: Format
 
 /**
  * After a crash: temporary files go; a piece's file that the catalog does not know is made durable
- * and adopted; a row whose file is gone is dropped.
+ * and adopted as one that no name holds; a row whose file is gone is dropped, with all holdings of
+ * it.
  */
 export async function recoverPieces(
   disk: Disk,
   paths: FolderPaths,
   catalog: Catalog,
+  holds: Holds,
 ): Promise<void> {
   for (const name of await disk.list(paths.temporary))
     await disk.remove(`${paths.temporary}/${name}`);
@@ -156,26 +159,33 @@ export async function recoverPieces(
     paths.folders.add(`${paths.pieces}/${prefix}`);
     for (const name of await disk.list(`${paths.pieces}/${prefix}`)) {
       found.add(name);
-      await adopt(disk, `${paths.pieces}/${prefix}/${name}`, name, catalog);
+      await adopt(disk, `${paths.pieces}/${prefix}/${name}`, name, catalog, holds);
     }
   }
   for (const path of paths.folders) await disk.syncFolder(path);
   await disk.syncFolder(paths.pieces);
-  const lost = [...catalog.pieces.files()].filter(
-    ({ vid, piece }) => !found.has(`${vid}.${piece}`),
+  const lost = [...catalog.contents.files()].filter(
+    ({ cid, piece }) => !found.has(`${cid}.${piece}`),
   );
   if (lost.length === 0) return;
   await catalog.write(true, () => {
-    for (const { vid, piece } of lost) catalog.pieces.drop(vid, piece);
+    for (const { cid, piece } of lost) catalog.dropPiece(cid, piece);
   });
 }
 
 /** What the file of a piece is called. */
 const PIECE_FILE = /^[0-9a-f]{32}\.\d{1,2}$/;
 
-async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): Promise<void> {
-  const [vid = "", number = ""] = name.split(".");
-  const known = catalog.pieces.get(vid, Number(number));
+async function adopt(
+  disk: Disk,
+  path: string,
+  file: string,
+  catalog: Catalog,
+  holds: Holds,
+): Promise<void> {
+  const [id = "", number = ""] = file.split(".");
+  if (!PIECE_FILE.test(file)) return;
+  const known = catalog.contents.get(id, Number(number));
   // The crash cut short an upload of a piece that the catalog has itself: nothing needs this file.
   if (known && known.data !== null && known.bad === 0) return disk.remove(path);
   if (known) return;
@@ -184,15 +194,18 @@ async function adopt(disk: Disk, path: string, name: string, catalog: Catalog): 
   const footer = await footerOf(disk, path, info.bytes);
   // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so
   // good for nothing.
-  if (footer === null && PIECE_FILE.test(name)) return disk.remove(path);
-  if (footer === null || name !== `${footer.vid}.${footer.piece}`) return;
-  // One index knows it, and another does not: it would be there twice.
-  if (catalog.pieces.isHeld(footer.space, footer.name, footer.vid, footer.piece))
-    catalog.check.mend();
-  if (catalog.pieces.get(footer.vid, footer.piece)) return;
-  await catalog.write(false, () =>
-    catalog.pieces.put({ ...footer, data: null, created: info.modified }),
-  );
+  if (footer === null) return disk.remove(path);
+  const { space, slot, cid, piece, bytes, root, name } = footer;
+  if (file !== `${cid}.${piece}`) return;
+  // One table knows it, and the other does not: an index may be broken, and it would be there twice.
+  if (catalog.holdings.isHeld(cid, piece)) catalog.check.mend();
+  if (catalog.contents.get(cid, piece)) return;
+  const row = { space, slot, cid, piece, bytes, root, data: null, created: info.modified };
+  await catalog.write(false, () => {
+    // Before there were contents, a file counted without its row, for the name that it has.
+    if (name !== null) holds.arrived({ space, name, vid: cid, cid, piece }, { ...row, idle: null });
+    else catalog.contents.put({ ...row, idle: info.modified });
+  });
 }
 
 /** What a piece's file says it is, durably; null when it does not say, or says it wrongly. */

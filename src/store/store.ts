@@ -4,17 +4,14 @@
  * it is answered; what is deleted leaves the catalog before the disk. Used by the server.
  */
 import { DfsError } from "../errors.ts";
-import { tableAndRoot } from "../file/checksum.ts";
-import { compareNames } from "../file/names.ts";
 import type { Clock, Disk, Random, Notify } from "../io/ports.ts";
-import { VIDS_PER_NAME_MAX } from "../limits.ts";
-import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
+import type { Accepted, Ballot, Cid, Register, Version, Vid } from "../version.ts";
 import {
   absentRow,
   accept,
   commit,
-  mayBecomeCurrent,
   mayCollect,
+  mayDrop,
   mayForget,
   prepare,
   type Refused,
@@ -24,11 +21,20 @@ import type { Floors } from "./catalog/floors.ts";
 import { checkLog, type Identity, openIdentity, type Origin } from "./identity.ts";
 import { Lives } from "./lives.ts";
 import { Membership } from "./membership.ts";
-import { openFolder, orFolderError, recoverPieces } from "./recover.ts";
+import { openFolder, orFolderError, recoverPieces, STORE_FORMAT, writeFormat } from "./recover.ts";
+import { isOld, upgrade } from "./upgrade.ts";
+import { Holds } from "./pieces/holds.ts";
 import { type FolderPaths, pathsOf } from "./pieces/folder_paths.ts";
-import type { Held, PageEntry, Promised } from "./name_state.ts";
+import {
+  heldOf,
+  type NameState,
+  type PageEntry,
+  pageOf,
+  type Promised,
+  type Proposed,
+} from "./name_state.ts";
 import type { SmallPiece } from "./pieces/piece_id.ts";
-import { PieceStore } from "./pieces/pieces.ts";
+import { checkSmall, PieceStore } from "./pieces/pieces.ts";
 import { Scrub } from "./pieces/scrub.ts";
 
 export interface StoreOptions {
@@ -98,13 +104,16 @@ export class Store {
     let close = (): void => database.close();
     try {
       const { notify = () => {} } = options;
-      const catalog = orFolderError(paths, () => {
-        checkLog(database, logBytes);
-        return new Catalog(database, ports.clock, die, notify);
-      });
+      orFolderError(paths, () => checkLog(database, logBytes));
+      if (isOld(database)) {
+        // An older program refuses the folder from here on.
+        if (format) await writeFormat(ports.disk, paths, { ...format, format: STORE_FORMAT });
+        orFolderError(paths, () => upgrade(database, notify));
+      }
+      const catalog = orFolderError(paths, () => new Catalog(database, ports.clock, die, notify));
       const identity = await openIdentity(ports, paths, catalog, format);
       close = () => catalog.close();
-      await recoverPieces(ports.disk, paths, catalog);
+      await recoverPieces(ports.disk, paths, catalog, new Holds(ports, catalog));
       const store = new Store(ports, options, paths, identity, catalog, die);
       await store.pieces.ballast.load();
       return store;
@@ -119,18 +128,16 @@ export class Store {
     }
   }
 
-  /** READ: the register of a name, and the pieces of its versions. Throws DfsError("damaged"). */
-  read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
+  /** READ: the register of a name, and what the name holds. Throws DfsError("damaged"). */
+  read(space: string, name: string): NameState {
     const register = this.#row(space, name);
-    // The versions of the register come first, in case there are more than fit into a reply.
-    const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
-    const held = this.#heldOfName(space, name).toSorted(
-      (a, b) => Number(matters.has(b.vid)) - Number(matters.has(a.vid)),
-    );
-    return { floor: this.floors.of(space), register, held: held.slice(0, VIDS_PER_NAME_MAX) };
+    const now = this.#ports.clock.wall();
+    const { underWay } = this.pieces;
+    const known = { floor: this.floors.of(space), register };
+    return { ...known, ...heldOf(this.#catalog, space, name, register, now, underWay) };
   }
 
-  /** A page of names with their registers and all their pieces, in byte order; see Catalog.page. */
+  /** A page of names with their registers and what they hold, in byte order; see Catalog.page. */
   page(
     space: string,
     after: string,
@@ -139,15 +146,7 @@ export class Store {
     everything: boolean,
   ): PageEntry[] {
     const page = this.#catalog.page(space, after, from, limit, everything);
-    const [first, last] = [page[0]?.name, page.at(-1)?.name];
-    if (first === undefined || last === undefined) return [];
-    const held = this.#catalog.pieces.ofNames(space, first, last);
-    let i = 0;
-    return page.map(({ name, register }) => {
-      for (let next = held[i]; next && compareNames(next.name, name) < 0; next = held[i]) i++;
-      const match = held[i]?.name === name ? held[i++] : null;
-      return { name, register, held: match?.versions ?? [] };
-    });
+    return pageOf(this.#catalog, page, space, everything);
   }
 
   /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */
@@ -160,52 +159,46 @@ export class Store {
     return this.#catalog.isDamaged;
   }
 
-  #heldOfName(space: string, name: string): Held[] {
-    const now = this.#ports.clock.wall();
-    const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
-    const { underWay } = this.pieces;
-    return this.#catalog.pieces.ofName(space, name).map(({ created, ...rest }) => ({
-      ...rest,
-      age: underWay.has(rest.vid) ? 0 : ageOf(created),
-    }));
-  }
-
-  /** The good pieces of a version. */
-  held(space: string, name: string, vid: Vid): number[] {
-    return this.#catalog.pieces.ofVersion(space, name, vid);
+  /** The good pieces of a content that a name holds. */
+  held(space: string, name: string, cid: Cid | null): number[] {
+    return cid === null ? [] : this.#catalog.holdings.ofContent(space, name, cid);
   }
 
   /**
    * PREPARE, with small pieces stored in the same transaction; on a full disk the promise is given
-   * without them. Good pieces of this version come back from the trash.
+   * without them. With `link`, the content of version `vid`, the name holds from then on what is
+   * here of it.
    */
   async prepare(
     space: string,
     name: string,
     ballot: Ballot,
-    vid: Vid,
-    small: readonly SmallPiece[],
+    { vid, link, inline: small }: Proposed,
   ): Promise<Promised> {
-    for (const { piece, root, data } of small) {
-      if (Buffer.compare(tableAndRoot(vid, piece, data).root, root) !== 0)
-        throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
-    }
+    const idOf = ({ piece }: SmallPiece) => ({ space, name, vid, cid: link ?? vid, piece });
+    for (const item of small) checkSmall(idOf(item), item);
     const inline = small.filter(({ data }) => data.length <= this.#options.inlineBytes);
-    const idOf = ({ piece }: SmallPiece) => ({ space, name, vid, piece });
     const files = small.filter((item) => !inline.includes(item));
     const isRoom = await this.pieces.makeRoomFor(files, inline, idOf);
     return this.#catalog.write(/* rule: promise-is-durable */ true, () => {
       const old = this.#row(space, name);
       const floor = this.floors.of(space);
       const row = prepare(old, floor, ballot);
-      const held = (): number[] => this.held(space, name, vid);
+      const held = (): number[] => this.held(space, name, link);
       if (typeof row === "string")
         return { ok: false, refused: row, floor, register: old, held: held() };
-      this.#catalog.putRegister(space, name, row);
+      this.#put(space, name, row);
       if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
-      // rule: trash-comes-back
-      if (mayBecomeCurrent(row, vid)) this.#catalog.pieces.restore(space, name, vid);
+      if (link !== null) this.pieces.holds.link(space, name, row, vid, link);
       return { ok: true, refused: null, floor, register: row, held: held() };
+    });
+  }
+
+  /** LINK: the name holds what is here of the content, for a version that may come. */
+  link(space: string, name: string, vid: Vid, cid: Cid): Promise<{ held: number[] }> {
+    return this.#catalog.write(/* rule: link-is-durable */ true, () => {
+      this.pieces.holds.link(space, name, this.#row(space, name), vid, cid);
+      return { held: this.held(space, name, cid) };
     });
   }
 
@@ -220,7 +213,7 @@ export class Store {
       const floor = this.floors.of(space);
       const row = accept(old, floor, ballot, version);
       if (typeof row === "string") return { ok: false, refused: row, prom: old.prom, floor };
-      if (row !== old) this.#catalog.putRegister(space, name, row);
+      if (row !== old) this.#put(space, name, row);
       return /* rule: accept-keeps-old-pieces */ { ok: true, refused: null, prom: row.prom, floor };
     });
   }
@@ -239,9 +232,8 @@ export class Store {
       const reply = { ignored: done === "ignored", prom: old.prom, floor };
       if (done === "high") return { ...reply, refused: done };
       if (done && done !== "ignored") {
-        this.#catalog.putRegister(space, name, done.row);
-        for (const vid of done.trash)
-          this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
+        this.#put(space, name, done.row);
+        this.pieces.holds.end(space, name, done.row, done.over);
       }
       return { ...reply, refused: null };
     });
@@ -254,44 +246,52 @@ export class Store {
       if (!mayForget(row, ballot)) return { ok: false };
       this.#catalog.dropRegister(space, name);
       /* rule: forget-leaves-floor */ this.floors.raise(space, row.prom);
+      this.pieces.holds.release(space, name, { acc: null, com: null });
       return { ok: true };
     });
   }
 
-  /** COLLECT: puts the pieces of an orphan into the trash, behind the fence. */
-  collect(space: string, name: string, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
+  /** COLLECT: ends a pending version that can never become current, behind the fence. */
+  collect(
+    space: string,
+    name: string,
+    ballot: Ballot,
+    doomed: { readonly vid: Vid; readonly spare: boolean },
+  ): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
-      const ok = mayCollect(this.#row(space, name), ballot, vid);
-      if (ok) this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
+      const row = this.#row(space, name);
+      const ok = mayCollect(row, this.#catalog.holdings.pendingOf(space, name), ballot, doomed);
+      if (ok) this.pieces.holds.end(space, name, row, [doomed.vid]);
       return { ok };
     });
   }
 
-  /** DROP: puts one piece into the trash, if `isAway` says that it is away from its home. */
+  /** DROP: the name holds a piece no longer here, if `isAway` says that it has other homes. */
   drop(
     space: string,
     name: string,
-    vid: Vid,
-    piece: number,
+    { cid, piece }: { readonly cid: Cid; readonly piece: number },
     isAway: (version: Version) => boolean,
   ): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
-      const { acc, com } = this.#row(space, name);
-      // Another ring of the same version may have been accepted already.
-      const isHome = acc?.version.vid === vid && !isAway(acc.version);
-      const ok = com?.version.vid === vid && isAway(com.version) && !isHome;
-      if (ok) this.#catalog.pieces.trashOne(space, name, vid, piece, this.#ports.clock.wall());
+      const pending = this.#catalog.holdings.pendingOf(space, name);
+      const ok = mayDrop(this.#row(space, name), pending, cid, isAway);
+      if (ok) this.pieces.holds.dropPiece(space, name, cid, piece);
       return { ok };
     });
   }
 
-  /** Removes pieces whose time in the trash is over. */
+  /** Removes pieces that no name has held for the grace. */
   sweep(): Promise<void> {
     return this.pieces.sweep(this.#options.trashGraceMs);
   }
 
   close(): void {
     this.#catalog.close();
+  }
+
+  #put(space: string, name: string, row: Register): void {
+    this.#catalog.putRegister(space, name, row, this.membership.epoch);
   }
 
   #row(space: string, name: string): Register {

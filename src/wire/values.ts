@@ -70,7 +70,7 @@ export type InlinePiece = Value<typeof inlinePiece>;
 export const sentPiece = struct({ piece, data: bytes(INLINE_BYTES) });
 export type SentPiece = Value<typeof sentPiece>;
 
-/** What a server holds of a version. */
+/** What a server holds, for this name, of the content of a version. */
 export const hereCodec = struct({
   held: pieceList,
   /**
@@ -86,7 +86,7 @@ export const listEntry = struct({
   name,
   /** The record is damaged: the server counts as down for this name. */
   damaged: bool,
-  /** Does the server hold pieces of other versions too? Only told with `everything`. */
+  /** Are there pending versions that are neither of these? Only told with `everything`. */
   others: bool,
   /**
    * The register, as the bytes of `outlinesCodec`: mostly all servers send the same bytes, and a

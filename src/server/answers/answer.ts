@@ -72,8 +72,8 @@ const ANSWERS: Answers = {
     const { store } = context;
     const id = idOf(context, name);
     const state = store.read(id.space, name);
-    const { register } = state;
-    const pieces = shareOf(store.pieces, store.membership, { ...id, register }, asked);
+    const known = { space: id.space, register: state.register };
+    const pieces = shareOf(store.pieces, store.membership, known, asked);
     return { ...state, pieces };
   },
 
@@ -83,8 +83,8 @@ const ANSWERS: Answers = {
     return {};
   },
 
-  prepare(context, { name, ballot, vid, inline }) {
-    return context.store.prepare(...keyOf(context, name), ballot, vid, inline);
+  prepare(context, { name, ballot, vid, link, inline }) {
+    return context.store.prepare(...keyOf(context, name), ballot, { vid, link, inline });
   },
 
   accept(context, { name, ballot, version }) {
@@ -101,39 +101,41 @@ const ANSWERS: Answers = {
 
   forget: (context, { name, ballot }) => context.store.forget(...keyOf(context, name), ballot),
 
-  collect: (context, { name, vid, ballot }) =>
-    context.store.collect(...keyOf(context, name), vid, ballot),
+  collect: (context, { name, vid, ballot, spare }) =>
+    context.store.collect(...keyOf(context, name), ballot, { vid, spare }),
 
-  drop(context, { name, vid, piece }) {
+  link: (context, { name, vid, cid }) => context.store.link(...keyOf(context, name), vid, cid),
+
+  drop(context, { name, cid, piece }) {
     const { store } = context;
     const isAway = (version: Version): boolean => {
       const { config, slot } = store.membership;
       return config !== null && slot >= 0 && !homesOf(version, config)[piece]?.includes(slot);
     };
-    return store.drop(...keyOf(context, name), vid, piece, isAway);
+    return store.drop(...keyOf(context, name), { cid, piece }, isAway);
   },
 
-  async fetch(context, { name, vid, piece, offset, length }) {
+  async fetch(context, { cid, piece, offset, length }) {
     if (offset % BLOCK_BYTES !== 0 || length > CHUNK_BYTES)
       throw new DfsError(
         "protocol",
         `a fetch of ${length} bytes at ${offset} is not within the protocol`,
       );
-    const id = { ...idOf(context, name), vid, piece };
+    const id = { space: spaceOfUser(context.user), cid, piece };
     return { data: await context.store.pieces.fetch(id, offset, length) };
   },
 
-  async sums(context, { name, vid, piece, offset, length }) {
+  async sums(context, { cid, piece, offset, length }) {
     if (length > CHUNK_BYTES)
       throw new DfsError("protocol", `${length} bytes of sums are not within the protocol`);
-    const id = { ...idOf(context, name), vid, piece };
+    const id = { space: spaceOfUser(context.user), cid, piece };
     return { data: await context.store.pieces.sums(id, offset, length) };
   },
 
-  async verify(context, { name, vid, piece, offset, length }) {
+  async verify(context, { cid, piece, offset, length }) {
     if (offset % BLOCK_BYTES !== 0 || length > VERIFY_BYTES)
       throw new DfsError("protocol", `${length} bytes to verify are not within the protocol`);
-    const id = { ...idOf(context, name), vid, piece };
+    const id = { space: spaceOfUser(context.user), cid, piece };
     await context.store.scrub.verify(id, offset, length);
     return {};
   },
@@ -192,6 +194,7 @@ export const BOUND_TO_EPOCH: ReadonlySet<Kind> = new Set([
   "forget",
   "collect",
   "drop",
+  "link",
   "list",
   "floors",
 ]);

@@ -4,7 +4,7 @@ import { homesOf } from "../../file/placement.ts";
 import type { Membership } from "../../store/membership.ts";
 import type { Store } from "../../store/store.ts";
 import type { PageEntry } from "../../store/name_state.ts";
-import { registerCodec, type Version, type Vid } from "../../version.ts";
+import { registerCodec, type Cid, type Version } from "../../version.ts";
 import { cutOutlines, outlinesCodec } from "../../outline.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 
@@ -20,33 +20,34 @@ export const bytesOf = ({ name, outlines, here }: ListEntry): number =>
  */
 export function entryOf(
   { membership }: Store,
-  { name, register, held }: PageEntry,
+  { name, register, held, pending }: PageEntry,
   everything: boolean,
 ): ListEntry {
   const damaged = register === "damaged";
   if (damaged) return { name, damaged, others: false, outlines: new Uint8Array(), here: [] };
-  const { bytes: outlines, vids } = register
+  const { bytes: outlines, cids } = register
     ? cutOutlines(register)
-    : { bytes: NO_OUTLINES, vids: [] };
-  const here = vids.map((vid) => ({ held: piecesOf(held, vid), lacking: 0, astray: 0 }));
+    : { bytes: NO_OUTLINES, cids: [] };
+  const here = cids.map((cid) => ({ held: piecesOf(held, cid), lacking: 0, astray: 0 }));
   if (!everything) return { name, damaged, others: false, outlines, here };
-  const others = held.some(({ vid }) => !vids.includes(vid));
   const { acc = null, com = null } = register ? decode(registerCodec, register) : {};
+  const known = [acc?.version.vid, com?.version.vid];
+  const others = pending.some(({ vid }) => !known.includes(vid));
   const all = [acc, com].flatMap((value) =>
     value ? placedHere(membership, value.version, held) : [],
   );
-  return { name, damaged, others, outlines, here: all.slice(0, vids.length) };
+  return { name, damaged, others, outlines, here: all.slice(0, cids.length) };
 }
 
-const piecesOf = (held: PageEntry["held"], vid: Vid): number[] =>
-  held.find((version) => version.vid === vid)?.pieces ?? [];
+const piecesOf = (held: PageEntry["held"], cid: Cid | null): number[] =>
+  held.find((content) => content.cid === cid)?.pieces ?? [];
 
 /**
- * The pieces held of a version, and how they differ from those that the configuration places here.
+ * The pieces held of the content of a version, and how they differ from those that the configuration places here.
  * To work that out takes longer than everything else in a list.
  */
 function placedHere({ config, slot }: Membership, version: Version, all: PageEntry["held"]): Here {
-  const held = version.deleted ? [] : piecesOf(all, version.vid);
+  const held = version.deleted ? [] : piecesOf(all, version.cid);
   if (!config || slot < 0) return { held, lacking: 0, astray: 0 };
   const atHome = homesOf(version, config).flatMap((slots, piece) =>
     slots.includes(slot) ? [piece] : [],

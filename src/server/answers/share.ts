@@ -9,10 +9,9 @@ import type { Config } from "../../membership.ts";
 import type { Register, Version } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 
-/** Whose name it is, and the register of it here. */
+/** In whose space the name is, and the register of it here. */
 interface Known {
   readonly space: string;
-  readonly name: string;
   readonly register: Register;
 }
 
@@ -25,11 +24,12 @@ interface Known {
 export function shareOf(
   pieces: PieceStore,
   { config, slot }: { readonly config: Config | null; readonly slot: number },
-  { space, name, register }: Known,
+  { space, register }: Known,
   asked: readonly number[],
 ): SentPiece[] {
   const version = newestIn(register);
-  if (!config || !version || !asked.includes(slot)) return [];
+  const cid = version?.cid ?? null;
+  if (!config || !version || cid === null || !asked.includes(slot)) return [];
   const senders = homesOf(version, config).map((slots) =>
     slots.find((home) => asked.includes(home)),
   );
@@ -37,7 +37,7 @@ export function shareOf(
   const share: SentPiece[] = [];
   let bytes = 0;
   for (const piece of sent.slice(0, version.needed)) {
-    const id = { space, name, vid: version.vid, piece };
+    const id = { space, cid, piece };
     const data = senders[piece] === slot ? pieces.inline(id) : null;
     bytes += data?.length ?? 0;
     if (data && bytes <= CHUNK_BYTES) share.push({ piece, data });

@@ -4,13 +4,13 @@
  */
 import { DfsError } from "../../errors.ts";
 import { UPLOADS_PER_CONNECTION } from "../../limits.ts";
-import type { PieceId } from "../../store/pieces/piece_id.ts";
+import type { Arrival } from "../../store/pieces/piece_id.ts";
 import type { Store } from "../../store/store.ts";
 import type { Sender } from "../../store/pieces/under_way.ts";
 import type { Upload } from "../../store/pieces/upload.ts";
 import type { Share, UploadShares } from "../bounds/upload_shares.ts";
 
-interface Portion extends PieceId {
+interface Portion extends Arrival {
   readonly size: number;
   readonly offset: number;
   readonly root: Uint8Array | null;
@@ -20,7 +20,7 @@ interface Portion extends PieceId {
 interface Incoming {
   readonly upload: Promise<Upload>;
   /** What the first portion says that the piece is. */
-  readonly id: PieceId;
+  readonly id: Arrival;
   readonly size: number;
   readonly share: Share;
   /** Settles when all portions so far are written. */
@@ -66,7 +66,7 @@ export class Uploads {
   }
 
   #begin(key: string, portion: Portion): Incoming {
-    const { space, name, vid, piece, size, offset } = portion;
+    const { space, name, vid, cid, piece, size, offset } = portion;
     if (offset !== 0)
       throw new DfsError("protocol", `piece ${piece + 1} does not begin at its beginning`);
     if (this.#open.size >= UPLOADS_PER_CONNECTION)
@@ -74,7 +74,7 @@ export class Uploads {
     const share = this.#shares.enter(this.#holder(), () => {
       if (this.#forget(key, incoming)) void abort(incoming);
     });
-    const id = { space, name, vid, piece };
+    const id = { space, name, vid, cid, piece };
     this.#sender.sends(vid);
     const upload = this.#store.pieces.receive(id, size);
     upload.catch(() => {});
@@ -99,7 +99,7 @@ export class Uploads {
   }
 }
 
-const keyOf = ({ vid, piece }: PieceId): string => `${vid}.${piece}`;
+const keyOf = ({ vid, cid, piece }: Arrival): string => `${vid}.${cid}.${piece}`;
 
 function checkSame({ id, size }: Incoming, portion: Portion): void {
   const { space, name, piece } = portion;

@@ -1,5 +1,5 @@
 /**
- * A server's catalog: its registers, its table of pieces, and a few facts about the server itself.
+ * A server's catalog: its registers, what names hold, its contents, and a few facts about the server itself.
  * All SQL is in this folder, but for a few statements of the start (identity.ts, recover.ts).
  * Changes go through `write`, which puts many requests into one durable transaction. Used by all of
  * the store.
@@ -9,8 +9,9 @@ import { concat, decode, encode } from "../../bytes.ts";
 import { DfsError } from "../../errors.ts";
 import type { Clock, Notify } from "../../io/ports.ts";
 import { CHECK_ROWS, START_CHECK_MS } from "../../limits.ts";
-import { type Register, registerCodec } from "../../version.ts";
+import { type Cid, type Register, registerCodec } from "../../version.ts";
 import { CatalogCheck, checkStructure } from "./catalog_check.ts";
+import { CONTENT_SCHEMA, ContentTable } from "./contents.ts";
 import { recordDamaged, trouble } from "./findings.ts";
 import { FLOOR_SCHEMA, Floors } from "./floors.ts";
 import {
@@ -20,13 +21,16 @@ import {
   type Reading,
   readingFrom,
 } from "./group_commit.ts";
-import { PIECE_SCHEMA, PieceTable } from "./piece_table.ts";
+import { HOLDING_SCHEMA, HoldingTable } from "./holdings.ts";
 import { isWhole, rowSum, SUM_BYTES } from "./row_sum.ts";
 
+/** `epoch` is that of the configuration by which the server went when it wrote the row. */
+export const REGISTER_SCHEMA = `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT,
+   epoch INTEGER NOT NULL, row BLOB NOT NULL, sum BLOB NOT NULL,
+   PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`;
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
-  `CREATE TABLE IF NOT EXISTS register (space TEXT, name TEXT, row BLOB NOT NULL, sum BLOB NOT NULL,
-   PRIMARY KEY (space, name)) STRICT, WITHOUT ROWID`,
+  REGISTER_SCHEMA,
 ];
 
 /** A register as stored in its table. */
@@ -36,8 +40,8 @@ interface StoredRow {
 }
 
 /**
- * A name on a page, and its register. The register is null if the server holds only pieces of the
- * name.
+ * A name on a page, and its register. The register is null if the server knows only pending
+ * versions of the name.
  */
 interface PageRow {
   readonly name: string;
@@ -55,7 +59,8 @@ export class Catalog {
   readonly #page;
   readonly #pageOfAll;
   readonly #nextSpace;
-  readonly pieces: PieceTable;
+  readonly contents: ContentTable;
+  readonly holdings: HoldingTable;
   readonly floors: Floors;
   readonly check: CatalogCheck;
   #damaged = false;
@@ -73,12 +78,13 @@ export class Catalog {
     db.run("PRAGMA synchronous=FULL");
     // What the last process wrote must be durable before anything is answered from it.
     this.checkpoint();
-    for (const sql of [...SCHEMA, ...FLOOR_SCHEMA, ...PIECE_SCHEMA]) db.run(sql);
+    for (const sql of [...SCHEMA, ...FLOOR_SCHEMA, ...CONTENT_SCHEMA, ...HOLDING_SCHEMA])
+      db.run(sql);
     this.#register = db.query<StoredRow, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
     );
     this.#putRegister = db.query(
-      "INSERT OR REPLACE INTO register (space, name, row, sum) VALUES (?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO register (space, name, epoch, row, sum) VALUES (?, ?, ?, ?, ?)",
     );
     this.#dropRegister = db.query("DELETE FROM register WHERE space = ? AND name = ?");
     // The range has one lower bound. With two bounds SQLite would use the worse one in its index,
@@ -90,15 +96,16 @@ export class Catalog {
     this.#pageOfAll = db.query<PageRow, [string, string, string, number]>(
       `SELECT page.name, row, sum FROM
        (SELECT name FROM register WHERE ${range}
-        UNION SELECT name FROM piece WHERE ${range} AND trashed IS NULL ORDER BY name LIMIT ?4) AS page
+        UNION SELECT name FROM entry WHERE ${range} ORDER BY name LIMIT ?4) AS page
        LEFT JOIN register ON register.space = ?1 AND register.name = page.name ORDER BY page.name`,
     );
     // Each minimum is one step in an index, however many names a space has.
     this.#nextSpace = db.query<{ space: string | null }, [string]>(
       `SELECT min(space) AS space FROM (SELECT min(space) AS space FROM register WHERE space > ?1
-       UNION ALL SELECT min(space) FROM piece WHERE space > ?1)`,
+       UNION ALL SELECT min(space) FROM entry WHERE space > ?1)`,
     );
-    this.pieces = new PieceTable(db, this.#reading, notify, () => this.check.restartSoon());
+    this.contents = new ContentTable(db, this.#reading, notify);
+    this.holdings = new HoldingTable(db, this.#reading, () => this.check.restartSoon());
     this.check = new CatalogCheck(db, {
       damagedRegister: () => {
         if (!this.#damaged) notify(recordDamaged);
@@ -155,9 +162,15 @@ export class Catalog {
    * the rest later. Throws DfsError("folder") on a database that cannot be served.
    */
   #inspect(clock: Clock): void {
-    checkStructure(this.#db, [...SCHEMA, ...FLOOR_SCHEMA, ...PIECE_SCHEMA, PULSE_SCHEMA]);
+    checkStructure(this.#db, [
+      ...SCHEMA,
+      ...FLOOR_SCHEMA,
+      ...CONTENT_SCHEMA,
+      ...HOLDING_SCHEMA,
+      PULSE_SCHEMA,
+    ]);
     const rows = this.#db.query<{ space: string; name: string } & StoredRow, []>(
-      "SELECT * FROM register",
+      "SELECT space, name, row, sum FROM register",
     );
     for (const { space, name, row, sum } of rows.iterate())
       if (!isWhole(space, name, row, sum)) this.#damaged = true;
@@ -182,9 +195,10 @@ export class Catalog {
     return isSound;
   }
 
-  putRegister(space: string, name: string, row: Register): void {
+  /** `epoch` is the one at which the server writes it. */
+  putRegister(space: string, name: string, row: Register, epoch: number): void {
     const bytes = encode(registerCodec, row);
-    this.#putRegister.run(space, name, bytes, rowSum(space, name, bytes));
+    this.#putRegister.run(space, name, epoch, bytes, rowSum(space, name, bytes));
   }
 
   dropRegister(space: string, name: string): void {
@@ -193,7 +207,7 @@ export class Catalog {
 
   /**
    * Up to `limit` names of a space, in byte order, after `after` and not before `from`, each with
-   * the bytes of its register. With `everything`, also the names of which there are only pieces;
+   * the bytes of its register. With `everything`, also the names that only have pending versions;
    * they have no register.
    */
   page(
@@ -209,6 +223,12 @@ export class Catalog {
       name,
       register: this.#isSound(space, name, row, sum) ? row : "damaged",
     }));
+  }
+
+  /** A piece is gone from the disk: nobody holds it any more. To be called in a transaction. */
+  dropPiece(cid: Cid, piece: number): void {
+    this.contents.drop(cid, piece);
+    this.holdings.dropPiece(cid, piece);
   }
 
   /** Up to `limit` spaces after `after`, in byte order. */

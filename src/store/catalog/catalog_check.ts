@@ -1,14 +1,14 @@
 /**
  * Checks that the catalog is still what was written. Structure, schema and facts are checked when
- * it is opened. Rows, and the indexes of pieces against their table, are checked a part at a time,
- * again and again while the server runs. Used by catalog.ts; scrub.ts drives it.
+ * it is opened. Rows, and the indexes of contents and of holdings against their tables, are checked a
+ * part at a time, again and again while the server runs. Used by catalog.ts; scrub.ts drives it.
  */
 import type { Database } from "bun:sqlite";
 import { asDfsError } from "../../errors.ts";
 import { mayBeStored } from "../../file/names.ts";
 import { PIECES_MAX } from "../../limits.ts";
 import { brokenCatalog } from "./group_commit.ts";
-import { PIECE_INDEXES } from "./piece_table.ts";
+import { CONTENT_INDEXES } from "./contents.ts";
 import { isWhole, SUM_BYTES } from "./row_sum.ts";
 
 /** What a check reports, besides the errors that it throws. */
@@ -20,18 +20,28 @@ interface Findings {
 }
 
 /**
- * The columns of a piece that the check looks at, besides its indexes. The root of the piece guards
+ * The columns of a content that the check looks at, besides its indexes. The root of a piece guards
  * the rest.
  */
 interface CheckedRow {
   readonly id: number;
-  readonly vid: string;
+  readonly cid: Uint8Array;
   readonly piece: number;
   readonly space: string;
-  readonly name: string;
   readonly bad: number;
-  readonly trashed: number | null;
+  readonly idle: number | null;
 }
+
+/** Where the check of the holdings is, and a row of them. */
+interface HoldingKey {
+  readonly space: string;
+  readonly name: string;
+  readonly cid: Uint8Array;
+  readonly piece: number;
+}
+type HoldingRow = HoldingKey & { readonly bad: number };
+/** It comes before all others. */
+const FIRST_HOLDING: HoldingKey = { space: "", name: "", cid: new Uint8Array(), piece: -1 };
 
 interface RegisterRow {
   readonly space: string;
@@ -41,6 +51,7 @@ interface RegisterRow {
 }
 
 const MEND_ROWS = 1000;
+const ID_BYTES = 16;
 
 /**
  * Throws DfsError("folder") on a database with a broken structure, with other tables than these, or
@@ -68,9 +79,15 @@ export class CatalogCheck {
   readonly #findings: Findings;
   readonly #rows;
   readonly #registers;
+  readonly #holdings;
+  readonly #heldIndex;
   readonly #indexes;
-  /** The last row of the pieces that was checked; and, once all pieces are done, the last name. */
+  /**
+   * The last row of the contents that was checked; once they are done, the last holding; and once
+   * these are done, the last name.
+   */
   #row = 0;
+  #holding: HoldingKey | null = null;
   #name: { space: string; name: string } | null = null;
   /** Is there a reason to check now? */
   isUrgent = false;
@@ -81,19 +98,30 @@ export class CatalogCheck {
     this.#db = db;
     this.#findings = findings;
     this.#rows = db.query<CheckedRow, [number, number]>(
-      `SELECT rowid AS id, vid, piece, space, name, bad, trashed FROM piece NOT INDEXED
+      `SELECT rowid AS id, cid, piece, space, bad, idle FROM content NOT INDEXED
        WHERE rowid > ? ORDER BY rowid LIMIT ?`,
     );
     this.#registers = db.query<RegisterRow, [string, string, number]>(
       `SELECT space, name, row, sum FROM register WHERE (space, name) > (?, ?)
        ORDER BY space, name LIMIT ?`,
     );
-    this.#indexes = PIECE_INDEXES.map(({ name, isIn, match }) => ({
+    const range = "(space, name, cid, piece) > (?1, ?2, ?3, ?4)";
+    const order = "ORDER BY space, name, cid, piece LIMIT ?5";
+    this.#holdings = db.query<HoldingRow, [string, string, Uint8Array, number, number]>(
+      `SELECT space, name, cid, piece, bad FROM holding WHERE ${range} ${order}`,
+    );
+    this.#heldIndex = db.query<{ n: number }, [string, string, Uint8Array, number, number]>(
+      `SELECT count(*) AS n FROM
+       (SELECT space, name, cid, piece FROM holding WHERE ${range} ${order}) AS at
+       JOIN holding AS entry INDEXED BY holding_by_content ON entry.cid = at.cid
+       AND entry.piece = at.piece AND entry.space = at.space AND entry.name = at.name`,
+    );
+    this.#indexes = CONTENT_INDEXES.map(({ name, isIn, match }) => ({
       isIn,
       found: db.query<{ n: number }, [number, number]>(
         `SELECT count(*) AS n FROM
-         (SELECT rowid AS id, * FROM piece NOT INDEXED WHERE rowid > ?1 ORDER BY rowid LIMIT ?2) AS at
-         JOIN piece AS entry INDEXED BY ${name} ON ${match} AND entry.rowid = at.id`,
+         (SELECT rowid AS id, * FROM content NOT INDEXED WHERE rowid > ?1 ORDER BY rowid LIMIT ?2) AS at
+         JOIN content AS entry INDEXED BY ${name} ON ${match} AND entry.rowid = at.id`,
       ),
     }));
   }
@@ -115,6 +143,7 @@ export class CatalogCheck {
   /** Makes the check begin again, soon. */
   restartSoon(): void {
     this.#row = 0;
+    this.#holding = null;
     this.#name = null;
     this.isUrgent = true;
   }
@@ -125,12 +154,23 @@ export class CatalogCheck {
   }
 
   #stepPieces(count: number): true {
+    if (this.#holding !== null) return this.#stepHoldings(this.#holding, count);
     const rows = this.#rows.all(this.#row, count);
     const isSound = rows.every(isPiece) && this.#areIndexed(rows, count);
     if (!isSound) this.mend();
     else if (rows.length > 0) this.#row = rows.at(-1)?.id ?? 0;
+    else this.#holding = FIRST_HOLDING;
+    return true;
+  }
+
+  #stepHoldings({ space, name, cid, piece }: HoldingKey, count: number): true {
+    const rows = this.#holdings.all(space, name, cid, piece, count);
+    const found = this.#heldIndex.get(space, name, cid, piece, count)?.n ?? 0;
+    if (found !== rows.length || !rows.every(isHolding)) this.mend();
+    else if (rows.length > 0) this.#holding = rows.at(-1) ?? FIRST_HOLDING;
     else {
       this.#row = 0;
+      this.#holding = null;
       this.#isMended = false;
       // The first of all names: that of the configuration.
       this.#name = { space: "", name: "" };
@@ -146,9 +186,9 @@ export class CatalogCheck {
   }
 
   /**
-   * Rebuilds the indexes from the table, and drops rows that cannot be pieces. Repair handles the
-   * loss like that of any missing piece, or of any piece that nobody needs. Throws
-   * DfsError("folder") if rebuilding does not help.
+   * Rebuilds the indexes from their tables, and drops rows that this program cannot have written,
+   * and holdings of what is not here. Repair handles the loss like that of any missing piece, or of
+   * any piece that nobody needs. Throws DfsError("folder") if rebuilding does not help.
    */
   mend(): void {
     if (this.#isMended) throw brokenCatalog("its list of pieces");
@@ -156,35 +196,64 @@ export class CatalogCheck {
     let dropped = 0;
     try {
       this.#db.run("BEGIN IMMEDIATE");
-      this.#db.run("REINDEX piece");
-      const drop = this.#db.query<unknown, [number]>("DELETE FROM piece WHERE rowid = ?");
-      for (let at = 0; ;) {
-        const rows = this.#rows.all(at, MEND_ROWS);
-        for (const row of rows) {
-          if (isPiece(row)) continue;
-          drop.run(row.id);
-          dropped++;
-        }
-        if (rows.length === 0) break;
-        at = rows.at(-1)?.id ?? 0;
-      }
+      this.#db.run("REINDEX content");
+      this.#db.run("REINDEX holding");
+      dropped = this.#dropStrayContents() + this.#dropStrayHoldings();
       this.#db.run("COMMIT");
     } catch (error) {
       if (this.#db.inTransaction) this.#db.run("ROLLBACK");
       throw brokenCatalog(`its list of pieces; ${asDfsError(error).message}`);
     }
     this.#row = 0;
+    this.#holding = null;
     this.#findings.warn(
       `the catalog's list of pieces was damaged, and is put right${dropped > 0 ? ` (${dropped} records were lost)` : ""}: see to the disk, and run dfs-tool repair`,
     );
   }
+
+  #dropStrayContents(): number {
+    const drop = this.#db.query<unknown, [number]>("DELETE FROM content WHERE rowid = ?");
+    let dropped = 0;
+    for (let at = 0; ;) {
+      const rows = this.#rows.all(at, MEND_ROWS);
+      for (const row of rows.filter((one) => !isPiece(one))) {
+        drop.run(row.id);
+        dropped++;
+      }
+      if (rows.length === 0) return dropped;
+      at = rows.at(-1)?.id ?? 0;
+    }
+  }
+
+  #dropStrayHoldings(): number {
+    const drop = this.#db.query<unknown, [string, string, Uint8Array, number]>(
+      "DELETE FROM holding WHERE space = ? AND name = ? AND cid = ? AND piece = ?",
+    );
+    let dropped = 0;
+    for (let at = FIRST_HOLDING; ;) {
+      const rows = this.#holdings.all(at.space, at.name, at.cid, at.piece, MEND_ROWS);
+      for (const row of rows.filter((one) => !isHolding(one))) {
+        drop.run(row.space, row.name, row.cid, row.piece);
+        dropped++;
+      }
+      const last = rows.at(-1);
+      if (!last) break;
+      at = last;
+    }
+    const { changes } = this.#db.run(
+      `DELETE FROM holding WHERE NOT EXISTS
+       (SELECT 1 FROM content WHERE content.cid = holding.cid AND content.piece = holding.piece)`,
+    );
+    return dropped + changes;
+  }
 }
 
 /** Can this row have been written by this program? */
-const isPiece = ({ vid, piece, space, name, bad }: CheckedRow): boolean =>
-  /^[0-9a-f]{32}$/.test(vid) &&
+const isHolding = (row: HoldingRow): boolean => isPiece(row) && mayBeStored(row.name);
+
+const isPiece = ({ cid, piece, space, bad }: Omit<HoldingRow, "name">): boolean =>
+  cid.length === ID_BYTES &&
   piece >= 0 &&
   piece < PIECES_MAX &&
   (bad === 0 || bad === 1) &&
-  space.startsWith("u:") &&
-  mayBeStored(name);
+  space.startsWith("u:");

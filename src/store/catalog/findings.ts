@@ -3,13 +3,13 @@
  * by the store, and by the server for its own troubles.
  */
 import type { Notice } from "../../io/ports.ts";
-import type { Vid } from "../../version.ts";
+import type { Cid } from "../../version.ts";
 
-export const pieceDamaged = (vid: Vid, piece: number): Notice => ({
+export const pieceDamaged = (cid: Cid, piece: number): Notice => ({
   level: "warning",
   event: "piece-damaged",
-  line: `piece ${piece + 1} of version ${vid} is damaged on this disk: dfs-tool repair makes it anew`,
-  facts: { version: vid, piece: piece + 1 },
+  line: `piece ${piece + 1} of content ${cid} is damaged on this disk: dfs-tool repair makes it anew`,
+  facts: { content: cid, piece: piece + 1 },
 });
 
 export const recordDamaged: Notice = {

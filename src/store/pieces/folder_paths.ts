@@ -1,5 +1,5 @@
 /** The paths of all files in one server's folder (README.md). Used by the store. */
-import type { Vid } from "../../version.ts";
+import type { Cid } from "../../version.ts";
 
 /** The paths of one server's folder. */
 export interface FolderPaths {
@@ -11,8 +11,8 @@ export interface FolderPaths {
   readonly catalogFolder: string;
   /** Folders below `pieces` that are known to be durable. */
   readonly folders: Set<string>;
-  folderOf(vid: Vid): string;
-  pathOf(vid: Vid, piece: number): string;
+  folderOf(cid: Cid): string;
+  pathOf(cid: Cid, piece: number): string;
 }
 
 /** The paths of a folder whose catalog is in `catalogFolder`. */
@@ -24,7 +24,7 @@ export function pathsOf({
   catalogFolder: string;
 }): FolderPaths {
   const pieces = `${folder}/pieces`;
-  const folderOf = (vid: Vid): string => `${pieces}/${vid.slice(0, 2)}`;
+  const folderOf = (cid: Cid): string => `${pieces}/${cid.slice(0, 2)}`;
   return {
     folder,
     pieces,
@@ -34,6 +34,6 @@ export function pathsOf({
     catalogFolder,
     folders: new Set(),
     folderOf,
-    pathOf: (vid, piece) => `${folderOf(vid)}/${vid}.${piece}`,
+    pathOf: (cid, piece) => `${folderOf(cid)}/${cid}.${piece}`,
   };
 }

@@ -1,12 +1,17 @@
 /** Which piece is meant, and a small piece with its bytes. Used by the store and the server. */
-import type { Vid } from "../../version.ts";
+import type { Cid, Vid } from "../../version.ts";
 
-/** Which piece, and in whose space. */
+/** Which piece of which content, and in whose space. */
 export interface PieceId {
   readonly space: string;
+  readonly cid: Cid;
+  readonly piece: number;
+}
+
+/** A piece that comes, and the name and the version that it comes for. */
+export interface Arrival extends PieceId {
   readonly name: string;
   readonly vid: Vid;
-  readonly piece: number;
 }
 
 /** A whole piece as it comes with a PREPARE. */

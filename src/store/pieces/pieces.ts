@@ -1,8 +1,9 @@
 /**
  * The pieces of one server. Each is a file, or lies in the catalog if it is small. A piece is
- * durable before the server tells anybody of it. A condemned piece stays in the trash for a while,
- * for readers that have begun. Used by store.ts, scrub.ts and the server's uploads.
+ * durable before the server tells anybody of it. A piece that no name holds any more stays for a
+ * while, for readers that have begun. Used by store.ts, scrub.ts and the server's uploads.
  */
+import { hashSlotOf } from "../../file/hash_slot.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { rootOf, tableAndRoot, sumsOf, tableBytes } from "../../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../../io/ports.ts";
@@ -11,19 +12,15 @@ import { Arrivals } from "./arrivals.ts";
 import { Ballast } from "./ballast.ts";
 import type { Catalog } from "../catalog/catalog.ts";
 import { Gate } from "./gate.ts";
-import type { PieceRow } from "../catalog/piece_table.ts";
+import { Holds } from "./holds.ts";
+import type { ContentRow } from "../catalog/contents.ts";
 import { damagedPiece, readBlocks, readSums } from "./piece_file.ts";
-import type { PieceId, SmallPiece } from "./piece_id.ts";
+import type { Arrival, PieceId, SmallPiece } from "./piece_id.ts";
 import type { FolderPaths } from "./folder_paths.ts";
 import { Room } from "./room.ts";
+import { sweepIdle } from "./sweep.ts";
 import { UnderWay } from "./under_way.ts";
 import { orDie, Upload } from "./upload.ts";
-
-/** A file that is being removed; `over` is to be called after that. */
-interface Removal {
-  readonly path: string;
-  readonly over: () => void;
-}
 
 export class PieceStore {
   readonly #clock: Clock;
@@ -37,6 +34,7 @@ export class PieceStore {
   readonly #tables = new Gate(TABLES_AT_ONCE);
   #temporaries = 0;
   readonly room: Room;
+  readonly holds: Holds;
   readonly ballast: Ballast;
   readonly underWay = new UnderWay();
 
@@ -52,29 +50,31 @@ export class PieceStore {
     this.#disk = ports.disk;
     this.#paths = paths;
     this.#catalog = catalog;
+    this.holds = new Holds(ports, catalog);
     this.room = new Room(ports, paths.folder, () => this.sweep(0));
     this.ballast = new Ballast(ports.disk, paths.catalogFolder);
     catalog.setRelief(() => this.ballast.drop());
   }
 
   /** Begins a piece of `bytes` bytes that comes in several parts. Throws DfsError("noRoom"). */
-  async receive(id: PieceId, bytes: number): Promise<Upload> {
+  async receive({ space, name, cid, piece }: Arrival, bytes: number): Promise<Upload> {
     await this.room.reserve(bytes);
-    const temporary = `${this.#paths.temporary}/${id.vid}.${id.piece}.${this.#temporaries++}`;
-    return Upload.begin(this.#disk, temporary, { ...id, bytes }, this.room, this.#die);
+    const temporary = `${this.#paths.temporary}/${cid}.${piece}.${this.#temporaries++}`;
+    const what = { space, slot: hashSlotOf(space, name), cid, piece, bytes };
+    return Upload.begin(this.#disk, temporary, what, this.room, this.#die);
   }
 
   /** Ends a piece: it becomes durable, gets its name, and is entered in the catalog. */
-  async received(upload: Upload, id: PieceId, bytes: number, root: Uint8Array): Promise<void> {
-    const { vid, piece } = id;
+  async received(upload: Upload, id: Arrival, bytes: number, root: Uint8Array): Promise<void> {
+    const { cid, piece } = id;
     this.#checkOwner(id);
-    const folder = this.#paths.folderOf(vid);
+    const folder = this.#paths.folderOf(cid);
     if (!this.#paths.folders.has(folder)) {
       await this.room.orRelieved(() => this.#disk.makeFolder(folder));
       await orDie(this.#disk.syncFolder(this.#paths.pieces), this.#die);
       this.#paths.folders.add(folder);
     }
-    const path = this.#paths.pathOf(vid, piece);
+    const path = this.#paths.pathOf(cid, piece);
     await this.#arrivals.during(path, () =>
       this.#receivedAt(path, folder, upload, id, bytes, root),
     );
@@ -84,38 +84,43 @@ export class PieceStore {
     path: string,
     folder: string,
     upload: Upload,
-    id: PieceId,
+    id: Arrival,
     bytes: number,
     root: Uint8Array,
   ): Promise<void> {
     await upload.finish(root, path);
     try {
       await orDie(this.#disk.syncFolder(folder), this.#die);
-      // The file is what counts: if this row is lost, the next start adopts the file.
-      const row = { ...id, bytes, root, data: null, created: this.#clock.wall() };
-      await this.#catalog.write(false, () => this.#catalog.pieces.put(row));
+      // rule: row-is-durable. A promise may count this piece, and a copy elsewhere may go for it.
+      await this.#catalog.write(true, () => this.holds.arrived(id, this.#rowFor(id, bytes, root)));
     } catch (error) {
       await this.#removeUnclaimed(path, id);
       throw error;
     }
   }
 
+  #rowFor({ space, name, cid, piece }: Arrival, bytes: number, root: Uint8Array) {
+    const slot = hashSlotOf(space, name);
+    const created = this.#clock.wall();
+    return { space, slot, cid, piece, bytes, root, data: null, created, idle: null };
+  }
+
   /**
    * Removes a file that no row knows, since the catalog had no room for one, unless another sender
    * is just bringing it.
    */
-  async #removeUnclaimed(path: string, { vid, piece }: PieceId): Promise<void> {
-    if (!this.#arrivals.hasOneSender(path) || this.#catalog.pieces.get(vid, piece)) return;
+  async #removeUnclaimed(path: string, { cid, piece }: PieceId): Promise<void> {
+    if (!this.#arrivals.hasOneSender(path) || this.#catalog.contents.get(cid, piece)) return;
     const over = this.#arrivals.remove(path);
     await this.#disk.remove(path).finally(over);
   }
 
   /** Stores a small piece as a file. */
-  putFile(id: PieceId, small: SmallPiece): Promise<void> {
+  putFile(id: Arrival, small: SmallPiece): Promise<void> {
     return this.#files.through(() => this.#putFile(id, small));
   }
 
-  async #putFile(id: PieceId, { root, data }: SmallPiece): Promise<void> {
+  async #putFile(id: Arrival, { root, data }: SmallPiece): Promise<void> {
     const upload = await this.receive(id, data.length);
     try {
       if (data.length > 0) await upload.append(0, data);
@@ -133,7 +138,7 @@ export class PieceStore {
   async makeRoomFor(
     files: readonly SmallPiece[],
     inline: readonly SmallPiece[],
-    idOf: (piece: SmallPiece) => PieceId,
+    idOf: (piece: SmallPiece) => Arrival,
   ): Promise<boolean> {
     try {
       for (const item of files) await this.putFile(idOf(item), item);
@@ -147,27 +152,27 @@ export class PieceStore {
   }
 
   /** Stores a small piece in the catalog. To be called inside a transaction. */
-  putInline(id: PieceId, { root, data }: SmallPiece): void {
+  putInline(id: Arrival, { root, data }: SmallPiece): void {
     const known = this.#checkOwner(id);
-    if (known && !known.bad && known.trashed === null) return;
-    const created = this.#clock.wall();
-    this.#catalog.pieces.put({ ...id, bytes: data.length, root, data, created });
+    if (known && !known.bad) return;
+    this.#catalog.contents.put({ ...this.#rowFor(id, data.length, root), data });
+    this.#catalog.holdings.setGood(id.cid, id.piece);
   }
 
   /** The bytes, not verified, of a piece in the catalog; null if there is none or it is damaged. */
-  inline({ space, vid, piece }: PieceId): Uint8Array | null {
-    const row = this.#catalog.pieces.get(vid, piece);
+  inline({ space, cid, piece }: PieceId): Uint8Array | null {
+    const row = this.#catalog.contents.get(cid, piece);
     return row?.space === space && row.bad === 0 ? row.data : null;
   }
 
   /**
-   * Returns the row of this piece. A user who learns the id of another user's version must not
+   * Returns the row of this piece. A user who learns the id of another user's content must not
    * replace its pieces: throws DfsError("forbidden").
    */
-  #checkOwner({ space, vid, piece }: PieceId): PieceRow | null {
-    const known = this.#catalog.pieces.get(vid, piece);
+  #checkOwner({ space, cid, piece }: PieceId): ContentRow | null {
+    const known = this.#catalog.contents.get(cid, piece);
     if (known && known.space !== space)
-      throw new DfsError("forbidden", `version ${vid} is another user's`);
+      throw new DfsError("forbidden", `content ${cid} is another user's`);
     return known;
   }
 
@@ -208,41 +213,41 @@ export class PieceStore {
     return isSmall ? work() : this.#tables.through(work);
   }
 
-  async #sums(row: PieceRow, offset: number, length: number): Promise<Uint8Array> {
+  async #sums(row: ContentRow, offset: number, length: number): Promise<Uint8Array> {
     const whole = tableBytes(row.bytes);
     // The whole table is read, for only the root vouches for it.
     const table = row.data
-      ? sumsOf(row.vid, row.piece, 0, row.data)
+      ? sumsOf(row.cid, row.piece, 0, row.data)
       : await this.#inFile(row, (file) => readSums(file, row, 0, whole));
-    const root = rootOf(row.vid, row.piece, row.bytes, table);
+    const root = rootOf(row.cid, row.piece, row.bytes, table);
     if (Buffer.compare(root, row.root) !== 0) throw damagedPiece(row);
     return table.slice(offset, offset + length);
   }
 
-  #rowOf({ space, vid, piece }: PieceId): PieceRow {
-    const row = this.#catalog.pieces.get(vid, piece);
+  #rowOf({ space, cid, piece }: PieceId): ContentRow {
+    const row = this.#catalog.contents.get(cid, piece);
     if (!row || row.space !== space)
-      throw new DfsError("noPiece", `piece ${piece + 1} of version ${vid} is not here`);
+      throw new DfsError("noPiece", `piece ${piece + 1} of content ${cid} is not here`);
     // A damaged piece is served too: without a whole copy, the blocks that verify are worth having.
     return row;
   }
 
-  async #orBad<T>(row: PieceRow, work: () => Promise<T>): Promise<T> {
+  async #orBad<T>(row: ContentRow, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
       if (isDfsError(error, "badPiece"))
-        await this.#catalog.write(false, () => this.#catalog.pieces.markBad(row));
+        await this.#catalog.write(false, () => this.#catalog.contents.markBad(row));
       throw error;
     }
   }
 
-  #inFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
+  #inFile<T>(row: ContentRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
     return this.#files.through(() => this.#inOpenFile(row, work));
   }
 
-  async #inOpenFile<T>(row: PieceRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
-    const path = this.#paths.pathOf(row.vid, row.piece);
+  async #inOpenFile<T>(row: ContentRow, work: (file: OpenFile) => Promise<T>): Promise<T> {
+    const path = this.#paths.pathOf(row.cid, row.piece);
     const file = await this.#disk.open(path, "read").catch(async (error: unknown) => {
       throw (await this.#disk.stat(path)) ? error : damagedPiece(row);
     });
@@ -253,44 +258,25 @@ export class PieceStore {
     }
   }
 
-  /** Removes pieces that have been in the trash for `graceMs`. */
-  async sweep(graceMs: number): Promise<void> {
-    for (;;) {
-      const until = this.#clock.wall() - graceMs;
-      if (this.#catalog.pieces.trashedUntil(until).length === 0) return;
-      const removals: Removal[] = [];
-      try {
-        // The rows go first, so that the decision to condemn them is durable. A file that is left
-        // without a row is adopted later.
-        const dropped = await this.#catalog.write(true, () => this.#takeFromTrash(until, removals));
-        if (dropped === 0) return;
-        for (const { path } of removals) await this.#disk.remove(path);
-      } finally {
-        for (const { over } of removals) over();
-      }
-    }
-  }
-
-  /**
-   * Drops rows of the trash, and collects the files to remove in `removals`. Until those are over,
-   * no sender can bring these pieces again.
-   */
-  #takeFromTrash(until: number, removals: Removal[]): number {
-    let dropped = 0;
-    for (const { vid, piece, inline } of this.#catalog.pieces.trashedUntil(until)) {
-      const path = this.#paths.pathOf(vid, piece);
-      // A piece that is just arriving again will be good, and will replace its row.
-      if (this.#arrivals.has(path)) continue;
-      this.#catalog.pieces.drop(vid, piece);
-      dropped++;
-      if (inline) continue;
-      removals.push({ path, over: this.#arrivals.remove(path) });
-    }
-    return dropped;
+  /** Removes pieces that no name has held for `graceMs`. */
+  sweep(graceMs: number): Promise<void> {
+    return sweepIdle(
+      this.#disk,
+      this.#paths,
+      this.#catalog,
+      this.#arrivals,
+      () => this.#clock.wall() - graceMs,
+    );
   }
 }
 
-function isWhole({ vid, piece, data, root }: PieceRow): boolean {
+/** Throws DfsError("protocol") if a small piece is not what its sender says. */
+export function checkSmall({ cid, piece }: PieceId, { root, data }: SmallPiece): void {
+  if (Buffer.compare(tableAndRoot(cid, piece, data).root, root) === 0) return;
+  throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
+}
+
+function isWhole({ cid, piece, data, root }: ContentRow): boolean {
   assert(data, "only a piece in the catalog is checked as a whole");
-  return Buffer.compare(tableAndRoot(vid, piece, data).root, root) === 0;
+  return Buffer.compare(tableAndRoot(cid, piece, data).root, root) === 0;
 }

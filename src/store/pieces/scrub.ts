@@ -13,7 +13,7 @@ import {
   SCRUB_DUE_MAX,
 } from "../../limits.ts";
 import type { Catalog } from "../catalog/catalog.ts";
-import type { DuePiece } from "../catalog/piece_table.ts";
+import type { DuePiece } from "../catalog/contents.ts";
 import type { PieceId } from "./piece_id.ts";
 import type { PieceStore } from "./pieces.ts";
 import { type Shortage, shortOf } from "./room.ts";
@@ -61,7 +61,7 @@ export class Scrub {
   }
 
   async health(): Promise<Health> {
-    const { oldest, unreadSince, ...counts } = this.#catalog.pieces.summary();
+    const { oldest, unreadSince, ...counts } = this.#catalog.contents.summary();
     const spare = await this.#pieces.room.measure();
     const free = spare.bytes && Math.max(0, spare.bytes);
     return {
@@ -126,10 +126,10 @@ export class Scrub {
   async verify(id: PieceId, offset: number, length: number): Promise<void> {
     for (let done = 0; done === 0 || done < length; done += CHUNK_BYTES)
       await this.#pieces.fetch(id, offset + done, Math.min(CHUNK_BYTES, length - done));
-    const key = `${id.vid}.${id.piece}`;
+    const key = `${id.cid}.${id.piece}`;
     if (offset !== (this.#verified.get(key) ?? 0)) return;
     this.#verified.delete(key);
-    const due = this.#catalog.pieces.get(id.vid, id.piece);
+    const due = this.#catalog.contents.get(id.cid, id.piece);
     if (due && offset + length < due.bytes) {
       if (this.#verified.size >= SCRUB_DUE_MAX) this.#verified.clear();
       this.#verified.set(key, offset + length);
@@ -144,7 +144,7 @@ export class Scrub {
       // Without this they would be due once more.
       await this.#note();
       const before = this.#clock.wall() - intervalMs;
-      this.#queue = this.#catalog.pieces.due(before, SCRUB_DUE_MAX);
+      this.#queue = this.#catalog.contents.due(before, SCRUB_DUE_MAX);
     }
     const due = this.#queue.shift();
     return due ? { due, offset: 0 } : null;
@@ -168,7 +168,7 @@ export class Scrub {
     if (good.length === 0) return;
     const wall = this.#clock.wall();
     await this.#catalog.write(false, () => {
-      for (const due of good) this.#catalog.pieces.setChecked(due, wall);
+      for (const due of good) this.#catalog.contents.setChecked(due, wall);
     });
   }
 }

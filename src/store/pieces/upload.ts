@@ -61,14 +61,14 @@ export class Upload {
    * DfsError("protocol", "noRoom").
    */
   async append(offset: number, data: Uint8Array): Promise<void> {
-    const { vid, piece, bytes } = this.#what;
+    const { cid, piece, bytes } = this.#what;
     const ends = offset + data.length;
     if (offset !== this.#written || offset % BLOCK_BYTES !== 0 || ends > bytes)
       throw new DfsError(
         "protocol",
         `piece ${piece + 1}: bytes at ${offset} where ${this.#written} was next`,
       );
-    this.#note(sumsOf(vid, piece, offset / BLOCK_BYTES, data));
+    this.#note(sumsOf(cid, piece, offset / BLOCK_BYTES, data));
     this.#written = ends;
     await this.#room.orRelieved(() => this.#file.write(data, offset));
     if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
@@ -105,10 +105,10 @@ export class Upload {
    * fit `root`.
    */
   async finish(root: Uint8Array, path: string): Promise<void> {
-    const { vid, piece, bytes } = this.#what;
+    const { cid, piece, bytes } = this.#what;
     assert(this.#written <= bytes, "an upload is never longer than it said");
     const table = this.#table.subarray(0, this.#tableBytes);
-    if (this.#written < bytes || Buffer.compare(rootOf(vid, piece, bytes, table), root) !== 0)
+    if (this.#written < bytes || Buffer.compare(rootOf(cid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
     const tail = tailOf({ ...this.#what, root }, table);
     await this.#room.orRelieved(() => this.#file.write(tail, bytes));

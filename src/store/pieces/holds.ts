@@ -1,0 +1,125 @@
+/**
+ * Which names hold which contents, and why (docs/consistency.md section 14). A name holds a content
+ * while its register or a pending version names it; a content stays while any name holds it. All
+ * methods run inside a transaction. Used by store.ts and pieces.ts.
+ */
+import { isDfsError } from "../../errors.ts";
+import type { Clock } from "../../io/ports.ts";
+import { type Cid, isAncestor, type Register, type Vid } from "../../version.ts";
+import type { Catalog } from "../catalog/catalog.ts";
+import type { ContentRow } from "../catalog/contents.ts";
+import type { PendingVersion } from "../catalog/holdings.ts";
+import type { Arrival } from "./piece_id.ts";
+
+/** What the register of a name says, as far as holding goes by it. */
+type Values = Pick<Register, "acc" | "com">;
+
+const NOTHING: Values = { acc: null, com: null };
+
+/**
+ * Does this server know that the version is no longer pending? It is chosen, or an ancestor of what
+ * was chosen. A version that is only accepted stays pending: a higher ballot may push it out while
+ * its proposer lives and counts on its pieces.
+ */
+const isOver = ({ com }: Values, vid: Vid): boolean =>
+  // rule: pending-outlasts-accept
+  com !== null && (com.version.vid === vid || isAncestor(com.version, vid));
+
+/** Does the register, or any of these pending versions, have this content? */
+const isNamed = ({ acc, com }: Values, pending: readonly PendingVersion[], cid: Cid): boolean =>
+  acc?.version.cid === cid ||
+  com?.version.cid === cid ||
+  pending.some((version) => version.cid === cid);
+
+export class Holds {
+  readonly #clock: Clock;
+  readonly #catalog: Catalog;
+
+  constructor({ clock }: { clock: Clock }, catalog: Catalog) {
+    this.#clock = clock;
+    this.#catalog = catalog;
+  }
+
+  /**
+   * Makes the name hold all good pieces that are here of this content, for a version that may come.
+   * It does not matter whether another name holds them, or none does any more.
+   */
+  link(space: string, name: string, register: Values, vid: Vid, cid: Cid): void {
+    const { contents, holdings } = this.#catalog;
+    const good = contents.goodOf(space, cid);
+    if (good.length === 0 || !this.#claim(space, name, register, vid, cid)) return;
+    for (const { piece, isIdle } of good) {
+      holdings.hold(space, name, cid, piece);
+      // rule: linked-is-not-idle
+      if (isIdle) contents.wake(cid, piece);
+    }
+  }
+
+  /** Takes in a piece that arrived for a version of a name. */
+  arrived(
+    { space, name, vid, cid, piece }: Arrival,
+    row: Omit<ContentRow, "bad" | "checked">,
+  ): void {
+    const { contents, holdings } = this.#catalog;
+    contents.put(row);
+    holdings.setGood(cid, piece);
+    const register = this.#registerOf(space, name);
+    // Where the register cannot be read, nothing is known to be over.
+    if (this.#claim(space, name, register ?? NOTHING, vid, cid))
+      holdings.hold(space, name, cid, piece);
+    else if (!holdings.isHeld(cid, piece)) contents.setIdle(cid, this.#clock.wall());
+  }
+
+  /**
+   * Makes a version pending, unless it is over. Returns whether the name has a reason to hold the
+   * content then.
+   */
+  #claim(space: string, name: string, register: Values, vid: Vid, cid: Cid): boolean {
+    const { holdings } = this.#catalog;
+    const pending = holdings.pendingOf(space, name);
+    if (isOver(register, vid)) return isNamed(register, pending, cid);
+    const before = pending.find((version) => version.vid === vid);
+    holdings.putPending(space, name, { vid, cid, created: this.#clock.wall() });
+    if (before && before.cid !== cid) this.release(space, name, register);
+    return true;
+  }
+
+  /** These versions are pending no more: the register, as it is now, has dealt with them. */
+  end(space: string, name: string, register: Values, over: readonly Vid[]): void {
+    const { holdings } = this.#catalog;
+    for (const { vid } of holdings.pendingOf(space, name))
+      if (over.includes(vid)) holdings.dropPending(space, name, vid);
+    this.release(space, name, register);
+  }
+
+  /** Ends what the name holds of contents that nothing of it names any more. */
+  release(space: string, name: string, register: Values): void {
+    const { contents, holdings } = this.#catalog;
+    const cids = holdings.cidsOf(space, name);
+    if (cids.length === 0) return;
+    const pending = holdings.pendingOf(space, name);
+    for (const cid of cids) {
+      if (isNamed(register, pending, cid)) continue;
+      holdings.drop(space, name, cid);
+      // rule: others-still-hold
+      contents.setIdle(cid, this.#clock.wall());
+    }
+  }
+
+  /** Ends that the name holds one piece, which has another home. */
+  dropPiece(space: string, name: string, cid: Cid, piece: number): void {
+    const { contents, holdings } = this.#catalog;
+    holdings.drop(space, name, cid, piece);
+    contents.setIdle(cid, this.#clock.wall());
+  }
+
+  /** null: the record of the name is damaged, or there is none. */
+  #registerOf(space: string, name: string): Register | null {
+    try {
+      return this.#catalog.register(space, name);
+    } catch (error) {
+      if (isDfsError(error, "damaged")) return null;
+      throw error;
+    }
+  }
+}
