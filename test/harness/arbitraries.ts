@@ -1,6 +1,8 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
 import {
+  CONFIG_CHANGE_BYTES,
+  CONFIG_CHANGES,
   HISTORY_LENGTH,
   HOST_BYTES,
   PIECES_MAX,
@@ -8,7 +10,7 @@ import {
   WEIGHT_MAX,
 } from "../../src/limits.ts";
 import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../../src/membership.ts";
-import type { Accepted, Ballot, Register, Version, Vid } from "../../src/version.ts";
+import type { Accepted, Ancestor, Ballot, Cid, Register, Version, Vid } from "../../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
 export const hexOf = (n: number): fc.Arbitrary<string> =>
@@ -35,16 +37,24 @@ export const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 );
 export const vid: fc.Arbitrary<Vid> = hexOf(16);
 
+/** The id of a content, or none. */
+export const cid: fc.Arbitrary<Cid | null> = fc.option(hexOf(16));
+export const ancestor: fc.Arbitrary<Ancestor> = fc.record({ vid, cid, put: u53, keep: u32 });
+
 export const version: fc.Arbitrary<Version> = fc.record({
   vid,
   seq: u53,
-  history: fc.array(vid, { maxLength: HISTORY_LENGTH }),
+  history: fc.array(ancestor, { maxLength: HISTORY_LENGTH }),
   birthFloor: ballot,
+  put: u53,
+  keepMax: u32,
   deleted: fc.boolean(),
+  cid,
   pieces: u8,
   needed: u8,
   copies: u8,
-  ring: fc.array(u8, { maxLength: PIECES_MAX }),
+  ring: fc.array(u16, { maxLength: PIECES_MAX }),
+  at: fc.array(fc.record({ piece: u8, slot: u16 }), { maxLength: PIECES_MAX }),
   size: u53,
   body: bytesUpTo(600, "medium"),
 });
@@ -63,20 +73,28 @@ export const register: fc.Arbitrary<Register> = fc
     return { prom, acc, com: shape === 2 ? acc : com };
   });
 
-/** A version with only what a test is about. */
+/** A version with only what a test is about. Its pieces are a content of its own. */
 export const versionOf = (some: Partial<Version> & { vid: Vid }): Version => ({
   seq: 1,
   history: [],
   birthFloor: 0n,
+  put: 0,
+  keepMax: 0,
   deleted: false,
+  cid: some.pieces ? some.vid : null,
   pieces: 0,
   needed: 0,
   copies: 0,
   ring: [],
+  at: [],
   size: 0,
   body: new Uint8Array(),
   ...some,
 });
+
+/** These versions as ancestors, each with a content of its own. */
+export const ancestorsOf = (...vids: Vid[]): Ancestor[] =>
+  vids.map((one) => ({ vid: one, cid: one, put: 0, keep: 0 }));
 
 /** The ring of a version on all of `y` servers, from x on. */
 export const ringFrom = (x: number, y: number): number[] =>
@@ -99,6 +117,7 @@ export const configOf = (y: number, some: Partial<Config> = {}): Config => ({
     port: 10001 + slot,
     heir: null,
     weight: WEIGHT_MAX,
+    zone: "",
   })),
   voters: Array.from({ length: y }, (_, slot) => slot),
   next: null,
@@ -106,6 +125,9 @@ export const configOf = (y: number, some: Partial<Config> = {}): Config => ({
   birth: NO_BIRTH,
   awaited: [],
   largest: 0,
+  keepers: [],
+  floor: 0n,
+  log: [],
   ...some,
 });
 
@@ -119,6 +141,7 @@ const seat = fc.record({
   host: textUpTo(HOST_BYTES),
   port: u16,
   weight: fc.integer({ min: 1, max: WEIGHT_MAX }),
+  zone: textUpTo(HOST_BYTES),
   /** How much later its heir comes, from 1. */
   later: fc.option(fc.nat(9)),
 });
@@ -144,6 +167,8 @@ export const config: fc.Arbitrary<Config> = fc
       birth: hexOf(16),
       awaited: slots(0),
       largest: u53,
+      floor: ballot,
+      log: fc.array(bytesUpTo(CONFIG_CHANGE_BYTES), { maxLength: CONFIG_CHANGES }),
     });
   })
   .map((drawn) => {
@@ -163,5 +188,6 @@ export const config: fc.Arbitrary<Config> = fc
       leaving: leaving.filter((slot) => slot !== keeper && members.has(slot)),
       seats: seats.map((one, slot) => ({ ...one, sid: sidFor(one.sid, slot) })),
       awaited: awaited.filter((slot) => !deciding.includes(slot)),
+      keepers: voters.slice(1),
     };
   });
