@@ -8,7 +8,7 @@ import {
   type Step,
 } from "../../src/client/agree/decide.ts";
 import type { Accepted, Ballot, Version } from "../../src/version.ts";
-import { ancestorsOf, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { historyOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 
 const OWN = vidOf(77);
@@ -42,7 +42,7 @@ const is = (vid: number): Condition => ({ vid: vidOf(vid) });
 const absent: Condition = { vid: null };
 
 describe("step 2: somebody finished it", () => {
-  const ancestor = { history: ancestorsOf(vidOf(3), OWN, vidOf(2)) };
+  const ancestor = { history: historyOf(vidOf(3), OWN, vidOf(2)) };
   test.each([
     ["it is the current one", { current: file(77), attempts: tried }, "confirm"],
     [
@@ -68,8 +68,7 @@ describe("step 2: somebody finished it", () => {
 });
 
 describe("step 3: it may be an ancestor that the history does not tell of", () => {
-  const history = (n: number) =>
-    ancestorsOf(...Array.from({ length: n }, (_, i) => vidOf(100 + i)));
+  const history = (n: number) => historyOf(...Array.from({ length: n }, (_, i) => vidOf(100 + i)));
   test.each([
     [
       "the history reaches back to the attempt",
@@ -230,7 +229,7 @@ test("in any small case, it is what the rules say", () => {
     fc.record({
       vid: someVid,
       seq: fc.nat(5),
-      history: fc.array(someVid, { maxLength: 2 }).map((vids) => ancestorsOf(...vids)),
+      history: fc.array(someVid, { maxLength: 2 }).map((vids) => historyOf(...vids)),
       birthFloor: small,
       deleted: fc.boolean(),
     }),

@@ -2,7 +2,6 @@
 import fc from "fast-check";
 import {
   CONFIG_CHANGE_BYTES,
-  CONFIG_CHANGES,
   HISTORY_LENGTH,
   HOST_BYTES,
   PIECES_MAX,
@@ -10,7 +9,16 @@ import {
   WEIGHT_MAX,
 } from "../../src/limits.ts";
 import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../../src/membership.ts";
-import type { Accepted, Ancestor, Ballot, Cid, Register, Version, Vid } from "../../src/version.ts";
+import {
+  type Accepted,
+  type Ancestor,
+  type Ballot,
+  type Cid,
+  NO_CONTENT,
+  type Register,
+  type Version,
+  type Vid,
+} from "../../src/version.ts";
 
 /** `n` bytes as hexadecimal digits. */
 export const hexOf = (n: number): fc.Arbitrary<string> =>
@@ -37,9 +45,10 @@ export const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 );
 export const vid: fc.Arbitrary<Vid> = hexOf(16);
 
-/** The id of a content, or none. */
-export const cid: fc.Arbitrary<Cid | null> = fc.option(hexOf(16));
-export const ancestor: fc.Arbitrary<Ancestor> = fc.record({ vid, cid, put: u53, keep: u32 });
+/** Zeros stand for "no content". */
+const cid: fc.Arbitrary<Cid | null> = fc.option(vid).map((id) => (id === NO_CONTENT ? null : id));
+
+const ancestor: fc.Arbitrary<Ancestor> = fc.record({ vid, cid, put: u53, keep: u32 });
 
 export const version: fc.Arbitrary<Version> = fc.record({
   vid,
@@ -54,7 +63,7 @@ export const version: fc.Arbitrary<Version> = fc.record({
   needed: u8,
   copies: u8,
   ring: fc.array(u16, { maxLength: PIECES_MAX }),
-  at: fc.array(fc.record({ piece: u8, slot: u16 }), { maxLength: PIECES_MAX }),
+  at: fc.array(fc.record({ piece: u8, slot: u16 }), { maxLength: 3 }),
   size: u53,
   body: bytesUpTo(600, "medium"),
 });
@@ -73,7 +82,11 @@ export const register: fc.Arbitrary<Register> = fc
     return { prom, acc, com: shape === 2 ? acc : com };
   });
 
-/** A version with only what a test is about. Its pieces are a content of its own. */
+/** Ancestors of which only the ids matter. */
+export const historyOf = (...vids: Vid[]): Ancestor[] =>
+  vids.map((one) => ({ vid: one, cid: null, put: 0, keep: 0 }));
+
+/** A version with only what a test is about. What it has pieces of is its own content. */
 export const versionOf = (some: Partial<Version> & { vid: Vid }): Version => ({
   seq: 1,
   history: [],
@@ -82,19 +95,15 @@ export const versionOf = (some: Partial<Version> & { vid: Vid }): Version => ({
   keepMax: 0,
   deleted: false,
   cid: some.pieces ? some.vid : null,
+  at: [],
   pieces: 0,
   needed: 0,
   copies: 0,
   ring: [],
-  at: [],
   size: 0,
   body: new Uint8Array(),
   ...some,
 });
-
-/** These versions as ancestors, each with a content of its own. */
-export const ancestorsOf = (...vids: Vid[]): Ancestor[] =>
-  vids.map((one) => ({ vid: one, cid: one, put: 0, keep: 0 }));
 
 /** The ring of a version on all of `y` servers, from x on. */
 export const ringFrom = (x: number, y: number): number[] =>
@@ -167,8 +176,9 @@ export const config: fc.Arbitrary<Config> = fc
       birth: hexOf(16),
       awaited: slots(0),
       largest: u53,
+      keepers: slots(0),
       floor: ballot,
-      log: fc.array(bytesUpTo(CONFIG_CHANGE_BYTES), { maxLength: CONFIG_CHANGES }),
+      log: fc.array(bytesUpTo(CONFIG_CHANGE_BYTES), { maxLength: 3 }),
     });
   })
   .map((drawn) => {
@@ -188,6 +198,6 @@ export const config: fc.Arbitrary<Config> = fc
       leaving: leaving.filter((slot) => slot !== keeper && members.has(slot)),
       seats: seats.map((one, slot) => ({ ...one, sid: sidFor(one.sid, slot) })),
       awaited: awaited.filter((slot) => !deciding.includes(slot)),
-      keepers: voters.slice(1),
+      keepers: drawn.keepers.filter((slot) => voters.includes(slot)),
     };
   });

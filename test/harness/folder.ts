@@ -11,7 +11,7 @@ import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk } from "../../src/io/ports.ts";
 import { CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
-import type { PieceId, SmallPiece } from "../../src/store/pieces/piece_id.ts";
+import type { Arrival, SmallPiece } from "../../src/store/pieces/piece_id.ts";
 import { Store, type StoreOptions } from "../../src/store/store.ts";
 import type { Vid } from "../../src/version.ts";
 
@@ -95,24 +95,25 @@ export const smallPiece = (vid: Vid, piece: number, data: Uint8Array): SmallPiec
   data,
 });
 
-export const idOf = (vid: Vid, piece: number, name = "a"): PieceId => ({
+export const idOf = (vid: Vid, piece: number, name = "a"): Arrival => ({
   space: SPACE,
   name,
   vid,
+  cid: vid,
   piece,
 });
 
 /** Sends a piece as UPLOAD does, chunk by chunk. */
-export async function upload(store: Store, id: PieceId, data: Uint8Array): Promise<void> {
+export async function upload(store: Store, id: Arrival, data: Uint8Array): Promise<void> {
   const incoming = await store.pieces.receive(id, data.length);
   for (let at = 0; at < data.length; at += CHUNK_BYTES)
     await incoming.append(at, data.subarray(at, at + CHUNK_BYTES));
-  await store.pieces.received(incoming, id, data.length, tableAndRoot(id.vid, id.piece, data).root);
+  await store.pieces.received(incoming, id, data.length, tableAndRoot(id.cid, id.piece, data).root);
 }
 
 /** The pieces of a version that the server says it holds, and would serve. */
 export const heldOf = (store: Store, vid: Vid, name = "a"): number[] =>
-  store.read(SPACE, name).held.find((held) => held.vid === vid)?.pieces ?? [];
+  store.read(SPACE, name).held.find((held) => held.cid === vid)?.pieces ?? [];
 
 export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 

@@ -19,7 +19,7 @@ const withPieces = (body: (store: Store) => unknown, bytes = 10): Promise<void> 
   inFolder(async (folder) => {
     const store = await folder.open();
     const all = [0, 1, 2, 3].map((piece) => smallPiece(vid, piece, pattern(bytes)));
-    await store.prepare(SPACE, NAME, 5n, vid, all);
+    await store.prepare(SPACE, NAME, 5n, { vid: vid, link: vid, inline: all });
     await body(store);
   });
 
@@ -83,7 +83,7 @@ test("never more than a chunk", () =>
     const all = Array.from({ length: 20 }, (_, piece) =>
       smallPiece(vid, piece, pattern(INLINE_BYTES)),
     );
-    await store.prepare(SPACE, NAME, 5n, vid, all);
+    await store.prepare(SPACE, NAME, 5n, { vid: vid, link: vid, inline: all });
     const version = versionOf({ vid, pieces: 20, needed: 20, copies: 1, ring: all.map(() => 0) });
     const register = { prom: 5n, acc: accepted(version), com: null };
     const member = { config: configOf(4), slot: 0 };

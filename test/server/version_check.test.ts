@@ -7,7 +7,7 @@ import { checkVersion } from "../../src/server/answers/version_check.ts";
 import type { Store } from "../../src/store/store.ts";
 import { childOf, tombstone, type Version } from "../../src/version.ts";
 import { unsoundness } from "../../src/soundness.ts";
-import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { configOf, ringFrom, versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { inFolder } from "../harness/folder.ts";
 import { errorOf } from "../harness/thrown.ts";
 
@@ -54,7 +54,7 @@ describe("sound is", () => {
 
 test("whatever came before, a deletion of it is sound", () => {
   const madeUp: Partial<Version>[] = [
-    { seq: 0, history: [vidOf(5), vidOf(6)] },
+    { seq: 0, history: historyOf(vidOf(5), vidOf(6)) },
     { seq: 2 ** 53 - 1, needed: 0 },
     { seq: 3, history: Array.from({ length: 16 }, (_, i) => vidOf(i + 2)) },
   ];
@@ -87,10 +87,10 @@ describe("not sound is", () => {
     ["a folder that needs pieces", folder({ needed: 1 })],
     ["a deletion with pieces", pairs(3, { deleted: true })],
     ["a deletion with a size", folder({ deleted: true, size: 1 })],
-    ["a first version with ancestors", pairs(3, { history: [vidOf(2)] })],
+    ["a first version with ancestors", pairs(3, { history: historyOf(vidOf(2)) })],
     ["one after more than there can be", pairs(3, { seq: 2 ** 48 + 1 })],
     ["none at all", pairs(3, { seq: 0 })],
-    ["its own ancestor", pairs(3, { seq: 2, history: [vid] })],
+    ["its own ancestor", pairs(3, { seq: 2, history: historyOf(vid) })],
   ])("%s", (_, version) => {
     expect(unsoundness(version)).not.toBeNull();
   });

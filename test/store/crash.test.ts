@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { Store } from "../../src/store/store.ts";
 import type { Accepted } from "../../src/version.ts";
-import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { configOf, versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
@@ -47,7 +47,12 @@ function afterCrash(
 
 test("a promise, with the pieces that came with it", () => {
   afterCrash(
-    (store) => store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 1, pattern(100))]),
+    (store) =>
+      store.prepare(SPACE, "a", 5n, {
+        vid: VID,
+        link: VID,
+        inline: [smallPiece(VID, 1, pattern(100))],
+      }),
     async (store) => {
       expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
       expect(heldOf(store, VID)).toEqual([1]);
@@ -144,7 +149,7 @@ test("pieces are swept only once what condemned them is durable", () => {
     async (store) => {
       await upload(store, idOf(VID, 0), pattern(100));
       await store.commit(SPACE, "a", value, true);
-      const next = { ballot: 7n, version: versionOf({ vid: vidOf(7), history: [VID] }) };
+      const next = { ballot: 7n, version: versionOf({ vid: vidOf(7), history: historyOf(VID) }) };
       await store.commit(SPACE, "a", next, false);
       await store.sweep();
     },

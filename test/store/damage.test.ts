@@ -132,14 +132,16 @@ describe("a piece in the catalog", () => {
   ])("when %s: it is damaged, and not held any more", (_, change) =>
     inFolder(async (folder) => {
       const small = [0, 1].map((piece) => smallPiece(VID, piece, pattern(100, piece)));
-      await (await folder.open()).prepare(SPACE, "a", 5n, VID, small);
-      folder.catalog(`UPDATE piece SET ${change} WHERE piece = 0`);
+      await (await folder.open()).prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small });
+      folder.catalog(`UPDATE content SET ${change} WHERE piece = 0`);
       const store = await folder.open();
       await rejectionOf("badPiece", store.pieces.fetch(idOf(VID, 0), 0, 100));
       expect(heldOf(store, VID)).toEqual([1]);
       await store.pieces.fetch(idOf(VID, 1), 0, 100);
       // A PREPARE brings it again.
-      expect(await store.prepare(SPACE, "a", 6n, VID, small)).toMatchObject({ held: [0, 1] });
+      expect(
+        await store.prepare(SPACE, "a", 6n, { vid: VID, link: VID, inline: small }),
+      ).toMatchObject({ held: [0, 1] });
       expect(same(await store.pieces.fetch(idOf(VID, 0), 0, 100), pattern(100))).toBe(true);
     }),
   );
@@ -175,13 +177,18 @@ describe("a register's row", () => {
         for (const name of ["a", "never put"]) {
           const read = async (): Promise<unknown> => store.read(SPACE, name);
           await rejectionOf("damaged", read());
-          await rejectionOf("damaged", store.prepare(SPACE, name, 9n, VID, []));
+          await rejectionOf(
+            "damaged",
+            store.prepare(SPACE, name, 9n, { vid: VID, link: VID, inline: [] }),
+          );
           await rejectionOf("damaged", store.accept(SPACE, name, 9n, value.version));
           await rejectionOf("damaged", store.commit(SPACE, name, { ...value, ballot: 9n }, true));
           await rejectionOf("damaged", store.forget(SPACE, name, 5n));
-          await rejectionOf("damaged", store.collect(SPACE, name, VID, 5n));
+          await rejectionOf("damaged", store.collect(SPACE, name, 5n, { vid: VID, spare: false }));
         }
-        expect(await store.prepare(SPACE, "b", 9n, VID, [])).toMatchObject({ ok: true });
+        expect(
+          await store.prepare(SPACE, "b", 9n, { vid: VID, link: VID, inline: [] }),
+        ).toMatchObject({ ok: true });
       }),
   );
 

@@ -8,7 +8,7 @@ import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Disk, Space } from "../../src/io/ports.ts";
 import { RESERVE_FILES } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
@@ -31,7 +31,7 @@ const condemn = (store: Store): Promise<unknown> =>
   store.commit(
     SPACE,
     "a",
-    { ballot: 6n, version: versionOf({ vid: vidOf(6), history: [VID] }) },
+    { ballot: 6n, version: versionOf({ vid: vidOf(6), history: historyOf(VID) }) },
     true,
   );
 
@@ -49,7 +49,9 @@ describe("a disk with no inodes for pieces", () => {
       expect(await store.scrub.health()).toMatchObject({ short: fits ? "" : "inodes" });
       // What lies in the catalog takes none.
       const small = [smallPiece(vidOf(1), 1, pattern(10))];
-      expect(await store.prepare(SPACE, "b", 5n, vidOf(1), small)).toMatchObject({
+      expect(
+        await store.prepare(SPACE, "b", 5n, { vid: vidOf(1), link: vidOf(1), inline: small }),
+      ).toMatchObject({
         held: [1],
       });
     }),
@@ -129,7 +131,9 @@ test("a disk that tells no sizes is not full", () =>
     const store = await folder.open({}, { space: async () => ({ bytes: null, files: null }) });
     await upload(store, idOf(VID, 0), pattern(BYTES));
     const small = [smallPiece(VID, 1, pattern(10))];
-    expect(await store.prepare(SPACE, "a", 5n, VID, small)).toMatchObject({ held: [0, 1] });
+    expect(
+      await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small }),
+    ).toMatchObject({ held: [0, 1] });
     expect(await store.scrub.health()).toMatchObject({ free: null, total: null, short: "" });
     expect(existsSync(join(folder.path, "ballast"))).toBe(true);
   }));

@@ -193,9 +193,13 @@ describe("a configuration", () => {
       await store.membership.install(joint, 8n);
       expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: value, com: value });
       expect(store.read(SPACE, "b").register).toEqual({ prom: 8n, acc: null, com: null });
-      expect(await store.prepare(SPACE, "b", 7n, vidOf(2), [])).toMatchObject({ ok: false });
+      expect(
+        await store.prepare(SPACE, "b", 7n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
+      ).toMatchObject({ ok: false });
       expect(await store.accept(SPACE, "b", 7n, value.version)).toMatchObject({ ok: false });
       expect(await store.commit(SPACE, "c", value, true)).toMatchObject({ ignored: true });
-      expect(await store.prepare(SPACE, "b", 9n, vidOf(2), [])).toMatchObject({ ok: true });
+      expect(
+        await store.prepare(SPACE, "b", 9n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
+      ).toMatchObject({ ok: true });
     }));
 });

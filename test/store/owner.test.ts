@@ -26,9 +26,16 @@ describe("the id of another user's version", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const small = pattern(100);
-      await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 3, small)]);
+      await store.prepare(SPACE, "a", 5n, {
+        vid: VID,
+        link: VID,
+        inline: [smallPiece(VID, 3, small)],
+      });
       const other = [smallPiece(VID, 3, pattern(100, 1))];
-      await rejectionOf("forbidden", store.prepare(theirs.space, "a", 5n, VID, other));
+      await rejectionOf(
+        "forbidden",
+        store.prepare(theirs.space, "a", 5n, { vid: VID, link: VID, inline: other }),
+      );
       expect(same(await store.pieces.fetch(idOf(VID, 3), 0, 100), small)).toBe(true);
     }));
 });

@@ -248,10 +248,11 @@ describe("a small piece", () => {
   test("lies in the catalog, and is read as any other", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, VID, [
-        smallPiece(VID, 2, data),
-        smallPiece(VID, 3, new Uint8Array()),
-      ]);
+      await store.prepare(SPACE, "a", 5n, {
+        vid: VID,
+        link: VID,
+        inline: [smallPiece(VID, 2, data), smallPiece(VID, 3, new Uint8Array())],
+      });
       expect(existsSync(folder.file(VID, 2))).toBe(false);
       for await (const opened of beforeAndAfter(folder, store)) {
         expect(heldOf(opened, VID)).toEqual([2, 3]);
@@ -269,7 +270,11 @@ describe("a small piece", () => {
     inFolder(async (folder) => {
       const long = pattern(BLOCK_BYTES + 7);
       const store = await folder.open({ inlineBytes: long.length });
-      await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 2, long)]);
+      await store.prepare(SPACE, "a", 5n, {
+        vid: VID,
+        link: VID,
+        inline: [smallPiece(VID, 2, long)],
+      });
       expect(existsSync(folder.file(VID, 2))).toBe(false);
       const part = async (from: number, to: number): Promise<boolean> =>
         same(await store.pieces.fetch(idOf(VID, 2), from, to - from), long.subarray(from, to));
@@ -281,7 +286,11 @@ describe("a small piece", () => {
   test("is a file where the catalog is not to hold it", () =>
     inFolder(async (folder) => {
       const store = await folder.open({ inlineBytes: 0 });
-      await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 2, data)]);
+      await store.prepare(SPACE, "a", 5n, {
+        vid: VID,
+        link: VID,
+        inline: [smallPiece(VID, 2, data)],
+      });
       expect(existsSync(folder.file(VID, 2))).toBe(true);
       expect(heldOf(store, VID)).toEqual([2]);
       expect(same(await store.pieces.fetch(idOf(VID, 2), 0, data.length), data)).toBe(true);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BLOCK_BYTES } from "../../src/limits.ts";
-import { versionOf } from "../harness/arbitraries.ts";
+import { versionOf, historyOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import {
   cut,
@@ -74,7 +74,9 @@ describe("a folder that cannot be served", () => {
       const store = await folder.open();
       expect((await rejectionOf("folder", folder.open())).message).toContain("in use");
       // The first one goes on undisturbed.
-      expect(await store.prepare(SPACE, "a", 5n, VID, [])).toMatchObject({ ok: true });
+      expect(
+        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [] }),
+      ).toMatchObject({ ok: true });
       await folder.reopen();
     }));
 
@@ -178,7 +180,7 @@ describe("a start after a crash", () => {
       const data = pattern(BYTES);
       await upload(await folder.open(), idOf(VID, 0, name), data);
       await upload(await folder.reopen(), idOf(VID, 1, name), pattern(0));
-      folder.catalog("DELETE FROM piece");
+      folder.catalog("DELETE FROM content");
       const store = await folder.open();
       expect(heldOf(store, VID, name)).toEqual([0, 1]);
       expect(store.read(SPACE, name).held[0]?.age).toBeLessThan(600);
@@ -194,10 +196,10 @@ describe("a start after a crash", () => {
     inFolder(async (folder) => {
       const small = smallPiece(VID, 0, pattern(100));
       await upload(await folder.open(), idOf(VID, 0), small.data);
-      folder.catalog("DELETE FROM piece");
+      folder.catalog("DELETE FROM content");
       const file = readFileSync(folder.file(VID, 0));
       rmSync(folder.file(VID, 0));
-      await (await folder.open()).prepare(SPACE, "a", 5n, VID, [small]);
+      await (await folder.open()).prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [small] });
       folder.close();
       // The file has its name, and the row that says so was lost with the crash.
       writeFileSync(folder.file(VID, 0), file);
@@ -222,7 +224,7 @@ describe("a start after a crash", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       for (let piece = 0; piece < 6; piece++) await upload(store, idOf(VID, piece), pattern(BYTES));
-      folder.catalog("DELETE FROM piece");
+      folder.catalog("DELETE FROM content");
       flip(folder.file(VID, 0), -60);
       flip(folder.file(VID, 1), -1);
       cut(folder.file(VID, 2), 5);
@@ -241,7 +243,7 @@ describe("a start after a crash", () => {
       // All that follows the bytes and their one sum.
       const tail = readFileSync(folder.file(VID, 0)).length - 3 - 8;
       for (let piece = 1; piece <= tail; piece++) await upload(store, idOf(VID, piece), pattern(3));
-      folder.catalog("DELETE FROM piece");
+      folder.catalog("DELETE FROM content");
       for (let piece = 1; piece <= tail; piece++) flip(folder.file(VID, piece), -piece);
       expect(heldOf(await folder.open(), VID)).toEqual([0]);
     }));
@@ -270,7 +272,10 @@ describe("a start after a crash", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await upload(store, idOf(VID, 0), pattern(BYTES));
-      const value = { ballot: 5n, version: versionOf({ vid: "cd".repeat(16), history: [VID] }) };
+      const value = {
+        ballot: 5n,
+        version: versionOf({ vid: "cd".repeat(16), history: historyOf(VID) }),
+      };
       await store.commit(SPACE, "a", value, true);
       const again = await folder.reopen({ trashGraceMs: 0 });
       expect(heldOf(again, VID)).toEqual([]);

@@ -9,7 +9,7 @@ import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Space } from "../../src/io/ports.ts";
 import { MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import {
   type Folder,
@@ -62,7 +62,9 @@ describe("a disk with no room for pieces", () => {
     inFolder(async (folder) => {
       const store = await folder.open({}, { space: async () => bytesOf(1, total) });
       const small = [smallPiece(VID, 0, pattern(10))];
-      expect(await store.prepare(SPACE, "a", 5n, VID, small)).toMatchObject({ ok: true, held: [] });
+      expect(
+        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small }),
+      ).toMatchObject({ ok: true, held: [] });
       expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 5n }, held: [] });
       expect(await store.accept(SPACE, "a", 5n, value(5).version)).toMatchObject({ ok: true });
       expect(await store.commit(SPACE, "a", value(5), true)).toMatchObject({ ignored: false });
@@ -104,7 +106,9 @@ describe("a disk with no room for pieces", () => {
       expect(await readdir(join(folder.path, "pieces/tmp"))).toEqual([]);
       expect(heldOf(store, VID)).toEqual([]);
       // It was no error after which nobody knows what is durable.
-      expect(await store.prepare(SPACE, "a", 5n, VID, [])).toMatchObject({ ok: true });
+      expect(
+        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [] }),
+      ).toMatchObject({ ok: true });
     }));
 });
 
@@ -113,7 +117,7 @@ const condemn = (store: Store): Promise<unknown> =>
   store.commit(
     SPACE,
     "a",
-    { ballot: 6n, version: versionOf({ vid: vidOf(6), history: [VID] }) },
+    { ballot: 6n, version: versionOf({ vid: vidOf(6), history: historyOf(VID) }) },
     true,
   );
 
@@ -222,7 +226,7 @@ describe("a disk that fails", () => {
           () => answers.push("no"),
         );
       const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
-      hear(store.collect(SPACE, "a", VID, 0n));
+      hear(store.collect(SPACE, "a", 0n, { vid: VID, spare: false }));
       hear(store.commit(SPACE, "b", value(5), true));
       await turn();
       hear(store.commit(SPACE, "c", value(6), true));

@@ -39,11 +39,17 @@ async function fill(folder: Folder): Promise<Buffer> {
     const vid = vidOf(n);
     await upload(store, idOf(vid, 0, nameOf(n)), pattern(BYTES, n));
     const small = [smallPiece(vid, 1, pattern(700, n))];
-    await store.prepare(SPACE, nameOf(n), 4n, vid, small);
+    await store.prepare(SPACE, nameOf(n), 4n, { vid: vid, link: vid, inline: small });
     await store.commit(SPACE, nameOf(n), valueOf(n), true);
   }
-  await store.prepare(SPACE, "orphan", 4n, vidOf(50), [smallPiece(vidOf(50), 1, pattern(100))]);
-  expect(await store.collect(SPACE, "orphan", vidOf(50), 4n)).toEqual({ ok: true });
+  await store.prepare(SPACE, "orphan", 4n, {
+    vid: vidOf(50),
+    link: vidOf(50),
+    inline: [smallPiece(vidOf(50), 1, pattern(100))],
+  });
+  expect(await store.collect(SPACE, "orphan", 4n, { vid: vidOf(50), spare: false })).toEqual({
+    ok: true,
+  });
   await store.commit(SPACE, "gone", GONE, true);
   expect(await store.forget(SPACE, "gone", 5n)).toEqual({ ok: true });
   folder.close();
@@ -164,7 +170,7 @@ describe("one bit in an index of the pieces", () => {
         },
       );
       // An id that is none, in all of the catalog, as damage on the disk would leave it.
-      databases[0]?.run("UPDATE piece SET vid = 'p' || substr(vid, 2) WHERE vid = ?", [vidOf(3)]);
+      databases[0]?.run("UPDATE content SET vid = 'p' || substr(vid, 2) WHERE vid = ?", [vidOf(3)]);
       const read = async (): Promise<unknown> => store.read(SPACE, nameOf(3));
       await rejectionOf("damaged", read());
       expect(store.read(SPACE, nameOf(4)).held).toMatchObject([{ pieces: [0, 1] }]);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { type Accepted, type Ballot, childOf, tombstone, type Version } from "../../src/version.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
 
@@ -17,7 +17,13 @@ const inline = (n: number) => [
 /** One whole put to this one server. */
 async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
   const n = Number(`0x${value.vid}`);
-  expect(await store.prepare(SPACE, name, ballot, value.vid, inline(n))).toMatchObject({
+  expect(
+    await store.prepare(SPACE, name, ballot, {
+      vid: value.vid,
+      link: value.vid,
+      inline: inline(n),
+    }),
+  ).toMatchObject({
     ok: true,
   });
   expect(await store.accept(SPACE, name, ballot, value)).toMatchObject({
@@ -42,7 +48,9 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const one = at(5n, version(1));
-      expect(await store.prepare(SPACE, "a", 5n, vidOf(1), inline(1))).toEqual({
+      expect(
+        await store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: inline(1) }),
+      ).toEqual({
         ok: true,
         refused: null,
         floor: 0n,
@@ -68,8 +76,10 @@ describe("a register", () => {
   test("refuses lower ballots, and says which it has promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, vidOf(1), []);
-      expect(await store.prepare(SPACE, "a", 4n, vidOf(2), inline(2))).toEqual({
+      await store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+      expect(
+        await store.prepare(SPACE, "a", 4n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) }),
+      ).toEqual({
         ok: false,
         refused: "low",
         floor: 0n,
@@ -107,7 +117,10 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
-      await rejectionOf("protocol", store.prepare(SPACE, "a", 5n, vidOf(1), [wrong]));
+      await rejectionOf(
+        "protocol",
+        store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: [wrong] }),
+      );
       expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 0n }, held: [] });
     }));
 });
@@ -119,9 +132,9 @@ describe("COMMIT", () => {
       await put(store, "b", 5n, version(7));
       await put(store, "a", 5n, version(1));
       // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      await store.prepare(SPACE, "a", 7n, vidOf(3), inline(3));
-      await put(store, "a", 8n, version(4, { seq: 3, history: [vidOf(2), vidOf(1)] }));
+      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
+      await store.prepare(SPACE, "a", 7n, { vid: vidOf(3), link: vidOf(3), inline: inline(3) });
+      await put(store, "a", 8n, version(4, { seq: 3, history: historyOf(vidOf(2), vidOf(1)) }));
       expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
       expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
     }));
@@ -156,7 +169,7 @@ describe("FORGET", () => {
       await put(store, "a", 5n, version(1));
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
       await put(store, "a", 6n, childOf(version(1), 0n, tombstone(vidOf(2))));
-      await store.prepare(SPACE, "a", 9n, vidOf(3), []);
+      await store.prepare(SPACE, "a", 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
@@ -186,11 +199,17 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      expect(await store.collect(SPACE, "a", vidOf(2), 5n)).toEqual({ ok: false });
-      expect(await store.collect(SPACE, "a", vidOf(1), 6n)).toEqual({ ok: false });
+      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
+      expect(await store.collect(SPACE, "a", 5n, { vid: vidOf(2), spare: false })).toEqual({
+        ok: false,
+      });
+      expect(await store.collect(SPACE, "a", 6n, { vid: vidOf(1), spare: false })).toEqual({
+        ok: false,
+      });
       expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
-      expect(await store.collect(SPACE, "a", vidOf(2), 6n)).toEqual({ ok: true });
+      expect(await store.collect(SPACE, "a", 6n, { vid: vidOf(2), spare: false })).toEqual({
+        ok: true,
+      });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
     }));
 
@@ -199,9 +218,14 @@ describe("COLLECT and DROP", () => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
       await put(store, "b", 6n, version(2));
-      await store.collect(SPACE, "b", vidOf(1), 6n);
-      await store.collect("u:Mallory", "b", vidOf(1), 0n);
-      await store.commit(SPACE, "b", at(7n, version(3, { history: [vidOf(2), vidOf(1)] })), true);
+      await store.collect(SPACE, "b", 6n, { vid: vidOf(1), spare: false });
+      await store.collect("u:Mallory", "b", 0n, { vid: vidOf(1), spare: false });
+      await store.commit(
+        SPACE,
+        "b",
+        at(7n, version(3, { history: historyOf(vidOf(2), vidOf(1)) })),
+        true,
+      );
       expect(heldOf(store, vidOf(1))).toEqual([0, 1]);
     }));
 
@@ -209,10 +233,16 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      expect(await store.drop(SPACE, "a", vidOf(1), 0, () => false)).toEqual({ ok: false });
-      expect(await store.drop(SPACE, "a", vidOf(2), 0, () => true)).toEqual({ ok: false });
-      expect(await store.drop(SPACE, "a", vidOf(1), 0, ({ vid }) => vid === vidOf(1))).toEqual({
+      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
+      expect(await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, () => false)).toEqual({
+        ok: false,
+      });
+      expect(await store.drop(SPACE, "a", { cid: vidOf(2), piece: 0 }, () => true)).toEqual({
+        ok: false,
+      });
+      expect(
+        await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, ({ vid }) => vid === vidOf(1)),
+      ).toEqual({
         ok: true,
       });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)))).toEqual([[1], [0, 1]]);
@@ -222,8 +252,12 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.drop(SPACE, "a", vidOf(1), 0, () => true);
-      const { held } = await store.prepare(SPACE, "a", 6n, vidOf(1), inline(1));
+      await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, () => true);
+      const { held } = await store.prepare(SPACE, "a", 6n, {
+        vid: vidOf(1),
+        link: vidOf(1),
+        inline: inline(1),
+      });
       expect(held).toEqual([0, 1]);
     }));
 });
@@ -233,19 +267,31 @@ describe("READ", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const current = versionOf({ vid: "f".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 5n, current.vid, [smallPiece(current.vid, 0, pattern(9))]);
+      await store.prepare(SPACE, "a", 5n, {
+        vid: current.vid,
+        link: current.vid,
+        inline: [smallPiece(current.vid, 0, pattern(9))],
+      });
       await store.commit(SPACE, "a", at(5n, current), true);
       const orphans = Array.from({ length: 300 }, (_, n) => n + 1);
       await Promise.all(
         orphans.map((n) =>
-          store.prepare(SPACE, "a", 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
+          store.prepare(SPACE, "a", 6n, {
+            vid: vidOf(n),
+            link: vidOf(n),
+            inline: [smallPiece(vidOf(n), 0, pattern(9))],
+          }),
         ),
       );
       expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(256);
       expect(heldOf(store, current.vid)).toEqual([0]);
       // So are those of what is accepted.
       const pending = versionOf({ vid: "e".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 7n, pending.vid, [smallPiece(pending.vid, 0, pattern(9))]);
+      await store.prepare(SPACE, "a", 7n, {
+        vid: pending.vid,
+        link: pending.vid,
+        inline: [smallPiece(pending.vid, 0, pattern(9))],
+      });
       await store.accept(SPACE, "a", 7n, pending);
       const { held } = store.read(SPACE, "a");
       expect(held.length).toBe(256);
@@ -258,8 +304,9 @@ describe("LIST", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const names = ["a", "a/b", "a/c", "b", "z", "ä", "\uFFFD", "😀"];
-      for (const name of names.toReversed()) await store.prepare(SPACE, name, 5n, vidOf(1), []);
-      await store.prepare("u:other", "aa", 5n, vidOf(1), []);
+      for (const name of names.toReversed())
+        await store.prepare(SPACE, name, 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+      await store.prepare("u:other", "aa", 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
       const page = (after: string, from: string, limit: number, everything = false) =>
         store.page(SPACE, after, from, limit, everything).map(({ name }) => name);
       expect(page("", "", 100)).toEqual(names);
