@@ -29,8 +29,6 @@ function commandOf(description: string, work: Work) {
       ...plainFlags,
     },
     async run({ args }) {
-      if (args._.length > 2)
-        throw new DfsError("usage", "one file at a time: name it, and what it is to be called");
       const from = fileNamed(args.from);
       const to = targetOf(from, args.to);
       const setup = await setUp(args);
