@@ -45,7 +45,7 @@ export async function collect(
         name,
         vid,
         ballot: fence.ballot,
-        spare: /* rule: shared-content-is-spared */ contents.has(cid),
+        spare: contents.has(cid),
       }),
       () => null,
       epoch,
