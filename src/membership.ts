@@ -36,6 +36,9 @@ const UNWEIGHED_FORMAT = 3;
 /** The oldest format has no birth either, and seats without a server vote in it. */
 export const OLD_FORMAT = 2;
 
+/** Do the servers of this configuration have weights? */
+export const hasWeights = ({ format }: Pick<Config, "format">): boolean => format >= SHORT_FORMAT;
+
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
 export const idCodec = hex(16);
 
@@ -191,7 +194,7 @@ export function isSound(config: Config): boolean {
     (config.format === OLD_FORMAT ||
       (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string")) &&
     seats.every(({ weight }) => weight > 0) &&
-    (config.format >= SHORT_FORMAT || seats.every((seat) => seat.weight === WEIGHT_MAX)) &&
+    (hasWeights(config) || seats.every((seat) => seat.weight === WEIGHT_MAX)) &&
     (config.format === CONFIG_FORMAT || seats.every(({ zone }) => zone === "")) &&
     keepers.every((slot) => voters.includes(slot))
   );

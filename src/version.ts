@@ -249,5 +249,8 @@ const ancestorOf = ({ vid, cid, put }: Version): Ancestor => ({ vid, cid, put, k
 export const isAncestor = ({ history }: Pick<Version, "history">, vid: Vid): boolean =>
   history.some((ancestor) => ancestor.vid === vid);
 
+/** The content of a version that has pieces; NO_CONTENT where it does not say which that is. */
+export const contentOf = ({ cid }: Pick<Version, "cid">): Cid => cid ?? NO_CONTENT;
+
 /** Is there no file: was there never one, or was it deleted? */
 export const isGone = (version: Version | null): boolean => version === null || version.deleted;

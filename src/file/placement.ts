@@ -6,9 +6,9 @@
  * mod y. Used by client and server.
  */
 import { createHash } from "node:crypto";
-import { type Config, CONFIG_FORMAT, founderOf, heirOf, placesOf } from "../membership.ts";
+import { type Config, founderOf, hasWeights, heirOf, placesOf } from "../membership.ts";
 import { weightOf } from "../seating.ts";
-import type { Version } from "../version.ts";
+import { contentOf, type Version } from "../version.ts";
 import { inDrawnOrder, lotOf } from "./draw.ts";
 import { drawingWeights } from "./shares.ts";
 
@@ -93,12 +93,12 @@ function byHash(digest: Uint8Array, slots: readonly number[], config: Config): n
 
 /** Has the version parity, and have the servers weights? */
 const isByCapacity = ({ ring, needed }: Pick<Version, "ring" | "needed">, config: Config) =>
-  config.format === CONFIG_FORMAT && ring.length > needed;
+  hasWeights(config) && ring.length > needed;
 
-/** These slots in the order of a draw by capacity for a version. */
-const byCapacity = (vid: string, slots: readonly number[], config: Config): number[] =>
+/** These slots in the order of a draw by capacity for a content. */
+const byCapacity = (cid: string, slots: readonly number[], config: Config): number[] =>
   inDrawnOrder(
-    lotOf(createHash("sha256").update(Uint8Array.fromHex(vid)).digest()),
+    lotOf(createHash("sha256").update(Uint8Array.fromHex(cid)).digest()),
     slots.map((slot) => ({
       slot,
       founder: founderOf(config, slot),
@@ -117,10 +117,10 @@ export function homes(ring: readonly number[], j: number, copies: number): numbe
  * ring holds no pieces any more, another takes its place: its heir. Without an heir it is one of
  * the servers with fewest pieces of this version: the one that comes first in a draw, which is by
  * capacity where the version has parity and servers have weights. So the homes follow from the
- * version and the configuration alone.
+ * ring, the content and the configuration alone, and versions of one content share them.
  */
 export function homesOf(
-  { ring, copies, vid, needed }: Pick<Version, "ring" | "copies" | "vid" | "needed">,
+  { ring, copies, cid, needed }: Pick<Version, "ring" | "copies" | "cid" | "needed">,
   config: Config,
 ): number[][] {
   const places = placesOf(config);
@@ -131,8 +131,8 @@ export function homesOf(
   const wanted = Math.min(copies, places.length);
   if (found.every((slots) => slots.length >= wanted)) return found;
   const order = isByCapacity({ ring, needed }, config)
-    ? byCapacity(vid, places, config)
-    : byHash(Uint8Array.fromHex(vid), places, config);
+    ? byCapacity(contentOf({ cid }), places, config)
+    : byHash(Uint8Array.fromHex(contentOf({ cid })), places, config);
   const pieces = (slot: number): number => found.filter((slots) => slots.includes(slot)).length;
   for (const slots of found)
     while (slots.length < wanted) {
@@ -147,11 +147,11 @@ export function homesOf(
  * larger servers come first more often.
  */
 export function handingOrder(
-  version: Pick<Version, "ring" | "vid" | "needed">,
+  version: Pick<Version, "ring" | "cid" | "needed">,
   config: Config,
 ): readonly number[] {
   const places = placesOf(config);
-  return isByCapacity(version, config) ? byCapacity(version.vid, places, config) : places;
+  return isByCapacity(version, config) ? byCapacity(contentOf(version), places, config) : places;
 }
 
 /**

@@ -8,7 +8,8 @@ import {
 } from "../../src/client/care/diagnose.ts";
 import { homes } from "../../src/file/placement.ts";
 import type { Config } from "../../src/membership.ts";
-import type { Accepted, Ballot, Outline } from "../../src/version.ts";
+import type { Outline } from "../../src/outline.ts";
+import type { Accepted, Ballot } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf, withHeirs } from "../harness/arbitraries.ts";
 
 const Y = 4;
@@ -40,8 +41,8 @@ function told(slot: number, value: Accepted | null, says: Says): ReadReply {
   const { acc = value, com = value, prom = 9n, floor = 0n } = says;
   const isFile = value !== null && !value.version.deleted;
   const { pieces = isFile ? atHome(slot) : [], bad = [] } = says;
-  const held = pieces.length + bad.length > 0 ? [{ vid: version.vid, pieces, bad, age: 100 }] : [];
-  return { floor, register: { prom, acc, com }, held };
+  const held = pieces.length + bad.length > 0 ? [{ cid: version.vid, pieces, bad }] : [];
+  return { floor, register: { prom, acc, com }, held, pending: [] };
 }
 
 /** Diagnoses a name of which the servers in these slots tell; the others are silent. */
@@ -159,6 +160,13 @@ describe("pieces", () => {
     });
   });
 
+  test("are looked for by their content: a version may have that of one before", () => {
+    const later = versionOf({ ...version, vid: vidOf(9), cid: version.vid });
+    expect(diagnosed({ ballot: 6n, version: later }, {})).toEqual(WELL);
+    const other = versionOf({ ...version, cid: vidOf(9) });
+    expect(diagnosed({ ballot: 6n, version: other }, {})).toEqual({ ...WELL, lost: [0, 1, 2, 3] });
+  });
+
   test("that nobody has are lost; their homes are not told to have them from nowhere", () => {
     const says = { 0: { pieces: [1] }, 3: { pieces: [3] } };
     expect(diagnosed(current, says)).toEqual({ ...WELL, lost: [0] });
@@ -224,15 +232,16 @@ describe("pieces while the cluster changes", () => {
 });
 
 describe("orphans", () => {
-  const holding = (vid: string, age: number, says: Says = {}): ReadReply => {
-    const one = told(0, current, says);
-    return { ...one, held: [...one.held, { vid, pieces: [0], bad: [], age }] };
-  };
+  const holding = (vid: string, age: number, cid = vid): ReadReply => ({
+    ...told(0, current, {}),
+    pending: [{ vid, cid, age }],
+  });
   const found = (...all: ReadReply[]) =>
     diagnose(current, new Map(all.map((one, slot) => [slot, one])), configOf(Y), 50);
-  const orphansOf = (...all: ReadReply[]): readonly string[] => found(...all).orphans;
+  const orphansOf = (...all: ReadReply[]): readonly string[] =>
+    found(...all).orphans.map(({ vid }) => vid);
 
-  test("are versions with pieces that no register knows, each named once", () => {
+  test("are versions whose pieces came and that no register knows, each named once", () => {
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 99))).toEqual([vidOf(8)]);
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(9), 99))).toEqual([vidOf(8), vidOf(9)]);
   });
@@ -247,5 +256,11 @@ describe("orphans", () => {
     expect(orphansOf(holding(vidOf(8), 49))).toEqual([]);
     expect(orphansOf(holding(vidOf(8), 99), holding(vidOf(8), 49))).toEqual([]);
     expect(found(holding(vidOf(8), 99), holding(vidOf(9), 49)).spared).toBe(1);
+  });
+
+  test("may have the content of the current version: they are other versions all the same", () => {
+    expect(found(holding(vidOf(8), 99, version.vid)).orphans).toEqual([
+      { vid: vidOf(8), cid: version.vid, age: 99 },
+    ]);
   });
 });

@@ -18,7 +18,8 @@ function left(holds: readonly (readonly number[])[], needed: number) {
       {
         floor: 0n,
         register: { prom: 9n, acc: current, com: current },
-        held: [{ vid: version.vid, pieces: [...pieces], bad: [], age: 100 }],
+        held: [{ cid: version.vid, pieces: [...pieces], bad: [] }],
+        pending: [],
       },
     ]),
   );

@@ -16,7 +16,7 @@ const file = (some: Partial<Version> = {}): Version =>
   versionOf({ vid, pieces: 4, needed: 4, copies: 2, ring: ringFrom(0, 4), ...some });
 const view = viewOf(configOf(4));
 const holding = (pieces: number[], bad: number[] = []): { held: Held[] } => ({
-  held: [{ vid, pieces, bad, age: 0 }],
+  held: [{ cid: vid, pieces, bad }],
 });
 const NOTHING = { held: [] };
 /** What servers say; one of them is silent. */

@@ -12,6 +12,7 @@ import type { ListEntry } from "../../src/wire/values.ts";
 import { vidOf } from "../harness/arbitraries.ts";
 
 const outline = (n: number): Outline => ({
+  put: 0,
   ballot: BigInt(n),
   vid: vidOf(n),
   deleted: false,

@@ -8,7 +8,7 @@ import {
   type Step,
 } from "../../src/client/agree/decide.ts";
 import type { Accepted, Ballot, Version } from "../../src/version.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { historyOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 
 const OWN = vidOf(77);
@@ -42,7 +42,7 @@ const is = (vid: number): Condition => ({ vid: vidOf(vid) });
 const absent: Condition = { vid: null };
 
 describe("step 2: somebody finished it", () => {
-  const ancestor = { history: [vidOf(3), OWN, vidOf(2)] };
+  const ancestor = { history: historyOf(vidOf(3), OWN, vidOf(2)) };
   test.each([
     ["it is the current one", { current: file(77), attempts: tried }, "confirm"],
     [
@@ -68,7 +68,7 @@ describe("step 2: somebody finished it", () => {
 });
 
 describe("step 3: it may be an ancestor that the history does not tell of", () => {
-  const history = (n: number) => Array.from({ length: n }, (_, i) => vidOf(100 + i));
+  const history = (n: number) => historyOf(...Array.from({ length: n }, (_, i) => vidOf(100 + i)));
   test.each([
     [
       "the history reaches back to the attempt",
@@ -201,7 +201,8 @@ function byTheBook(
 ): Step["do"] {
   const { att, condition } = own;
   if (cur !== null && cur.vid === OWN) return "confirm";
-  if (att.length > 0 && cur !== null && cur.history.some((vid) => vid === OWN)) return "confirm";
+  if (att.length > 0 && cur !== null && cur.history.some(({ vid }) => vid === OWN))
+    return "confirm";
   if (att.length > 0) {
     let born = 0n;
     if (cur === null) for (const floor of floors) born = floor > born ? floor : born;
@@ -228,7 +229,7 @@ test("in any small case, it is what the rules say", () => {
     fc.record({
       vid: someVid,
       seq: fc.nat(5),
-      history: fc.array(someVid, { maxLength: 2 }),
+      history: fc.array(someVid, { maxLength: 2 }).map((vids) => historyOf(...vids)),
       birthFloor: small,
       deleted: fc.boolean(),
     }),

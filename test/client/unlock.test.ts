@@ -19,8 +19,8 @@ import {
 import { KEY_NAME } from "../../src/file/names.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { absentRow, accept, commit, prepare } from "../../src/store/acceptor.ts";
-import { type Ballot, type Register, tombstone, type Version } from "../../src/version.ts";
-import { configOf } from "../harness/arbitraries.ts";
+import type { Ballot, Register, Version } from "../../src/version.ts";
+import { configOf, versionOf } from "../harness/arbitraries.ts";
 import { openerOf, openingOf, secretOf } from "../harness/secret.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 
@@ -97,11 +97,11 @@ function computer() {
 }
 
 const forged = (ballot: Ballot, body: Uint8Array = new Uint8Array(81).fill(1)): Register => {
-  const version = { ...tombstone("f".repeat(32)), deleted: false, seq: 1, history: [], body };
+  const version = versionOf({ vid: "f".repeat(32), body });
   // Accepted, it says, just before the ballot that it promises now.
   return {
     prom: ballot,
-    acc: { ballot: ballot - 1n, version: { ...version, birthFloor: 0n } },
+    acc: { ballot: ballot - 1n, version },
     com: null,
   };
 };
@@ -148,8 +148,8 @@ const MASTER = new Uint8Array(32).fill(3);
 
 /** Puts a record on all servers. */
 function place(rows: Register[], body: Uint8Array): void {
-  const version = { ...tombstone("a".repeat(32)), deleted: false, seq: 1, history: [], body };
-  const accepted = { ballot: 1n << 64n, version: { ...version, birthFloor: 0n } };
+  const version = versionOf({ vid: "a".repeat(32), body });
+  const accepted = { ballot: 1n << 64n, version };
   for (const slot of rows.keys()) rows[slot] = { prom: 1n << 64n, acc: accepted, com: accepted };
 }
 

@@ -77,8 +77,8 @@ describe("each server holds its part of all pieces", () => {
     const config = weighing([1, 1, 1, 1, 2, 4], { leaving: [0] });
     const counts = [0, 0, 0, 0, 0, 0];
     for (let i = 0; i < 6000; i++) {
-      const vid = digestOfName(`version ${i}`).toHex();
-      const [[slot = 0] = []] = homesOf({ ring: [0, 1, 2], vid, needed: 2, copies: 1 }, config);
+      const cid = digestOfName(`content ${i}`).toHex();
+      const [[slot = 0] = []] = homesOf({ ring: [0, 1, 2], cid, needed: 2, copies: 1 }, config);
       counts[slot] = (counts[slot] ?? 0) + 1;
     }
     expect(counts.slice(0, 3)).toEqual([0, 0, 0]);
@@ -92,8 +92,8 @@ test("what a home does not take is handed to others by capacity; pairs as always
   const config = weighing([1, 1, 1, 1, 2, 4]);
   const counts = [0, 0, 0, 0, 0, 0];
   for (let i = 0; i < 6000; i++) {
-    const vid = digestOfName(`version ${i}`).toHex();
-    const version = { ring: [0, 1, 2], vid, needed: 2, copies: 1 };
+    const cid = digestOfName(`content ${i}`).toHex();
+    const version = { ring: [0, 1, 2], cid, needed: 2, copies: 1 };
     const order = handingOrder(version, config);
     expect(new Set(order)).toEqual(new Set([0, 1, 2, 3, 4, 5]));
     const [home = 0, next = 0] = candidates(homesOf(version, config), 1, order);
@@ -101,6 +101,7 @@ test("what a home does not take is handed to others by capacity; pairs as always
     counts[next] = (counts[next] ?? 0) + 1;
     expect(handingOrder({ ...version, needed: 3 }, config)).toEqual([0, 1, 2, 3, 4, 5]);
     expect(handingOrder(version, { ...config, format: 3 })).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(handingOrder(version, { ...config, format: 4 })).toEqual(order);
   }
   expect(counts.slice(0, 3)).toEqual([0, 0, 0]);
   const [one = 0, two = 0, four = 0] = counts.slice(3);

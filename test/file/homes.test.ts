@@ -8,7 +8,7 @@ import type { Version } from "../../src/version.ts";
 import { bytesOf, configOf, ringFrom, vid, vidOf, withHeirs } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 
-type Lies = Pick<Version, "ring" | "copies" | "vid" | "needed">;
+type Lies = Pick<Version, "ring" | "copies" | "cid" | "needed">;
 
 const sorted = (slots: Iterable<number>): number[] => [...slots].toSorted((a, b) => a - b);
 const upTo = (y: number): number[] => ringFrom(0, y);
@@ -17,14 +17,14 @@ const upTo = (y: number): number[] => ringFrom(0, y);
 const pairs = (x: number, y: number, of = vidOf(1)): Lies => ({
   ring: ringFrom(x, y),
   copies: Math.min(2, y),
-  vid: of,
+  cid: of,
   needed: y,
 });
 /** One with parity. */
 const striped = (ring: number[], of = vidOf(1)): Lies => ({
   ring,
   copies: 1,
-  vid: of,
+  cid: of,
   needed: ring.length - 1,
 });
 const asPut = ({ ring, copies }: Lies): number[][] => ring.map((_, j) => homes(ring, j, copies));
@@ -63,7 +63,7 @@ const changed: fc.Arbitrary<Changed> = fc
     });
     const ring = ringOf(digest, isPairs ? y : Math.max(1, y - less), configOf(y));
     const shape = isPairs ? { copies: Math.min(2, y), needed: y } : { copies: 1, needed: 1 };
-    return { y, config, version: { ring, vid: of, ...shape } };
+    return { y, config, version: { ring, cid: of, ...shape } };
   });
 
 /** The server that holds the pieces of one of the ring: itself, or the last of its heirs; null where it holds none any more. */
@@ -160,7 +160,7 @@ describe("the homes of pieces", () => {
         [2, 3, 4],
       ])
         for (const slots of homesOf(
-          { ring, copies: 2, vid: vidOf(1), needed: ring.length },
+          { ring, copies: 2, cid: vidOf(1), needed: ring.length },
           configOf(5, { seats, voters }),
         )) {
           expect(slots.length).toBe(2);

@@ -154,7 +154,7 @@ export async function peakOf(child: Bun.Subprocess): Promise<number> {
   return peak;
 }
 
-interface StageOptions extends ServerOptions {
+export interface StageOptions extends ServerOptions {
   /** Further lines of dfc.conf. */
   readonly more?: string;
   /** The sizes of the servers' disks, each a disk of its own; see small_disks.ts. */

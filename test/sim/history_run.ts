@@ -17,6 +17,7 @@ import {
   drawOrder,
   drawWorkload,
   mustBePrepared,
+  NAMES,
   ratesFor,
   sparesFor,
   type Workload,
@@ -55,7 +56,6 @@ export interface History {
   readonly portrait: readonly string[];
 }
 
-const NAMES = ["a", "b/c"];
 const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
 /** How often the cluster was there before anything goes wrong. */

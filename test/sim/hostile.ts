@@ -116,7 +116,7 @@ export async function jump(cluster: Cluster, name: string, steps: number): Promi
 async function jumpAt(cluster: Cluster, slot: number, name: string, steps: number): Promise<void> {
   const vid = cluster.ports.random.bytes(16).toHex();
   const prepare = (ballot: Ballot) =>
-    cluster.call(slot, "prepare", { name, ballot, vid, inline: [] });
+    cluster.call(slot, "prepare", { name, ballot, vid, link: null, inline: [] });
   let told = await prepare(BALLOT_MAX);
   if (told.ok) throw new Violation(`${cluster.labelOf(slot)} promised the highest ballot there is`);
   for (let step = 0; step < steps; step++)
@@ -142,7 +142,10 @@ async function takesNone(
 }
 
 const madeUp = (vid: string): Version[] => {
-  const none = childOf(null, 0n, { ...tombstone(vid), deleted: false, body: new Uint8Array(8) });
+  const none = childOf(
+    { parent: null, floor: 0n, now: 0, last: 0 },
+    { ...tombstone(vid), deleted: false, body: new Uint8Array(8) },
+  );
   return [
     { ...none, pieces: 255, needed: 3, copies: 2, ring: [0, 1, 2] },
     { ...none, pieces: 1, needed: 1, copies: 1, ring: [0], size: 2 ** 53 - 1 },

@@ -18,6 +18,7 @@ import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
 import { changeMembers, type MemberOrder } from "./member_orders.ts";
+import { Contents, linkedOn, type LinkOrder, runLink, type Witness } from "./links.ts";
 import type { Operation } from "./linearizable.ts";
 import type { Sealing } from "./sealing.ts";
 
@@ -41,6 +42,7 @@ export type Order =
     }
   | { readonly do: "get"; readonly name: string }
   | { readonly do: "rm"; readonly name: string }
+  | LinkOrder
   | { readonly do: "list" }
   /** By somebody who means harm, of some servers. */
   | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
@@ -57,6 +59,8 @@ export interface Recorded {
   outcome: string;
   /** What a get read. */
   value: number | null;
+  /** What one that links asked servers to accept. */
+  witness: Witness | null;
 }
 
 /** The number of a content, which must be one of these, and whole. */
@@ -88,8 +92,7 @@ const isUpkeep = (order: Order): boolean => !("name" in order) && order.do !== "
 /** All that clients did in one history, and what they learned. */
 export class Recorder {
   readonly operations: Recorded[] = [];
-  /** Contents that were ever on their way, with their lengths. */
-  readonly #contents = new Map<number, number>();
+  readonly #contents = new Contents();
   readonly #vids = new Map<number, Vid>();
   readonly #now: () => number;
   readonly #warn: (line: string) => void;
@@ -122,9 +125,10 @@ export class Recorder {
       returned: Infinity,
       outcome: "pending",
       value: null,
+      witness: null,
     };
     this.operations.push(record);
-    if ("bytes" in order) this.#contents.set(order.value, order.bytes);
+    if ("bytes" in order) this.#contents.lengths.set(order.value, order.bytes);
     let cluster: Cluster | null = null;
     let begun = false;
     try {
@@ -133,6 +137,7 @@ export class Recorder {
       cluster = await openCluster(ports, servers, options);
       const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
       if ("value" in order) this.#spying(opened, order.value);
+      if ("from" in order) record.witness = this.#contents.witness(opened);
       begun = true;
       record.value = await this.#run(opened, order);
       record.outcome = "done";
@@ -162,10 +167,15 @@ export class Recorder {
       case "get": {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
         await get(cluster, order.name, sink, {});
-        return valueOf(sink.data, this.#contents);
+        return valueOf(sink.data, this.#contents.lengths);
       }
       case "rm":
         await remove(cluster, order.name);
+        return null;
+      case "copy":
+      case "rename":
+      case "touch":
+        await runLink(cluster, order);
         return null;
       case "list":
         for await (const _ of list(cluster, "")) void _;
@@ -202,6 +212,7 @@ export class Recorder {
       const drawn = bytes(n);
       if (n === 16) {
         this.#vids.set(value, drawn.toHex());
+        this.#contents.note(drawn.toHex(), value);
         random.bytes = bytes;
       }
       return drawn;
@@ -220,16 +231,26 @@ export class Recorder {
 
   /** The history of one name, for the checker. */
   historyOf(name: string): Operation[] {
-    const moved = this.operations.filter(({ order }) => order.do === "rebalance");
-    return this.operations.flatMap((record) => {
-      // What is put anew is another version of the same content, so that a conflict tells nothing of the content.
+    const moved = this.operations.filter(
+      ({ order }) => order.do === "rebalance" || ("from" in order && order.name === name),
+    );
+    const history: Operation[] = [];
+    for (const record of this.operations) {
+      // What is put anew, or linked, is another version of the same content, so that a conflict tells nothing of the content.
       const isMoot =
         record.outcome === "conflict" &&
         record.order.do === "putIf" &&
         record.order.expected !== 0 &&
         moved.some(({ invoked }) => invoked < record.returned);
-      return isMoot ? [] : operationOf(record, name);
-    });
+      if (isMoot) continue;
+      const { order } = record;
+      const told =
+        "from" in order ? linkedOn({ ...record, order }, name) : operationOf(record, name);
+      // Nothing can be said of a history where something unknown was written.
+      if (told === "unknown") return [];
+      history.push(...told);
+    }
+    return history;
   }
 }
 

@@ -1,12 +1,16 @@
 /** What clients do in a history: drawn from its seed. */
 import { addressOf, type SimCluster } from "./cluster.ts";
 import { CALM, drawRates, type Rates } from "./faults.ts";
+import { drawLink } from "./links.ts";
 import type { Order } from "./operations.ts";
 import { WEIGHT_MAX } from "../../src/limits.ts";
 import type { Rng } from "./random.ts";
 
+/** The names that files have. */
+export const NAMES = ["a", "b/c"] as const;
+
 export interface Workload {
-  /** How often put, putIf, rm, repair, list and get come. */
+  /** How often put, putIf, rm, repair, list, copies and moves, and get come. */
   readonly mix: readonly number[];
   /** The layouts that files have. */
   readonly layouts: readonly string[];
@@ -16,15 +20,17 @@ export interface Workload {
 
 /** Mixes of several kinds. */
 const MIXES: readonly (readonly number[])[] = [
-  [30, 12, 12, 10, 4, 32],
-  [50, 0, 10, 5, 0, 35],
-  [15, 45, 5, 5, 0, 30],
-  [20, 5, 30, 30, 0, 15],
-  [30, 0, 0, 40, 0, 30],
+  [30, 12, 12, 10, 4, 0, 32],
+  [50, 0, 10, 5, 0, 0, 35],
+  [15, 45, 5, 5, 0, 0, 30],
+  [20, 5, 30, 30, 0, 0, 15],
+  [30, 0, 0, 40, 0, 0, 30],
+  [25, 5, 10, 10, 2, 30, 20],
+  [15, 0, 5, 30, 0, 40, 15],
 ];
 
 /** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
-const STRAYS = [5, 70, 0, 0, 0, 25];
+const STRAYS = [5, 70, 0, 0, 0, 0, 25];
 const STRAY_CHANCE = 0.15;
 const CHANGING_CHANCE = 0.35;
 
@@ -86,7 +92,7 @@ export function drawOrder(
   known: readonly number[],
 ): Order {
   const layout = rng.pick(layouts);
-  const name = mix === STRAYS || rng.chance(0.75) ? "a" : "b/c";
+  const name = mix === STRAYS || rng.chance(0.75) ? NAMES[0] : NAMES[1];
   const bytes =
     mix === STRAYS
       ? 50
@@ -105,5 +111,6 @@ export function drawOrder(
   if (at(2)) return { do: "rm", name };
   if (at(3)) return { do: "repair" };
   if (at(4)) return { do: "list" };
+  if (at(5)) return drawLink(rng, NAMES);
   return { do: "get", name };
 }

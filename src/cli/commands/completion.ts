@@ -20,7 +20,7 @@ interface Completed {
 }
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
-const STORED_NAMES = new Set(["get", "list", "stat", "rm"]);
+const STORED_NAMES = new Set(["get", "list", "stat", "cp", "mv", "rm"]);
 const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   server: SERVER_ACTIONS,
   user: USER_ACTIONS,

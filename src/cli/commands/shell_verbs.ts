@@ -5,6 +5,7 @@ import { hasAny } from "../../client/files/list.ts";
 import { DfsError } from "../../errors.ts";
 import { hint } from "../invocation/arguments.ts";
 import { type CommonFlags, flagsAgain } from "../../terminal/flags.ts";
+import { cpCommand, mvCommand } from "./cp_mv.ts";
 import { getCommand } from "./get.ts";
 import { invoke } from "../invocation/invoke.ts";
 import { listFrom } from "./list.ts";
@@ -65,6 +66,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
     least: 1,
     most: Infinity,
     run: put,
+  },
+  CP: {
+    form: "CP name to",
+    about: "copy a file to another name, or into a folder: dir/",
+    least: 2,
+    most: 2,
+    run: (session, words) => onNames(session, cpCommand, words),
+  },
+  MV: {
+    form: "MV name to",
+    about: "move a file to another name, or into a folder: dir/",
+    least: 2,
+    most: 2,
+    run: (session, words) => onNames(session, mvCommand, words),
   },
   MKDIR: {
     form: "MKDIR dir",

@@ -11,6 +11,8 @@ export const EXAMPLES = {
   get: "2026/photo.jpg -o back.jpg",
   list: "2026/",
   stat: "2026/photo.jpg",
+  cp: "2026/photo.jpg best/",
+  mv: "2026/photo.jpg 2026/cover.jpg",
   rm: "2026/report.pdf 2026/photo.jpg",
   mkdir: "2026/",
   adopt: "photos/",

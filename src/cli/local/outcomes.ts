@@ -1,6 +1,6 @@
 /**
  * The outcome of each file of a command: its line, its JSON, and one exit status for all. Used by
- * get, put, mkdir, rm and adopt.
+ * get, put, cp, mv, mkdir, rm and adopt.
  */
 import { counted } from "../../counted.ts";
 import { asDfsError, DfsError, type ErrorCode, exitStatus, isDfsError } from "../../errors.ts";

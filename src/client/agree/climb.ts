@@ -101,7 +101,7 @@ async function climbOne(
     // rule: who-is-behind-climbs
     for (let step = 0; step < CLIMB_STEPS && !fits(ballot, at); step++) {
       const bound = boundOf(at.prom, at.floor);
-      const body = { name, ballot: bound, vid, inline: [] };
+      const body = { name, ballot: bound, vid, link: null, inline: [] };
       const reply = await cluster.call(slot, "prepare", body);
       const next = { prom: reply.register.prom, floor: reply.floor };
       // A server lies if it says that it promised, and its bound does not rise.

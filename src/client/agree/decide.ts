@@ -6,6 +6,7 @@ import {
   type Accepted,
   type Ballot,
   highest,
+  isAncestor,
   isGone,
   type Register,
   type Version,
@@ -125,7 +126,7 @@ export function nextStep(
   const settled = current === null || selected.isCommitted;
   const tried = own.attempts.length > 0;
   // rule: written-once
-  if (current?.vid === own.vid || (tried && current?.history.includes(own.vid)))
+  if (current?.vid === own.vid || (tried && current && isAncestor(current, own.vid)))
     return { do: "confirm" };
   // rule: open-outcome-is-told
   if (tried && !isProvablyNoAncestor(own.attempts, current, floors)) return { do: "unknown" };

@@ -4,8 +4,15 @@
  */
 import { isDfsError } from "../../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../../limits.ts";
-import { type Ballot, childOf, type Content, type Version, type Vid } from "../../version.ts";
-import type { Cluster } from "../connect/cluster.ts";
+import {
+  type Ballot,
+  childOf,
+  type Content,
+  isAncestor,
+  type Version,
+  type Vid,
+} from "../../version.ts";
+import type { Cluster, Replies } from "../connect/cluster.ts";
 import { areDead, type Attempt, type Condition, nextStep, select } from "./decide.ts";
 import { canAccept, shortOf } from "../../quorum.ts";
 import { birthFloorOf, fenceOf, readOnce } from "./register.ts";
@@ -14,6 +21,10 @@ import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply }
 import { reachToChange } from "../connect/silent.ts";
 
 export interface Proposal {
+  /**
+   * Without a `supply`, a content with pieces is that of the version that the condition names, whose
+   * copies need not be counted: whoever holds them goes on to hold them.
+   */
   readonly content: Content;
   readonly condition: Condition | null;
   readonly supply: Supply | null;
@@ -48,7 +59,7 @@ async function backOffWatching(
     // rule: attempts-are-watched
     if (attempts.length > 0) {
       const current = await readOnce(cluster, name);
-      if (current?.version.vid === vid || current?.version.history.includes(vid))
+      if (current && (current.version.vid === vid || isAncestor(current.version, vid)))
         return current.version;
       if (current && areDead(attempts, current)) attempts.length = 0;
     }
@@ -68,7 +79,7 @@ export async function propose(
   const { clock, random } = cluster.ports;
   const ballots = ballotsOf(cluster);
   const attempts: Attempt[] = [];
-  const until = clock.now() + PROPOSE_MS;
+  let until = clock.now() + PROPOSE_MS;
   const giveUp = (why: string): Outcome => ({
     is: attempts.length > 0 ? "unknown" : "failed",
     why,
@@ -113,7 +124,10 @@ export async function propose(
     if (step.do === "refuse") return { is: "refused", current };
     if (step.do === "nothingToDelete") return { is: "nothingToDelete" };
     if (step.do === "write" && supply && !supply.isCovered(heldIn(granted))) {
+      const before = clock.now();
       const problem = await coverOrWhy(supply, heldIn(granted));
+      // It takes as long as the bytes take, and keeps nobody from writing.
+      until += clock.now() - before;
       // A server that is far ahead in this name promised nothing, and so took no pieces. It may be
       // the one that the pieces need.
       const isSomeAhead = answered.length > granted.size;
@@ -123,7 +137,9 @@ export async function propose(
       continue;
     }
     const asItIs = current ?? fenceOf(cluster, name, ballot, floor, random.bytes(16).toHex());
-    const child = childOf(current, floor, content);
+    const place = { parent: current, floor, now: clock.wall(), last: latestPut(granted) };
+    const inherits = supply === null && content.pieces > 0 && current !== null;
+    const child = childOf(place, inherits ? inheriting(content, current) : content);
     const next = step.do === "write" ? sign(child, ballot) : asItIs;
     if (next.vid === content.vid) attempts.push({ ballot, parentSeq: next.seq - 1 });
     const { epoch } = view.config;
@@ -138,6 +154,21 @@ export async function propose(
   }
   return giveUp("too many others write this name at once");
 }
+
+/** The latest time at which any version was put that these promises tell of; 0 for none. */
+const latestPut = (granted: Replies<"prepare">): number =>
+  Math.max(
+    0,
+    ...[...granted.values()].flatMap(({ register: { acc, com } }) =>
+      [acc, com].map((value) => value?.version.put ?? 0),
+    ),
+  );
+
+/** The pieces of the parent, wherever they lie by now: its ring may be another since it was read. */
+const inheriting = (
+  content: Content,
+  { cid, pieces, needed, copies, ring, at, size }: Version,
+): Content => ({ ...content, cid, pieces, needed, copies, ring, at, size });
 
 /** null once all pieces have their copies; else why not. */
 async function coverOrWhy(

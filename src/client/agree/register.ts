@@ -162,7 +162,10 @@ export async function settle(
 export const birthFloorOf = (granted: Replies<"prepare">): Ballot =>
   vouchedFor([...granted.values()].map((reply) => reply.floor));
 
-/** The tombstone that stands for "absent" where some value must be accepted. */
+/**
+ * The tombstone that stands for "absent" where some value must be accepted. No promise tells of any
+ * version.
+ */
 export function fenceOf(
   cluster: Cluster,
   name: string,
@@ -170,6 +173,9 @@ export function fenceOf(
   floor: Ballot,
   vid: Vid,
 ): Version {
-  const version = childOf(null, floor, tombstone(vid));
+  const version = childOf(
+    { parent: null, floor, now: cluster.ports.clock.wall(), last: 0 },
+    tombstone(vid),
+  );
   return cluster.space.guard?.sign(name, version, ballot) ?? version;
 }

@@ -3,7 +3,7 @@
  * answered (docs/consistency.md section 2). Used by register, propose, forget and repair.
  */
 import { STRAGGLER_MS } from "../../limits.ts";
-import type { Accepted, Ballot, Register, Vid } from "../../version.ts";
+import type { Accepted, Ballot, Cid, Register, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
 import { Ballots, claimOf } from "./ballots.ts";
 import { believed, believedInEnd } from "./believe.ts";
@@ -18,6 +18,8 @@ export const registersOf = (replies: Replies<"read"> | Replies<"prepare">): Map<
 
 /** The pieces of a version, as a proposer needs them. The room send implements it. */
 export interface Supply {
+  /** The content that they are of. Each server that promises links what it has of it. */
+  readonly cid: Cid;
   /** The small pieces that go along with the PREPARE to this server. */
   inlineFor(slot: number): InlinePiece[];
   /** Do these holders have every copy of every piece? It is worth a short wait. */
@@ -89,7 +91,13 @@ async function prepareOnce(
     [...replies].map(([slot, { register }]) => [slot, claimOf(register)] as const);
   const { replies, view } = await cluster.ask(
     "prepare",
-    (slot) => ({ name, ballot, vid, inline: supply?.inlineFor(slot) ?? [] }),
+    (slot) => ({
+      name,
+      ballot,
+      vid,
+      link: supply?.cid ?? null,
+      inline: supply?.inlineFor(slot) ?? [],
+    }),
     (soFar, { quorum, members }) => {
       const trusted = believed(cluster, name, quorum, soFar);
       const left = members.filter((slot) => !soFar.has(slot) || trusted.get(slot)?.ok);
@@ -115,7 +123,7 @@ async function prepareOnce(
   return { granted: grantedOf(heard), view, answered: [...heard.keys()], high };
 }
 
-/** The pieces of the proposed version that each promising server holds. */
+/** The pieces of the proposed content that each promising server holds for the name. */
 export const heldIn = (granted: Replies<"prepare">): Map<number, number[]> =>
   new Map([...granted].map(([slot, reply]) => [slot, reply.held]));
 

@@ -5,10 +5,10 @@
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
-import type { Version } from "../../version.ts";
+import { contentOf, type Version } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Diagnosis, droppable } from "./diagnose.ts";
-import { Delivery } from "./deliver.ts";
+import { Delivery, type Lacking } from "../send/deliver.ts";
 import { PieceReader } from "../fetch/piece_reader.ts";
 
 /** What was moved, and what could not be. */
@@ -38,32 +38,24 @@ export async function bringHome(
   epoch: number,
   progress: (bytes: number) => void = () => {},
 ): Promise<Moved> {
-  const delivery = new Delivery(cluster, name, version, holders, progress);
-  const restored: number[] = [];
-  const failed = new Set<number>();
+  const delivery = new Delivery(cluster, { name, vid: version.vid }, version, holders, progress);
+  const { arrived, unread } = await delivery.bring(found.missing);
+  const isLost = (lacking: Lacking): boolean =>
+    lacking.from.length === 0 && unread.includes(lacking.piece);
+  const lost = found.missing.filter(isLost).map(({ piece }) => piece);
+  const failed = new Set(lost);
   let failures = 0;
-  const record = (lacking: Diagnosis["missing"], arrived: readonly number[]): void => {
-    restored.push(...arrived);
-    for (const { piece, to } of lacking)
-      if (arrived.filter((other) => other === piece).length < to.length) failed.add(piece);
-    failures += lacking.reduce((n, { to }) => n + to.length, 0) - arrived.length;
-  };
-  const unheld = found.missing.filter(({ from }) => from.length === 0);
-  let lost: number[] = [];
-  if (unheld.length > 0) {
-    const { arrived, isReadable } = await delivery.deliver(unheld);
-    if (isReadable) record(unheld, arrived);
-    else lost = unheld.map(({ piece }) => piece);
-    for (const piece of lost) failed.add(piece);
+  for (const lacking of found.missing.filter((one) => !isLost(one))) {
+    const count = arrived.filter(({ piece }) => piece === lacking.piece).length;
+    failures += lacking.to.length - count;
+    if (count < lacking.to.length) failed.add(lacking.piece);
   }
-  for (const lacking of found.missing.filter(({ from }) => from.length > 0))
-    record([lacking], (await delivery.deliver([lacking])).arrived);
   const reader = new PieceReader(cluster, name, version);
   let dropped = 0;
   for (const { piece, homes, slots } of droppable(version, found.away, failed)) {
     const isSafe = await verifyAtHomes(cluster, version, reader, piece, homes);
     if (!isSafe) continue;
-    const request = { name, vid: version.vid, piece };
+    const request = { name, cid: contentOf(version), piece };
     const { replies } = await cluster.ask(
       "drop",
       (slot) => (slots.includes(slot) ? request : null),
@@ -73,9 +65,9 @@ export async function bringHome(
     );
     dropped += [...replies.values()].filter(({ ok }) => ok).length;
   }
-  const bytes = restored.reduce((n, piece) => n + pieceBytes(version, piece), 0);
+  const bytes = arrived.reduce((n, { piece }) => n + pieceBytes(version, piece), 0);
   const { refused } = delivery;
-  return { restored: restored.length, bytes, dropped, failed: failures, refused, lost };
+  return { restored: arrived.length, bytes, dropped, failed: failures, refused, lost };
 }
 
 /** Reads a piece back from each of its homes. Only after that may another copy be dropped. */

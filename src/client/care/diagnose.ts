@@ -6,15 +6,18 @@ import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";
 import { type Config, placesOf } from "../../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../../version.ts";
-import type { Held } from "../../wire/values.ts";
+import type { Held, Pending } from "../../wire/values.ts";
 import { damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
 import type { ReportedName } from "../files/list.ts";
+import type { Lacking } from "../send/deliver.ts";
 
 /** What one server answers to a READ of a name, as far as repair needs it. */
 export interface ReadReply {
   readonly floor: Ballot;
   readonly register: Register;
+  /** What it holds for this name, and not what it holds of the same contents for others. */
   readonly held: readonly Held[];
+  readonly pending: readonly Pending[];
 }
 
 export interface Diagnosis {
@@ -25,15 +28,8 @@ export interface Diagnosis {
   readonly isStray: boolean;
   /** Some server that answered does not know the value as committed. */
   readonly isLagging: boolean;
-  /**
-   * For each piece, the homes that answered and lack it (`to`), and the slots to copy it from.
-   * `from` is empty where the piece must be rebuilt, or put together from damaged copies.
-   */
-  readonly missing: readonly {
-    readonly piece: number;
-    readonly from: number[];
-    readonly to: number[];
-  }[];
+  /** The pieces that homes lack which answered. */
+  readonly missing: readonly Lacking[];
   /**
    * For each piece, the slots that hold it and are not its homes. The homes have the piece, or are
    * about to get it.
@@ -45,8 +41,8 @@ export interface Diagnosis {
   }[];
   /** Pieces that no server that answered holds, and that cannot be rebuilt from others. */
   readonly lost: readonly number[];
-  /** Versions that have pieces, and are neither current nor pending on any server. */
-  readonly orphans: readonly Vid[];
+  /** Versions whose pieces came, and that no server has accepted or committed. */
+  readonly orphans: readonly Pending[];
   /**
    * How many more such versions there are that are left alone: too young, or of puts that may go
    * on.
@@ -105,7 +101,7 @@ export const isEmptyRow = ({ register: { acc, com, prom }, floor }: ReadReply): 
   acc === null && com === null && prom !== floor;
 
 function diagnosePieces(version: Version, replies: ReadonlyMap<number, ReadReply>, config: Config) {
-  const missing: { piece: number; from: number[]; to: number[] }[] = [];
+  const missing: Lacking[] = [];
   const away: { piece: number; homes: number[]; slots: number[] }[] = [];
   const lost: number[] = [];
   const holders = holdersOf(version, replies);
@@ -148,16 +144,25 @@ export const droppable = (
     ? []
     : away.filter(({ piece }) => !notHome.has(piece));
 
+/** Those of these versions that no server has accepted or committed. */
+export function unknownAmong<T extends { readonly vid: Vid }>(
+  versions: readonly T[],
+  told: Iterable<Pick<ReadReply, "register">>,
+): T[] {
+  const known = new Set(
+    [...told].flatMap(({ register: { acc, com } }) => [acc?.version.vid, com?.version.vid]),
+  );
+  return versions.filter(({ vid }) => !known.has(vid));
+}
+
 function orphansAmong(
   all: readonly ReadReply[],
   orphanAge: number,
 ): Pick<Diagnosis, "orphans" | "spared"> {
-  const known = new Set(
-    all.flatMap(({ register: { acc, com } }) => [acc?.version.vid, com?.version.vid]),
-  );
-  const held = all.flatMap((reply) => reply.held);
-  const young = new Set(held.flatMap(({ vid, age }) => (age < orphanAge ? [vid] : [])));
-  const unknown = [...new Set(held.map(({ vid }) => vid))].filter((vid) => !known.has(vid));
-  const orphans = unknown.filter((vid) => !young.has(vid));
+  const pending = all.flatMap((reply) => reply.pending);
+  const young = new Set(pending.flatMap(({ vid, age }) => (age < orphanAge ? [vid] : [])));
+  const versions = [...new Map(pending.map((one) => [one.vid, one])).values()];
+  const unknown = unknownAmong(versions, all);
+  const orphans = unknown.filter(({ vid }) => !young.has(vid));
   return { orphans, spared: unknown.length - orphans.length };
 }

@@ -7,7 +7,7 @@ import { DfsError, type ErrorCode, isDfsError } from "../../errors.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { NAMES_IN_REPAIR } from "../../limits.ts";
-import { type Accepted, highest, type Version, type Vid } from "../../version.ts";
+import { type Accepted, highest, type Version } from "../../version.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import type { View } from "../connect/view.ts";
 import { forget } from "../agree/forget.ts";
@@ -20,6 +20,7 @@ import { finishAndJoin } from "../members/join.ts";
 import { type ReportedName, namesIn } from "../files/list.ts";
 import { finishChange } from "../members/migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
+import { collect } from "./collect.ts";
 import { type Reading, readName, settle } from "../agree/register.ts";
 import { sendCommit } from "../agree/rounds.ts";
 import { causeOf, failedText } from "../send/shortage.ts";
@@ -257,7 +258,9 @@ async function carryOut(
     await sendCommit(cluster, name, current, false, epoch);
   }
   // rule: collect-needs-fence
-  const collected = current ? await collect(cluster, name, current, found.orphans, epoch) : 0;
+  const collected = current
+    ? await collect(cluster, name, current, found.orphans, replies, epoch)
+    : 0;
   const version = current && !current.version.deleted ? current.version : null;
   // The pieces were looked at before the value was settled. Is it still their version?
   const isSame = version !== null && version.pieces > 0 && version.vid === read?.version.vid;
@@ -276,23 +279,4 @@ async function carryOut(
     version === null &&
     (await forget(cluster, name, current, mayForget(current, found, replies), epoch));
   return { agreed: found.isStray || found.isLagging, collected, ...moved, forgotten };
-}
-
-/** The orphans were listed before the fence. Behind it no lower ballot can make them current. */
-async function collect(
-  cluster: Cluster,
-  name: string,
-  fence: Accepted,
-  orphans: readonly Vid[],
-  epoch: number,
-): Promise<number> {
-  const doomed = orphans.filter((vid) => vid !== fence.version.vid);
-  for (const vid of doomed)
-    await cluster.ask(
-      "collect",
-      () => ({ name, vid, ballot: fence.ballot }),
-      () => null,
-      epoch,
-    );
-  return doomed.length;
 }

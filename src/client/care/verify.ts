@@ -6,7 +6,7 @@ import { DfsError, isDfsError } from "../../errors.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { NAMES_IN_REPAIR, VERIFY_BYTES } from "../../limits.ts";
-import { isGone, type Version } from "../../version.ts";
+import { contentOf, isGone, type Version } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { currentOf } from "../files/get.ts";
 import { copiesShort, damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
@@ -123,6 +123,7 @@ async function verifyVersion(
   { sample, progress = () => {} }: VerifyOptions,
 ): Promise<Verified> {
   const { replies, view } = reading;
+  const cid = contentOf(version);
   const holders = holdersOf(version, replies);
   const good = holders.map((slots) => new Set(slots));
   const bad: Copy[] = [];
@@ -134,7 +135,7 @@ async function verifyVersion(
     for (let offset = 0; offset === 0 || offset < size; offset += VERIFY_BYTES) {
       if (cluster.ports.random.fraction() >= sample) continue;
       const length = Math.min(VERIFY_BYTES, size - offset);
-      await cluster.call(slot, "verify", { name, vid: version.vid, piece, offset, length });
+      await cluster.call(slot, "verify", { cid, piece, offset, length });
       bytes += length;
       progress(length);
     }

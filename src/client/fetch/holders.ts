@@ -1,5 +1,5 @@
 /**
- * Who holds which piece of a version, by what the servers say of its name. Results list slots,
+ * Who holds which piece of a version, by what the servers say they hold of its content for its name. Results list slots,
  * piece by piece. Used by get, stat, status and repair.
  */
 import { homesOf } from "../../file/placement.ts";
@@ -50,7 +50,7 @@ export function copiesShort(
 function slotsWith(version: Version, told: Holdings, kind: "pieces" | "bad"): number[][] {
   const slots: number[][] = Array.from({ length: version.pieces }, () => []);
   for (const [slot, { held }] of told)
-    for (const piece of held.find(({ vid }) => vid === version.vid)?.[kind] ?? [])
+    for (const piece of held.find(({ cid }) => cid === version.cid)?.[kind] ?? [])
       slots[piece]?.push(slot);
   return slots;
 }

@@ -7,7 +7,7 @@ import { rootOf, sumsOf, tableBytes, verifies } from "../../file/checksum.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
-import type { Version } from "../../version.ts";
+import { type Cid, contentOf, type Version } from "../../version.ts";
 import type { BodyOf, ReplyOf } from "../../wire/messages.ts";
 import type { SentPiece } from "../../wire/values.ts";
 
@@ -19,8 +19,8 @@ export interface PieceServers {
 
 export class PieceReader {
   readonly #servers: PieceServers;
-  readonly #name: string;
   readonly #version: Version;
+  readonly #cid: Cid;
   readonly #roots: readonly Uint8Array[];
   /** The table of block sums of each piece, once it was checked against the root. */
   readonly #tables = new Map<number, Promise<Uint8Array>>();
@@ -30,7 +30,7 @@ export class PieceReader {
   /** Throws as `rootsOf`. */
   constructor(servers: PieceServers, name: string, version: Version) {
     this.#servers = servers;
-    this.#name = name;
+    this.#cid = contentOf(version);
     this.#version = version;
     this.#roots = rootsOf(name, version);
   }
@@ -43,7 +43,7 @@ export class PieceReader {
     for (const { piece, data } of pieces) {
       if (piece >= this.#version.pieces) continue;
       const whole = pieceBytes(this.#version, piece);
-      const sums = sumsOf(this.#version.vid, piece, 0, data);
+      const sums = sumsOf(this.#cid, piece, 0, data);
       if (data.length === whole && this.#isTable(piece, whole, sums))
         this.#offered.set(piece, data);
     }
@@ -60,16 +60,16 @@ export class PieceReader {
    * verify.
    */
   async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
-    const { vid } = this.#version;
+    const cid = this.#cid;
     const whole = pieceBytes(this.#version, piece);
     // A piece of one chunk is read whole, so its table can be computed from it.
     const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
-    const what = { name: this.#name, vid, piece, offset, length };
+    const what = { cid, piece, offset, length };
     const { data } = await this.#servers.call(slot, "fetch", what);
     const sums = table?.subarray(tableBytes(offset), tableBytes(offset + length));
     const isGood = sums
-      ? verifies(vid, piece, offset / BLOCK_BYTES, data, sums)
-      : this.#isTable(piece, whole, sumsOf(vid, piece, 0, data));
+      ? verifies(cid, piece, offset / BLOCK_BYTES, data, sums)
+      : this.#isTable(piece, whole, sumsOf(cid, piece, 0, data));
     if (data.length !== length || !isGood)
       throw new DfsError("badPiece", `piece ${piece + 1} arrived damaged`);
     return data;
@@ -89,7 +89,7 @@ export class PieceReader {
     const table = new Uint8Array(tableBytes(whole));
     for (let offset = 0; offset < table.length; offset += CHUNK_BYTES) {
       const length = Math.min(CHUNK_BYTES, table.length - offset);
-      const part = { name: this.#name, vid: this.#version.vid, piece, offset, length };
+      const part = { cid: this.#cid, piece, offset, length };
       const { data } = await this.#servers.call(slot, "sums", part);
       if (data.length !== length)
         throw new DfsError("badPiece", `the sums of piece ${piece + 1} are cut off`);
@@ -103,6 +103,6 @@ export class PieceReader {
   #isTable(piece: number, whole: number, table: Uint8Array): boolean {
     const root = this.#roots[piece];
     assert(root, "the manifest has a root for each piece");
-    return Buffer.compare(rootOf(this.#version.vid, piece, whole, table), root) === 0;
+    return Buffer.compare(rootOf(this.#cid, piece, whole, table), root) === 0;
   }
 }

@@ -75,8 +75,10 @@ export async function put(
     ...withManifest(cluster, stored, source, pieces.roots, key, {
       vid,
       deleted: false,
+      cid: vid,
       ...shape,
       ring,
+      at: [],
       size: toStore.bytes,
     }),
     condition: options.condition ?? null,
@@ -94,7 +96,7 @@ export async function put(
  * The content of a version with its manifest. With a key, the manifest is sealed once the version
  * has its place in the chain; without one it is in the open.
  */
-function withManifest(
+export function withManifest(
   cluster: Cluster,
   stored: string,
   { mode, bytes, isFolder = false, ...about }: About,
@@ -114,7 +116,7 @@ function withManifest(
 }
 
 /** What a manifest says of a file or a folder. */
-type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
+export type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
 
 /** Makes a folder that exists without files in it: a name that ends in "/". Throws as `put`. */
 export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
@@ -135,7 +137,8 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   storedOrThrow(name, outcome, vid);
 }
 
-async function checkEnoughLive(cluster: Cluster): Promise<void> {
+/** Throws DfsError("putFailed") where too few servers answer for a put. */
+export async function checkEnoughLive(cluster: Cluster): Promise<void> {
   await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);
   if (short)
@@ -145,7 +148,8 @@ async function checkEnoughLive(cluster: Cluster): Promise<void> {
     );
 }
 
-function storedOrThrow(
+/** The version that was put. Throws as `put` where the proposal ended in another way. */
+export function storedOrThrow(
   name: string,
   outcome: Outcome,
   vid: Vid,

@@ -103,6 +103,7 @@ const foundingConfig = (
     sid: greeted.find(({ peer }) => peer.address === server)?.greeting.sid ?? null,
     heir: null,
     weight: WEIGHT_MAX,
+    zone: "",
   })),
   // rule: all-listed-decide
   voters: [...servers.keys()],
@@ -110,6 +111,9 @@ const foundingConfig = (
   leaving: [],
   awaited: [],
   largest: 0,
+  keepers: [],
+  floor: 0n,
+  log: [],
 });
 
 /**

@@ -260,6 +260,7 @@ const seatOf = ({ name, host, port }: ServerAddress, sid: string): Seat => ({
   port,
   heir: null,
   weight: WEIGHT_MAX,
+  zone: "",
 });
 
 /** Throws where a change that was finished just now ended this membership. */

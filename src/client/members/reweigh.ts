@@ -3,7 +3,7 @@
  * which no member comes or goes. Used by `dfs-tool server`.
  */
 import { DfsError } from "../../errors.ts";
-import { CONFIG_FORMAT } from "../../membership.ts";
+import { hasWeights } from "../../membership.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { changeOrThrow } from "./members.ts";
 import { finishChange } from "./migrate.ts";
@@ -14,10 +14,10 @@ import { finishChange } from "./migrate.ts";
  */
 export async function weighServer(cluster: Cluster, slot: number, weight: number): Promise<void> {
   await finishChange(cluster);
-  const { format, voters } = cluster.view.config;
-  if (format !== CONFIG_FORMAT) {
+  const before = cluster.view.config;
+  if (!hasWeights(before)) {
     // In a cluster without weights, all servers first get those of their disks.
-    await changeOrThrow(cluster, { ...cluster.view.config, next: voters });
+    await changeOrThrow(cluster, { ...before, next: before.voters });
     await finishChange(cluster);
   }
   const { config, listed } = cluster.view;

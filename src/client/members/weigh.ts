@@ -4,7 +4,7 @@
  * place alike, whatever becomes of a disk. Used by initialise and members.
  */
 import { CATALOG_BYTES, reserveBytes } from "../../limits.ts";
-import { type Config, CONFIG_FORMAT, membersOf } from "../../membership.ts";
+import { type Config, hasWeights, membersOf } from "../../membership.ts";
 import { withWeights } from "../../seating.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { gather } from "../connect/gather.ts";
@@ -46,11 +46,14 @@ const roomOn = (total: number): number =>
 export function withNewWeighed(cluster: Cluster, config: Config): Promise<Config> {
   const before = cluster.view.config;
   const isKnown = ({ sid }: Config["seats"][number]): boolean =>
-    before.format === CONFIG_FORMAT && before.seats.some((seat) => seat.sid === sid);
+    hasWeights(before) && before.seats.some((seat) => seat.sid === sid);
   const isNew = (slot: number): boolean => {
     const seat = config.seats[slot];
     return seat !== undefined && seat.sid !== null && !isKnown(seat);
   };
-  const isWeighing = config.format === CONFIG_FORMAT;
-  return withDiskWeights(cluster, config, isWeighing ? membersOf(config).filter(isNew) : []);
+  return withDiskWeights(
+    cluster,
+    config,
+    hasWeights(config) ? membersOf(config).filter(isNew) : [],
+  );
 }

@@ -1,18 +1,18 @@
 /**
- * The roots of the pieces of one new version. They show when a source changes while it is read.
+ * The roots of the pieces of one new content. They show when a source changes while it is read.
  * Used by Pieces.
  */
 import { DfsError } from "../../errors.ts";
 import { rootOf } from "../../file/checksum.ts";
-import type { Vid } from "../../version.ts";
+import type { Cid } from "../../version.ts";
 
 export class PieceRoots {
-  readonly #vid: Vid;
+  readonly #cid: Cid;
   /** The root of each piece, as far as it is known. */
   readonly known: (Uint8Array | undefined)[] = [];
 
-  constructor(vid: Vid) {
-    this.#vid = vid;
+  constructor(cid: Cid) {
+    this.#cid = cid;
   }
 
   /**
@@ -20,7 +20,7 @@ export class PieceRoots {
    * where the piece had another root before.
    */
   settle(piece: number, size: number, table: Uint8Array): Uint8Array {
-    const root = rootOf(this.#vid, piece, size, table);
+    const root = rootOf(this.#cid, piece, size, table);
     const known = this.known[piece];
     if (known && Buffer.compare(known, root) !== 0)
       throw new DfsError("putFailed", "the file changed while it was read");

@@ -16,12 +16,19 @@ import {
 } from "../../file/split.ts";
 import { concat } from "../../bytes.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
-import type { Version, Vid } from "../../version.ts";
+import type { Cid, Version, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Supply } from "../agree/rounds.ts";
 import { PieceRoots } from "./piece_roots.ts";
-import { matched } from "../fetch/plan.ts";
+import {
+  type CutInCopies,
+  type HeldBySlot,
+  isCoveredIn,
+  isWholeIn,
+  lacksIn,
+  nextServers,
+} from "./copies.ts";
 import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "../connect/silent.ts";
 import { smallPieces } from "./small_pieces.ts";
@@ -32,7 +39,9 @@ import { inParallel } from "../connect/window.ts";
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
   readonly #name: string;
-  readonly #version: Pick<Version, "vid" | "ring" | "copies" | "needed">;
+  /** The content is new: it has the id of its version. */
+  readonly cid: Cid;
+  readonly #version: Pick<Version, "cid" | "ring"> & CutInCopies;
   readonly #source: Source;
   readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
@@ -54,7 +63,8 @@ export class Pieces implements Supply {
   ) {
     this.#cluster = cluster;
     this.#name = name;
-    this.#version = { vid, ring, copies, needed };
+    this.cid = vid;
+    this.#version = { cid: vid, ring, copies, needed, pieces, size: source.bytes };
     this.#roots = new PieceRoots(vid);
     this.#source = source;
     this.#cut = { size: source.bytes, pieces, needed };
@@ -73,65 +83,43 @@ export class Pieces implements Supply {
   /** Reads small pieces, which ride with PREPARE; sends large ones. Throws for want of copies. */
   async send(): Promise<void> {
     if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
-    if (!(await this.#supply([...this.#sent.keys()], new Map())))
+    if (!(await this.#supply(new Map())))
       throw new DfsError("putFailed", await this.shortage(new Map()));
   }
 
-  shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string> {
+  shortage(held: HeldBySlot): Promise<string> {
     // A server that promised does not say that it had no room. It only reports no such pieces.
     const full = [...held].flatMap(([slot, pieces]) =>
       this.inlineFor(slot).some(({ piece }) => !pieces.includes(piece)) ? [slot] : [],
     );
-    return shortageOf(this.#cluster, { ...this.#cut, ...this.#version }, this.#refused, full);
+    return shortageOf(this.#cluster, this.#version, this.#refused, full);
   }
 
   inlineFor(slot: number): InlinePiece[] {
     return this.#small.filter(({ piece }) => this.#sent[piece]?.has(slot));
   }
 
-  isWhole(held: ReadonlyMap<number, readonly number[]>): boolean {
-    return this.#sent.every((_, piece) => this.#copiesIn(held, piece) >= this.#version.copies);
+  isWhole(held: HeldBySlot): boolean {
+    return isWholeIn(this.#cluster, held, this.#version);
   }
 
-  /** With parity it is enough if one more server may be lost; see docs/consistency.md section 3. */
-  isCovered(held: ReadonlyMap<number, readonly number[]>): boolean {
-    if (!hasParity(this.#cut)) return /* rule: pieces-first */ this.isWhole(held);
-    const holders = this.#sent.map((_, piece) => this.#holdersIn(held, piece));
-    return /* rule: one-more-than-needed */ matched(holders) > this.#cut.needed;
+  isCovered(held: HeldBySlot): boolean {
+    return isCoveredIn(this.#cluster, held, this.#version);
   }
 
-  cover(held: ReadonlyMap<number, readonly number[]>): Promise<boolean> {
+  cover(held: HeldBySlot): Promise<boolean> {
     // A server that promised may have lost a piece that was collected as an orphan. It may get the
     // piece again. Small pieces came with the promise itself: a server without them has no room.
     for (const [slot, pieces] of this.#small.length > 0 ? [] : held)
       for (const [piece, slots] of this.#sent.entries())
         if (!pieces.includes(piece)) slots.delete(slot);
-    const lacking = [...this.#sent.keys()].filter(
-      (piece) => this.#copiesIn(held, piece) < this.#version.copies,
-    );
-    return this.#supply(lacking, held);
+    return this.#supply(held);
   }
 
-  #holdersIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number[] {
-    // Pieces on a server that is about to leave do not count.
-    const { places } = this.#cluster.view;
-    return [...held].flatMap(([slot, pieces]) =>
-      places.includes(slot) && pieces.includes(piece) ? [slot] : [],
-    );
-  }
-
-  #copiesIn(held: ReadonlyMap<number, readonly number[]>, piece: number): number {
-    return this.#holdersIn(held, piece).length;
-  }
-
-  /** Sends these pieces until each has its copies, `held` included. False if servers run out. */
-  async #supply(
-    pieces: readonly number[],
-    held: ReadonlyMap<number, readonly number[]>,
-  ): Promise<boolean> {
-    const missing = new Map(
-      pieces.map((piece) => [piece, this.#version.copies - this.#copiesIn(held, piece)]),
-    );
+  /** Sends pieces until each has its copies, `held` included. False if servers run out. */
+  async #supply(held: HeldBySlot): Promise<boolean> {
+    const lacks = lacksIn(this.#cluster, held, this.#version);
+    const missing = new Map([...lacks.entries()].filter(([, count]) => count > 0));
     let sent = 0;
     for (;;) {
       const { arrivals } = this.#cluster;
@@ -141,7 +129,7 @@ export class Pieces implements Supply {
       const targets = new Map<number, number[]>();
       let isShort = false;
       for (const [piece, count] of missing) {
-        const slots = this.#nextServers(piece, count, homes, order);
+        const slots = this.#nextServers(piece, count, candidates(homes, piece, order));
         if (slots.length < count) isShort = true;
         if (slots.length > 0) targets.set(piece, slots);
         for (const slot of slots) this.#sent[piece]?.add(slot);
@@ -164,20 +152,15 @@ export class Pieces implements Supply {
     }
   }
 
-  #nextServers(
-    piece: number,
-    count: number,
-    homes: readonly (readonly number[])[],
-    order: readonly number[],
-  ): number[] {
-    const [home, ...others] = candidates(homes, piece, order);
-    // With parity, a server should not get a second piece while other servers have none.
+  #nextServers(piece: number, count: number, among: readonly number[]): number[] {
     const pieces = (slot: number): number => this.#sent.filter((slots) => slots.has(slot)).length;
-    if (hasParity(this.#cut)) others.sort((a, b) => pieces(a) - pieces(b));
-    const fresh = [home ?? 0, ...others].filter(
-      (slot) => this.#cluster.peer(slot) && !this.#sent[piece]?.has(slot),
+    return nextServers(
+      this.#cluster,
+      among,
+      count,
+      (slot) => this.#sent[piece]?.has(slot) === true,
+      hasParity(this.#cut) ? pieces : null,
     );
-    return fresh.slice(0, Math.max(0, count));
   }
 
   /** Streams pieces to these servers. Returns for each piece how many servers have it durably. */
@@ -258,7 +241,7 @@ export class Pieces implements Supply {
 
   /** Adds a chunk's sums to those of its piece. Returns the root for the last chunk, else null. */
   #addSums(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
-    sums.push(sumsOf(this.#version.vid, piece, offset / BLOCK_BYTES, data));
+    sums.push(sumsOf(this.cid, piece, offset / BLOCK_BYTES, data));
     const size = pieceBytes(this.#cut, piece);
     return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
@@ -274,8 +257,8 @@ export class Pieces implements Supply {
     const size = pieceBytes(this.#cut, piece);
     const calls = [...alive].map(async (slot) => {
       try {
-        const body = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
-        await this.#cluster.call(slot, "upload", body);
+        const about = { name: this.#name, vid: this.cid, cid: this.cid, piece, size };
+        await this.#cluster.call(slot, "upload", { ...about, offset, root, data });
       } catch (error) {
         if (!isDfsError(error)) throw error;
         if (!alive.delete(slot)) return;
@@ -291,7 +274,7 @@ export class Pieces implements Supply {
 
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
-    for (const small of await smallPieces(this.#source, this.#cut, this.#version.vid)) {
+    for (const small of await smallPieces(this.#source, this.#cut, this.cid)) {
       this.#roots.known[small.piece] = small.root;
       this.#small.push(small);
       if (small.piece < this.#cut.needed) this.#progress(small.data.length);

@@ -1,7 +1,7 @@
 /** Makes the pieces of a small file, which is read and cut in one go. Used by Pieces. */
 import { tableAndRoot } from "../../file/checksum.ts";
 import { chunkOffset, type Cut, hasParity, parityPieces, pieceBytes } from "../../file/split.ts";
-import type { Vid } from "../../version.ts";
+import type { Cid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
 import type { Source } from "./source.ts";
 import { readStripe } from "./stripes.ts";
@@ -10,9 +10,9 @@ import { readStripe } from "./stripes.ts";
  * All pieces of a source, with their roots. No piece may be longer than a chunk. Throws what the
  * source throws.
  */
-export async function smallPieces(source: Source, cut: Cut, vid: Vid): Promise<InlinePiece[]> {
+export async function smallPieces(source: Source, cut: Cut, cid: Cid): Promise<InlinePiece[]> {
   const all = await (hasParity(cut) ? stripeOf(source, cut) : partsOf(source, cut));
-  return all.map((data, piece) => ({ piece, root: tableAndRoot(vid, piece, data).root, data }));
+  return all.map((data, piece) => ({ piece, root: tableAndRoot(cid, piece, data).root, data }));
 }
 
 async function partsOf(source: Source, cut: Cut): Promise<Uint8Array[]> {
