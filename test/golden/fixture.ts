@@ -1,7 +1,7 @@
 /**
  * Golden stores: folders of servers as an earlier program left them, each packed into one file, and
  * beside it what must be read back from them. Written by make.ts, and opened by
- * test/acceptance/golden.test.ts and test/store/golden.test.ts.
+ * test/acceptance/golden.test.ts.
  */
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
