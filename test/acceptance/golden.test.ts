@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   goldenOf,
@@ -18,7 +18,7 @@ import { newFolder, removeFolders } from "../harness/program.ts";
 import { expectDone, ServerProcess } from "../harness/stage.ts";
 import { Computer, lineOf } from "./computer.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(240_000);
 
 const running: ServerProcess[] = [];
 afterEach(() => Promise.all(running.splice(0).map((server) => server.kill())));
@@ -57,40 +57,37 @@ async function expectList(computer: Computer, { files, folders }: GoldenSpace): 
   );
 }
 
-async function expectFile(computer: Computer, { name, ...golden }: GoldenFile): Promise<void> {
-  rmSync(join(computer.folder, "in"), { force: true });
-  const got = await computer.get(name);
-  const { mode, mtime } = statSync(join(computer.folder, "in"));
-  const ran = await computer.dfs("stat", "--json", "--", name);
-  expectDone(ran);
-  const { version, seq, layout } = JSON.parse(ran.out) as GoldenFile;
-  expect({
-    bytes: got.length,
-    sha256: sha256(got),
-    modified: mtime.toISOString(),
-    mode: mode & 0o777,
-    layout,
-    version,
-    seq,
-  }).toEqual(golden);
-}
-
-/** All that a user had is there, and no more. */
-async function expectAll(computer: Computer, space: GoldenSpace): Promise<void> {
-  await expectList(computer, space);
-  for (const file of space.files) await expectFile(computer, file);
-  for (const name of space.absent)
-    expect([name, (await computer.dfs("stat", name)).status]).toEqual([name, 4]);
-}
-
-/** The files that there are now are there, with their bytes. */
-async function expectBytes(computer: Computer, space: GoldenSpace): Promise<void> {
+/** The files that there are now come back as they were put: one login for all of them. */
+async function expectFiles(computer: Computer, space: GoldenSpace): Promise<void> {
   await expectList(computer, space);
   const folder = newFolder();
   const names = space.files.map(({ name }) => name);
   expectDone(await computer.dfs("get", "--to", folder, "--", ...names));
-  for (const { name, sha256: sum } of space.files)
-    expect([name, sha256(readFileSync(join(folder, basename(name))))]).toEqual([name, sum]);
+  for (const { name, bytes, sha256: sum, modified, mode } of space.files) {
+    const path = join(folder, basename(name));
+    const got = readFileSync(path);
+    const { mode: modeNow, mtime } = statSync(path);
+    expect({
+      name,
+      bytes: got.length,
+      sha256: sha256(got),
+      modified: mtime.toISOString(),
+      mode: modeNow & 0o777,
+    }).toEqual({ name, bytes, sha256: sum, modified, mode });
+  }
+}
+
+/** All that a user had is there, each file in the version that it was, and no more. */
+async function expectAll(computer: Computer, space: GoldenSpace): Promise<void> {
+  await expectFiles(computer, space);
+  for (const { name, ...golden } of space.files) {
+    const ran = await computer.dfs("stat", "--json", "--", name);
+    expectDone(ran);
+    const { bytes, modified, layout, version, seq } = JSON.parse(ran.out) as GoldenFile;
+    expect(golden).toMatchObject({ bytes, modified, layout, version, seq });
+  }
+  for (const name of space.absent)
+    expect([name, (await computer.dfs("stat", name)).status]).toEqual([name, 4]);
 }
 
 async function expectHealthy(computer: Computer): Promise<void> {
@@ -110,7 +107,8 @@ async function goOn(computer: Computer, space: GoldenSpace): Promise<GoldenSpace
     const { version, seq, layout, bytes, modified } = JSON.parse(
       (await computer.dfs("stat", "--json", "--", name)).out,
     ) as GoldenFile;
-    return { name, bytes, sha256: sha256(data), modified, mode: 0o644, layout, version, seq };
+    const mode = statSync(join(computer.folder, "out")).mode & 0o777;
+    return { name, bytes, sha256: sha256(data), modified, mode, layout, version, seq };
   };
   const again = await put(first.name);
   expect(again.seq).toBe(first.seq + 1);
@@ -140,10 +138,10 @@ describe.each([...storesOf("open"), ...storesOf("users")])("the store %s", (stor
 
     for (const server of servers) await server.terminate();
     await start(servers);
-    for (const { computer, space } of people) await expectBytes(computer, space);
+    for (const { computer, space } of people) await expectFiles(computer, space);
     const [lost] = servers as [ServerProcess];
     await lost.kill();
-    for (const { computer, space } of people) await expectBytes(computer, space);
+    for (const { computer, space } of people) await expectFiles(computer, space);
     await lost.start();
     await expectAdopted(operator, open);
     for (const { computer, space } of people) await removeOldNames(computer, space);
@@ -184,7 +182,7 @@ describe.each(storesOf("killed"))("the store %s", (store) => {
     await expectHealthy(computer);
     const after = await goOn(computer, space);
     await first.kill();
-    await expectBytes(computer, after);
+    await expectFiles(computer, after);
   });
 
   test("is refused where a newer program made it, and stays as it is", async () => {
