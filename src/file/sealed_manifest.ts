@@ -17,28 +17,68 @@ import {
   u8,
   type Value,
 } from "../bytes.ts";
+import { malformed, Reader } from "../cursor.ts";
 import { isDfsError } from "../errors.ts";
-import { PIECES_MAX, SEALED_FACTS_BYTES, SEALED_NAME_BYTES, USER_BYTES } from "../limits.ts";
+import {
+  FACTS_UNIT_BYTES,
+  PIECES_MAX,
+  SEALED_FACTS_BYTES,
+  SEALED_NAME_BYTES,
+  USER_BYTES,
+} from "../limits.ts";
 import { type Ballot, ballotCodec, fixedFields, type Version } from "../version.ts";
+import { attributesBefore, attributesCodec } from "./attributes.ts";
 import { ROOT_BYTES } from "./checksum.ts";
 import { gcmOpen, gcmSeal, type Keys, NONCE_BYTES } from "./keys.ts";
 import { CONTENT_KEY_BYTES } from "./seal.ts";
 
-const SEALED_FORMAT = 2;
+const FORMAT = 4;
+/** The format from before there were attributes. No version gets it any more. */
+const FORMAT_BEFORE = 2;
 
 const rootsCodec = list(fixed(ROOT_BYTES), PIECES_MAX);
 
 /** What only the user knows of a version. */
 const factsCodec = struct({
-  isFolder: bool,
-  modified: u53,
-  mode: u32,
   /** The bytes of the file before it was sealed. */
   bytes: u53,
   /** The key of its content. */
   key: fixed(CONTENT_KEY_BYTES),
+  attributes: attributesCodec,
 });
 export type Facts = Value<typeof factsCodec>;
+
+const factsBeforeCodec = struct({
+  isFolder: bool,
+  modified: u53,
+  mode: u32,
+  bytes: u53,
+  key: fixed(CONTENT_KEY_BYTES),
+});
+
+/** The bytes of facts, and zeros behind them: their length tells little of the attributes. */
+function paddedFacts(facts: Facts): Uint8Array {
+  const plain = encode(factsCodec, facts);
+  const units = Math.ceil(plain.length / FACTS_UNIT_BYTES);
+  const padded = new Uint8Array(units * FACTS_UNIT_BYTES);
+  padded.set(plain);
+  return padded;
+}
+
+/** The facts in such bytes. Throws DfsError("protocol") where they do not read. */
+function factsIn(padded: Uint8Array): Facts {
+  const r = new Reader(padded);
+  const facts = factsCodec.read(r);
+  if (r.left >= FACTS_UNIT_BYTES || r.take(r.left).some((byte) => byte !== 0))
+    throw malformed("facts end in something else than zeros");
+  return facts;
+}
+
+/** The same, of the format before. Their length is none that the bytes of facts have today. */
+function factsBefore(plain: Uint8Array): Facts {
+  const { bytes: size, key, ...before } = decode(factsBeforeCodec, plain);
+  return { bytes: size, key, attributes: attributesBefore(before) };
+}
 
 const bodyCodec = struct({
   format: u8,
@@ -89,10 +129,10 @@ export function signVersion(
   nonce: Uint8Array,
 ): Version {
   const bound = boundBytes(keys.user, name, version, roots, ballot);
-  const sealed = gcmSeal(keys.manifests, nonce, bound, encode(factsCodec, facts));
+  const sealed = gcmSeal(keys.manifests, nonce, bound, paddedFacts(facts));
   return {
     ...version,
-    body: encode(bodyCodec, { format: SEALED_FORMAT, roots, ballot, nonce, sealed }),
+    body: encode(bodyCodec, { format: FORMAT, roots, ballot, nonce, sealed }),
   };
 }
 
@@ -114,10 +154,10 @@ export function readSigned(keys: Keys, name: string, version: Version): Signed |
   if (!isSealed(version.body)) return null;
   try {
     const { format, roots, ballot, nonce, sealed } = decode(bodyCodec, version.body);
-    if (format !== SEALED_FORMAT) return null;
     const bound = boundBytes(keys.user, name, version, roots, ballot);
     const plain = gcmOpen(keys.manifests, nonce, bound, sealed);
-    return plain && { facts: decode(factsCodec, plain), roots, ballot };
+    const read = format === FORMAT ? factsIn : factsBefore;
+    return plain && { facts: read(plain), roots, ballot };
   } catch (error) {
     // A body that does not read was not made by the user.
     if (isDfsError(error)) return null;
@@ -126,7 +166,8 @@ export function readSigned(keys: Keys, name: string, version: Version): Signed |
 }
 
 /** Is it the body of a version of a user with a password? */
-export const isSealed = (body: Uint8Array): boolean => body[0] === SEALED_FORMAT;
+export const isSealed = (body: Uint8Array): boolean =>
+  body[0] === FORMAT || body[0] === FORMAT_BEFORE;
 
 /** The roots in such a body. Throws DfsError("protocol") where it does not read. */
 export const rootsInSealed = (body: Uint8Array): Uint8Array[] => decode(bodyCodec, body).roots;
