@@ -76,7 +76,7 @@ const KNOWN = {
 /** What the well-known keys say; what is not there is not known. */
 export type Known = { readonly [K in keyof typeof KNOWN]?: Value<(typeof KNOWN)[K]> };
 type KnownKey = keyof typeof KNOWN;
-const codecOf = (key: KnownKey): Codec<unknown> => KNOWN[key] as Codec<unknown>;
+const codecOf = (key: KnownKey): Codec<unknown> => KNOWN[key];
 const isKnown = (key: string): key is KnownKey => Object.hasOwn(KNOWN, key);
 
 /**

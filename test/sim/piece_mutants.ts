@@ -32,6 +32,13 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "bare-copy",
+    rule: "what is put again has no attributes",
+    within: 20,
+    plot: "rebalanced",
+    breaks: { "attributes-go-along": () => "new Map()" },
+  },
+  {
     name: "eager-trash",
     rule: "old pieces deleted at ACCEPT",
     within: 2000,

@@ -34,6 +34,7 @@ export async function openStored(
   reader.aim(holders, small);
   const source: Source = {
     bytes: found.bytes,
+    // rule: attributes-go-along
     attributes: found.attributes,
     async read(into, offset) {
       assert(offset + into.length <= found.bytes, "what is read is within the file");
