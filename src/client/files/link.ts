@@ -14,7 +14,7 @@ import type { Cluster } from "../connect/cluster.ts";
 import { holdersOf } from "../fetch/holders.ts";
 import { LinkedPieces } from "../send/linked_pieces.ts";
 import { currentOf, factsOf } from "./get.ts";
-import { type About, checkEnoughLive, storedOrThrow, withManifest } from "./put.ts";
+import { checkEnoughLive, storedOrThrow, withManifest } from "./put.ts";
 import { remove } from "./remove.ts";
 
 export interface LinkOptions {
@@ -165,7 +165,7 @@ function contentFor(
   stored: string,
   vid: Vid,
   { version, roots }: FoundVersion,
-  about: Facts & About,
+  about: Facts,
 ) {
   const { deleted, cid, pieces, needed, copies, ring, at, size } = version;
   const content = { vid, deleted, cid, pieces, needed, copies, ring, at, size };
