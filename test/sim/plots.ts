@@ -17,6 +17,7 @@ import {
   acceptedByOne,
   readWithoutOne,
 } from "./plotting.ts";
+import { linked, overtaken, touched } from "./link_plots.ts";
 import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
 import { elsewhere, jumped, named, outrun } from "./hostile_plots.ts";
 
@@ -47,6 +48,9 @@ export const PLOTS = {
   outrun,
   named,
   elsewhere,
+  linked,
+  overtaken,
+  touched,
 } as const;
 export type Plot = keyof typeof PLOTS;
 
