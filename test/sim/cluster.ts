@@ -219,12 +219,13 @@ export class SimServer {
   #noteOf(sql: string): ((values: readonly unknown[]) => void) | null {
     if (sql.startsWith("INSERT OR REPLACE INTO register"))
       return (values) => {
-        const [space, name, row] = values as [string, string, Uint8Array];
+        const [space, name, , row] = values as [string, string, number, Uint8Array];
         this.written.push([`${space}/${name}`, decode(registerCodec, new Uint8Array(row))]);
       };
     if (sql.startsWith("INSERT OR REPLACE INTO fact")) return () => (this.hasLearned = true);
     if (sql.startsWith("DELETE FROM register")) return () => (this.hasForgotten = true);
-    if (/^(?:INSERT|UPDATE|DELETE)\b.*\bpiece\b/s.test(sql)) return () => (this.hasMoved = true);
+    if (/^(?:INSERT|UPDATE|DELETE)\b.*\b(?:content|holding)\b/s.test(sql))
+      return () => (this.hasMoved = true);
     return null;
   }
 }

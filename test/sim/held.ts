@@ -22,11 +22,12 @@ export const keysIn = (database: Database): string[] =>
     .all()
     .map(({ key }) => key);
 
-/** The good pieces that it holds, "vid.piece". */
+/** The good pieces that it holds, by name: "space/name cid.piece". */
 export function piecesIn(database: Database): Set<string> {
   const rows = database
     .query<{ id: string }, []>(
-      "SELECT vid || '.' || piece AS id FROM piece WHERE bad = 0 AND trashed IS NULL",
+      `SELECT space || '/' || name || ' ' || lower(hex(cid)) || '.' || piece AS id
+       FROM holding WHERE bad = 0`,
     )
     .all();
   return new Set(rows.map(({ id }) => id));

@@ -8,7 +8,13 @@ import { canAccept, quorumOf } from "../../src/quorum.ts";
 import { matched } from "../../src/client/fetch/plan.ts";
 import { hasParity } from "../../src/file/split.ts";
 import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src/membership.ts";
-import { type Accepted, type Ballot, type Register, type Version } from "../../src/version.ts";
+import {
+  type Accepted,
+  type Ballot,
+  type Register,
+  type Version,
+  isAncestor,
+} from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 import { keysIn, piecesIn, rowsIn } from "./held.ts";
 import { configIn, factIn, floorFor, floorsIn, hasTables } from "./installed.ts";
@@ -65,12 +71,12 @@ class Chain {
     let at: Version | undefined = version;
     while (at) {
       if (at.vid === from.vid) return true;
-      const [parent]: (string | undefined)[] = at.history;
+      const parent: string | undefined = at.history[0]?.vid;
       at = parent === undefined ? undefined : this.#versions.get(parent);
       if (!at && parent === from.vid) return true;
     }
     // A parent that only a minority ever accepted may be known by its child's history alone.
-    return version.history.includes(from.vid);
+    return isAncestor(version, from.vid);
   }
 }
 
@@ -81,7 +87,7 @@ export class Invariants {
   /** Each server's rows as far as they were written in this life. */
   readonly #rows = new Map<string, Map<string, Register>>();
   readonly #floors = new Map<string, Map<string, Ballot>>();
-  /** What each server holds, "vid.piece". */
+  /** What each server holds, by name: "space/name cid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
 
@@ -93,7 +99,15 @@ export class Invariants {
   /** Before servers know of a configuration it is the first client's: these. */
   constructor(servers: readonly SimServer[]) {
     const voters = [...servers.keys()];
-    const empty = { seats: [], next: null, leaving: [], awaited: [] };
+    const empty = {
+      seats: [],
+      next: null,
+      leaving: [],
+      awaited: [],
+      keepers: [],
+      floor: 0n,
+      log: [],
+    };
     const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters, largest: 0 };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
@@ -211,7 +225,7 @@ export class Invariants {
         continue;
       }
       for (let piece = 0; piece < version.pieces; piece++) {
-        const id = `${version.vid}.${piece}`;
+        const id = `${key} ${version.cid}.${piece}`;
         const copies = this.#heldByMembers().filter((held) => held.has(id)).length;
         if (copies < version.copies - this.excused)
           throw new Violation(
@@ -225,7 +239,7 @@ export class Invariants {
   #checkMatched(key: string, version: Version): void {
     const all = this.#heldByMembers();
     const holders = Array.from({ length: version.pieces }, (_, piece) =>
-      [...all.keys()].filter((i) => all[i]?.has(`${version.vid}.${piece}`)),
+      [...all.keys()].filter((i) => all[i]?.has(`${key} ${version.cid}.${piece}`)),
     );
     const count = matched(holders);
     if (count < version.needed + 1 - this.excused)

@@ -13,10 +13,9 @@ const shortValue = (value: Accepted | null): string =>
     : "-";
 
 interface PieceLine {
-  readonly vid: string;
+  readonly cid: string;
   readonly piece: number;
   readonly bad: number;
-  readonly trashed: number | null;
 }
 
 /** A few lines a server. */
@@ -30,7 +29,7 @@ export function portrait(cluster: SimCluster): string[] {
     }
     lines.push(`${server.name}:`);
     const names = database
-      .query<{ name: string }, []>("SELECT name FROM register UNION SELECT name FROM piece")
+      .query<{ name: string }, []>("SELECT name FROM register UNION SELECT name FROM holding")
       .all();
     for (const { name } of names) {
       const found = database
@@ -39,13 +38,10 @@ export function portrait(cluster: SimCluster): string[] {
       const row = found && decode(registerCodec, found.row);
       const pieces = database
         .query<PieceLine, [string]>(
-          "SELECT vid, piece, bad, trashed FROM piece WHERE name = ? ORDER BY vid, piece",
+          "SELECT lower(hex(cid)) AS cid, piece, bad FROM holding WHERE name = ? ORDER BY 1, 2",
         )
         .all(name)
-        .map(
-          ({ vid, piece, bad, trashed }) =>
-            `${vid.slice(0, 4)}.${piece}${bad ? " bad" : ""}${trashed ? " trash" : ""}`,
-        );
+        .map(({ cid, piece, bad }) => `${cid.slice(0, 4)}.${piece}${bad ? " bad" : ""}`);
       const register = row
         ? `prom ${shortBallot(row.prom)} acc ${shortValue(row.acc)} com ${shortValue(row.com)}`
         : "no row";

@@ -9,7 +9,7 @@ import { Violation } from "./invariants.ts";
 import { newestConfig, sidOf } from "./installed.ts";
 
 interface PieceLine {
-  readonly vid: string;
+  readonly cid: string;
   readonly piece: number;
   readonly name: string;
   readonly bad: number;
@@ -87,29 +87,35 @@ function checkServer(
   const database = server.disk.openDatabase(server.catalog);
   const rows =
     database
-      ?.query<PieceLine, []>("SELECT vid, piece, name, bad, data IS NULL AS file FROM piece")
+      ?.query<PieceLine, []>(
+        `SELECT lower(hex(cid)) AS cid, piece, name, holding.bad, data IS NULL AS file
+         FROM holding LEFT JOIN content USING (cid, piece)`,
+      )
       .all() ?? [];
-  for (const { vid, piece, name, bad, file } of rows) {
+  for (const { cid, piece, name, bad, file } of rows) {
     const version = registers.get(name)?.com?.version;
-    if (version?.vid !== vid)
-      throw new Violation(`${server.name}: an orphan of ${name} is left: ${vid}.${piece}`);
+    if (version?.cid !== cid)
+      throw new Violation(`${server.name}: an orphan of ${name} is left: ${cid}.${piece}`);
     // Where a file has more pieces with parity than there are places, one that is about to go keeps its own.
     const isCrowded = hasParity(version) && placesOf(config).length < version.pieces;
     if (!oneIsLost && !isCrowded && !homesOf(version, config)[piece]?.includes(slot))
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
     if (bad && !isSpoilt)
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);
-    const path = `${server.folder}/pieces/${vid.slice(0, 2)}/${vid}.${piece}`;
+    const path = `${server.folder}/pieces/${cid.slice(0, 2)}/${cid}.${piece}`;
     if (file && !server.disk.files().has(path))
       throw new Violation(`${server.name}: ${path} is not there`);
   }
+  const pending = database?.query<{ name: string }, []>("SELECT name FROM entry").all() ?? [];
+  for (const { name } of pending)
+    throw new Violation(`${server.name}: a version of ${name} is pending for ever`);
   const files = [...server.disk.files().keys()].filter((path) =>
     path.startsWith(`${server.folder}/pieces/`),
   );
   const known = new Set(
     rows
       .filter(({ file }) => file)
-      .map(({ vid, piece }) => `${server.folder}/pieces/${vid.slice(0, 2)}/${vid}.${piece}`),
+      .map(({ cid, piece }) => `${server.folder}/pieces/${cid.slice(0, 2)}/${cid}.${piece}`),
   );
   for (const path of files)
     if (!known.has(path)) throw new Violation(`${server.name}: ${path} is left over`);
