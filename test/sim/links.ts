@@ -94,7 +94,7 @@ interface Ended {
   readonly outcome: string;
   readonly invoked: number;
   readonly returned: number;
-  readonly witness: Witness | null;
+  readonly witness?: Witness;
 }
 
 /** What it tells about a name; "unknown" where it cannot be told which content it wrote. */
