@@ -84,7 +84,7 @@ export const LONE_USERS = 1000;
 export const LONE_USERS_MAX = 10_000;
 export const SHORT_PAGES = 100;
 /** How many contents, and how many pending versions, a server tells of one name. */
-export const VIDS_PER_NAME_MAX = 256;
+export const VIDS_PER_NAME_MAX = 128;
 
 // Time
 export const FIRST_REPLY_MS = 1000;

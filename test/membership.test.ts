@@ -52,8 +52,8 @@ describe("a configuration", () => {
   });
 
   const two = [
-    { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1, weight: WEIGHT_MAX },
-    { sid: null, name: "", host: "", port: 0, heir: null, weight: WEIGHT_MAX },
+    { sid: vidOf(1), name: "ab", host: "c", port: 0x1234, heir: 1, weight: WEIGHT_MAX, zone: "" },
+    { sid: null, name: "", host: "", port: 0, heir: null, weight: WEIGHT_MAX, zone: "" },
   ];
   const firstWords = ["01", vidOf(1), "00000002", "6162", "00000001", "63", "1234", "01", "01"];
   const secondWords = ["00", "00000000", "00000000", "0000", "00"];
@@ -90,15 +90,31 @@ describe("a configuration", () => {
     expect(through(value)).toEqual(value);
   });
 
-  test("lies in its bytes like that, with the weight of each seat, and last what weights are parts of", () => {
+  test("of the format before, with the weight of each seat, and last what weights are parts of", () => {
     const seats = two.map((seat, i) => ({ ...seat, weight: i === 0 ? 0x0203 : WEIGHT_MAX }));
     const more = { birth: vidOf(7), awaited: [1], largest: 0x1234_5678_9abc };
-    const value = configOf(0, { epoch: 3, seats, voters: [0], next: null, ...more });
+    const value = configOf(0, { format: 4, epoch: 3, seats, voters: [0], next: null, ...more });
     const words = [
       ["04", "00000003", "00000002"],
       [...firstWords, "0203", ...secondWords, "ffff"],
       ["00000001", "00", "00", "00000000", vidOf(7), "00000001", "01"],
       ["0000123456789abc"],
+    ];
+    expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
+    expect(through(value)).toEqual(value);
+  });
+
+  test("lies in its bytes with slots of 16 bits, zones, keepers, a floor and a log", () => {
+    const seats = two.map((seat, i) => ({ ...seat, zone: i === 0 ? "z" : "" }));
+    const more = { birth: vidOf(7), awaited: [1], largest: 9, keepers: [0], floor: 5n };
+    const log = [new Uint8Array([0xab])];
+    const value = configOf(0, { epoch: 3, seats, voters: [0], next: null, log, ...more });
+    const words = [
+      ["05", "00000003", "00000002"],
+      [...firstWords.slice(0, -1), "0001", "ffff", "00000001", "7a"],
+      [...secondWords, "ffff", "00000000"],
+      ["00000001", "0000", "00", "00000000", vidOf(7), "00000001", "0001"],
+      ["0000000000000009", "00000001", "0000", vidOf(5), "00000001", "00000001", "ab"],
     ];
     expect(encode(configCodec, value).toHex()).toBe(words.flat().join(""));
     expect(through(value)).toEqual(value);
@@ -135,11 +151,11 @@ describe("a configuration", () => {
   });
 
   test("is refused where it is of another format, whatever it says", () => {
-    for (const format of [0, 1, 5, 255]) {
+    for (const format of [0, 1, 6, 255]) {
       const value = { ...four, format };
       expect(errorOf("protocol", () => through(value)).message).toContain(`format ${format}`);
     }
-    expect(CONFIG_FORMAT).toBe(4);
+    expect(CONFIG_FORMAT).toBe(5);
   });
 
   test("is refused where it claims more seats or members than there may be", () => {
@@ -148,8 +164,8 @@ describe("a configuration", () => {
     const seats = body.slice();
     new DataView(seats.buffer).setUint32(5, SLOTS_MAX + 1);
     errorOf("protocol", () => decode(configCodec, seats));
-    // Last come the number of voters, four of them, no next, the number of those that leave, the birth, the number of those awaited, and the largest disk.
-    for (const at of [41, 32, 12]) {
+    // Last come the number of voters, four of them, no next, the number of those that leave, the birth, the number of those awaited, the largest disk, the number of keepers, the floor, and the length of the log.
+    for (const at of [69, 56, 36, 24]) {
       const many = body.slice();
       new DataView(many.buffer).setUint32(body.length - at, SERVERS_MAX + 1);
       errorOf("protocol", () => decode(configCodec, many));
@@ -214,8 +230,8 @@ describe("who is what in a configuration", () => {
   test("each change of the format before is one of today's, and nothing else of it is another", () => {
     const seats = vacated(configOf(4), 3);
     const old = configOf(4, { format: 3, seats, voters: [0, 1, 2], awaited: [3], birth: vidOf(7) });
-    expect(renewFormat({ ...old, leaving: [0] })).toEqual({ ...old, leaving: [0], format: 4 });
-    expect(renewFormat({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2], format: 4 });
+    expect(renewFormat({ ...old, leaving: [0] })).toEqual({ ...old, leaving: [0], format: 5 });
+    expect(renewFormat({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2], format: 5 });
     expect(through({ ...old, next: [1, 2] })).toEqual({ ...old, next: [1, 2] });
     expect(renewFormat(configOf(4))).toEqual(configOf(4));
   });

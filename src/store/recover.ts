@@ -154,12 +154,14 @@ export async function recoverPieces(
   for (const name of await disk.list(paths.temporary))
     await disk.remove(`${paths.temporary}/${name}`);
   const found = new Set<string>();
+  let isStrange = false;
   for (const prefix of await disk.list(paths.pieces)) {
     if (!/^[0-9a-f]{2}$/.test(prefix)) continue;
     paths.folders.add(`${paths.pieces}/${prefix}`);
     for (const name of await disk.list(`${paths.pieces}/${prefix}`)) {
       found.add(name);
-      await adopt(disk, `${paths.pieces}/${prefix}/${name}`, name, catalog, holds);
+      const path = `${paths.pieces}/${prefix}/${name}`;
+      if (await adopt(disk, path, name, catalog, holds)) isStrange = true;
     }
   }
   for (const path of paths.folders) await disk.syncFolder(path);
@@ -167,45 +169,49 @@ export async function recoverPieces(
   const lost = [...catalog.contents.files()].filter(
     ({ cid, piece }) => !found.has(`${cid}.${piece}`),
   );
-  if (lost.length === 0) return;
-  await catalog.write(true, () => {
+  await catalog.write(isStrange || lost.length > 0, () => {
     for (const { cid, piece } of lost) catalog.dropPiece(cid, piece);
+    catalog.check.endStart(isStrange);
   });
 }
 
 /** What the file of a piece is called. */
 const PIECE_FILE = /^[0-9a-f]{32}\.\d{1,2}$/;
 
+/** Adopts a file that the catalog does not know. Returns whether there was one to look at. */
 async function adopt(
   disk: Disk,
   path: string,
   file: string,
   catalog: Catalog,
   holds: Holds,
-): Promise<void> {
+): Promise<boolean> {
   const [id = "", number = ""] = file.split(".");
-  if (!PIECE_FILE.test(file)) return;
+  if (!PIECE_FILE.test(file)) return false;
   const known = catalog.contents.get(id, Number(number));
   // The crash cut short an upload of a piece that the catalog has itself: nothing needs this file.
-  if (known && known.data !== null && known.bad === 0) return disk.remove(path);
-  if (known) return;
+  if (known && known.data !== null && known.bad === 0) await disk.remove(path);
+  if (known) return false;
   const info = await disk.stat(path);
-  if (!info || info.isFolder) return;
+  if (!info || info.isFolder) return false;
   const footer = await footerOf(disk, path, info.bytes);
   // Not durable before the crash, so never acknowledged; or rotten where it says what it is, so
   // good for nothing.
-  if (footer === null) return disk.remove(path);
+  if (footer === null) await disk.remove(path);
+  if (footer === null) return true;
   const { space, slot, cid, piece, bytes, root, name } = footer;
-  if (file !== `${cid}.${piece}`) return;
+  if (file !== `${cid}.${piece}`) return true;
+  const isHeld = catalog.holdings.isHeld(cid, piece);
   // One table knows it, and the other does not: an index may be broken, and it would be there twice.
-  if (catalog.holdings.isHeld(cid, piece)) catalog.check.mend();
-  if (catalog.contents.get(cid, piece)) return;
+  if (isHeld && catalog.contents.isHidden(cid, piece)) catalog.check.mend();
+  if (catalog.contents.get(cid, piece)) return true;
   const row = { space, slot, cid, piece, bytes, root, data: null, created: info.modified };
   await catalog.write(false, () => {
     // Before there were contents, a file counted without its row, for the name that it has.
     if (name !== null) holds.arrived({ space, name, vid: cid, cid, piece }, { ...row, idle: null });
-    else catalog.contents.put({ ...row, idle: info.modified });
+    else catalog.contents.put({ ...row, idle: isHeld ? null : info.modified });
   });
+  return true;
 }
 
 /** What a piece's file says it is, durably; null when it does not say, or says it wrongly. */

@@ -15,6 +15,7 @@ import {
   type Ballot,
   type Cid,
   NO_CONTENT,
+  type Place,
   type Register,
   type Version,
   type Vid,
@@ -46,7 +47,9 @@ export const ballot: fc.Arbitrary<Ballot> = fc.oneof(
 export const vid: fc.Arbitrary<Vid> = hexOf(16);
 
 /** Zeros stand for "no content". */
-const cid: fc.Arbitrary<Cid | null> = fc.option(vid).map((id) => (id === NO_CONTENT ? null : id));
+export const cid: fc.Arbitrary<Cid | null> = fc
+  .option(vid)
+  .map((id) => (id === NO_CONTENT ? null : id));
 
 const ancestor: fc.Arbitrary<Ancestor> = fc.record({ vid, cid, put: u53, keep: u32 });
 
@@ -103,6 +106,14 @@ export const versionOf = (some: Partial<Version> & { vid: Vid }): Version => ({
   size: 0,
   body: new Uint8Array(),
   ...some,
+});
+
+/** The place after a parent, at no special time. */
+export const placeAfter = (parent: Version | null, floor: Ballot = 0n): Place => ({
+  parent,
+  floor,
+  now: 0,
+  last: 0,
 });
 
 /** The ring of a version on all of `y` servers, from x on. */

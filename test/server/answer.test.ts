@@ -80,18 +80,33 @@ describe("a piece that no file can have", () => {
       "upload",
       (ask, piece) => {
         const { root } = smallPiece(vid, piece, data);
-        return ask("upload", { name, vid, piece, size: data.length, offset: 0, root, data });
+        return ask("upload", {
+          name,
+          vid,
+          cid: vid,
+          piece,
+          size: data.length,
+          offset: 0,
+          root,
+          data,
+        });
       },
     ],
     [
       "prepare",
       (ask, piece) =>
-        ask("prepare", { name, ballot: 5n, vid, inline: [smallPiece(vid, piece, data)] }),
+        ask("prepare", {
+          name,
+          ballot: 5n,
+          vid,
+          link: vid,
+          inline: [smallPiece(vid, piece, data)],
+        }),
     ],
-    ["drop", (ask, piece) => ask("drop", { name, vid, piece })],
-    ["fetch", (ask, piece) => ask("fetch", { name, vid, piece, offset: 0, length: data.length })],
-    ["sums", (ask, piece) => ask("sums", { name, vid, piece, offset: 0, length: 8 })],
-    ["verify", (ask, piece) => ask("verify", { name, vid, piece, offset: 0, length: data.length })],
+    ["drop", (ask, piece) => ask("drop", { name, cid: vid, piece })],
+    ["fetch", (ask, piece) => ask("fetch", { cid: vid, piece, offset: 0, length: data.length })],
+    ["sums", (ask, piece) => ask("sums", { cid: vid, piece, offset: 0, length: 8 })],
+    ["verify", (ask, piece) => ask("verify", { cid: vid, piece, offset: 0, length: data.length })],
   ];
 
   test.each(ways)("in %s", (_, send) =>
@@ -112,11 +127,11 @@ describe("a piece that no file can have", () => {
 describe("a ballot above which there is hardly another one", () => {
   const version = soundOf({ vid });
   const ways: [string, (ask: Ask, ballot: Ballot) => Promise<unknown>][] = [
-    ["prepare", (ask, ballot) => ask("prepare", { name, ballot, vid, inline: [] })],
+    ["prepare", (ask, ballot) => ask("prepare", { name, ballot, vid, link: vid, inline: [] })],
     ["accept", (ask, ballot) => ask("accept", { name, ballot, version })],
     ["commit", (ask, ballot) => ask("commit", { name, accepted: { ballot, version }, sync: true })],
     ["forget", (ask, ballot) => ask("forget", { name, ballot })],
-    ["collect", (ask, ballot) => ask("collect", { name, vid, ballot })],
+    ["collect", (ask, ballot) => ask("collect", { name, vid, ballot, spare: false })],
   ];
 
   test.each(ways)("in %s", (_, send) =>
@@ -135,7 +150,7 @@ describe("a ballot above which there is hardly another one", () => {
 test("more bytes at once than a chunk", () =>
   withMember(async (ask, store) => {
     await upload(store, idOf(vid, 0), pattern(CHUNK_BYTES + 1));
-    const where = { name, vid, piece: 0, offset: 0 };
+    const where = { cid: vid, piece: 0, offset: 0 };
     for (const kind of ["fetch", "sums"] as const)
       await rejectionOf("protocol", ask(kind, { ...where, length: CHUNK_BYTES + 1 }));
     await ask("fetch", { ...where, length: CHUNK_BYTES });
@@ -145,7 +160,7 @@ test("more bytes at once than a chunk", () =>
 
 test("what is for another server is not looked at", () =>
   withMember(async (ask) => {
-    const wrong = { name, ballot: BALLOT_MAX + 1n, vid, inline: [] };
+    const wrong = { name, ballot: BALLOT_MAX + 1n, vid, link: vid, inline: [] };
     for (const to of [{ cluster: vidOf(9) }, { sid: vidOf(9) }])
       for (const epoch of [0, 1, 2])
         await rejectionOf("identity", ask("prepare", wrong, { ...to, epoch }));
@@ -175,18 +190,18 @@ test("what is for a cluster that was founded another time is not looked at, and 
 describe("the epoch of a request", () => {
   const version = soundOf({ vid });
   const data = pattern(10);
-  const at = { name, vid, piece: 0, offset: 0 };
+  const at = { cid: vid, piece: 0, offset: 0 };
   const bound: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
     ["read", (ask, to) => ask("read", { name, asked: [] }, to)],
-    ["prepare", (ask, to) => ask("prepare", { name, ballot: 5n, vid, inline: [] }, to)],
+    ["prepare", (ask, to) => ask("prepare", { name, ballot: 5n, vid, link: vid, inline: [] }, to)],
     ["accept", (ask, to) => ask("accept", { name, ballot: 6n, version }, to)],
     [
       "commit",
       (ask, to) => ask("commit", { name, accepted: { ballot: 7n, version }, sync: true }, to),
     ],
     ["forget", (ask, to) => ask("forget", { name, ballot: 7n }, to)],
-    ["collect", (ask, to) => ask("collect", { name, vid, ballot: 7n }, to)],
-    ["drop", (ask, to) => ask("drop", { name, vid, piece: 0 }, to)],
+    ["collect", (ask, to) => ask("collect", { name, vid, ballot: 7n, spare: false }, to)],
+    ["drop", (ask, to) => ask("drop", { name, cid: vid, piece: 0 }, to)],
     ["list", (ask, to) => ask("list", { after: "", prefix: "", limit: 9, everything: true }, to)],
   ];
   const free: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
@@ -194,7 +209,7 @@ describe("the epoch of a request", () => {
       "upload",
       (ask, to) => {
         const { root } = smallPiece(vid, 1, data);
-        return ask("upload", { ...at, piece: 1, size: data.length, root, data }, to);
+        return ask("upload", { ...at, name, vid, piece: 1, size: data.length, root, data }, to);
       },
     ],
     ["fetch", (ask, to) => ask("fetch", { ...at, length: data.length }, to)],
@@ -265,7 +280,7 @@ describe("what belongs here goes by the configuration", () => {
       const com = { astray: 4 - own.length, lacking: 0 };
       expect(await tell()).toMatchObject({ entries: [{ here: [com] }] });
       for (let piece = 0; piece < 4; piece++)
-        expect(await ask("drop", { name, vid, piece }, { epoch: 2 })).toEqual({
+        expect(await ask("drop", { name, cid: vid, piece }, { epoch: 2 })).toEqual({
           ok: !own.includes(piece as never),
         });
       expect(heldOf(store, vid)).toEqual(own);

@@ -19,7 +19,7 @@ const withPieces = (body: (store: Store) => unknown, bytes = 10): Promise<void> 
   inFolder(async (folder) => {
     const store = await folder.open();
     const all = [0, 1, 2, 3].map((piece) => smallPiece(vid, piece, pattern(bytes)));
-    await store.prepare(SPACE, NAME, 5n, { vid: vid, link: vid, inline: all });
+    await store.prepare(SPACE, NAME, 5n, { vid, link: vid, inline: all });
     await body(store);
   });
 
@@ -27,15 +27,12 @@ const withPieces = (body: (store: Store) => unknown, bytes = 10): Promise<void> 
 function sharesOf(store: Store, version: Version, asked: readonly number[]): number[][] {
   const register = { prom: 5n, acc: accepted(version), com: null };
   return [0, 1, 2, 3].map((slot) =>
-    shareOf(
-      store.pieces,
-      { config: configOf(4), slot },
-      { space: SPACE, name: NAME, register },
-      asked,
-    ).map(({ piece, data }) => {
-      expect(data).toEqual(pattern(data.length));
-      return piece;
-    }),
+    shareOf(store.pieces, { config: configOf(4), slot }, { space: SPACE, register }, asked).map(
+      ({ piece, data }) => {
+        expect(data).toEqual(pattern(data.length));
+        return piece;
+      },
+    ),
   );
 }
 
@@ -57,7 +54,7 @@ test("of what was deleted, is not here, is another's or is a file, nothing comes
   withPieces(async (store) => {
     const gone = versionOf({ vid, pieces: 0, needed: 0, copies: 0, ring: [], deleted: true });
     expect(sharesOf(store, gone, [0, 1, 2, 3]).flat()).toEqual([]);
-    expect(sharesOf(store, { ...pairs, vid: vidOf(2) }, [0, 1, 2, 3]).flat()).toEqual([]);
+    expect(sharesOf(store, { ...pairs, cid: vidOf(2) }, [0, 1, 2, 3]).flat()).toEqual([]);
     const member = { config: configOf(4), slot: 0 };
     const register = { prom: NO_BALLOT, acc: null, com: accepted(pairs) };
     const known = { space: "u:somebody", name: NAME, register };
@@ -66,7 +63,7 @@ test("of what was deleted, is not here, is another's or is a file, nothing comes
 
 test("the newest version counts, whether it is known to be chosen or not", () =>
   withPieces((store) => {
-    const other = { ...pairs, vid: vidOf(2) };
+    const other = { ...pairs, cid: vidOf(2) };
     const known = (acc: Version, com: Version) => ({
       space: SPACE,
       name: NAME,
@@ -83,10 +80,10 @@ test("never more than a chunk", () =>
     const all = Array.from({ length: 20 }, (_, piece) =>
       smallPiece(vid, piece, pattern(INLINE_BYTES)),
     );
-    await store.prepare(SPACE, NAME, 5n, { vid: vid, link: vid, inline: all });
+    await store.prepare(SPACE, NAME, 5n, { vid, link: vid, inline: all });
     const version = versionOf({ vid, pieces: 20, needed: 20, copies: 1, ring: all.map(() => 0) });
     const register = { prom: 5n, acc: accepted(version), com: null };
     const member = { config: configOf(4), slot: 0 };
-    const known = { space: SPACE, name: NAME, register };
+    const known = { space: SPACE, register };
     expect(shareOf(store.pieces, member, known, [0])).toHaveLength(CHUNK_BYTES / INLINE_BYTES);
   }));

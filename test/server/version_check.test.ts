@@ -7,7 +7,14 @@ import { checkVersion } from "../../src/server/answers/version_check.ts";
 import type { Store } from "../../src/store/store.ts";
 import { childOf, tombstone, type Version } from "../../src/version.ts";
 import { unsoundness } from "../../src/soundness.ts";
-import { configOf, ringFrom, versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
+import {
+  configOf,
+  ringFrom,
+  versionOf,
+  vidOf,
+  historyOf,
+  placeAfter,
+} from "../harness/arbitraries.ts";
 import { inFolder } from "../harness/folder.ts";
 import { errorOf } from "../harness/thrown.ts";
 
@@ -41,11 +48,17 @@ describe("sound is", () => {
     ["a file with the most parity", parity(16, 8)],
     ["a file of servers that came late", pairs(3, { ring: [119, 4, 77] })],
     ["a folder, or a record", folder()],
-    ["a deletion", childOf(parent, 0n, tombstone(vidOf(2)))],
-    ["a deletion of nothing, signed", childOf(null, 9n, { ...tombstone(vidOf(2)), body })],
+    ["a deletion", childOf(placeAfter(parent), tombstone(vidOf(2)))],
+    [
+      "a deletion of nothing, signed",
+      childOf(placeAfter(null, 9n), { ...tombstone(vidOf(2)), body }),
+    ],
     [
       "a file after many",
-      pairs(4, { seq: 99, history: Array.from({ length: 16 }, (_, i) => vidOf(i + 2)) }),
+      pairs(4, {
+        seq: 99,
+        history: historyOf(...Array.from({ length: 16 }, (_, i) => vidOf(i + 2))),
+      }),
     ],
   ])("%s", (_, version) => {
     expect(unsoundness(version)).toBeNull();
@@ -56,12 +69,12 @@ test("whatever came before, a deletion of it is sound", () => {
   const madeUp: Partial<Version>[] = [
     { seq: 0, history: historyOf(vidOf(5), vidOf(6)) },
     { seq: 2 ** 53 - 1, needed: 0 },
-    { seq: 3, history: Array.from({ length: 16 }, (_, i) => vidOf(i + 2)) },
+    { seq: 3, history: historyOf(...Array.from({ length: 16 }, (_, i) => vidOf(i + 2))) },
   ];
   for (const some of madeUp) {
     const odd = pairs(3, some);
     expect(unsoundness(odd)).not.toBeNull();
-    expect(unsoundness(childOf(odd, 0n, tombstone(vidOf(40))))).toBeNull();
+    expect(unsoundness(childOf(placeAfter(odd), tombstone(vidOf(40))))).toBeNull();
   }
 });
 
@@ -99,7 +112,7 @@ describe("not sound is", () => {
 describe("a server refuses", () => {
   const config = configOf(4);
   const configured = folder({ body: encode(configCodec, config) });
-  const gone = childOf(configured, 0n, tombstone(vidOf(2)));
+  const gone = childOf(placeAfter(configured), tombstone(vidOf(2)));
 
   const inStore = (work: (store: Store) => Promise<void>): Promise<void> =>
     inFolder(async (at) => {

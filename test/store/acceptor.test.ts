@@ -5,6 +5,7 @@ import {
   accept,
   commit,
   mayCollect,
+  mayDrop,
   mayForget,
   prepare,
 } from "../../src/store/acceptor.ts";
@@ -16,11 +17,11 @@ import {
   type Register,
   type Version,
 } from "../../src/version.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { historyOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 
 const file = (n: number, history: number[] = []): Version =>
-  versionOf({ vid: vidOf(n), history: history.map(vidOf) });
+  versionOf({ vid: vidOf(n), history: historyOf(...history.map(vidOf)) });
 const tombstone = (n: number): Version => ({ ...file(n), deleted: true });
 const at = (ballot: Ballot, version: Version): Accepted => ({ ballot, version });
 const row = (prom: Ballot, acc: Accepted | null, com: Accepted | null): Register => ({
@@ -71,7 +72,7 @@ describe("ACCEPT", () => {
 
 describe("COMMIT", () => {
   test("raises the accepted value and the promise to at least itself", () => {
-    const done = { row: row(4n, at(4n, file(2)), at(4n, file(2))), trash: [] };
+    const done = { row: row(4n, at(4n, file(2)), at(4n, file(2))), over: [vidOf(2)] };
     expect(commit(absentRow(0n), 0n, at(4n, file(2)))).toEqual(done);
     expect(commit(row(3n, at(1n, file(1)), null), 0n, at(4n, file(2)))).toEqual(done);
   });
@@ -79,7 +80,7 @@ describe("COMMIT", () => {
   test("leaves a later accepted value and a higher promise", () => {
     const later = row(9n, at(6n, file(3)), null);
     const done = commit(later, 0n, at(4n, file(2)));
-    expect(done).toEqual({ row: row(9n, at(6n, file(3)), at(4n, file(2))), trash: [] });
+    expect(done).toEqual({ row: row(9n, at(6n, file(3)), at(4n, file(2))), over: [vidOf(2)] });
   });
 
   test("that is not newer changes nothing", () => {
@@ -99,20 +100,20 @@ describe("COMMIT", () => {
     expect(commit(row(9n, null, null), 7n, at(3n, file(1)))).toBe("ignored");
   });
 
-  test("throws away the pieces of the old value, and of all its ancestors", () => {
+  test("ends what it commits and all its ancestors, which are pending no more", () => {
     const old = row(3n, at(3n, file(3)), at(3n, file(3)));
     const done = commit(old, 0n, at(5n, file(5, [4, 3, 2])));
-    expect(done).toMatchObject({ trash: [3, 4, 3, 2].map(vidOf) });
+    expect(done).toMatchObject({ over: [5, 4, 3, 2].map(vidOf) });
   });
 
-  test("keeps the pieces of what it commits, and of what is accepted", () => {
+  test("does not end what is accepted above it", () => {
     const pending = row(9n, at(9n, file(4)), at(3n, file(3)));
     expect(commit(pending, 0n, at(5n, file(5, [4, 3])))).toMatchObject({
-      trash: [3, 3].map(vidOf),
+      over: [5, 3].map(vidOf),
     });
     // The same version, accepted anew by somebody who finished it.
     const same = row(3n, at(3n, file(3)), at(3n, file(3)));
-    expect(commit(same, 0n, at(5n, file(3, [2])))).toMatchObject({ trash: [vidOf(2)] });
+    expect(commit(same, 0n, at(5n, file(3, [2])))).toMatchObject({ over: [3, 2].map(vidOf) });
   });
 });
 
@@ -166,14 +167,47 @@ describe("FORGET", () => {
 
 describe("COLLECT", () => {
   const held = row(5n, at(5n, file(2)), at(3n, file(1)));
+  const pending = [9, 2, 1].map((n) => ({ vid: vidOf(n), cid: vidOf(n) }));
   test.each([
-    ["an orphan, at exactly the promise", 5n, 9, true],
-    ["an orphan, below the promise", 4n, 9, false],
-    ["an orphan, above the promise", 6n, 9, false],
+    ["a pending version, at exactly the promise", 5n, 9, true],
+    ["a pending version, below the promise", 4n, 9, false],
+    ["a pending version, above the promise", 6n, 9, false],
+    ["one that is not pending", 5n, 8, false],
     ["what is accepted", 5n, 2, false],
     ["what is committed", 5n, 1, false],
   ])("%s", (_, ballot, vid, allowed) => {
-    expect(mayCollect(held, ballot, vidOf(vid))).toBe(allowed);
+    expect(mayCollect(held, pending, ballot, { vid: vidOf(vid), spare: false })).toBe(allowed);
+  });
+
+  test("one whose content others have, too, only where that is known here", () => {
+    const cid = vidOf(7);
+    const doomed = { vid: vidOf(9), spare: true };
+    const nine = { vid: vidOf(9), cid };
+    const eight = { vid: vidOf(8), cid };
+    expect(mayCollect(held, [nine], 5n, doomed)).toBe(false);
+    expect(mayCollect(held, [nine, eight], 5n, doomed)).toBe(true);
+    const known = at(5n, versionOf({ vid: vidOf(2), cid }));
+    expect(mayCollect(row(5n, known, known), [nine], 5n, doomed)).toBe(true);
+  });
+});
+
+describe("DROP", () => {
+  const version = (vid: number, first: number) =>
+    versionOf({ vid: vidOf(vid), cid: vidOf(7), pieces: 1, ring: [first] });
+  const isAway = ({ ring }: Version): boolean => ring[0] !== 0;
+  const com = at(3n, version(1, 1));
+  test.each([
+    ["what is away", row(5n, com, com), true],
+    ["what is at home", row(5n, at(3n, version(1, 0)), at(3n, version(1, 0))), false],
+    ["what is at home by the ring that was accepted", row(5n, at(5n, version(2, 0)), com), false],
+    ["the content of nothing committed", row(5n, com, null), false],
+  ])("%s", (_, held, allowed) => {
+    expect(mayDrop(held, [], vidOf(7), isAway)).toBe(allowed);
+  });
+
+  test("nothing that a pending version counts on", () => {
+    const pending = { vid: vidOf(9), cid: vidOf(7) };
+    expect(mayDrop(row(5n, com, com), [pending], vidOf(7), isAway)).toBe(false);
   });
 });
 
@@ -220,8 +254,9 @@ describe("whatever comes, in whatever order", () => {
         const done = commit(old, floor, { ballot, version });
         if (done === null || typeof done === "string") return server;
         expect(done.row.com).toEqual({ ballot, version });
-        for (const kept of [version.vid, done.row.acc?.version.vid])
-          expect(done.trash as (string | undefined)[]).not.toContain(kept);
+        const accepted = done.row.acc?.version.vid;
+        if (accepted !== version.vid)
+          expect(done.over as (string | undefined)[]).not.toContain(accepted);
         expect(commit(done.row, floor, { ballot, version })).toBeNull();
         return { row: done.row, floor };
       }

@@ -67,7 +67,7 @@ describe("a piece's file", () => {
       await rejectionOf("badPiece", readAll(store));
       expect(heldOf(store, VID)).toEqual([1]);
       expect(store.held(SPACE, "a", VID)).toEqual([1]);
-      expect(store.read(SPACE, "a").held).toMatchObject([{ vid: VID, pieces: [1], bad: [0] }]);
+      expect(store.read(SPACE, "a").held).toMatchObject([{ cid: VID, pieces: [1], bad: [0] }]);
       await rejectionOf("badPiece", readAll(store));
       await readAll(store, 1);
       expect(heldOf(await folder.reopen(), VID)).toEqual([1]);

@@ -40,7 +40,9 @@ async function killed(folder: Folder): Promise<void> {
 }
 
 const seated = (sid: string): Config =>
-  configOf(1, { seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null, weight: 1 }] });
+  configOf(1, {
+    seats: [{ sid, name: "S", host: "127.0.0.1", port: 1, heir: null, weight: 1, zone: "" }],
+  });
 
 const knownTo = (store: Store) => store.lives.known.map(({ sid, mark }) => [sid, mark]);
 
@@ -163,5 +165,5 @@ test("a folder of format 1 goes on as its server, in its first life that is told
     writeFileSync(join(folder.path, "format.json"), JSON.stringify({ format: 1, sid }));
     const store = await folder.open();
     expect([store.sid, store.origin, store.lives.now.life]).toEqual([sid, "usual", 1]);
-    expect(await Bun.file(join(folder.path, "format.json")).json()).toEqual({ format: 2, sid });
+    expect(await Bun.file(join(folder.path, "format.json")).json()).toEqual({ format: 3, sid });
   }));

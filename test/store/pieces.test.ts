@@ -82,7 +82,8 @@ describe("a piece in a file", () => {
         value.length.toString(16).padStart(8, "0") + Buffer.from(value).toString("hex");
       const footer = [
         text(SPACE),
-        text("a"),
+        // The first 16 bits of the SHA-256 of "u:", a zero byte, and "a".
+        "6c61",
         VID,
         "03",
         data.length.toString(16).padStart(16, "0"),
@@ -93,7 +94,7 @@ describe("a piece in a file", () => {
       const end = tail.subarray(footer.length / 2);
       expect(end.readBigUInt64BE(0)).toBe(Bun.hash.xxHash3(Buffer.from(footer, "hex")));
       expect(end.readUInt32BE(8)).toBe(footer.length / 2);
-      expect(end.subarray(12).toString()).toBe("dfs piece 1\n");
+      expect(end.subarray(12).toString()).toBe("dfs piece 2\n");
     }));
 
   test("is acknowledged once its name is durable, and that of its folder", () =>

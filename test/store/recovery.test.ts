@@ -30,7 +30,7 @@ describe("a new folder", () => {
       const path = join(folder.path, "new/and/deep");
       const store = await folder.open({ folder: path, catalogFolder: path });
       const format = JSON.parse(readFileSync(join(path, "format.json"), "utf8"));
-      expect(format).toEqual({ format: 2, sid: store.sid });
+      expect(format).toEqual({ format: 3, sid: store.sid });
       expect(store.sid).toMatch(/^[0-9a-f]{32}$/);
       expect((await readdir(path)).toSorted()).toEqual([
         "ballast",
@@ -83,7 +83,7 @@ describe("a folder that cannot be served", () => {
   test.each([
     [
       "because it is of a newer format",
-      (text: string) => text.replace('"format":2', '"format":3'),
+      (text: string) => text.replace('"format":3', '"format":4'),
       "upgrade",
     ],
     ["because its format is no JSON", () => "{", "does not read"],
@@ -155,7 +155,7 @@ test("a format.json that is gone is written again, with the same id", () =>
     folder.close();
     rmSync(formatOf(folder));
     expect((await folder.open()).sid).toBe(sid);
-    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 2, sid });
+    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 3, sid });
   }));
 
 describe("a start after a crash", () => {
@@ -174,7 +174,7 @@ describe("a start after a crash", () => {
       expect(existsSync(folder.file(VID, 0))).toBe(false);
     }));
 
-  test("adopts a piece's file that the catalog does not know", () =>
+  test("adopts a piece's file whose content the catalog does not know, for who holds it", () =>
     inFolder(async (folder) => {
       const name = "Grüße/😀.txt";
       const data = pattern(BYTES);
@@ -183,13 +183,26 @@ describe("a start after a crash", () => {
       folder.catalog("DELETE FROM content");
       const store = await folder.open();
       expect(heldOf(store, VID, name)).toEqual([0, 1]);
-      expect(store.read(SPACE, name).held[0]?.age).toBeLessThan(600);
       const read = await store.pieces.fetch(idOf(VID, 0, name), 0, BYTES);
       expect(same(read, data)).toBe(true);
       await rejectionOf(
         "noPiece",
         store.pieces.fetch({ ...idOf(VID, 0, name), space: "" }, 0, BYTES),
       );
+    }));
+
+  test("adopts a file that nothing knows as one that nobody holds, and a link finds it", () =>
+    inFolder(async (folder) => {
+      await upload(await folder.open(), idOf(VID, 0), pattern(BYTES));
+      for (const table of ["content", "holding", "entry"]) folder.catalog(`DELETE FROM ${table}`);
+      const store = await folder.open();
+      expect(store.read(SPACE, "a")).toMatchObject({ held: [], pending: [] });
+      expect((await store.pieces.fetch(idOf(VID, 0), 0, BYTES)).length).toBe(BYTES);
+      expect(await store.link(SPACE, "b", VID, VID)).toEqual({ held: [0] });
+      folder.aheadMs = 3_600_000;
+      await store.sweep();
+      expect(heldOf(store, VID, "b")).toEqual([0]);
+      expect((await store.pieces.fetch(idOf(VID, 0), 0, BYTES)).length).toBe(BYTES);
     }));
 
   test("removes the file of a piece that the catalog has itself: its upload was cut short", () =>
@@ -216,7 +229,7 @@ describe("a start after a crash", () => {
       folder.close();
       rmSync(folder.file(VID, 0));
       const again = await folder.open();
-      expect(again.read(SPACE, "a").held).toMatchObject([{ vid: VID, pieces: [1] }]);
+      expect(again.read(SPACE, "a").held).toMatchObject([{ cid: VID, pieces: [1] }]);
       await rejectionOf("noPiece", again.pieces.fetch(idOf(VID, 0), 0, 1000));
     }));
 

@@ -82,9 +82,9 @@ describe("a disk with no room for pieces", () => {
       await upload(store, idOf(VID, 0), pattern(BYTES));
       await rejectionOf("noRoom", upload(store, idOf(VID, 1), pattern(BYTES)));
       await condemn(store);
-      await upload(store, idOf(VID, 1), pattern(BYTES));
+      await upload(store, idOf(vidOf(7), 1), pattern(BYTES));
       expect(existsSync(path)).toBe(false);
-      expect(heldOf(store, VID)).toEqual([1]);
+      expect(heldOf(store, vidOf(7))).toEqual([1]);
     }));
 
   test("that fills up while a piece arrives leaves nothing of it", () =>
@@ -218,7 +218,7 @@ describe("a disk that fails", () => {
   test("in the catalog: the server gives up, and answers nothing more", () =>
     inFolder(async (folder) => {
       const { store, database } = await withDatabase(folder);
-      database.run("DROP TABLE piece");
+      database.run("DROP TABLE entry");
       const answers: string[] = [];
       const hear = (answer: Promise<unknown>): void =>
         void answer.then(

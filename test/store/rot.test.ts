@@ -26,7 +26,10 @@ const BYTES = 20_000;
 const TRIALS = 60;
 const vidOf = (n: number): string => n.toString(16).padStart(2, "0").repeat(16);
 const nameOf = (n: number): string => `folder/file ${n}`;
-const valueOf = (n: number) => ({ ballot: 5n, version: versionOf({ vid: vidOf(n) }) });
+const valueOf = (n: number) => ({
+  ballot: 5n,
+  version: versionOf({ vid: vidOf(n + 1), pieces: 2 }),
+});
 const GONE = { ballot: 5n, version: { ...versionOf({ vid: vidOf(99) }), deleted: true } };
 
 const catalogOf = (folder: Folder): string => join(folder.path, "catalog.sqlite");
@@ -36,7 +39,7 @@ async function fill(folder: Folder): Promise<Buffer> {
   const store = await folder.open();
   await store.membership.join("1".repeat(32));
   for (let n = 0; n < FILES; n++) {
-    const vid = vidOf(n);
+    const vid = vidOf(n + 1);
     await upload(store, idOf(vid, 0, nameOf(n)), pattern(BYTES, n));
     const small = [smallPiece(vid, 1, pattern(700, n))];
     await store.prepare(SPACE, nameOf(n), 4n, { vid: vid, link: vid, inline: small });
@@ -79,15 +82,15 @@ async function judge(store: Store): Promise<void> {
     const told = orDamaged(() => store.read(SPACE, nameOf(n)));
     if (told === "damaged") continue;
     expect(told.register).toMatchObject({ acc: valueOf(n), com: valueOf(n) });
-    for (const piece of heldOf(store, vidOf(n), nameOf(n))) {
+    for (const piece of heldOf(store, vidOf(n + 1), nameOf(n))) {
       const [bytes, salt] = piece === 0 ? [BYTES, n] : [700, n];
       try {
-        const data = await store.pieces.fetch(idOf(vidOf(n), piece, nameOf(n)), 0, bytes);
+        const data = await store.pieces.fetch(idOf(vidOf(n + 1), piece, nameOf(n)), 0, bytes);
         expect(same(data, pattern(bytes, salt))).toBe(true);
       } catch (error) {
         if (!isDfsError(error, "badPiece")) throw error;
         // From now on it says so by itself.
-        expect(heldOf(store, vidOf(n), nameOf(n))).not.toContain(piece);
+        expect(heldOf(store, vidOf(n + 1), nameOf(n))).not.toContain(piece);
       }
     }
   }
@@ -131,22 +134,23 @@ const pageOf = (folder: Folder, index: string): number => {
 };
 
 describe("one bit in an index of the pieces", () => {
-  test.each(["piece_by_holding", "sqlite_autoindex_piece_1"])(
+  test.each(["holding_by_content", "sqlite_autoindex_content_1"])(
     "%s: it is made anew at the start, and the operator is told",
     (index) =>
       inFolder(async (folder) => {
         const sound = await fill(folder);
         const page = pageOf(folder, index);
-        const at = sound.indexOf(vidOf(11), page * 4096);
+        const at = sound.indexOf(Buffer.from(vidOf(12), "hex"), page * 4096);
         expect(Math.floor(at / 4096)).toBe(page);
         const lines: string[] = [];
         const bytes = Buffer.from(sound);
-        // No digit of an id any more, or another one.
-        bytes[at] = index === "piece_by_holding" ? 0x70 : 0x34;
+        // Another id.
+        bytes[at] = 0x34;
         writeFileSync(catalogOf(folder), bytes);
         const store = await folder.open({ notify: ({ line }) => lines.push(line) });
         expect(lines).toEqual([expect.stringContaining("run dfs-tool repair")]);
-        for (let n = 0; n < FILES; n++) expect(heldOf(store, vidOf(n), nameOf(n))).toEqual([0, 1]);
+        for (let n = 0; n < FILES; n++)
+          expect(heldOf(store, vidOf(n + 1), nameOf(n))).toEqual([0, 1]);
         expect((await store.scrub.health()).pieces).toBe(2 * FILES);
         await judge(store);
         folder.close();
@@ -170,12 +174,14 @@ describe("one bit in an index of the pieces", () => {
         },
       );
       // An id that is none, in all of the catalog, as damage on the disk would leave it.
-      databases[0]?.run("UPDATE content SET vid = 'p' || substr(vid, 2) WHERE vid = ?", [vidOf(3)]);
+      const id = Uint8Array.fromHex(vidOf(4));
+      for (const table of ["content", "holding"])
+        databases[0]?.run(`UPDATE ${table} SET cid = x'70' WHERE cid = ?`, [id]);
       const read = async (): Promise<unknown> => store.read(SPACE, nameOf(3));
       await rejectionOf("damaged", read());
       expect(store.read(SPACE, nameOf(4)).held).toMatchObject([{ pieces: [0, 1] }]);
       while (await store.scrub.run(1e6, 0)) if (lines.length > 0) break;
-      expect(lines).toEqual([expect.stringContaining("2 records were lost")]);
+      expect(lines).toEqual([expect.stringContaining("4 records were lost")]);
       expect(store.read(SPACE, nameOf(3)).held).toEqual([]);
     }));
 });
@@ -185,7 +191,7 @@ test("an entry of an index that leads to a row that should not be in it makes up
     const sound = await fill(folder);
     // The last entry of those that are to be read back is that of the last row but one; the last is in the trash.
     const last = 2 * FILES;
-    const page = pageOf(folder, "piece_by_check");
+    const page = pageOf(folder, "content_by_check");
     const entry = Buffer.from([4, 3, 0, 1, last]);
     const at = sound.indexOf(entry, page * 4096);
     expect(Math.floor(at / 4096)).toBe(page);

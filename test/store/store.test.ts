@@ -2,9 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { type Accepted, type Ballot, childOf, tombstone, type Version } from "../../src/version.ts";
-import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf, placeAfter } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
-import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
+import { idOf, heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
 
 const version = (n: number, some: Partial<Version> = {}): Version =>
   versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
@@ -41,7 +41,7 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const register = { prom: 0n, acc: null, com: null };
-      expect(store.read(SPACE, "a")).toEqual({ floor: 0n, register, held: [] });
+      expect(store.read(SPACE, "a")).toEqual({ floor: 0n, register, held: [], pending: [] });
     }));
 
   test("goes through a put, and is the same after a restart", () =>
@@ -142,7 +142,7 @@ describe("COMMIT", () => {
   test("of a late one, after the name was forgotten, is ignored", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      const gone = childOf(version(1), 0n, tombstone(vidOf(2)));
+      const gone = childOf(placeAfter(version(1)), tombstone(vidOf(2)));
       await put(store, "a", 5n, version(1));
       await put(store, "a", 6n, gone);
       expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
@@ -168,14 +168,14 @@ describe("FORGET", () => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
-      await put(store, "a", 6n, childOf(version(1), 0n, tombstone(vidOf(2))));
+      await put(store, "a", 6n, childOf(placeAfter(version(1)), tombstone(vidOf(2))));
       await store.prepare(SPACE, "a", 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
       expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
       expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
-      await put(store, "b", 10n, { ...tombstone(vidOf(4)), seq: 1, history: [], birthFloor: 9n });
+      await put(store, "b", 10n, childOf(placeAfter(null, 9n), tombstone(vidOf(4))));
       expect(await store.forget(SPACE, "b", 10n)).toEqual({ ok: true });
       await store.forget(SPACE, "a", 6n);
       expect(store.floors.of(SPACE)).toBe(10n);
@@ -283,7 +283,7 @@ describe("READ", () => {
           }),
         ),
       );
-      expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(256);
+      expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(128);
       expect(heldOf(store, current.vid)).toEqual([0]);
       // So are those of what is accepted.
       const pending = versionOf({ vid: "e".repeat(32), pieces: 1, needed: 1 });
@@ -294,8 +294,8 @@ describe("READ", () => {
       });
       await store.accept(SPACE, "a", 7n, pending);
       const { held } = store.read(SPACE, "a");
-      expect(held.length).toBe(256);
-      expect(held.slice(0, 2).map(({ vid }) => vid)).toEqual([pending.vid, current.vid]);
+      expect(held.length).toBe(128);
+      expect(held.slice(0, 2).map(({ cid }) => cid)).toEqual([pending.vid, current.vid]);
     }));
 });
 
@@ -321,10 +321,7 @@ describe("LIST", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "b", 5n, version(1));
-      await store.pieces.putFile(
-        { space: SPACE, name: "a", vid: vidOf(2), piece: 0 },
-        smallPiece(vidOf(2), 0, pattern(5)),
-      );
+      await store.pieces.putFile(idOf(vidOf(2), 0), smallPiece(vidOf(2), 0, pattern(5)));
       expect(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
       const all = store.page(SPACE, "", "", 9, true);
       expect(all.map(({ name }) => name)).toEqual(["a", "b"]);

@@ -115,7 +115,7 @@ describe("the trash", () => {
       expect(heldOf(await folder.reopen(), VID)).toEqual([0, 1]);
     }));
 
-  test("a promise that is refused, or for another name's version, takes nothing out of it", () =>
+  test("a promise that is refused, or for another user's version, takes nothing out of it", () =>
     inFolder(async (folder) => {
       const store = await folder.open({ trashGraceMs: 0 });
       await overtaken(store);
@@ -123,7 +123,7 @@ describe("the trash", () => {
         await store.prepare(SPACE, "a", 4n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: false, held: [] });
       expect(
-        await store.prepare(SPACE, "b", 9n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare("u:other", "a", 9n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true, held: [] });
       await store.sweep();
       await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));

@@ -38,7 +38,7 @@ test("its pieces are told as new, however long ago they came, also where the clo
     sender.sends(vid);
     await upload(store, idOf(vid, 0), pattern(100_000));
     folder.aheadMs = 7_200_000;
-    expect(store.read(SPACE, "a").held).toMatchObject([{ vid, age: 0 }]);
+    expect(store.read(SPACE, "a").pending).toMatchObject([{ vid, age: 0 }]);
     sender.close();
-    expect(store.read(SPACE, "a").held).toMatchObject([{ vid, age: 7200 }]);
+    expect(store.read(SPACE, "a").pending).toMatchObject([{ vid, age: 7200 }]);
   }));

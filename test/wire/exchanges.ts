@@ -6,6 +6,7 @@ import { type Kind, type ReplyOf, type RequestOf } from "../../src/wire/messages
 import type {
   Address,
   Held,
+  Pending,
   Here,
   InlinePiece,
   ListEntry,
@@ -30,7 +31,8 @@ const { vid, ballot, accepted, config, register, version } = any;
 /** Mostly a few bytes, now and then as many as make a field that is not copied. */
 const data = fc.oneof(any.bytesUpTo(80), any.bytesOf(4095), any.bytesOf(5000));
 
-const held: fc.Arbitrary<Held> = fc.record({ vid, pieces, bad: pieces, age: any.u32 });
+const held: fc.Arbitrary<Held> = fc.record({ cid: vid, pieces, bad: pieces });
+const pending: fc.Arbitrary<Pending> = fc.record({ vid, cid: vid, age: any.u32 });
 const smallData = fc.oneof(any.bytesUpTo(80), any.bytesOf(INLINE_BYTES));
 const inline: fc.Arbitrary<InlinePiece> = fc.record({
   piece: any.u8,
@@ -83,11 +85,12 @@ export const EXCHANGES: Exchanges = {
   },
   init: { request: fc.record({ sid: id, cluster: id }), reply: nothing },
   read: {
-    request: fc.record({ to, name, asked: fc.array(any.u8, { maxLength: 9 }) }),
+    request: fc.record({ to, name, asked: fc.array(any.u16, { maxLength: 9 }) }),
     reply: fc.record({
       floor: ballot,
       register,
       held: fc.array(held, { maxLength: 6 }),
+      pending: fc.array(pending, { maxLength: 6 }),
       pieces: fc.array(sent, { maxLength: 3 }),
     }),
   },
@@ -96,6 +99,7 @@ export const EXCHANGES: Exchanges = {
       to,
       name,
       vid,
+      cid: vid,
       piece: any.u8,
       size: any.u53,
       offset: any.u53,
@@ -105,7 +109,14 @@ export const EXCHANGES: Exchanges = {
     reply: nothing,
   },
   prepare: {
-    request: fc.record({ to, name, ballot, vid, inline: fc.array(inline, { maxLength: 3 }) }),
+    request: fc.record({
+      to,
+      name,
+      ballot,
+      vid,
+      link: any.cid,
+      inline: fc.array(inline, { maxLength: 3 }),
+    }),
     reply: fc.record({ ok: fc.boolean(), refused, floor: ballot, register, held: pieces }),
   },
   accept: {
@@ -117,10 +128,14 @@ export const EXCHANGES: Exchanges = {
     reply: fc.record({ ignored: fc.boolean(), refused, prom: ballot, floor: ballot }),
   },
   forget: { request: fc.record({ to, name, ballot }), reply: ok },
-  collect: { request: fc.record({ to, name, vid, ballot }), reply: ok },
-  drop: { request: fc.record({ to, name, vid, piece: any.u8 }), reply: ok },
+  collect: { request: fc.record({ to, name, vid, ballot, spare: fc.boolean() }), reply: ok },
+  drop: { request: fc.record({ to, name, cid: vid, piece: any.u8 }), reply: ok },
+  link: {
+    request: fc.record({ to, name, vid, cid: vid }),
+    reply: fc.record({ held: pieces }),
+  },
   fetch: {
-    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    request: fc.record({ to, cid: vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.record({ data }),
   },
   list: {
@@ -132,11 +147,11 @@ export const EXCHANGES: Exchanges = {
     }),
   },
   sums: {
-    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    request: fc.record({ to, cid: vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.record({ data }),
   },
   verify: {
-    request: fc.record({ to, name, vid, piece: any.u8, offset: any.u53, length: any.u32 }),
+    request: fc.record({ to, cid: vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.constant({}),
   },
   status: {

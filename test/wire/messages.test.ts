@@ -19,7 +19,7 @@ import {
 import { configCodec } from "../../src/membership.ts";
 import { OUTLINES_BYTES } from "../../src/outline.ts";
 import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
-import { configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
+import { historyOf, configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
 import { EXCHANGES, KINDS } from "./exchanges.ts";
@@ -67,8 +67,9 @@ test("the numbers of the messages are what they always were", () => {
     passwd: 20,
     lives: 21,
     floors: 22,
+    link: 23,
   });
-  expect(Object.keys(MESSAGES)).toEqual(KINDS);
+  expect(Object.keys(MESSAGES).toSorted()).toEqual(KINDS.toSorted());
 });
 
 test("a number leads to its message, any other to none", () => {
@@ -80,7 +81,8 @@ describe("the largest messages fit into a frame", () => {
   const to = { cluster: vidOf(1), epoch: 1, sid: vidOf(2), user: "u".repeat(USER_BYTES) };
   const name = "c".repeat(SEALED_NAME_BYTES);
   const root = new Uint8Array(32);
-  const history = Array.from({ length: HISTORY_LENGTH }, (_, n) => vidOf(n));
+  const vids = Array.from({ length: HISTORY_LENGTH }, (_, n) => vidOf(n));
+  const history = historyOf(...vids);
   const version = versionOf({ vid: vidOf(1), history, body: new Uint8Array(MANIFEST_BYTES) });
   const acc = { ballot: 2n, version };
   const register = { prom: 2n, acc, com: { ballot: 1n, version } };
@@ -89,17 +91,28 @@ describe("the largest messages fit into a frame", () => {
 
   test("a chunk of a piece, up and down", () => {
     const data = new Uint8Array(CHUNK_BYTES);
-    const chunk = { to, name, vid: vidOf(1), piece: 1, size: 1, offset: 0, root, data };
+    const chunk = {
+      to,
+      name,
+      vid: vidOf(1),
+      cid: vidOf(1),
+      piece: 1,
+      size: 1,
+      offset: 0,
+      root,
+      data,
+    };
     expect(sizeOf(MESSAGES.upload.request, chunk)).toBeLessThanOrEqual(FRAME_BYTES);
     expect(sizeOf(MESSAGES.fetch.reply, { data })).toBeLessThanOrEqual(FRAME_BYTES);
   });
 
   test("all that a server knows of a name", () => {
-    const held = history.map((vid) => ({ vid, pieces, bad: [], age: 1 }));
+    const held = vids.map((cid) => ({ cid, pieces, bad: [] }));
     const most = Array.from({ length: VIDS_PER_NAME_MAX }, (_, n) => held[n % held.length]!);
+    const pending = most.map(({ cid }) => ({ vid: cid, cid, age: 1 }));
     const small = pieces.slice(0, CHUNK_BYTES / INLINE_BYTES);
     const sent = small.map((piece) => ({ piece, data: new Uint8Array(INLINE_BYTES) }));
-    const reply = { floor: 1n, register, held: most, pieces: sent };
+    const reply = { floor: 1n, register, held: most, pending, pieces: sent };
     expect(sizeOf(MESSAGES.read.reply, reply)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 
@@ -107,7 +120,7 @@ describe("the largest messages fit into a frame", () => {
     const inline = pieces
       .slice(0, 16)
       .map((piece) => ({ piece, root, data: new Uint8Array(INLINE_BYTES) }));
-    const request = { to, name, ballot: 1n, vid: vidOf(1), inline };
+    const request = { to, name, ballot: 1n, vid: vidOf(1), link: vidOf(1), inline };
     expect(sizeOf(MESSAGES.prepare.request, request)).toBeLessThanOrEqual(FRAME_BYTES);
   });
 

@@ -81,6 +81,8 @@ export class CatalogCheck {
   readonly #registers;
   readonly #holdings;
   readonly #heldIndex;
+  /** Drops holdings of what is not here: else the server would tell of it, and nobody repair it. */
+  readonly #dropUnfounded;
   readonly #indexes;
   /**
    * The last row of the contents that was checked; once they are done, the last holding; and once
@@ -91,8 +93,11 @@ export class CatalogCheck {
   #name: { space: string; name: string } | null = null;
   /** Is there a reason to check now? */
   isUrgent = false;
+  /** At the start a file may be there whose content row is lost: it is adopted after the check. */
+  #isStarting = true;
   /** Were the indexes rebuilt since the last pass over all of them? */
   #isMended = false;
+  #wasMended = false;
 
   constructor(db: Database, findings: Findings) {
     this.#db = db;
@@ -110,11 +115,17 @@ export class CatalogCheck {
     this.#holdings = db.query<HoldingRow, [string, string, Uint8Array, number, number]>(
       `SELECT space, name, cid, piece, bad FROM holding WHERE ${range} ${order}`,
     );
+    // A damaged entry may match beside the right one, so rows are counted and not matches.
     this.#heldIndex = db.query<{ n: number }, [string, string, Uint8Array, number, number]>(
       `SELECT count(*) AS n FROM
        (SELECT space, name, cid, piece FROM holding WHERE ${range} ${order}) AS at
-       JOIN holding AS entry INDEXED BY holding_by_content ON entry.cid = at.cid
-       AND entry.piece = at.piece AND entry.space = at.space AND entry.name = at.name`,
+       WHERE EXISTS (SELECT 1 FROM holding AS entry INDEXED BY holding_by_content
+       WHERE entry.cid = at.cid AND entry.piece = at.piece
+       AND entry.space = at.space AND entry.name = at.name)`,
+    );
+    this.#dropUnfounded = db.query(
+      `DELETE FROM holding WHERE cid = ?1 AND piece = ?2 AND NOT EXISTS
+       (SELECT 1 FROM content WHERE cid = ?1 AND piece = ?2)`,
     );
     this.#indexes = CONTENT_INDEXES.map(({ name, isIn, match }) => ({
       isIn,
@@ -153,6 +164,19 @@ export class CatalogCheck {
     while (this.#name === null && !isOver()) this.#stepPieces(count);
   }
 
+  /**
+   * The start is over, and what lies on the disk is known. With `isSuspect`, or where something was
+   * put right, holdings of what is not here end.
+   */
+  endStart(isSuspect: boolean): void {
+    this.#isStarting = false;
+    if (!isSuspect && !this.#wasMended) return;
+    this.#db.run(
+      `DELETE FROM holding WHERE NOT EXISTS
+       (SELECT 1 FROM content WHERE content.cid = holding.cid AND content.piece = holding.piece)`,
+    );
+  }
+
   #stepPieces(count: number): true {
     if (this.#holding !== null) return this.#stepHoldings(this.#holding, count);
     const rows = this.#rows.all(this.#row, count);
@@ -167,8 +191,10 @@ export class CatalogCheck {
     const rows = this.#holdings.all(space, name, cid, piece, count);
     const found = this.#heldIndex.get(space, name, cid, piece, count)?.n ?? 0;
     if (found !== rows.length || !rows.every(isHolding)) this.mend();
-    else if (rows.length > 0) this.#holding = rows.at(-1) ?? FIRST_HOLDING;
-    else {
+    else if (rows.length > 0) {
+      if (!this.#isStarting) for (const row of rows) this.#dropUnfounded.run(row.cid, row.piece);
+      this.#holding = rows.at(-1) ?? FIRST_HOLDING;
+    } else {
       this.#row = 0;
       this.#holding = null;
       this.#isMended = false;
@@ -186,13 +212,14 @@ export class CatalogCheck {
   }
 
   /**
-   * Rebuilds the indexes from their tables, and drops rows that this program cannot have written,
-   * and holdings of what is not here. Repair handles the loss like that of any missing piece, or of
+   * Rebuilds the indexes from their tables, and drops rows that this program cannot have written.
+   * Repair handles the loss like that of any missing piece, or of
    * any piece that nobody needs. Throws DfsError("folder") if rebuilding does not help.
    */
   mend(): void {
     if (this.#isMended) throw brokenCatalog("its list of pieces");
     this.#isMended = true;
+    this.#wasMended = true;
     let dropped = 0;
     try {
       this.#db.run("BEGIN IMMEDIATE");
@@ -237,14 +264,9 @@ export class CatalogCheck {
         dropped++;
       }
       const last = rows.at(-1);
-      if (!last) break;
+      if (!last) return dropped;
       at = last;
     }
-    const { changes } = this.#db.run(
-      `DELETE FROM holding WHERE NOT EXISTS
-       (SELECT 1 FROM content WHERE content.cid = holding.cid AND content.piece = holding.piece)`,
-    );
-    return dropped + changes;
   }
 }
 
@@ -252,6 +274,8 @@ export class CatalogCheck {
 const isHolding = (row: HoldingRow): boolean => isPiece(row) && mayBeStored(row.name);
 
 const isPiece = ({ cid, piece, space, bad }: Omit<HoldingRow, "name">): boolean =>
+  // Damage may have made a text of it.
+  cid instanceof Uint8Array &&
   cid.length === ID_BYTES &&
   piece >= 0 &&
   piece < PIECES_MAX &&

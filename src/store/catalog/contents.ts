@@ -118,6 +118,14 @@ export class ContentTable {
     return row && withId(row);
   }
 
+  /** Is the piece in the table, though `get` does not find it? It looks at all rows. */
+  isHidden(cid: Cid, piece: number): boolean {
+    const query = this.#db.query<unknown, [Uint8Array, number]>(
+      "SELECT 1 FROM content NOT INDEXED WHERE cid = ? AND piece = ?",
+    );
+    return this.#reading(() => query.get(Uint8Array.fromHex(cid), piece)) !== null;
+  }
+
   /** The good pieces of a content of this space, whoever holds them; and which of them nobody does. */
   goodOf(space: string, cid: Cid): { piece: number; isIdle: boolean }[] {
     const rows = this.#reading(() => this.#ofContent.all(Uint8Array.fromHex(cid), space));

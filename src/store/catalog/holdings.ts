@@ -173,7 +173,7 @@ export class HoldingTable {
 
   /** Throws DfsError("damaged") if this is no id: it would be sent as one. */
   #check(name: string, id: Uint8Array): void {
-    if (id.length === ID_BYTES) return;
+    if (id instanceof Uint8Array && id.length === ID_BYTES) return;
     this.#onStray();
     throw new DfsError("damaged", `${name}: this server's record of its pieces is damaged`);
   }
