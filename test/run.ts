@@ -14,6 +14,7 @@ const ACCEPTANCE = "acceptance";
 /** Acceptance tests that a password changes nothing about: most have users of their own; where the executable lies is all one. */
 const SAME_BOTH_WAYS = new Set([
   "elsewhere.test.ts",
+  "golden.test.ts",
   "keys.test.ts",
   "middleman.test.ts",
   "passwords.test.ts",

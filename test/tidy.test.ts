@@ -138,7 +138,7 @@ function filesIn(folder: string): { path: string; code: string }[] {
   const paths = [...new Bun.Glob("**/*").scanSync(join(root, folder))].sort();
   return paths
     .map((path) => `${folder}/${path.replaceAll("\\", "/")}`)
-    .filter((path) => !path.startsWith("test/vectors/") && !path.endsWith(".wasm"))
+    .filter((path) => !path.startsWith("test/vectors/") && !/\.(?:wasm|zst)$/.test(path))
     .map((path) => ({ path, code: readFileSync(join(root, path), "utf8") }));
 }
 

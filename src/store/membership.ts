@@ -9,7 +9,7 @@ import type { Ballot } from "../version.ts";
 import type { Catalog } from "./catalog/catalog.ts";
 import type { Floor } from "./catalog/floors.ts";
 
-const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
+export const membershipCodec = struct({ cluster: idCodec, config: optional(configCodec) });
 
 export class Membership {
   readonly #catalog: Catalog;

@@ -189,6 +189,7 @@ export class Store {
         return { ok: false, refused: row, floor, register: old, held: held() };
       this.#put(space, name, row);
       if (isRoom) for (const item of inline) this.pieces.putInline(idOf(item), item);
+      // rule: link-holds
       if (link !== null) this.pieces.holds.link(space, name, row, vid, link);
       return { ok: true, refused: null, floor, register: row, held: held() };
     });

@@ -22,13 +22,23 @@ export const keysIn = (database: Database): string[] =>
     .all()
     .map(({ key }) => key);
 
-/** The good pieces that it holds, by name: "space/name cid.piece". */
+/** The good pieces that its names hold, "space/name|cid.piece"; those that are not here do not count. */
 export function piecesIn(database: Database): Set<string> {
   const rows = database
     .query<{ id: string }, []>(
-      `SELECT space || '/' || name || ' ' || lower(hex(cid)) || '.' || piece AS id
-       FROM holding WHERE bad = 0`,
+      `SELECT holding.space || '/' || name || '|' || lower(hex(cid)) || '.' || piece AS id
+       FROM holding JOIN content USING (cid, piece) WHERE content.bad = 0 AND holding.bad = 0`,
     )
     .all();
   return new Set(rows.map(({ id }) => id));
 }
+
+/** What names hold, and is not here, "name|cid.piece". */
+export const unfoundedIn = (database: Database): string[] =>
+  database
+    .query<{ id: string }, []>(
+      `SELECT name || '|' || lower(hex(cid)) || '.' || piece AS id FROM holding WHERE NOT EXISTS
+       (SELECT 1 FROM content WHERE content.cid = holding.cid AND content.piece = holding.piece)`,
+    )
+    .all()
+    .map(({ id }) => id);

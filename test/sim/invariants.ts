@@ -11,12 +11,12 @@ import { type Config, configCodec, membersOf, NO_BIRTH, slotOf } from "../../src
 import {
   type Accepted,
   type Ballot,
+  isAncestor,
   type Register,
   type Version,
-  isAncestor,
 } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
-import { keysIn, piecesIn, rowsIn } from "./held.ts";
+import { keysIn, piecesIn, rowsIn, unfoundedIn } from "./held.ts";
 import { configIn, factIn, floorFor, floorsIn, hasTables } from "./installed.ts";
 
 /** The register of configurations, and before there is any the one of the founding. */
@@ -87,7 +87,7 @@ export class Invariants {
   /** Each server's rows as far as they were written in this life. */
   readonly #rows = new Map<string, Map<string, Register>>();
   readonly #floors = new Map<string, Map<string, Ballot>>();
-  /** What each server holds, by name: "space/name cid.piece". */
+  /** What the names of each server hold, "space/name|cid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
 
@@ -99,16 +99,9 @@ export class Invariants {
   /** Before servers know of a configuration it is the first client's: these. */
   constructor(servers: readonly SimServer[]) {
     const voters = [...servers.keys()];
-    const empty = {
-      seats: [],
-      next: null,
-      leaving: [],
-      awaited: [],
-      keepers: [],
-      floor: 0n,
-      log: [],
-    };
-    const config = { ...empty, format: 0, epoch: 0, birth: NO_BIRTH, voters, largest: 0 };
+    const empty = { seats: [], next: null, leaving: [], awaited: [] };
+    const more = { largest: 0, keepers: [], floor: 0n, log: [] };
+    const config = { ...empty, ...more, format: 0, epoch: 0, birth: NO_BIRTH, voters };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
 
@@ -142,7 +135,12 @@ export class Invariants {
     server.hasForgotten = false;
     // While a server starts it does not know its pieces yet.
     if (!server.isServing || (!server.hasMoved && !hasVotes)) return;
-    if (server.hasMoved) this.#held.set(server.name, piecesIn(database));
+    if (server.hasMoved) {
+      this.#held.set(server.name, piecesIn(database));
+      const [unfounded] = unfoundedIn(database);
+      if (unfounded !== undefined)
+        throw new Violation(`${server.name}: a name holds what is not here: ${unfounded}`);
+    }
     server.hasMoved = false;
     this.#checkCopies();
   }
@@ -225,7 +223,7 @@ export class Invariants {
         continue;
       }
       for (let piece = 0; piece < version.pieces; piece++) {
-        const id = `${key} ${version.cid}.${piece}`;
+        const id = `${key}|${version.cid}.${piece}`;
         const copies = this.#heldByMembers().filter((held) => held.has(id)).length;
         if (copies < version.copies - this.excused)
           throw new Violation(
@@ -239,7 +237,7 @@ export class Invariants {
   #checkMatched(key: string, version: Version): void {
     const all = this.#heldByMembers();
     const holders = Array.from({ length: version.pieces }, (_, piece) =>
-      [...all.keys()].filter((i) => all[i]?.has(`${key} ${version.cid}.${piece}`)),
+      [...all.keys()].filter((i) => all[i]?.has(`${key}|${version.cid}.${piece}`)),
     );
     const count = matched(holders);
     if (count < version.needed + 1 - this.excused)

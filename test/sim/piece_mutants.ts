@@ -22,22 +22,61 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     breaks: { "one-more-than-needed": "always" },
   },
   {
-    name: "trusted-trash",
-    rule: "pieces in the trash are counted, and not taken out of it",
+    name: "trusted-idle",
+    rule: "pieces that no name holds any more are counted, and not held from then on",
     within: 100,
     plot: "collected",
     breaks: {
-      "trash-comes-back": "never",
-      "trash-does-not-count": (was) => was.replace(" AND trashed IS NULL", ""),
+      "link-holds": "never",
+      "idle-does-not-count": (was) =>
+        was.replace(
+          "FROM holding WHERE space = ? AND name = ?",
+          "FROM content WHERE space = ? AND ? <> ''",
+        ),
     },
   },
   {
-    name: "eager-trash",
-    rule: "old pieces deleted at ACCEPT",
+    name: "released-at-accept",
+    rule: "what was pending ends with ACCEPT, and so does what it pushes out",
     within: 2000,
     breaks: {
       "accept-keeps-old-pieces": (was) =>
-        `(old.acc && old.acc.version.vid !== version.vid && this.#catalog.pieces.trash(space, name, old.acc.version.vid, 0), ${was})`,
+        `(this.pieces.holds.end(space, name, row, [version.vid]), ${was})`,
     },
   },
+  {
+    name: "shared-content-swept",
+    rule: "what one name lets go is removed, though another name holds it",
+    within: 2000,
+    breaks: { "others-still-hold": withoutHolders, "held-is-not-swept": withoutHolders },
+  },
+  {
+    name: "row-not-durable",
+    rule: "an upload is acknowledged before its row is durable",
+    within: 2000,
+    breaks: { "row-is-durable": "never" },
+  },
+  {
+    name: "link-not-durable",
+    rule: "LINK is answered before it is durable",
+    within: 2000,
+    breaks: { "link-is-durable": "never" },
+  },
+  {
+    name: "file-before-row",
+    rule: "files of idle pieces are removed before it is durable that their rows are gone",
+    within: 2000,
+    breaks: { "rows-go-first": "never" },
+  },
+  {
+    name: "shared-content-collected",
+    rule: "a pending version is collected where nothing else is known to have its content, though it has",
+    within: 2000,
+    breaks: { "spare-shared-content": "never" },
+  },
 ];
+
+/** Does not look whether any name holds it. */
+function withoutHolders(was: string): string {
+  return was.replace(/ AND NOT EXISTS\s+\(SELECT 1 FROM holding[^)]*\)/, "");
+}

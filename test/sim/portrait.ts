@@ -9,8 +9,12 @@ const shortBallot = (ballot: Ballot): string =>
 
 const shortValue = (value: Accepted | null): string =>
   value
-    ? `${shortBallot(value.ballot)}=${value.version.vid.slice(0, 4)}${value.version.deleted ? "x" : ""}@${value.version.seq}`
+    ? `${shortBallot(value.ballot)}=${value.version.vid.slice(0, 4)}${contentOf(value.version)}${value.version.deleted ? "x" : ""}@${value.version.seq}`
     : "-";
+
+/** Its content, where that is another version's. */
+const contentOf = ({ vid, cid }: Accepted["version"]): string =>
+  cid === null || cid === vid ? "" : `(${cid.slice(0, 4)})`;
 
 interface PieceLine {
   readonly cid: string;
@@ -29,7 +33,7 @@ export function portrait(cluster: SimCluster): string[] {
     }
     lines.push(`${server.name}:`);
     const names = database
-      .query<{ name: string }, []>("SELECT name FROM register UNION SELECT name FROM holding")
+      .query<{ name: string }, []>("SELECT name FROM register UNION SELECT name FROM entry")
       .all();
     for (const { name } of names) {
       const found = database
@@ -38,14 +42,20 @@ export function portrait(cluster: SimCluster): string[] {
       const row = found && decode(registerCodec, found.row);
       const pieces = database
         .query<PieceLine, [string]>(
-          "SELECT lower(hex(cid)) AS cid, piece, bad FROM holding WHERE name = ? ORDER BY 1, 2",
+          "SELECT lower(hex(cid)) AS cid, piece, bad FROM holding WHERE name = ? ORDER BY cid, piece",
         )
         .all(name)
         .map(({ cid, piece, bad }) => `${cid.slice(0, 4)}.${piece}${bad ? " bad" : ""}`);
+      const pending = database
+        .query<{ vid: string }, [string]>("SELECT lower(hex(vid)) AS vid FROM entry WHERE name = ?")
+        .all(name)
+        .map(({ vid }) => vid.slice(0, 4));
       const register = row
         ? `prom ${shortBallot(row.prom)} acc ${shortValue(row.acc)} com ${shortValue(row.com)}`
         : "no row";
-      lines.push(`  "${name}" ${register}; pieces ${pieces.join(", ") || "none"}`);
+      lines.push(
+        `  "${name}" ${register}; pieces ${pieces.join(", ") || "none"}; pending ${pending.join(", ") || "none"}`,
+      );
     }
   }
   return lines;

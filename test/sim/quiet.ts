@@ -1,4 +1,5 @@
 /** After repair, in calm weather, nothing may be left but the current versions' pieces at their homes. */
+import type { Database } from "bun:sqlite";
 import { decode } from "../../src/bytes.ts";
 import { homesOf } from "../../src/file/placement.ts";
 import { hasParity } from "../../src/file/split.ts";
@@ -8,13 +9,23 @@ import type { SimCluster, SimServer } from "./cluster.ts";
 import { Violation } from "./invariants.ts";
 import { newestConfig, sidOf } from "./installed.ts";
 
-interface PieceLine {
+interface HoldingLine {
   readonly cid: string;
   readonly piece: number;
   readonly name: string;
   readonly bad: number;
-  readonly file: number;
 }
+const HOLDINGS = "SELECT lower(hex(cid)) AS cid, piece, name, bad FROM holding";
+
+interface ContentLine {
+  readonly cid: string;
+  readonly piece: number;
+  readonly file: number;
+  readonly held: number;
+}
+const CONTENTS = `SELECT lower(hex(cid)) AS cid, piece, data IS NULL AS file, EXISTS
+  (SELECT 1 FROM holding WHERE holding.cid = content.cid AND holding.piece = content.piece) AS held
+  FROM content`;
 
 /** Throws a Violation for what is left over or missing. A server whose disk was lost is no member any more. */
 export function checkQuiet(cluster: SimCluster, spoilt: SimServer | null): void {
@@ -85,14 +96,10 @@ function checkServer(
       throw new Violation(`${server.name}: a tombstone or an empty row of ${name} is left`);
   }
   const database = server.disk.openDatabase(server.catalog);
-  const rows =
-    database
-      ?.query<PieceLine, []>(
-        `SELECT lower(hex(cid)) AS cid, piece, name, holding.bad, data IS NULL AS file
-         FROM holding LEFT JOIN content USING (cid, piece)`,
-      )
-      .all() ?? [];
-  for (const { cid, piece, name, bad, file } of rows) {
+  if (!database) return;
+  const [entry] = database.query<{ name: string }, []>("SELECT name FROM entry").all();
+  if (entry) throw new Violation(`${server.name}: a pending version of ${entry.name} is left`);
+  for (const { cid, piece, name, bad } of database.query<HoldingLine, []>(HOLDINGS).all()) {
     const version = registers.get(name)?.com?.version;
     if (version?.cid !== cid)
       throw new Violation(`${server.name}: an orphan of ${name} is left: ${cid}.${piece}`);
@@ -102,23 +109,24 @@ function checkServer(
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} did not go home`);
     if (bad && !isSpoilt)
       throw new Violation(`${server.name}: piece ${piece + 1} of ${name} is bad`);
-    const path = `${server.folder}/pieces/${cid.slice(0, 2)}/${cid}.${piece}`;
-    if (file && !server.disk.files().has(path))
-      throw new Violation(`${server.name}: ${path} is not there`);
   }
-  const pending = database?.query<{ name: string }, []>("SELECT name FROM entry").all() ?? [];
-  for (const { name } of pending)
-    throw new Violation(`${server.name}: a version of ${name} is pending for ever`);
-  const files = [...server.disk.files().keys()].filter((path) =>
-    path.startsWith(`${server.folder}/pieces/`),
-  );
-  const known = new Set(
-    rows
-      .filter(({ file }) => file)
-      .map(({ cid, piece }) => `${server.folder}/pieces/${cid.slice(0, 2)}/${cid}.${piece}`),
-  );
-  for (const path of files)
-    if (!known.has(path)) throw new Violation(`${server.name}: ${path} is left over`);
+  checkContents(server, database);
+}
+
+/** Each content is held by some name, and is there; and no file is left besides. */
+function checkContents(server: SimServer, database: Database): void {
+  const files = server.disk.files();
+  const known = new Set<string>();
+  for (const { cid, piece, file, held } of database.query<ContentLine, []>(CONTENTS).all()) {
+    if (!held) throw new Violation(`${server.name}: nobody holds ${cid}.${piece}`);
+    const path = `${server.folder}/pieces/${cid.slice(0, 2)}/${cid}.${piece}`;
+    if (!file) continue;
+    known.add(path);
+    if (!files.has(path)) throw new Violation(`${server.name}: ${path} is not there`);
+  }
+  for (const path of files.keys())
+    if (path.startsWith(`${server.folder}/pieces/`) && !known.has(path))
+      throw new Violation(`${server.name}: ${path} is left over`);
 }
 
 function registersOf(server: SimServer): Map<string, Register> {

@@ -1,5 +1,6 @@
 /** What a start makes of a folder: new, left in a mess, of another format, or in use. */
 import { describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -23,6 +24,11 @@ import {
 const VID = "ab".repeat(16);
 const BYTES = BLOCK_BYTES + 1000;
 const formatOf = (folder: Folder): string => join(folder.path, "format.json");
+
+function tablesOf(folder: Folder): unknown[] {
+  using db = new Database(join(folder.path, "catalog.sqlite"));
+  return db.query("SELECT name, sql FROM sqlite_schema ORDER BY name").all();
+}
 
 describe("a new folder", () => {
   test("is made, with all above it", () =>
@@ -107,6 +113,18 @@ describe("a folder that cannot be served", () => {
       await folder.open();
     }),
   );
+
+  test("because a newer program has made its tables, though format.json does not say so", () =>
+    inFolder(async (folder) => {
+      await folder.open();
+      folder.catalog("ALTER TABLE piece RENAME TO holding");
+      folder.catalog("DROP TABLE pulse");
+      const before = tablesOf(folder);
+      const { message } = await rejectionOf("folder", folder.open());
+      expect(message).toContain("its table or index");
+      // The newer program finds the tables that it left.
+      expect(tablesOf(folder)).toEqual(before);
+    }));
 
   test("because its catalog was lost: that it knows of nothing would be a lie", () =>
     inFolder(async (folder) => {

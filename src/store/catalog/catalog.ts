@@ -31,7 +31,27 @@ export const REGISTER_SCHEMA = `CREATE TABLE IF NOT EXISTS register (space TEXT,
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS fact (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID",
   REGISTER_SCHEMA,
+  ...FLOOR_SCHEMA,
+  ...CONTENT_SCHEMA,
+  ...HOLDING_SCHEMA,
+  PULSE_SCHEMA,
 ];
+
+/**
+ * Makes the tables that are missing. A database with other tables than these stays as it is, for a
+ * newer program may have made it. Throws DfsError("folder").
+ */
+function makeTables(db: Database): void {
+  db.run("BEGIN IMMEDIATE");
+  try {
+    for (const sql of SCHEMA) db.run(sql);
+    checkStructure(db, SCHEMA);
+    db.run("COMMIT");
+  } catch (error) {
+    if (db.inTransaction) db.run("ROLLBACK");
+    throw error;
+  }
+}
 
 /** A register as stored in its table. */
 interface StoredRow {
@@ -72,14 +92,13 @@ export class Catalog {
   constructor(db: Database, clock: Clock, die: (error: DfsError) => void, notify: Notify) {
     this.#db = db;
     this.#reading = readingFrom(db, die);
-    this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
     db.run("PRAGMA locking_mode=EXCLUSIVE");
     db.run("PRAGMA journal_mode=WAL");
     db.run("PRAGMA synchronous=FULL");
     // What the last process wrote must be durable before anything is answered from it.
     this.checkpoint();
-    for (const sql of [...SCHEMA, ...FLOOR_SCHEMA, ...CONTENT_SCHEMA, ...HOLDING_SCHEMA])
-      db.run(sql);
+    makeTables(db);
+    this.#group = new GroupCommit(db, clock, () => this.floors.recall(), die);
     this.#register = db.query<StoredRow, [string, string]>(
       "SELECT row, sum FROM register WHERE space = ? AND name = ?",
     );
@@ -162,13 +181,6 @@ export class Catalog {
    * the rest later. Throws DfsError("folder") on a database that cannot be served.
    */
   #inspect(clock: Clock): void {
-    checkStructure(this.#db, [
-      ...SCHEMA,
-      ...FLOOR_SCHEMA,
-      ...CONTENT_SCHEMA,
-      ...HOLDING_SCHEMA,
-      PULSE_SCHEMA,
-    ]);
     const rows = this.#db.query<{ space: string; name: string } & StoredRow, []>(
       "SELECT space, name, row, sum FROM register",
     );

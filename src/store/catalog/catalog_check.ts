@@ -67,7 +67,8 @@ export function checkStructure(db: Database, schema: readonly string[]): void {
     "SELECT name, sql FROM sqlite_schema",
   );
   for (const { name, sql } of tables.all())
-    if (sql !== null && !known.has(sql)) throw brokenCatalog(`its table or index ${name}`);
+    if (sql !== null && !known.has(sql))
+      throw brokenCatalog(`its table or index ${name}, unless a newer dfs-tool made it`);
   const facts = db.query<{ key: string; value: Uint8Array }, []>("SELECT key, value FROM fact");
   for (const { key, value } of facts.all())
     if (!isWhole("", key, value.subarray(SUM_BYTES), value.subarray(0, SUM_BYTES)))

@@ -106,6 +106,7 @@ export class ContentTable {
       `INSERT OR REPLACE INTO content (cid, piece, space, slot, bytes, root, data, created, idle)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
+    // rule: others-still-hold
     this.#setIdle = db.query(
       `UPDATE content SET idle = ?1 WHERE cid = ?2 AND idle IS NULL AND NOT EXISTS
        (SELECT 1 FROM holding WHERE holding.cid = content.cid AND holding.piece = content.piece)`,
@@ -166,6 +167,7 @@ export class ContentTable {
 
   /** Up to 1000 pieces that no name has held since `wall` or before. */
   idleUntil(wall: number): { cid: Cid; piece: number; isInline: boolean }[] {
+    // rule: held-is-not-swept
     const query = this.#db.query<{ cid: Uint8Array; piece: number; inline: number }, [number]>(
       `SELECT cid, piece, data IS NOT NULL AS inline FROM content WHERE idle <= ? AND NOT EXISTS
        (SELECT 1 FROM holding WHERE holding.cid = content.cid AND holding.piece = content.piece) LIMIT 1000`,

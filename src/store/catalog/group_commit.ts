@@ -43,7 +43,6 @@ export class GroupCommit {
    */
   constructor(db: Database, clock: Clock, undone: () => void, die: (error: DfsError) => void) {
     this.#db = db;
-    db.run(PULSE_SCHEMA);
     this.#pulse = db.query(
       "INSERT INTO pulse VALUES (1, 1) ON CONFLICT (id) DO UPDATE SET beats = beats + 1",
     );

@@ -22,7 +22,6 @@ const NOTHING: Values = { acc: null, com: null };
  * its proposer lives and counts on its pieces.
  */
 const isOver = ({ com }: Values, vid: Vid): boolean =>
-  // rule: pending-outlasts-accept
   com !== null && (com.version.vid === vid || isAncestor(com.version, vid));
 
 /** Does the register, or any of these pending versions, have this content? */
@@ -50,7 +49,6 @@ export class Holds {
     if (good.length === 0 || !this.#claim(space, name, register, vid, cid)) return;
     for (const { piece, isIdle } of good) {
       holdings.hold(space, name, cid, piece);
-      // rule: linked-is-not-idle
       if (isIdle) contents.wake(cid, piece);
     }
   }
@@ -101,7 +99,6 @@ export class Holds {
     for (const cid of cids) {
       if (isNamed(register, pending, cid)) continue;
       holdings.drop(space, name, cid);
-      // rule: others-still-hold
       contents.setIdle(cid, this.#clock.wall());
     }
   }

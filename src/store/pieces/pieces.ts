@@ -91,8 +91,10 @@ export class PieceStore {
     await upload.finish(root, path);
     try {
       await orDie(this.#disk.syncFolder(folder), this.#die);
-      // rule: row-is-durable. A promise may count this piece, and a copy elsewhere may go for it.
-      await this.#catalog.write(true, () => this.holds.arrived(id, this.#rowFor(id, bytes, root)));
+      // A promise may count this piece, and a copy elsewhere may go for it.
+      await this.#catalog.write(/* rule: row-is-durable */ true, () =>
+        this.holds.arrived(id, this.#rowFor(id, bytes, root)),
+      );
     } catch (error) {
       await this.#removeUnclaimed(path, id);
       throw error;

@@ -1,0 +1,146 @@
+/**
+ * Bytes as earlier programs wrote them (test/vectors), and the values that they must read as for
+ * ever. `READERS` says what reads each kind: a change of a format moves the reader of the format
+ * before, and adds bytes of its own. Keys, records of keys and sealed contents are in
+ * test/file/vectors.test.ts.
+ */
+import { afterAll, describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { decode } from "../../src/bytes.ts";
+import { keysOf } from "../../src/file/keys.ts";
+import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
+import { readSigned } from "../../src/file/sealed_manifest.ts";
+import { openName, sealName } from "../../src/file/sealed_name.ts";
+import { bunDisk } from "../../src/io/bun_disk.ts";
+import { knownLivesCodec, lifeCodec } from "../../src/life.ts";
+import { configCodec } from "../../src/membership.ts";
+import { isWhole } from "../../src/store/catalog/row_sum.ts";
+import { membershipCodec } from "../../src/store/membership.ts";
+import { readFooter } from "../../src/store/pieces/piece_file.ts";
+import { ballotCodec, registerCodec, type Version } from "../../src/version.ts";
+import { newFolder, removeFolders } from "../harness/program.ts";
+
+afterAll(removeFolders);
+
+const vectors = (name: string) =>
+  JSON.parse(readFileSync(join(import.meta.dir, `../vectors/${name}.json`), "utf8"));
+
+const bytesOf = (hex: string): Uint8Array => Uint8Array.fromHex(hex);
+
+/** A value as JSON has it: bytes in hexadecimal digits, and ballots so too, with 0x before them. */
+function plain(value: unknown): unknown {
+  if (typeof value === "bigint") return `0x${value.toString(16)}`;
+  if (value instanceof Uint8Array) return value.toHex();
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+}
+
+/** Bytes of one kind, and what they are. */
+interface Vector {
+  readonly what: string;
+  readonly bytes: string;
+  readonly value: unknown;
+}
+
+const store2 = vectors("store2");
+const READERS: readonly [string, readonly Vector[], (bytes: Uint8Array) => unknown][] = [
+  [
+    "a configuration, of formats 2 to 4",
+    vectors("configurations"),
+    (bytes) => decode(configCodec, bytes),
+  ],
+  ["a register of store format 2", store2.registers, (bytes) => decode(registerCodec, bytes)],
+  ["the fact membership of it", store2.memberships, (bytes) => decode(membershipCodec, bytes)],
+  ["the fact life of it", store2.lives, (bytes) => decode(lifeCodec, bytes)],
+  ["the fact known of it", store2.knownLives, (bytes) => decode(knownLivesCodec, bytes)],
+  ["a floor of it", store2.floors, (bytes) => decode(ballotCodec, bytes)],
+];
+
+describe.each(READERS)("%s", (_, all, read) => {
+  test.each(all)("$what", ({ bytes, value }) => {
+    expect(plain(read(bytesOf(bytes)))).toEqual(value);
+  });
+});
+
+interface RowSum {
+  readonly space: string;
+  readonly name: string;
+  readonly row: string;
+  readonly sum: string;
+}
+
+test.each(store2.sums as RowSum[])(
+  'the sum of a row of store format 2, of "$space" and "$name"',
+  ({ space, name, row, sum }) => {
+    expect(isWhole(space, name, bytesOf(row), bytesOf(sum))).toBe(true);
+  },
+);
+
+interface PieceFile {
+  readonly what: string;
+  readonly file: string;
+  readonly value: unknown;
+}
+
+describe("the file of a piece of store format 2", () => {
+  test.each(store2.pieceFiles as PieceFile[])("$what", async ({ file, value }) => {
+    const path = join(newFolder(), "piece");
+    const bytes = bytesOf(file);
+    writeFileSync(path, bytes);
+    const opened = await bunDisk.open(path, "read");
+    expect(plain(await readFooter(opened, bytes.length))).toEqual(value);
+    await opened.close();
+  });
+});
+
+/** A version as JSON has it. */
+type PlainVersion = Omit<Version, "birthFloor" | "body"> & {
+  readonly birthFloor: string;
+  readonly body: string;
+};
+
+const versionIn = ({ birthFloor, body, ...rest }: PlainVersion): Version => ({
+  ...rest,
+  birthFloor: BigInt(birthFloor),
+  body: bytesOf(body),
+});
+
+interface Body {
+  readonly what: string;
+  readonly version: PlainVersion;
+  readonly value: unknown;
+}
+
+const manifests = vectors("manifests");
+
+describe("a manifest of format 1", () => {
+  test.each(manifests.open as Body[])("$what", ({ version, value }) => {
+    expect(plain(manifestOf("a name", versionIn(version)))).toEqual(value);
+  });
+});
+
+interface SealedBody extends Body {
+  readonly name: string;
+  readonly value: { readonly roots: unknown };
+}
+
+describe("a manifest of format 2, which is sealed", () => {
+  const { user, master, bodies } = manifests.sealed;
+  test.each(bodies as SealedBody[])("$what", ({ name, version, value }) => {
+    const keys = keysOf(user, bytesOf(master));
+    expect(plain(readSigned(keys, name, versionIn(version)))).toEqual(value);
+    // Repair reads the roots without keys.
+    expect(plain(rootsOf(name, versionIn(version)))).toEqual(value.roots);
+  });
+});
+
+describe("a sealed name", () => {
+  const { user, master, names } = vectors("sealed_names");
+  test.each(names as { name: string; sealed: string }[])('"$name"', ({ name, sealed }) => {
+    const keys = keysOf(user, bytesOf(master));
+    expect(openName(keys, sealed)).toBe(name);
+    expect(sealName(keys, name)).toBe(sealed);
+  });
+});
