@@ -46,8 +46,8 @@ function fileOf(name: string, { floors }: Store, of: Config) {
   });
   const roots = pieces.map(({ root }) => root);
   const body = encodeManifest({ attributes: NO_ATTRIBUTES, roots });
-  const content = { vid, deleted: false, ...shape, ring, size: KIB, body };
-  const version: Version = childOf(null, floor, content);
+  const content = { vid, deleted: false, cid: vid, ...shape, ring, at: [], size: KIB, body };
+  const version: Version = childOf({ parent: null, floor, now: 0, last: 0 }, content);
   const ballot: Ballot = ballotAbove([floor], digest);
   const here = homesOf(version, of).map((slots) => slots.includes(slot));
   return { version, ballot, small: pieces.filter(({ piece }) => here[piece]) };
@@ -55,7 +55,7 @@ function fileOf(name: string, { floors }: Store, of: Config) {
 
 async function putOne(name: string, of: Config): Promise<void> {
   const { version, ballot, small } = fileOf(name, store, of);
-  await store.prepare(SPACE, name, ballot, version.vid, small);
+  await store.prepare(SPACE, name, ballot, { vid: version.vid, link: version.cid, inline: small });
   await store.accept(SPACE, name, ballot, version);
   await store.commit(SPACE, name, { ballot, version }, true);
 }

@@ -193,7 +193,7 @@ export function isSound(config: Config): boolean {
     awaited.every((slot) => seats[slot]?.sid === null && !(next ?? voters).includes(slot)) &&
     (config.format === OLD_FORMAT ||
       (next ?? voters).every((slot) => typeof seats[slot]?.sid === "string")) &&
-    seats.every(({ weight }) => weight > 0) &&
+    seats.every((seat) => seat.weight > 0) &&
     (hasWeights(config) || seats.every((seat) => seat.weight === WEIGHT_MAX)) &&
     (config.format === CONFIG_FORMAT || seats.every(({ zone }) => zone === "")) &&
     keepers.every((slot) => voters.includes(slot))

@@ -38,8 +38,8 @@ export function unsoundness(version: Version): string | null {
       ? null
       : "it has no pieces, and says what they are";
   if (cid === null) return "nothing says which content it has";
-  const isSlot = (slot: number, at: number): boolean =>
-    slot < SLOTS_MAX && ring.indexOf(slot) === at;
+  const isSlot = (slot: number, index: number): boolean =>
+    slot < SLOTS_MAX && ring.indexOf(slot) === index;
   if (ring.length !== pieces || !ring.every(isSlot)) return "its pieces do not each have a server";
   if (at.some(({ piece, slot }) => piece >= pieces || slot >= SLOTS_MAX))
     return "some of its pieces lie nowhere";

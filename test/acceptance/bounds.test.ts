@@ -86,7 +86,7 @@ async function expectWritable(
 test("a user who takes the highest ballots there are, and has them forgotten, is no concern of others", async () => {
   const { stage, of } = await withUsers(3);
   await of("alice").put("f1", "first");
-  const prepare = (ballot: Ballot) => ({ name: "zz", ballot, vid: vid(), inline: [] });
+  const prepare = (ballot: Ballot) => ({ name: "zz", ballot, vid: vid(), link: null, inline: [] });
   for (const { ok, refused } of await mallory.ask(stage.servers, "prepare", () => prepare(FAR)))
     expect({ ok, refused }).toEqual({ ok: false, refused: "high" });
   // As fast as servers let one: a thousand steps, forgotten each time.
@@ -173,17 +173,21 @@ test("a server that names the highest ballots spoils no name that is written mea
 });
 
 const madeUp = (some: Partial<Content>): Version =>
-  childOf(null, 0n, {
-    ...tombstone(vid()),
-    deleted: false,
-    pieces: 4,
-    needed: 4,
-    copies: 2,
-    ring: [0, 1, 2, 3],
-    size: 2 ** 40,
-    body: new Uint8Array(100).fill(1),
-    ...some,
-  });
+  childOf(
+    { parent: null, floor: 0n, now: 0, last: 0 },
+    {
+      ...tombstone(vid()),
+      deleted: false,
+      cid: vid(),
+      pieces: 4,
+      needed: 4,
+      copies: 2,
+      ring: [0, 1, 2, 3],
+      size: 2 ** 40,
+      body: new Uint8Array(100).fill(1),
+      ...some,
+    },
+  );
 
 /** Has servers accept and commit it, without any piece. */
 async function make(stage: Stage, name: string, version: Version): Promise<void> {

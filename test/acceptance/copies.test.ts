@@ -59,7 +59,7 @@ async function expectAtHome(...names: string[]): Promise<void> {
 }
 
 describe.each([
-  ["in the open", () => ({})],
+  ["in the open", async (): Promise<StageOptions> => ({})],
   ["sealed", sealed],
 ])("%s", (_, optionsOf) => {
   test("a copy moves no bytes, takes no room, and survives the loss of any server", async () => {

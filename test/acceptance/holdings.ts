@@ -28,6 +28,8 @@ function rowsIn(folder: string): unknown {
     all("SELECT * FROM fact ORDER BY key"),
     all("SELECT * FROM register ORDER BY space, name"),
     // Servers read back what they hold in their own time, and note when.
-    all("SELECT vid, piece, space, name, bytes, root, data, bad, trashed FROM piece ORDER BY 1, 2"),
+    all("SELECT cid, piece, space, slot, bytes, root, data, bad FROM content ORDER BY 1, 2"),
+    all("SELECT * FROM holding ORDER BY 1, 2, 3, 4"),
+    all("SELECT space, name, vid, cid FROM entry ORDER BY 1, 2, 3"),
   ];
 }

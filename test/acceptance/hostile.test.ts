@@ -12,7 +12,6 @@ import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts"
 import type { Address } from "../../src/wire/values.ts";
 import { proofOf } from "../../src/wire/login.ts";
 import { removeFolders } from "../harness/program.ts";
-import { without } from "./in_process.ts";
 import { login, user } from "../harness/password.ts";
 import { type ServerProcess, Stage } from "../harness/stage.ts";
 
@@ -214,8 +213,7 @@ test("pieces asked for, and replies that are never read", async () => {
   const { version, servers } = await stage.stat("file");
   const piece = (servers[0]?.pieces[0] ?? 0) - 1;
   const to = await addressOf(victim);
-  const name = await without(stage, [], async (cluster) => cluster.space.stored("file"));
-  const what = { to, name, vid: version, piece, offset: 0 };
+  const what = { to, cid: version, piece, offset: 0 };
   for (const socket of sockets) {
     socket.pause();
     for (let id = 2; id < 50; id++)

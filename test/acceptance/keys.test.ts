@@ -72,8 +72,9 @@ const whisperKey = (to: number): Promise<void> =>
     const body = wrapMaster([wrap], USER, bunRandom.bytes(MASTER_BYTES), random);
     const ballot = ballotAbove([], randomBytes(8));
     const vid = randomBytes(16).toString("hex");
-    const version = childOf(null, 0n, { ...tombstone(vid), deleted: false, body });
-    await cluster.call(to, "prepare", { name: KEY_NAME, ballot, vid, inline: [] });
+    const place = { parent: null, floor: 0n, now: 0, last: 0 };
+    const version = childOf(place, { ...tombstone(vid), deleted: false, body });
+    await cluster.call(to, "prepare", { name: KEY_NAME, ballot, vid, link: null, inline: [] });
     const reply = await cluster.call(to, "accept", { name: KEY_NAME, ballot, version });
     expect(reply).toMatchObject({ ok: true });
   });

@@ -142,8 +142,11 @@ const whisper = (stage: Stage, config: (now: Config) => Config, to: number): Pro
     const vid = randomBytes(16).toString("hex");
     const body = encode(configCodec, config(cluster.view.config));
     const content = { ...tombstone(vid), deleted: false, body };
-    const version = childOf(current?.version ?? null, 0n, content);
-    await cluster.call(to, "prepare", { name: CONFIG_NAME, ballot, vid, inline: [] });
+    const version = childOf(
+      { parent: current?.version ?? null, floor: 0n, now: 0, last: 0 },
+      content,
+    );
+    await cluster.call(to, "prepare", { name: CONFIG_NAME, ballot, vid, link: null, inline: [] });
     const reply = await cluster.call(to, "accept", { name: CONFIG_NAME, ballot, version });
     expect(reply).toMatchObject({ ok: true });
   });

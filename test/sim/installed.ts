@@ -10,7 +10,7 @@ const membership = struct({ cluster: idCodec, config: optional(configCodec) });
 
 /** A database is opened, and locked, before it has its tables. */
 export const hasTables = (database: Database): boolean =>
-  database.query("SELECT 1 FROM sqlite_master WHERE name = 'piece'").get() !== null;
+  database.query("SELECT 1 FROM sqlite_master WHERE name = 'content'").get() !== null;
 
 /** One of a server's own facts; null where it has none. */
 export function factIn(database: Database, key: string): Uint8Array | null {

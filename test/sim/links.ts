@@ -18,7 +18,7 @@ export type LinkOrder =
 
 /** Draws one between these names; `name` is the one that is written. */
 export function drawLink(rng: Rng, names: readonly string[]): LinkOrder {
-  const from = rng.pick(names);
+  const from = names[rng.chance(0.75) ? 0 : 1] ?? "";
   const others = names.filter((name) => name !== from);
   if (rng.chance(0.25)) return { do: "touch", from, name: from };
   return { do: rng.chance(0.5) ? "copy" : "rename", from, name: rng.pick(others) };
@@ -69,7 +69,7 @@ export class Contents {
       if (n === 16) own.add(drawn.toHex());
       return drawn;
     };
-    const ask = cluster.ask.bind(cluster) as Cluster["ask"];
+    const ask = cluster.ask.bind(cluster);
     cluster.ask = (kind, bodyFor, ...more) =>
       ask(
         kind,
@@ -94,7 +94,7 @@ interface Ended {
   readonly outcome: string;
   readonly invoked: number;
   readonly returned: number;
-  readonly witness: Witness | null;
+  readonly witness?: Witness;
 }
 
 /** What it tells about a name; "unknown" where it cannot be told which content it wrote. */

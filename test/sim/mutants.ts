@@ -4,6 +4,7 @@
  */
 import { HOSTILE_MUTANTS } from "./hostile_mutants.ts";
 import { LIFE_MUTANTS } from "./life_mutants.ts";
+import { LINK_MUTANTS } from "./link_mutants.ts";
 import { MEMBER_MUTANTS } from "./member_mutants.ts";
 import type { Mutant } from "./mutant.ts";
 import { PIECE_MUTANTS } from "./piece_mutants.ts";
@@ -141,6 +142,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   ...PIECE_MUTANTS,
+  ...LINK_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LIFE_MUTANTS,
   ...SEAT_MUTANTS,

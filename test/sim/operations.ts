@@ -61,7 +61,7 @@ export interface Recorded {
   /** What a get read. */
   value: number | null;
   /** What one that links asked servers to accept. */
-  witness: Witness | null;
+  witness?: Witness;
 }
 
 /** The number of a content, which must be one of these, whole, and with its own attributes. */
@@ -134,7 +134,6 @@ export class Recorder {
       returned: Infinity,
       outcome: "pending",
       value: null,
-      witness: null,
     };
     this.operations.push(record);
     if ("bytes" in order) this.#contents.lengths.set(order.value, order.bytes);

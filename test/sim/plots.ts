@@ -25,6 +25,7 @@ import {
   acceptedByOne,
   readWithoutOne,
 } from "./plotting.ts";
+import { linked, overtaken, touched } from "./link_plots.ts";
 import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
 import { elsewhere, jumped, named, outrun } from "./hostile_plots.ts";
 
@@ -56,6 +57,9 @@ export const PLOTS = {
   outrun,
   named,
   elsewhere,
+  linked,
+  overtaken,
+  touched,
 } as const;
 export type Plot = keyof typeof PLOTS;
 

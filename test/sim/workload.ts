@@ -25,8 +25,8 @@ const MIXES: readonly (readonly number[])[] = [
   [15, 45, 5, 5, 0, 0, 30],
   [20, 5, 30, 30, 0, 0, 15],
   [30, 0, 0, 40, 0, 0, 30],
-  [25, 5, 10, 10, 2, 30, 20],
-  [15, 0, 5, 30, 0, 40, 15],
+  [30, 5, 4, 8, 2, 40, 20],
+  [25, 0, 0, 25, 0, 40, 10],
 ];
 
 /** Many conditional writers of one small file whose clients die and lose servers in mid-write. */

@@ -263,6 +263,10 @@ class Client {
       case "repair":
         for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
         return 0;
+      case "copy":
+      case "rename":
+      case "touch":
+        throw new Error("no client here copies");
       case "drain":
       case "weigh":
       case "rebalance":

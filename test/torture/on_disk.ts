@@ -12,15 +12,18 @@ import { pieceOf } from "./piece_of.ts";
 import type { Servers } from "./servers.ts";
 
 interface PieceLine {
-  readonly vid: string;
+  readonly cid: string;
   readonly piece: number;
   readonly space: string;
-  readonly name: string;
+  /** The name that holds it; null where none does. */
+  readonly name: string | null;
   readonly bytes: number;
   readonly data: Uint8Array | null;
   readonly bad: number;
-  readonly trashed: number | null;
 }
+
+type HeldLine = PieceLine & { readonly name: string };
+const isHeld = (line: PieceLine): line is HeldLine => line.name !== null;
 
 /** What one server's folder holds. */
 export interface Holdings {
@@ -30,10 +33,10 @@ export interface Holdings {
   /** What it goes by. */
   readonly goesBy: Config | null;
   readonly registers: ReadonlyMap<string, Register>;
-  /** Pieces that are not in the trash. */
-  readonly pieces: readonly PieceLine[];
-  readonly trash: readonly PieceLine[];
-  /** Files below `pieces`, as they are called in the catalog: VID.PIECE. */
+  /** The pieces that names hold, once for each of them; and those that none holds any more. */
+  readonly pieces: readonly HeldLine[];
+  readonly idle: readonly PieceLine[];
+  /** Files below `pieces`, as they are called in the catalog: CID.PIECE. */
   readonly files: ReadonlyMap<string, string>;
   /** Files of uploads that did not end. */
   readonly temporary: readonly string[];
@@ -60,7 +63,12 @@ function holdingsOf(server: string, folder: string): Holdings {
       .filter(({ space }) => space !== "")
       .map(({ name, row }) => [name, decode(registerCodec, row)] as const);
     const config = rows.find(({ space }) => space === "");
-    const lines = database.query<PieceLine, []>("SELECT * FROM piece ORDER BY vid, piece").all();
+    const lines = database
+      .query<PieceLine, []>(
+        `SELECT lower(hex(cid)) AS cid, piece, content.space, name, bytes, data, content.bad
+         FROM content LEFT JOIN holding USING (cid, piece) ORDER BY cid, piece, name`,
+      )
+      .all();
     const pieces = join(folder, "pieces");
     const files = readdirSync(pieces)
       .filter((prefix) => prefix !== "tmp")
@@ -73,8 +81,8 @@ function holdingsOf(server: string, folder: string): Holdings {
       config: config ? decode(registerCodec, config.row) : null,
       goesBy: configOf(database),
       registers: new Map(registers),
-      pieces: lines.filter(({ trashed }) => trashed === null),
-      trash: lines.filter(({ trashed }) => trashed !== null),
+      pieces: lines.filter(isHeld),
+      idle: lines.filter((line) => !isHeld(line)),
       files: new Map(files.map(([prefix, name]) => [name, join(pieces, prefix, name)])),
       temporary: existsSync(join(pieces, "tmp")) ? readdirSync(join(pieces, "tmp")) : [],
     };
@@ -90,7 +98,7 @@ const allHoldings = (servers: Servers): Holdings[] =>
 export interface Count {
   readonly pieces: number;
   readonly files: number;
-  readonly trash: number;
+  readonly idle: number;
 }
 
 /** What the servers, which must have ended, hold, and all of it that is too much or too little. */
@@ -112,7 +120,7 @@ export function countOnDisk(
   const count = {
     pieces: all.reduce((n, { pieces }) => n + pieces.length, 0),
     files: all.reduce((n, { pieces }) => n + pieces.filter(({ data }) => data === null).length, 0),
-    trash: all.reduce((n, { trash }) => n + trash.length, 0),
+    idle: all.reduce((n, { idle }) => n + idle.length, 0),
   };
   return { count, wrong, portrait: all.flatMap(portraitOf) };
 }
@@ -145,7 +153,7 @@ function* wrongsOfMembers(
 }
 
 function* wrongsIn(
-  { server, sid, registers, pieces, trash, files, temporary }: Holdings,
+  { server, sid, registers, pieces, idle, files, temporary }: Holdings,
   config: Config,
   expected: ReadonlyMap<string, Uint8Array>,
   ours: string,
@@ -158,19 +166,19 @@ function* wrongsIn(
     else if (!expected.has(name)) yield `${server}: ${name} is there, and should not be`;
   }
   const inCatalog = new Set<string>();
-  for (const { vid, piece, space, name, bytes, data, bad } of pieces) {
-    const id = `${vid}.${piece}`;
+  for (const { cid, piece, space, name, bytes, data, bad } of pieces) {
+    const id = `${cid}.${piece}`;
     if (data === null) inCatalog.add(id);
     const version = registers.get(name)?.com?.version;
     const content = expected.get(name);
     if (space !== ours) yield `${server}: ${id} is in space ${space}`;
-    if (version?.vid !== vid) yield `${server}: an orphan of ${name} is left: ${id}`;
+    if (version?.cid !== cid) yield `${server}: an orphan of ${name} is left: ${id}`;
     else if (!homesOf(version, config)[piece]?.includes(slot))
       yield `${server}: piece ${piece + 1} of ${name} is not at home`;
     if (bad) yield `${server}: piece ${piece + 1} of ${name} is bad`;
     const path = files.get(id);
     if (data === null && !path) yield `${server}: the file of ${id} is not there`;
-    if (!content || version?.vid !== vid) continue;
+    if (!content || version?.cid !== cid) continue;
     const whole = pieceOf(content, version, piece);
     const held = data ?? (path ? readFileSync(path).subarray(0, bytes) : new Uint8Array());
     if (!isSame(held, whole)) yield `${server}: piece ${piece + 1} of ${name} has other bytes`;
@@ -180,17 +188,17 @@ function* wrongsIn(
     if (!version) yield `${server}: ${name} is not known`;
     for (const [piece, slots] of (version ? homesOf(version, config) : []).entries())
       if (slots.includes(slot))
-        if (!pieces.some((one) => one.vid === version?.vid && one.piece === piece))
+        if (!pieces.some((one) => one.cid === version?.cid && one.piece === piece))
           yield `${server}: piece ${piece + 1} of ${name} is not there`;
   }
-  const inTrash = new Set(trash.map(({ vid, piece }) => `${vid}.${piece}`));
+  const notHeld = new Set(idle.map(({ cid, piece }) => `${cid}.${piece}`));
   for (const id of files.keys())
-    if (!inCatalog.has(id) && !inTrash.has(id)) yield `${server}: the file ${id} is left over`;
+    if (!inCatalog.has(id) && !notHeld.has(id)) yield `${server}: the file ${id} is left over`;
   for (const name of temporary) yield `${server}: the temporary file ${name} is left over`;
 }
 
 /** All of one server's registers and pieces, for people. */
-function portraitOf({ server, sid, registers, pieces, trash, config }: Holdings): string[] {
+function portraitOf({ server, sid, registers, pieces, idle, config }: Holdings): string[] {
   const short = (vid: string): string => vid.slice(0, 8);
   const at = (value: Register["acc"]): string =>
     value
@@ -198,12 +206,12 @@ function portraitOf({ server, sid, registers, pieces, trash, config }: Holdings)
       : "nothing";
   const registerLine = ([name, { prom, acc, com }]: [string, Register]): string =>
     `  ${name === "" ? "(configuration)" : name}: prom ${prom >> 64n}, acc ${at(acc)}, com ${at(com)}`;
-  const pieceLine = ({ name, vid, piece, bytes, data, bad, trashed }: PieceLine): string =>
-    `  ${name} ${short(vid)}.${piece + 1}: ${bytes} bytes ${data ? "in the catalog" : "in a file"}${bad ? ", bad" : ""}${trashed === null ? "" : ", in the trash"}`;
+  const pieceLine = ({ name, cid, piece, bytes, data, bad }: PieceLine): string =>
+    `  ${name ?? "(held by none)"} ${short(cid)}.${piece + 1}: ${bytes} bytes ${data ? "in the catalog" : "in a file"}${bad ? ", bad" : ""}`;
   return [
     `${server} (${short(sid)}):`,
     ...(config ? [registerLine(["", config])] : []),
     ...[...registers].map(registerLine),
-    ...[...pieces, ...trash].map(pieceLine),
+    ...[...pieces, ...idle].map(pieceLine),
   ];
 }

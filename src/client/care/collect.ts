@@ -32,9 +32,7 @@ export async function collect(
   );
   if (!canRead(view.quorum, replies.keys())) return 0;
   const told = [...replies.values()];
-  const doomed = unknownAmong(orphans, /* rule: listed-after-fence */ told).filter(
-    ({ vid }) => vid !== fence.version.vid,
-  );
+  const doomed = unknownAmong(orphans, told).filter(({ vid }) => vid !== fence.version.vid);
   const known = [...before.values(), ...told].flatMap(({ register: { acc, com } }) => [acc, com]);
   const contents = new Set([fence, ...known].map((value) => value?.version.cid));
   for (const { vid, cid } of doomed)

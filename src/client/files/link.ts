@@ -89,7 +89,7 @@ export async function move(
   options: LinkOptions = {},
 ): Promise<Linked> {
   if (from === to) throw new DfsError("usage", `${from} has this name already`);
-  // rule: move-is-certain
+  // Throws where the copy is not certain.
   const linked = await copy(cluster, from, to, options);
   try {
     await remove(cluster, from, /* rule: move-deletes-what-it-copied */ { vid: linked.source });
