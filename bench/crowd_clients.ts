@@ -10,6 +10,7 @@ import { openCluster } from "../src/client/members/open.ts";
 import type { Source } from "../src/client/send/source.ts";
 import { put } from "../src/client/files/put.ts";
 import { loadConfiguration } from "../src/cli/config/config.ts";
+import { NO_ATTRIBUTES } from "../src/file/attributes.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { MIB } from "../src/limits.ts";
@@ -63,8 +64,7 @@ async function goOn(cluster: Cluster, lane: string, until: number): Promise<void
 
 const sourceOf = (data: Uint8Array): Source => ({
   bytes: data.length,
-  modified: 0,
-  mode: 0o644,
+  attributes: NO_ATTRIBUTES,
   read: async (into, offset) => void into.set(data.subarray(offset, offset + into.length)),
 });
 

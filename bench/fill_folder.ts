@@ -3,6 +3,7 @@
  * them after as many puts: the registers and the small pieces, through the store's own code, many in one transaction. Over the
  * network that would take most of an hour.
  */
+import { NO_ATTRIBUTES } from "../src/file/attributes.ts";
 import { tableAndRoot } from "../src/file/checksum.ts";
 import { PAIRS, shapeOf } from "../src/file/layout.ts";
 import { encodeManifest } from "../src/file/manifest.ts";
@@ -44,7 +45,7 @@ function fileOf(name: string, { floors }: Store, of: Config) {
     return { piece, data, root: tableAndRoot(vid, piece, data).root };
   });
   const roots = pieces.map(({ root }) => root);
-  const body = encodeManifest({ isFolder: false, modified: 0, mode: 0o644, roots });
+  const body = encodeManifest({ attributes: NO_ATTRIBUTES, roots });
   const content = { vid, deleted: false, cid: vid, ...shape, ring, at: [], size: KIB, body };
   const version: Version = childOf({ parent: null, floor, now: 0, last: 0 }, content);
   const ballot: Ballot = ballotAbove([floor], digest);

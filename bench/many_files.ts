@@ -4,6 +4,7 @@ import type { Cluster } from "../src/client/connect/cluster.ts";
 import type { Source } from "../src/client/send/source.ts";
 import { put } from "../src/client/files/put.ts";
 import { inParallel } from "../src/client/connect/window.ts";
+import { NO_ATTRIBUTES } from "../src/file/attributes.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { KIB } from "../src/limits.ts";
@@ -29,8 +30,7 @@ export async function putMany(stage: Stage, count: number): Promise<Stage> {
 async function putOne(cluster: Cluster, i: number): Promise<void> {
   const source: Source = {
     bytes: KIB,
-    modified: 0,
-    mode: 0o644,
+    attributes: NO_ATTRIBUTES,
     read: async (into, offset) => void into.fill((i + offset) & 0xff),
   };
   const name = `folder ${i % 100}/file ${i}`;

@@ -2,7 +2,7 @@
  * `bun bench/parity.ts`: how fast the erasure code is, on one core: GB/s of data, for encoding and for making two lost data
  * pieces anew; and what it takes to get a stripe.
  */
-import { codeOf, type Stripe } from "../src/file/parity.ts";
+import { codeOf, type Stripe } from "../src/file/parity/parity.ts";
 import { KIB } from "../src/limits.ts";
 
 /** Runs of about 2 ms each, with pauses between them in which others run: the best one is what the machine can do. */

@@ -34,6 +34,15 @@ export const u53: Codec<number> = {
   },
 };
 
+/** A whole number from -2^63 to 2^63 - 1, in eight bytes: two's complement. */
+export const i64: Codec<bigint> = {
+  write(w, v) {
+    assert(BigInt.asIntN(64, v) === v, `a number of 64 bits was to be written, and it is ${v}`);
+    w.bigU64(BigInt.asUintN(64, v));
+  },
+  read: (r) => BigInt.asIntN(64, r.bigU64()),
+};
+
 /** An unsigned number of 128 bits, in sixteen bytes. */
 export const u128: Codec<bigint> = {
   write(w, v) {

@@ -23,8 +23,13 @@ export const FOLDERS_REMEMBERED = 4096;
 export const USERS_PAGE = 1000;
 /** How many floors one message has. */
 export const FLOORS_PAGE = 1000;
-/** The sealed part of a manifest. */
-export const SEALED_FACTS_BYTES = 256;
+/** All attributes of a version, encoded; and a key of one. */
+export const ATTRIBUTES_BYTES = 12 * KIB;
+export const ATTRIBUTE_KEY_BYTES = 255;
+/** What is sealed in a manifest has a length that is a multiple of this. */
+export const FACTS_UNIT_BYTES = 64;
+/** The sealed part of a manifest: the attributes, a size, a key and a tag. */
+export const SEALED_FACTS_BYTES = ATTRIBUTES_BYTES + 2 * FACTS_UNIT_BYTES;
 /** How many passwords may open one master key. */
 export const WRAPS_MAX = 4;
 /** The most expensive stretch of a password that a key record may ask a client for. */
@@ -55,9 +60,9 @@ export const CONFIG_CHANGE_BYTES = 64;
 export const WEIGHT_MAX = 65_535;
 /** How much a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
-export const FILE_BYTES_MAX = 2 ** 46;
 /** The last moment that a JavaScript date can have, in milliseconds since 1970. */
 export const TIME_MS_MAX = 8_640_000_000_000_000;
+export const FILE_BYTES_MAX = 2 ** 46;
 /** The size of the largest file when it is sealed: each segment of 64 KiB has a tag of 16 bytes. */
 export const STORED_BYTES_MAX = FILE_BYTES_MAX + 2 ** 35;
 

@@ -52,6 +52,7 @@ export const PARTS: Record<string, Part> = {
   ),
   release: { parts: [], modules: "any" },
   file: { parts: values, modules: HASHES },
+  "file/parity": { parts: [...values, "file/split"], modules: [] },
   "file/sealed_name": { parts: [...values, "file"], modules: ["@noble/ciphers/aes.js"] },
   wire: { parts: values, modules: HASHES },
   "io/ports": { parts: values, modules: ["bun:sqlite"] },

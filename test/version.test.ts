@@ -17,7 +17,7 @@ import {
 } from "../src/version.ts";
 import { cutOutlines, OUTLINES_BYTES, outlinesCodec } from "../src/outline.ts";
 import * as any from "./harness/arbitraries.ts";
-import { versionOf, vidOf } from "./harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf, placeAfter } from "./harness/arbitraries.ts";
 import { forAll } from "./harness/property.ts";
 import { errorOf } from "./harness/thrown.ts";
 
@@ -54,11 +54,13 @@ describe("childOf", () => {
   const content = { ...tombstone(vidOf(99)), deleted: false, size: 5, body: new Uint8Array([1]) };
 
   test("of nothing, it is the first, and born on the floor", () => {
-    expect(childOf(null, 77n, content)).toEqual({
+    expect(childOf({ parent: null, floor: 77n, now: 5, last: 0 }, content)).toEqual({
       ...content,
       seq: 1,
       history: [],
       birthFloor: 77n,
+      put: 5,
+      keepMax: 0,
     });
   });
 
@@ -66,32 +68,45 @@ describe("childOf", () => {
     const parent = versionOf({
       vid: vidOf(3),
       seq: 3,
-      history: [vidOf(2), vidOf(1)],
+      history: historyOf(vidOf(2), vidOf(1)),
       birthFloor: 5n,
     });
-    expect(childOf(parent, 77n, content)).toEqual({
+    expect(childOf({ parent, floor: 77n, now: 5.9, last: 2 }, content)).toEqual({
       ...content,
       seq: 4,
-      history: [vidOf(3), vidOf(2), vidOf(1)],
+      history: historyOf(vidOf(3), vidOf(2), vidOf(1)),
       birthFloor: 5n,
+      put: 5,
+      keepMax: 0,
     });
   });
 
   test("it remembers no more than the last ancestors", () => {
     let current: Version | null = null;
     for (let n = 1; n <= 2 * HISTORY_LENGTH; n++) {
-      current = childOf(current, 9n, { ...content, vid: vidOf(n) });
+      current = childOf(placeAfter(current, 9n), { ...content, vid: vidOf(n) });
       const ancestors = Array.from({ length: n - 1 }, (_, i) => vidOf(n - 1 - i));
       expect(current.seq).toBe(n);
-      expect(current.history).toEqual(ancestors.slice(0, HISTORY_LENGTH));
+      const vids = current.history.map((ancestor) => ancestor.vid);
+      expect(vids).toEqual(ancestors.slice(0, HISTORY_LENGTH));
       expect(current.birthFloor).toBe(9n);
     }
+  });
+
+  test("it is put later than all before it, whatever the clocks say", () => {
+    const parent = versionOf({ vid: vidOf(1), put: 100, pieces: 1 });
+    const put = (now: number, last: number) =>
+      childOf({ parent, floor: 0n, now, last }, content).put;
+    expect([put(500, 100), put(50, 100), put(50, 300), put(-7, 0)]).toEqual([500, 101, 301, 101]);
+    expect(childOf(placeAfter(parent), content).history).toEqual([
+      { vid: vidOf(1), cid: vidOf(1), put: 100, keep: 0 },
+    ]);
   });
 });
 
 test("what is gone: nothing, and a tombstone", () => {
   expect(isGone(null)).toBe(true);
-  expect(isGone(childOf(null, 0n, tombstone(vidOf(1))))).toBe(true);
+  expect(isGone(childOf(placeAfter(null), tombstone(vidOf(1))))).toBe(true);
   expect(isGone(versionOf({ vid: vidOf(1) }))).toBe(false);
 });
 
@@ -135,17 +150,19 @@ describe("in bytes", () => {
   test("its outlines, cut out of its bytes, are what it is in short", () => {
     const outline = (value: Accepted | null) => {
       if (!value) return null;
-      const { vid, deleted, pieces, needed, size } = value.version;
-      return { ballot: value.ballot, vid, deleted, pieces, needed, size };
+      const { vid, put, deleted, pieces, needed, size } = value.version;
+      return { ballot: value.ballot, vid, put, deleted, pieces, needed, size };
     };
     forAll([any.register], (register) => {
       const acc = outline(register.acc);
       const com = outline(register.com);
-      const { bytes, vids } = cutOutlines(encode(registerCodec, register));
+      const { bytes, cids } = cutOutlines(encode(registerCodec, register));
       expect(bytes.length).toBeLessThanOrEqual(OUTLINES_BYTES);
       expect(decode(outlinesCodec, bytes)).toEqual({ acc, com });
       const isSame = acc?.ballot === com?.ballot;
-      expect(vids).toEqual([acc, isSame ? null : com].flatMap((value) => value?.vid ?? []));
+      const { acc: one, com: other } = register;
+      const values = [one, isSame ? null : other].flatMap((value) => value ?? []);
+      expect(cids).toEqual(values.map(({ version }) => version.cid));
     });
   });
 
@@ -153,11 +170,14 @@ describe("in bytes", () => {
     const one = versionOf({
       vid: "11".repeat(16),
       seq: 2,
-      history: ["22".repeat(16)],
+      history: [{ vid: "22".repeat(16), cid: "33".repeat(16), put: 4, keep: 5 }],
       birthFloor: 3n,
     });
     const body = new Uint8Array([0xab]);
-    const version = { ...one, pieces: 4, needed: 3, copies: 2, ring: [3, 0], size: 10, body };
+    const at = [{ piece: 1, slot: 0x0203 }];
+    const shape = { pieces: 4, needed: 3, copies: 2, ring: [3, 0], at, size: 10 };
+    const times = { put: 6, keepMax: 7 };
+    const version = { ...one, ...shape, ...times, cid: "44".repeat(16), body };
     const acc = { ballot: (1n << 64n) | 5n, version };
     const written = encode(registerCodec, { prom: (2n << 64n) | 7n, acc, com: acc }).toHex();
     expect(written).toBe(
@@ -168,9 +188,14 @@ describe("in bytes", () => {
         "11111111111111111111111111111111", // vid
         "0000000000000002", // seq
         "0000000122222222222222222222222222222222", // history
+        "33333333333333333333333333333333000000000000000400000005", // its content, time and keep
         "00000000000000000000000000000003", // birthFloor
-        "00040302", // deleted, pieces, needed, copies
-        "000000020300", // ring
+        "000000000000000600000007", // put, keepMax
+        "00", // deleted
+        "44444444444444444444444444444444", // cid
+        "040302", // pieces, needed, copies
+        "0000000200030000", // ring
+        "00000001010203", // at
         "000000000000000a", // size
         "00000001ab", // body
         "01", // com is the same
@@ -179,7 +204,8 @@ describe("in bytes", () => {
   });
 
   test("a longer history than there may be is refused", () => {
-    const history = Array.from({ length: HISTORY_LENGTH + 1 }, (_, n) => vidOf(n));
+    const vids = Array.from({ length: HISTORY_LENGTH + 1 }, (_, n) => vidOf(n));
+    const history = historyOf(...vids);
     expect(() => encode(versionCodec, versionOf({ vid: vidOf(1), history }))).toThrow("bug");
     const raw = encode(versionCodec, versionOf({ vid: vidOf(1), history: history.slice(1) }));
     raw[16 + 8 + 3] = HISTORY_LENGTH + 1;

@@ -2,39 +2,55 @@
  * The manifest, in the body of a version: what only the client needs to turn pieces into a file
  * again. This is the format that is not sealed; see README.md. Used by the client.
  */
-import { bool, decode, encode, fixed, list, struct, u32, u53, u8, type Value } from "../bytes.ts";
+import { bool, decode, encode, fixed, list, struct, u32, u53, u8 } from "../bytes.ts";
 import { DfsError, isDfsError } from "../errors.ts";
-import { PIECES_MAX, TIME_MS_MAX } from "../limits.ts";
+import { PIECES_MAX } from "../limits.ts";
 import type { Version } from "../version.ts";
+import { type Attributes, attributesBefore, attributesCodec } from "./attributes.ts";
 import { ROOT_BYTES } from "./checksum.ts";
 import { isSealed, rootsInSealed } from "./sealed_manifest.ts";
 import { pieceBytes } from "./split.ts";
 
-const MANIFEST_FORMAT = 1;
-
-export const manifestCodec = struct({
-  format: u8,
-  /** Is it a folder that was made by hand? Its name ends in "/", and it has no pieces. */
-  isFolder: bool,
-  /** Milliseconds since 1970, of the file that was put; for display only. */
-  modified: u53,
-  /** Permission bits of the file that was put. */
-  mode: u32,
+export interface Manifest {
+  readonly attributes: Attributes;
   /** The root of each piece. */
-  roots: list(fixed(ROOT_BYTES), PIECES_MAX),
-});
-export type Manifest = Value<typeof manifestCodec>;
+  readonly roots: Uint8Array[];
+}
 
-/**
- * The time of a file as a manifest has it. A time before 1970, or later than any date, becomes the
- * nearest time that fits.
- */
-export const storableTime = (ms: number): number =>
-  Math.min(Math.max(Math.floor(ms), 0), TIME_MS_MAX);
+const rootsCodec = list(fixed(ROOT_BYTES), PIECES_MAX);
+
+const FORMAT = 3;
+const manifestCodec = struct({ format: u8, attributes: attributesCodec, roots: rootsCodec });
+
+/** The format from before there were attributes. No version gets it any more. */
+const FORMAT_BEFORE = 1;
+const codecBefore = struct({
+  format: u8,
+  isFolder: bool,
+  modified: u53,
+  mode: u32,
+  roots: rootsCodec,
+});
 
 /** The bytes of a manifest. */
-export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =>
-  encode(manifestCodec, { ...manifest, format: MANIFEST_FORMAT });
+export const encodeManifest = ({ attributes, roots }: Manifest): Uint8Array =>
+  encode(manifestCodec, { format: FORMAT, attributes, roots });
+
+/** The manifest in such bytes, or in those of the format before; null for another format. */
+function readManifest(body: Uint8Array): Manifest | null {
+  switch (body[0]) {
+    case FORMAT: {
+      const { attributes, roots } = decode(manifestCodec, body);
+      return { attributes, roots };
+    }
+    case FORMAT_BEFORE: {
+      const { roots, ...before } = decode(codecBefore, body);
+      return { attributes: attributesBefore(before), roots };
+    }
+    default:
+      return null;
+  }
+}
 
 /**
  * The manifest of a version that is neither deleted nor sealed. Throws DfsError("integrity") where
@@ -43,10 +59,7 @@ export const encodeManifest = (manifest: Omit<Manifest, "format">): Uint8Array =
 export function manifestOf(name: string, version: Version): Manifest {
   if (isSealed(version.body))
     throw new DfsError("integrity", `${name} is sealed: it takes its user's password to read it`);
-  return checkedManifest(name, version, () => {
-    const manifest = decode(manifestCodec, version.body);
-    return manifest.format === MANIFEST_FORMAT ? manifest : null;
-  });
+  return checkedManifest(name, version, () => readManifest(version.body));
 }
 
 /**

@@ -114,8 +114,8 @@ export interface RealFile extends OpenFile {
   chmod(mode: number): Promise<void>;
   /** Gives it to this user and group, unless it is theirs. */
   chown(uid: number, gid: number): Promise<void>;
-  /** Milliseconds since 1970, not before it. */
-  setModified(ms: number): Promise<void>;
+  /** Sets when it was changed last, in nanoseconds since 1970, as near as `settable` comes. */
+  setTime(ns: bigint): Promise<void>;
   /** As `sync`, with the rights and the time of the file. */
   syncWhole(): Promise<void>;
 }
@@ -127,6 +127,19 @@ export const factsIn = (info: fs.BigIntStats): FileFacts => ({
   modifiedNs: info.mtimeNs,
   changedNs: info.ctimeNs,
 });
+
+const NS_PER_MS = 1_000_000n;
+const NS_PER_SECOND = 1_000_000_000n;
+
+/**
+ * A time in nanoseconds since 1970 as the runtime takes it. Whole milliseconds come out as they
+ * are. Others become seconds as a number of 53 bits, which until 2038 is within 120 ns of the time. It is
+ * passed as a text: the runtime sets the present time where it is passed a number below 0.
+ */
+export const settable = (ns: bigint): Date | string =>
+  ns % NS_PER_MS === 0n
+    ? new Date(Number(ns / NS_PER_MS))
+    : String(Number(ns / NS_PER_SECOND) + Number(ns % NS_PER_SECOND) / 1e9);
 
 function openFile(path: string, fd: number): RealFile {
   const working = new Set<Promise<unknown>>();
@@ -162,8 +175,7 @@ function openFile(path: string, fd: number): RealFile {
         const now = fs.fstatSync(fd);
         if (now.uid !== uid || now.gid !== gid) fs.fchownSync(fd, uid, gid);
       }),
-    // Seconds with a fraction would be rounded.
-    setModified: (ms) => use(() => fs.futimesSync(fd, new Date(), new Date(ms))),
+    setTime: (ns) => use(() => fs.futimesSync(fd, new Date(), settable(ns))),
     syncWhole: () => use(() => io(path, () => sync(fd), "unsynced")),
     close: () =>
       (closing ??= io(path, async () => {

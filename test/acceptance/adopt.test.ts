@@ -111,23 +111,28 @@ test("an operator adopts them, some first and then all; nothing is left in the o
   expect(first?.said.match(/before there were users/g)).toHaveLength(1);
 });
 
-test("a file's time, size and layout stay", async () => {
-  type Stat = Record<"layout" | "bytes" | "modified", unknown>;
-  const factsOf = async (by: Computer): Promise<Stat> => {
-    const { layout, bytes, modified } = JSON.parse(
-      (await by.dfs("stat", "--json", "parity")).out,
-    ) as Stat;
-    return { layout, bytes, modified };
-  };
+test("a file's attributes, size and layout stay, and a folder's attributes", async () => {
+  type Stat = Record<"layout" | "bytes" | "attributes", unknown>;
+  const factsOf = (by: Computer): Promise<Stat[]> =>
+    Promise.all(
+      ["parity", "docs/"].map(async (name) => {
+        const { out } = await by.dfs("stat", "--json", name);
+        const { layout, bytes, attributes } = JSON.parse(out) as Stat;
+        return { layout, bytes, attributes };
+      }),
+    );
   const were: Stat[] = [];
   await withUsersNow(async (stage) => {
     const before = new Computer(stage.servers, "Layout: rs:2+1\n");
     await before.put("parity", FILES["big one"] ?? "");
-    were.push(await factsOf(before));
+    were.push(...(await factsOf(before)));
   });
-  expect(were).toMatchObject([{ layout: "rs:2+1", bytes: FILES["big one"]?.length }]);
+  expect(were).toMatchObject([
+    { layout: "rs:2+1", bytes: FILES["big one"]?.length },
+    { attributes: { kind: "folder", by: "command" } },
+  ]);
   expectDone(await alice.dfs("adopt"));
-  expect([await factsOf(alice)]).toEqual(were);
+  expect(await factsOf(alice)).toEqual(were);
 });
 
 /** The network of a process that comes to say so many things, and is killed then. */

@@ -6,12 +6,22 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { stretch } from "../../src/io/stretch.ts";
+import { unlock } from "../../src/client/agree/unlock.ts";
+import { put } from "../../src/client/files/put.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { Opener } from "../../src/client/trust/opener.ts";
+import { attributesOf } from "../../src/file/attributes.ts";
+import { PAIRS } from "../../src/file/layout.ts";
+import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
+import { type Password, passwordIn, stretch } from "../../src/io/stretch.ts";
 import { KIB, MIB } from "../../src/limits.ts";
+import { credentialsOf } from "../../src/wire/login.ts";
 import { signingKeysOf } from "../../src/wire/signature.ts";
 import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
+import { newMemory } from "../harness/password.ts";
 import { Detector, tellingText } from "./detector.ts";
+import { sourceOf } from "./in_process.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
 import { WireTap } from "./wire_tap.ts";
 
@@ -40,6 +50,37 @@ const nameOf = (bytes: number): string =>
   `${COMPONENTS.slice(0, 2).join("/")}/minutes-of-${bytes}-bytes.txt`;
 const textOf = (bytes: number): Buffer => tellingText(`the secret text of ${bytes}`, bytes);
 
+/** In attributes of a file, which no command can give. */
+const KNOWN = { type: "application/x-takeover", by: "the-mole-himself" };
+const KEY = "meta:buyers-of-it-all";
+const VALUE = tellingText("the secret attribute", 5000);
+const ATTRIBUTES = attributesOf(KNOWN, new Map([[KEY, VALUE]]));
+
+/** Puts a file with them. */
+async function putWithAttributes(
+  servers: readonly { readonly name: string; readonly port: number }[],
+  password: Password | null,
+): Promise<void> {
+  const addresses = servers.map(({ name, port }) => ({ name, host: "127.0.0.1", port }));
+  const ports = { clock: bunClock, net: bunNet, random: bunRandom };
+  const login = password && {
+    credentials: [password.login.then((word) => credentialsOf(USER, word))],
+    offersScram: false,
+  };
+  const cluster = await openCluster(ports, addresses, {
+    user: password ? USER : "",
+    login,
+    warn: () => {},
+  });
+  try {
+    const mine = password ? await unlock(cluster, new Opener(password), newMemory()) : cluster;
+    const source = { ...sourceOf(new Uint8Array(9)), attributes: ATTRIBUTES };
+    await put(mine, "attributed", source, { layout: PAIRS, placement: "name" });
+  } finally {
+    cluster.close();
+  }
+}
+
 /** What is to be seen nowhere. */
 async function detector(): Promise<Detector> {
   const secrets = new Detector();
@@ -48,11 +89,19 @@ async function detector(): Promise<Detector> {
     secrets.addWord(nameOf(bytes).split("/").at(-1) ?? "");
   }
   for (const component of COMPONENTS) secrets.addWord(component);
+  secrets.add(VALUE, 1);
   const { login, wrap } = await stretch(USER, PASSWORD);
   for (const secret of [PASSWORD, login]) secrets.addWord(secret);
   secrets.add(Buffer.from(wrap), 1);
   secrets.add(Buffer.from(login, "hex"), 1);
   secrets.add(Buffer.from(signingKeysOf(USER, login).seed), 1);
+  return secrets;
+}
+
+/** The words of attributes alone: of what a detector finds it tells a few only. */
+function detectorOfAttributes(): Detector {
+  const secrets = new Detector();
+  for (const word of [...Object.values(KNOWN), KEY]) secrets.addWord(word);
   return secrets;
 }
 
@@ -91,11 +140,11 @@ interface Seen {
   readonly found: string[];
 }
 
-function look(secrets: Detector, all: Iterable<Buffer>): Seen {
+function look(secrets: readonly Detector[], all: Iterable<Buffer>): Seen {
   const seen = { bytes: 0, found: [] as string[] };
   for (const bytes of all) {
     seen.bytes += bytes.length;
-    seen.found.push(...secrets.findIn(bytes));
+    seen.found.push(...secrets.flatMap((one) => one.findIn(bytes)));
   }
   return seen;
 }
@@ -106,7 +155,8 @@ async function seenOn(users: string | null, who: string): Promise<{ held: Seen; 
   const taps = await Promise.all(stage.servers.map((server) => WireTap.before(server)));
   try {
     await work(new Computer(taps, who));
-    const secrets = await detector();
+    await putWithAttributes(taps, users === null ? null : passwordIn(USER, PASSWORD));
+    const secrets = [await detector(), detectorOfAttributes()];
     const files = stage.servers.flatMap(({ folder }) => filesIn(folder));
     expect(files.some((path) => path.endsWith("-wal"))).toBe(true);
     return {
@@ -142,6 +192,7 @@ describe("what can be seen", () => {
     const { held, wired } = await seenOn(null, "");
     for (const { found } of [held, wired]) {
       expect(found).toContain(COMPONENTS[0] ?? "");
+      expect(found).toContain(KNOWN.by);
       expect(found.some((one) => one.length === 16)).toBe(true);
     }
   });

@@ -8,6 +8,7 @@ import type { Source } from "../../src/client/send/source.ts";
 import { put } from "../../src/client/files/put.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { openStored } from "../../src/client/files/stored_source.ts";
+import { attributesOf } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, MIB } from "../../src/limits.ts";
 import { Rng } from "../sim/random.ts";
@@ -26,6 +27,10 @@ const LAYOUTS = ["pairs", "rs:2+2", "rs:3+1"];
 const READS_MOST = isSealed ? 1.3 + BLOCK_BYTES / CHUNK_BYTES : 1.3;
 
 const data = randomBytes(24 * MIB + 12_345);
+const ATTRIBUTES = attributesOf(
+  { time: -5n, type: "a/b" },
+  new Map([["from later", data.subarray(0, 9)]]),
+);
 const digestOf = (bytes: Uint8Array): string => createHash("md5").update(bytes).digest("hex");
 let stage: Stage;
 let other: Stage;
@@ -52,11 +57,13 @@ async function expectReads(source: Source, expected: Uint8Array): Promise<void> 
 }
 
 test.each(LAYOUTS)("%s: read at any place, while a server is killed too", async (layout) => {
-  await without(stage, [], (cluster) => store(cluster, layout, sourceOf(data), layout));
+  await without(stage, [], (cluster) =>
+    store(cluster, layout, { ...sourceOf(data), attributes: ATTRIBUTES }, layout),
+  );
   await without(stage, [], async (cluster) => {
     const { found, version, source } = await openStored(cluster, layout);
     expect(found).toMatchObject({ name: layout, vid: version.vid, bytes: data.length });
-    expect(source).toMatchObject({ bytes: data.length, modified: 0, mode: 0o644 });
+    expect(source).toMatchObject({ bytes: data.length, attributes: ATTRIBUTES });
     await expectReads(source, data);
     await stage.without([1], () => expectReads(source, data));
   });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { propose } from "../../src/client/agree/propose.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { encodeManifest } from "../../src/file/manifest.ts";
 import { tombstone } from "../../src/version.ts";
 import { executable } from "../harness/program.ts";
@@ -24,12 +25,7 @@ beforeAll(async () => {
   await without(stage, [], async (cluster) => {
     if (isSealed) return;
     const vid = "ab".repeat(16);
-    const body = encodeManifest({
-      isFolder: false,
-      modified: 0,
-      mode: 0o644,
-      roots: [Buffer.alloc(32)],
-    });
+    const body = encodeManifest({ attributes: NO_ATTRIBUTES, roots: [Buffer.alloc(32)] });
     const content = {
       ...tombstone(vid),
       deleted: false,

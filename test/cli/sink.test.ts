@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { attributesOf } from "../../src/file/attributes.ts";
 import { keepOrDiscard, targetAt } from "../../src/cli/local/sink.ts";
 import { DfsError } from "../../src/errors.ts";
 import { rejectionOf } from "../harness/thrown.ts";
@@ -15,7 +16,8 @@ import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
 
-const found = { name: "a", vid: "00", rotation: 0, bytes: 6, modified: 0, mode: 0o700 };
+const attributes = attributesOf({ time: 0n, mode: 0o700 });
+const found = { name: "a", vid: "00", rotation: 0, bytes: 6, attributes };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 describe("what get writes to", () => {

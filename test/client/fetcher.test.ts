@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { Fetcher } from "../../src/client/fetch/fetcher.ts";
 import { DfsError, type ErrorCode } from "../../src/errors.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { rootOf, sumsOf } from "../../src/file/checksum.ts";
 import { encodeManifest } from "../../src/file/manifest.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
@@ -26,9 +27,7 @@ const version = versionOf({
   ring: ringFrom(0, PIECES.length),
   size: PIECES.length * PIECE_BYTES,
   body: encodeManifest({
-    isFolder: false,
-    modified: 0,
-    mode: 0o644,
+    attributes: NO_ATTRIBUTES,
     roots: PIECES.map((data, piece) =>
       rootOf(VID, piece, PIECE_BYTES, sumsOf(VID, piece, 0, data)),
     ),

@@ -1,4 +1,5 @@
 /** Copies, moves and new versions of one content: whose pieces count, whose need not, and what is not deleted. */
+import { attributesOf, knownIn, NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { describe, expect, test } from "bun:test";
 import { readName, settle } from "../../src/client/agree/register.ts";
 import type { Cluster, Round } from "../../src/client/connect/cluster.ts";
@@ -171,7 +172,7 @@ describe("a copy", () => {
 
   test("of a folder is the folder's own record", () => {
     const stage = new Stage();
-    stage.run(makeFolder(stage.cluster, "a/"));
+    stage.run(makeFolder(stage.cluster, "a/", NO_ATTRIBUTES));
     stage.run(copy(stage.cluster, "a/", "b/"));
     expect(stage.versionOf("b/")).toMatchObject({ pieces: 0, cid: null, deleted: false });
     stage.run(rejectionOf("usage", copy(stage.cluster, "a/", "b")));
@@ -191,7 +192,7 @@ describe("a copy", () => {
 
 describe("a new version of the same content", () => {
   const touch = (cluster: Cluster, condition?: { vid: string | null }) =>
-    changeAttributes(cluster, "a", (about) => ({ ...about, modified: 7000 }), condition);
+    changeAttributes(cluster, "a", (old) => attributesOf({ time: 7000n }, old), condition);
 
   test("says something else of it, and sends no byte though a home is away", () => {
     const stage = new Stage();
@@ -201,7 +202,8 @@ describe("a new version of the same content", () => {
     stage.world.pass(1000);
     expect(stage.sent(() => touch(stage.cluster))).toBeLessThan(10_000);
     expect(stage.versionOf("a")).toMatchObject({ seq: 2, cid: first?.cid, ring: first?.ring });
-    expect(stage.run(stat(stage.client(), "a")).modified).toBe(7000);
+    const { attributes } = stage.run(stat(stage.client(), "a"));
+    expect(knownIn(attributes).time).toBe(7000n);
     expect(stage.get("a")).toEqual(LARGE);
   });
 

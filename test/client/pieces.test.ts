@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { openCluster } from "../../src/client/members/open.ts";
 import type { Source } from "../../src/client/send/source.ts";
 import { put } from "../../src/client/files/put.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { CHUNKS_IN_FLIGHT } from "../../src/limits.ts";
 import { SimCluster } from "../sim/cluster.ts";
@@ -18,8 +19,7 @@ function changing(): Source {
   let reads = 0;
   return {
     bytes: BYTES,
-    modified: 0,
-    mode: 0o644,
+    attributes: NO_ATTRIBUTES,
     read: async (into, offset) => {
       if (offset === 0) reads++;
       into.fill(reads);

@@ -1,7 +1,7 @@
 /** Chunks of pieces that are there or are made of others: which pieces are read for that, and when. */
 import { describe, expect, test } from "bun:test";
 import { Rebuilder } from "../../src/client/fetch/rebuilder.ts";
-import { codeOfCut } from "../../src/file/parity.ts";
+import { codeOfCut } from "../../src/file/parity/parity.ts";
 import { dataPieces, parityPieces } from "../../src/file/split.ts";
 import { DfsError } from "../../src/errors.ts";
 import { chunkBytes, type Cut } from "../../src/file/split.ts";

@@ -5,6 +5,7 @@ import type { Sink } from "../../src/client/fetch/sink.ts";
 import { openingSink, sealedRange } from "../../src/client/fetch/opening_sink.ts";
 import { cutTo } from "../../src/client/fetch/portions.ts";
 import { sealedSource } from "../../src/client/send/sealed_source.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { sealedBytes, SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { forAllAsync } from "../harness/property.ts";
 import { rejectionOf } from "../harness/thrown.ts";
@@ -14,8 +15,7 @@ const contentOf = (length: number): Uint8Array =>
   new Uint8Array(length).map((_, i) => (i * 7 + (i >> 8)) & 0xff);
 const sourceOf = (data: Uint8Array) => ({
   bytes: data.length,
-  modified: 0,
-  mode: 0,
+  attributes: NO_ATTRIBUTES,
   read: async (into: Uint8Array, offset: number) =>
     into.set(data.subarray(offset, offset + into.length)),
 });

@@ -1,16 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { encodeManifest, manifestOf, pieceLengths, storableTime } from "../../src/file/manifest.ts";
-import { MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
+import { attributesOf, type Known, knownIn } from "../../src/file/attributes.ts";
+import { encodeManifest, manifestOf, pieceLengths } from "../../src/file/manifest.ts";
+import { ATTRIBUTES_BYTES, MANIFEST_BYTES, PIECES_MAX } from "../../src/limits.ts";
 import * as any from "../harness/arbitraries.ts";
 import { ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
 
 const manifest = fc.record({
-  isFolder: fc.boolean(),
-  modified: any.u53,
-  mode: any.u32,
+  attributes: any.attributes,
   roots: fc.array(any.bytesOf(32), { maxLength: PIECES_MAX }),
 });
 /** Without pieces it has no bytes either. */
@@ -25,33 +24,55 @@ const version = (body: Uint8Array, pieces: number) =>
     body,
   });
 
-const plain = { isFolder: false, modified: 1234, mode: 0o644, roots: [new Uint8Array(32).fill(7)] };
-
-test("the time of any file is one that a manifest and a date can have", () => {
-  forAll([fc.double({ noNaN: true })], (ms) => {
-    const time = storableTime(ms);
-    expect(Number.isSafeInteger(time)).toBe(true);
-    expect(new Date(time).getTime()).toBe(time);
-  });
-  expect([-0.5, 0, 1234.9].map(storableTime)).toEqual([0, 0, 1234]);
-});
+const plain = {
+  attributes: attributesOf({ time: 1234n, mode: 0o644 }),
+  roots: [new Uint8Array(32).fill(7)],
+};
 
 describe("a manifest", () => {
   test("reads as it was written", () => {
     forAll([manifest], (value) => {
       const body = encodeManifest(value);
-      expect(manifestOf("a", version(body, value.roots.length))).toEqual({ ...value, format: 1 });
+      expect(manifestOf("a", version(body, value.roots.length))).toEqual(value);
     });
   });
 
   test("lies in bytes as the format says", () => {
-    const expected = ["01", "00", "00000000000004d2", "000001a4", "00000001", "07".repeat(32)];
+    const mode = ["00000004", "6d6f6465", "00000004", "000001a4"];
+    const time = ["00000004", "74696d65", "00000008", "00000000000004d2"];
+    const expected = ["03", "00000002", ...mode, ...time, "00000001", "07".repeat(32)];
     expect(encodeManifest(plain).toHex()).toBe(expected.join(""));
   });
 
-  test("of the most pieces fits into a version", () => {
+  test("of the most pieces, with the most attributes, fits into a version", () => {
     const roots = Array.from({ length: PIECES_MAX }, () => new Uint8Array(32));
-    expect(encodeManifest({ ...plain, roots }).length).toBeLessThanOrEqual(MANIFEST_BYTES);
+    const attributes = new Map([["a", new Uint8Array(ATTRIBUTES_BYTES - 13)]]);
+    const body = encodeManifest({ attributes, roots });
+    expect(body.length).toBeLessThanOrEqual(MANIFEST_BYTES);
+    expect(manifestOf("a", version(body, PIECES_MAX))).toEqual({ attributes, roots });
+  });
+
+  test("of the format before reads as it ever did", () => {
+    const root = "07".repeat(32);
+    const cases: [string, number, Known][] = [
+      [
+        `01000000018bcfe5687b000001a000000001${root}`,
+        1,
+        { time: 1_700_000_000_123_000_000n, mode: 0o640 },
+      ],
+      [
+        "01010000018bcfe5687b000001ed00000000",
+        0,
+        { time: 1_700_000_000_123_000_000n, mode: 0o755, kind: "folder" },
+      ],
+      // A time that is later than attributes can have.
+      [`0100001eb208c2dc0000000001a400000001${root}`, 1, { time: 2n ** 63n - 1n, mode: 0o644 }],
+    ];
+    for (const [body, pieces, known] of cases) {
+      const read = manifestOf("a", version(Uint8Array.fromHex(body), pieces));
+      expect(knownIn(read.attributes)).toEqual(known);
+      expect(read.roots).toEqual(pieces ? [new Uint8Array(32).fill(7)] : []);
+    }
   });
 });
 
@@ -67,8 +88,7 @@ describe("a manifest that contradicts itself is refused", () => {
   test("when it is cut, too long, or of another format", () => {
     for (const cut of body.keys()) refused(body.subarray(0, cut));
     refused(Buffer.concat([body, new Uint8Array(1)]));
-    refused(body.with(0, 2));
-    refused(body.with(0, 0));
+    for (const format of [0, 1, 2, 4, 5]) refused(body.with(0, format));
   });
 
   test("when it has not one root for each piece", () => {

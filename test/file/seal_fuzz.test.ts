@@ -4,6 +4,7 @@
  */
 import { expect, test } from "bun:test";
 import { isDfsError } from "../../src/errors.ts";
+import { attributesOf } from "../../src/file/attributes.ts";
 import { costOf, costsIn, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
 import { encodeManifest, manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
@@ -30,14 +31,19 @@ const latin1 = new TextDecoder("latin1");
 
 const keys = keysOf("Alice", new Uint8Array(32).fill(1));
 const roots = [1, 2, 3].map((fill) => new Uint8Array(32).fill(fill));
-const facts = { isFolder: false, modified: 5, mode: 0o644, bytes: 84, key: new Uint8Array(32) };
+const attributes = attributesOf({ time: 5n, mode: 0o644, type: "text/plain" });
+const facts = { bytes: 84, key: new Uint8Array(32), attributes };
 const bare = versionOf({ vid: vidOf(1), pieces: 3, needed: 3, ring: [0, 1, 2], size: 100 });
 const sealed = signVersion(keys, "name", bare, 7n, roots, facts, new Uint8Array(12));
-const open = encodeManifest({ isFolder: false, modified: 5, mode: 0o644, roots });
+const open = encodeManifest({ attributes, roots });
+/** Of the formats from before there were attributes. */
+const openBefore = Uint8Array.fromHex(
+  `010000000000000005000001a400000003${roots.map((root) => root.toHex()).join("")}`,
+);
 
 /** The version with another body, or with others of its numbers. */
 function changed(roll: Dice): Version {
-  const body = damage(roll(4) === 0 ? open : sealed.body, roll);
+  const body = damage([open, openBefore, sealed.body, sealed.body][roll(4)] ?? open, roll);
   const numbers = roll(3) === 0 ? { pieces: roll(70), needed: roll(70), size: roll(1000) } : {};
   return { ...sealed, ...numbers, body };
 }

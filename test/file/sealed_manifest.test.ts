@@ -1,6 +1,7 @@
 /** Manifests and keys: nothing that a server changes is what the user made. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { attributesOf } from "../../src/file/attributes.ts";
 import {
   costOf,
   costsIn,
@@ -14,20 +15,21 @@ import {
 import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { isSealed, readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
 import type { Version } from "../../src/version.ts";
-import { WRAP_KIB_MAX } from "../../src/limits.ts";
+import { ATTRIBUTES_BYTES, MANIFEST_BYTES, PIECES_MAX, WRAP_KIB_MAX } from "../../src/limits.ts";
 import { openingOf } from "../harness/secret.ts";
-import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
 
 const keys = keysOf("Alice", new Uint8Array(32).fill(1));
 const roots = [1, 2].map((fill) => new Uint8Array(32).fill(fill));
-const facts = { isFolder: false, modified: 5, mode: 0o644, bytes: 34, key: new Uint8Array(32) };
+const attributes = attributesOf({ time: 5n, mode: 0o644 });
+const facts = { bytes: 34, key: new Uint8Array(32), attributes };
 const nonce = new Uint8Array(12).fill(9);
 const bare = versionOf({
   vid: vidOf(1),
   seq: 3,
-  history: [vidOf(2)],
+  history: historyOf(vidOf(2)),
   birthFloor: 4n,
   pieces: 2,
   needed: 2,
@@ -44,15 +46,39 @@ test("a manifest comes back, its roots without keys too", () => {
   expect(errorOf("integrity", () => manifestOf("name", version)).message).toContain("password");
 });
 
+test("with the most pieces and the most attributes it fits into a version", () => {
+  const most = new Map([["a", new Uint8Array(ATTRIBUTES_BYTES - 13)]]);
+  const all = Array.from({ length: PIECES_MAX }, () => new Uint8Array(32));
+  const large = signVersion(keys, "name", bare, 7n, all, { ...facts, attributes: most }, nonce);
+  expect(large.body.length).toBeLessThanOrEqual(MANIFEST_BYTES);
+  expect(readSigned(keys, "name", large)?.facts.attributes).toEqual(most);
+});
+
+test("its length tells the attributes' in steps of 64 bytes only", () => {
+  const lengths = Array.from({ length: 200 }, (_, bytes) => {
+    const some = { ...facts, attributes: new Map([["meta:a", new Uint8Array(bytes)]]) };
+    return signVersion(keys, "name", bare, 7n, roots, some, nonce).body.length;
+  });
+  const steps = new Set(lengths);
+  expect(steps.size).toBeLessThanOrEqual(5);
+  for (const length of steps) expect((length - Math.min(...steps)) % 64).toBe(0);
+});
+
 test("where its pieces lie may change", () =>
-  expect(readSigned(keys, "name", { ...version, ring: [3, 1] })).not.toBeNull());
+  expect(
+    readSigned(keys, "name", { ...version, ring: [3, 1], at: [{ piece: 0, slot: 2 }] }),
+  ).not.toBeNull());
 
 describe("it is bound to", () => {
   const changes: [string, Partial<Version>][] = [
     ["vid", { vid: vidOf(9) }],
     ["seq", { seq: 4 }],
     ["history", { history: [] }],
+    ["what its history says", { history: [{ vid: vidOf(2), cid: null, put: 0, keep: 1 }] }],
     ["birth", { birthFloor: 5n }],
+    ["its time", { put: 1 }],
+    ["how long its life is kept", { keepMax: 1 }],
+    ["its content", { cid: vidOf(9) }],
     ["deleted", { deleted: true }],
     ["pieces", { pieces: 3 }],
     ["needed", { needed: 1 }],

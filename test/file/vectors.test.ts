@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "bun:test";
 import { concat } from "../../src/bytes.ts";
+import { attributesOf, knownIn, NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { costOf, costsIn, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
 import {
   openSegment,
@@ -19,6 +20,8 @@ import { verifierOf } from "../../src/wire/login.ts";
 import { scramVerifierOf } from "../../src/wire/scram.ts";
 
 /** Bytes that count up from `first`. */
+import { historyOf } from "../harness/arbitraries.ts";
+
 const counting = (first: number, length: number): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => first + i);
 const sha256 = (data: Uint8Array): Uint8Array =>
@@ -36,17 +39,28 @@ const content = Uint8Array.from(
 const BALLOT = (1n << 64n) | 5n;
 const ROOT = sha256(new TextEncoder().encode("root"));
 const FOO = "orFZQaDRd-dRm4WgUBlhr47GRWWMJUw";
-const BODY =
+/** Format 2, from before there were attributes. */
+const BODY_BEFORE =
   "02000000014813494d137e1631bba301d5acab6e7bb7aa74ce1185d456565ef51d737677b2" +
   "00000000000000010000000000000005606162636465666768696a6b" +
   "000000459b2500dfcf0c0fc1ceb800a24a88bcea8518e9fa15de6e326cf09e45385910e26bc2f57d94d821c8310e192c8e7d11" +
   "1488bf006748e3179b6cae2d52d1a522fd0445b48cd2";
+const BODY =
+  "04000000014813494d137e1631bba301d5acab6e7bb7aa74ce1185d456565ef51d737677b2000000000000000100" +
+  "00000000000005606162636465666768696a6b000000909b2500de44c2e941ee992280caad9acdad31c2d2d1d361" +
+  "3f7fe589502b440fff78d7e26887d52ec5023a2c18b945282adeec593c777c55792d9bccdf362b8515ef08a7535c" +
+  "fee3fb402ffd967f7c4e892006ae897fc1975a657799da9ef175b3c4a566ab5899b0b9df263219008216f9eb2da5" +
+  "06cd22c9e2206ee391d5beb061557ea311c962fd760cd5889fc78b92da";
 const version: Version = {
   vid: "000102030405060708090a0b0c0d0e0f",
   seq: 1,
   history: [],
   birthFloor: 0n,
+  put: 0,
+  keepMax: 0,
   deleted: false,
+  cid: "000102030405060708090a0b0c0d0e0f",
+  at: [],
   pieces: 1,
   needed: 1,
   copies: 1,
@@ -54,7 +68,9 @@ const version: Version = {
   size: sealedBytes(BYTES),
   body: new Uint8Array(),
 };
-const facts = { isFolder: false, modified: 1_700_000_000_000, mode: 0o644, bytes: BYTES, key: KEY };
+/** All that manifests said of the file before there were attributes. */
+const attributes = attributesOf({ time: 1_700_000_000_000_000_000n, mode: 0o644 });
+const facts = { bytes: BYTES, key: KEY, attributes };
 
 test("a password comes to these keys and these verifiers", async () => {
   const { login, wrap } = await stretch(USER, "correct horse battery staple");
@@ -151,17 +167,28 @@ test("a content of two segments is sealed so", () => {
   expect(openSegment(stream, 1, first ?? into, into)).toBe(false);
 });
 
-test("a manifest is sealed so, and opens as the body of this version only", () => {
+test("a manifest is sealed so", () => {
   const nonce = counting(0x60, 12);
   const signed = signVersion(keys, FOO, version, BALLOT, [ROOT], facts, nonce);
   expect(signed.body.toHex()).toBe(BODY);
+});
+
+test.each([
+  ["now", BODY],
+  ["before", BODY_BEFORE],
+])("what is sealed so, %s, opens as the body of this version only", (_, body) => {
+  const signed = { ...version, body: Uint8Array.fromHex(body) };
   expect(readSigned(keys, FOO, signed)).toEqual({ facts, roots: [ROOT], ballot: BALLOT });
   expect(readSigned(keys, FOO, { ...signed, ring: [3] })).not.toBeNull();
   const others: Partial<Version>[] = [
     { vid: "f".repeat(32) },
     { seq: 2 },
-    { history: [version.vid] },
+    { history: historyOf(version.vid) },
     { birthFloor: 1n },
+    { put: 1 },
+    { keepMax: 1 },
+    { cid: "f".repeat(32) },
+    { cid: null },
     { deleted: true },
     { pieces: 2 },
     { needed: 0 },
@@ -175,4 +202,25 @@ test("a manifest is sealed so, and opens as the body of this version only", () =
     const flipped = signed.body.map((byte, at) => (at === i ? byte ^ 1 : byte));
     expect(readSigned(keys, FOO, { ...signed, body: flipped })).toBeNull();
   }
+});
+
+test("folders and deletions of before open as ever", () => {
+  const without = { ...version, cid: null, pieces: 0, needed: 0, copies: 0, ring: [], size: 0 };
+  const front = "020000000000000000000000010000000000000005606162636465666768696a6b00000045";
+  const folder = Uint8Array.fromHex(
+    `${front}9a2500dfcf0c0fc1b5b800a20388bcea8518e8f9fdfe4f104fd4bb631f7139c840eed853bbe810fa02` +
+      "3a2c1ab945282eb3833d59775bf999d6789cf7fc7e8628ebb1c1b91d",
+  );
+  const made = readSigned(keys, "elASr5bzHs1GB3DMUw156MTFuI7SuA/", { ...without, body: folder });
+  expect(knownIn(made?.facts.attributes ?? NO_ATTRIBUTES)).toEqual({
+    time: 1_700_000_000_123_000_000n,
+    mode: 0o755,
+    kind: "folder",
+  });
+  const deletion = Uint8Array.fromHex(
+    `${front}9b2500de44c3eaa9ceb800a3ee88bcea8518e8f9fdfe4f104fd4bb631f7139c840eed853bbe810fa02` +
+      "3a2c1ab945282eb3833d59777f29d4822cc529d8fe30c462398f4818",
+  );
+  const deleted = { ...without, deleted: true, body: deletion };
+  expect(readSigned(keys, FOO, deleted)).toMatchObject({ facts: { bytes: 0 }, roots: [] });
 });

@@ -58,14 +58,15 @@ const FIVE_YEARS_MS = 5 * 365 * 86_400_000;
 /** Five years pass: then a clock that is behind this one's does not take what was left for new. */
 export function age(folder: string): void {
   using db = new Database(join(folder, "catalog.sqlite"));
-  for (const column of ["created", "trashed", "checked"])
-    db.query(`UPDATE piece SET ${column} = ${column} - ?`).run(FIVE_YEARS_MS);
+  for (const column of ["created", "idle", "checked"])
+    db.query(`UPDATE content SET ${column} = ${column} - ?`).run(FIVE_YEARS_MS);
 }
 
 /** A piece of a put that never came to its version. */
 export async function leaveOrphan(path: string, user: string, name: string): Promise<void> {
   const folder = new Folder(path);
   const vid = randomBytes(16).toString("hex");
-  await upload(await folder.open(), { space: `u:${user}`, name, vid, piece: 0 }, pattern(70_000));
+  const id = { space: `u:${user}`, name, vid, cid: vid, piece: 0 };
+  await upload(await folder.open(), id, pattern(70_000));
   folder.close();
 }

@@ -8,17 +8,22 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { decode } from "../../src/bytes.ts";
+import { Reader } from "../../src/cursor.ts";
+import { type Attributes, knownIn, NO_ATTRIBUTES } from "../../src/file/attributes.ts";
+import { hashSlotOf } from "../../src/file/hash_slot.ts";
 import { keysOf } from "../../src/file/keys.ts";
 import { manifestOf, rootsOf } from "../../src/file/manifest.ts";
 import { readSigned } from "../../src/file/sealed_manifest.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import { knownLivesCodec, lifeCodec } from "../../src/life.ts";
-import { configCodec } from "../../src/membership.ts";
+import { type Config, configCodec } from "../../src/membership.ts";
 import { isWhole } from "../../src/store/catalog/row_sum.ts";
+import { oldRegisterCodec } from "../../src/store/format2.ts";
 import { membershipCodec } from "../../src/store/membership.ts";
 import { readFooter } from "../../src/store/pieces/piece_file.ts";
-import { ballotCodec, registerCodec, type Version } from "../../src/version.ts";
+import { type Accepted, ballotCodec, type Version } from "../../src/version.ts";
+import { historyOf } from "../harness/arbitraries.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);
@@ -44,15 +49,53 @@ interface Vector {
   readonly value: unknown;
 }
 
+/** A configuration with the fields that it had then; what came since says nothing. */
+function configThen({ keepers, floor, log, seats, ...then }: Config): unknown {
+  expect({ keepers, floor, log }).toEqual({ keepers: [], floor: 0n, log: [] });
+  const seatsThen = seats.map(({ zone, ...seat }) => {
+    expect(zone).toBe("");
+    return seat;
+  });
+  return { ...then, seats: seatsThen };
+}
+
+/** A register as it was then: its versions had the fields of then. */
+function registerThen(bytes: Uint8Array): unknown {
+  const { prom, acc, com } = oldRegisterCodec.read(new Reader(bytes));
+  const then = (value: Accepted | null) => {
+    if (value === null) return null;
+    const { put, keepMax, cid, at, history, ...version } = value.version;
+    const isContent = version.pieces > 0;
+    expect({ put, keepMax, cid, at }).toEqual({
+      put: 0,
+      keepMax: 0,
+      cid: isContent ? version.vid : null,
+      at: [],
+    });
+    return {
+      ballot: value.ballot,
+      version: { ...version, history: history.map((one) => one.vid) },
+    };
+  };
+  return { prom, acc: then(acc), com: then(com) };
+}
+
 const store2 = vectors("store2");
 const READERS: readonly [string, readonly Vector[], (bytes: Uint8Array) => unknown][] = [
   [
     "a configuration, of formats 2 to 4",
     vectors("configurations"),
-    (bytes) => decode(configCodec, bytes),
+    (bytes) => configThen(decode(configCodec, bytes)),
   ],
-  ["a register of store format 2", store2.registers, (bytes) => decode(registerCodec, bytes)],
-  ["the fact membership of it", store2.memberships, (bytes) => decode(membershipCodec, bytes)],
+  ["a register of store format 2", store2.registers, (bytes) => registerThen(bytes)],
+  [
+    "the fact membership of it",
+    store2.memberships,
+    (bytes) => {
+      const { cluster, config } = decode(membershipCodec, bytes);
+      return { cluster, config: config && configThen(config) };
+    },
+  ],
   ["the fact life of it", store2.lives, (bytes) => decode(lifeCodec, bytes)],
   ["the fact known of it", store2.knownLives, (bytes) => decode(knownLivesCodec, bytes)],
   ["a floor of it", store2.floors, (bytes) => decode(ballotCodec, bytes)],
@@ -90,19 +133,32 @@ describe("the file of a piece of store format 2", () => {
     const bytes = bytesOf(file);
     writeFileSync(path, bytes);
     const opened = await bunDisk.open(path, "read");
-    expect(plain(await readFooter(opened, bytes.length))).toEqual(value);
+    const { cid, slot, ...footer } = await readFooter(opened, bytes.length);
+    // A version was its own content then, and the hash slot follows from the name.
+    expect(plain({ ...footer, vid: cid })).toEqual(value);
+    expect(slot).toBe(hashSlotOf(footer.space, footer.name ?? ""));
     await opened.close();
   });
 });
 
 /** A version as JSON has it. */
-type PlainVersion = Omit<Version, "birthFloor" | "body"> & {
+type PlainVersion = Omit<
+  Version,
+  "birthFloor" | "body" | "history" | "put" | "keepMax" | "cid" | "at"
+> & {
   readonly birthFloor: string;
   readonly body: string;
+  readonly history: string[];
 };
 
-const versionIn = ({ birthFloor, body, ...rest }: PlainVersion): Version => ({
+/** The version as an upgrade makes it. */
+const versionIn = ({ birthFloor, body, history, ...rest }: PlainVersion): Version => ({
   ...rest,
+  history: historyOf(...history),
+  put: 0,
+  keepMax: 0,
+  cid: rest.pieces > 0 ? rest.vid : null,
+  at: [],
   birthFloor: BigInt(birthFloor),
   body: bytesOf(body),
 });
@@ -115,9 +171,16 @@ interface Body {
 
 const manifests = vectors("manifests");
 
+/** What a manifest said then of a file or a folder. */
+function aboutThen(attributes: Attributes) {
+  const { time = 0n, mode = 0, kind = "file" } = knownIn(attributes);
+  return { isFolder: kind === "folder", modified: Number(time / 1_000_000n), mode };
+}
+
 describe("a manifest of format 1", () => {
   test.each(manifests.open as Body[])("$what", ({ version, value }) => {
-    expect(plain(manifestOf("a name", versionIn(version)))).toEqual(value);
+    const { attributes, roots } = manifestOf("a name", versionIn(version));
+    expect(plain({ format: 1, ...aboutThen(attributes), roots })).toEqual(value);
   });
 });
 
@@ -130,7 +193,10 @@ describe("a manifest of format 2, which is sealed", () => {
   const { user, master, bodies } = manifests.sealed;
   test.each(bodies as SealedBody[])("$what", ({ name, version, value }) => {
     const keys = keysOf(user, bytesOf(master));
-    expect(plain(readSigned(keys, name, versionIn(version)))).toEqual(value);
+    const signed = readSigned(keys, name, versionIn(version));
+    const { attributes = NO_ATTRIBUTES, ...facts } = signed?.facts ?? {};
+    const then = { ...signed, facts: { ...facts, ...aboutThen(attributes) } };
+    expect(plain(then)).toEqual(value);
     // Repair reads the roots without keys.
     expect(plain(rootsOf(name, versionIn(version)))).toEqual(value.roots);
   });

@@ -1,5 +1,6 @@
 /** Values of the kinds that many tests are about: ids, ballots, versions, registers, configurations. */
 import fc from "fast-check";
+import { type Attributes, attributesOf, type Known } from "../../src/file/attributes.ts";
 import {
   CONFIG_CHANGE_BYTES,
   HISTORY_LENGTH,
@@ -52,6 +53,28 @@ export const cid: fc.Arbitrary<Cid | null> = fc
   .map((id) => (id === NO_CONTENT ? null : id));
 
 const ancestor: fc.Arbitrary<Ancestor> = fc.record({ vid, cid, put: u53, keep: u32 });
+
+/** Attributes that a version may have, well-known and other ones, in any order. */
+export const attributes: fc.Arbitrary<Attributes> = fc
+  .tuple(
+    fc.record(
+      {
+        time: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+        mode: u32,
+        by: textUpTo(20),
+        type: textUpTo(20),
+      },
+      { requiredKeys: [] },
+    ),
+    fc.constantFrom<Known>({}, { kind: "folder" }, { kind: "link", target: "../a" }),
+    fc.dictionary(
+      textUpTo(20).map((key) => `x${key.replaceAll(/\p{Cc}/gu, "")}`),
+      bytesUpTo(40),
+    ),
+  )
+  .map(([some, kind, others]) =>
+    attributesOf({ ...some, ...kind }, new Map(Object.entries(others))),
+  );
 
 export const version: fc.Arbitrary<Version> = fc.record({
   vid,

@@ -1,9 +1,19 @@
 /** What simulated clients put, and where what they get goes. */
+import { encode } from "../../src/bytes.ts";
 import type { Found, Sink } from "../../src/client/fetch/sink.ts";
 import type { Source } from "../../src/client/send/source.ts";
+import {
+  type Attributes,
+  attributesCodec,
+  attributesOf,
+  NO_ATTRIBUTES,
+  PREFIXES,
+} from "../../src/file/attributes.ts";
 import { Violation } from "./invariants.ts";
 
 const SEED_BYTES = 16;
+/** Nearly all that there is room for. */
+const LARGE_BYTES = 12_000;
 
 /** The bytes of a content: its number and length in front, as far as they fit, then a pattern that both make. */
 export function contentOf(value: number, bytes: number): Uint8Array {
@@ -14,10 +24,26 @@ export function contentOf(value: number, bytes: number): Uint8Array {
   return data;
 }
 
-export const sourceOf = (data: Uint8Array): Source => ({
+/** The attributes that a content is put with: well-known ones, and others of a length of its own. */
+export function attributesFor(value: number): Attributes {
+  const known = { time: BigInt(value) * 1_000_000_007n - 5n, mode: value & 0o777, by: "command" };
+  const length = value % 16 === 0 ? LARGE_BYTES : value % 50;
+  const others: [string, number][] = [
+    [`${PREFIXES.meta}value`, length],
+    [`from later ${value % 3}`, 1],
+  ];
+  return attributesOf(
+    known,
+    new Map(others.map(([key, bytes]) => [key, new Uint8Array(bytes).fill(value)])),
+  );
+}
+
+export const areEqual = (some: Attributes, others: Attributes): boolean =>
+  Buffer.compare(encode(attributesCodec, some), encode(attributesCodec, others)) === 0;
+
+export const sourceOf = (data: Uint8Array, attributes = NO_ATTRIBUTES): Source => ({
   bytes: data.length,
-  modified: 0,
-  mode: 0o644,
+  attributes,
   read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
 });
 

@@ -36,6 +36,17 @@ export function grown(run: Run): void {
   run.calmly({ do: "get", name: NAME });
 }
 
+/** A server more, and a rebalance that puts the file again, onto all four. */
+export function rebalanced(run: Run): void {
+  const [spare] = run.cluster.spares;
+  if (!begin(run) || !spare) return;
+  spare.start();
+  run.pass(1000);
+  run.calmly({ do: "grow", by: addressOf(spare) });
+  run.calmly({ do: "rebalance" });
+  run.calmly({ do: "get", name: NAME });
+}
+
 /** A version is deleted and forgotten before its writer, who has an attempt behind it, asks servers that came after that. */
 export function forgotten(run: Run): void {
   const servers = begin(run);

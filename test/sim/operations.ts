@@ -12,9 +12,10 @@ import { put } from "../../src/client/files/put.ts";
 import { rebalance } from "../../src/client/care/rebalance.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
+import type { Attributes } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
-import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { areEqual, attributesFor, contentOf, memorySink, sourceOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
 import { changeMembers, type MemberOrder } from "./member_orders.ts";
@@ -63,11 +64,19 @@ export interface Recorded {
   witness?: Witness;
 }
 
-/** The number of a content, which must be one of these, and whole. */
-function valueOf(data: Uint8Array, known: ReadonlyMap<number, number>): number {
-  for (const [value, bytes] of known)
-    if (bytes === data.length && Buffer.compare(contentOf(value, bytes), data) === 0) return value;
-  throw new Violation(`a get returned ${data.length} bytes that nobody put: a mixture, or damaged`);
+/** The number of a content, which must be one of these, whole, and with its own attributes. */
+function valueOf(
+  data: Uint8Array,
+  attributes: Attributes,
+  known: ReadonlyMap<number, number>,
+): number {
+  const isIt = (value: number): boolean =>
+    Buffer.compare(contentOf(value, data.length), data) === 0;
+  const same = [...known].filter(([value, bytes]) => bytes === data.length && isIt(value));
+  const [one] = same.find(([value]) => areEqual(attributesFor(value), attributes)) ?? [];
+  if (one !== undefined) return one;
+  const what = same.length > 0 ? "attributes that are another's" : "bytes that nobody put";
+  throw new Violation(`a get returned ${data.length} bytes, and ${what}: a mixture, or damaged`);
 }
 
 /** What a computer remembers at this moment, in these facts. What others of its clients note meanwhile is for those after them. */
@@ -158,15 +167,15 @@ export class Recorder {
         const vid =
           order.do === "putIf" && order.expected !== 0 ? this.#vidOf(order.expected) : null;
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
-        const source = sourceOf(contentOf(order.value, order.bytes));
+        const source = sourceOf(contentOf(order.value, order.bytes), attributesFor(order.value));
         const layout = layoutOf(order.layout ?? "pairs");
         await put(cluster, order.name, source, { layout, placement: "name", ...condition });
         return null;
       }
       case "get": {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
-        await get(cluster, order.name, sink, {});
-        return valueOf(sink.data, this.#contents.lengths);
+        const { attributes } = await get(cluster, order.name, sink, {});
+        return valueOf(sink.data, attributes, this.#contents.lengths);
       }
       case "rm":
         await remove(cluster, order.name);

@@ -36,6 +36,13 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "bare-copy",
+    rule: "what is put again has no attributes",
+    within: 20,
+    plot: "rebalanced",
+    breaks: { "attributes-go-along": () => "new Map()" },
+  },
+  {
     name: "released-at-accept",
     rule: "what was pending ends with ACCEPT, and so does what it pushes out",
     within: 2000,

@@ -5,7 +5,15 @@
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import { beheaded, carriedAway, forked, restless, restored } from "./folder_plots.ts";
-import { doubled, forgotten, grown, lateDrop, promised, relocated } from "./member_plots.ts";
+import {
+  doubled,
+  forgotten,
+  grown,
+  lateDrop,
+  promised,
+  rebalanced,
+  relocated,
+} from "./member_plots.ts";
 import {
   NAME,
   BYTES,
@@ -34,6 +42,7 @@ export const PLOTS = {
   forgotten,
   lateDrop,
   promised,
+  rebalanced,
   relocated,
   restored,
   restless,

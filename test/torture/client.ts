@@ -12,6 +12,7 @@ import { put } from "../../src/client/files/put.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
@@ -226,8 +227,7 @@ class Client {
         const data = contentOf(value, order.bytes);
         const source = {
           bytes: data.length,
-          modified: 0,
-          mode: 0o644,
+          attributes: NO_ATTRIBUTES,
           read: async (into: Uint8Array, offset: number) =>
             into.set(data.subarray(offset, offset + into.length)),
         };

@@ -1,6 +1,6 @@
 /** What a piece of a stored file consists of. */
 import { concat } from "../../src/bytes.ts";
-import { codeOfCut } from "../../src/file/parity.ts";
+import { codeOfCut } from "../../src/file/parity/parity.ts";
 import { chunkBytes, chunkOffset, type Cut, dataPieces, pieceBytes } from "../../src/file/split.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
 

@@ -2,11 +2,14 @@
 import { defineCommand } from "citty";
 import { makeFolder } from "../../client/files/put.ts";
 import { isDfsError } from "../../errors.ts";
+import { attributesOf, timeOfMs } from "../../file/attributes.ts";
 import { checkFolder } from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { setUp, withCluster } from "../config/open.ts";
 import { notPut } from "../local/outcomes.ts";
 import { printJson } from "../../terminal/stdout.ts";
+
+const MODE = 0o755;
 
 export const mkdirCommand = defineCommand({
   meta: { description: "Make an empty folder in the store" },
@@ -16,7 +19,8 @@ export const mkdirCommand = defineCommand({
   },
   async run({ args }) {
     const name = checkFolder(args["dir/"]);
-    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name)).catch(
+    const about = attributesOf({ time: timeOfMs(Date.now()), mode: MODE, by: "command" });
+    await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name, about)).catch(
       (error: unknown) => {
         throw isDfsError(error, "tooFew") ? notPut(error) : error;
       },

@@ -6,6 +6,7 @@ import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { type Stat, stat } from "../../client/files/stat.ts";
 import { isDfsError } from "../../errors.ts";
+import { type Attributes, knownIn, msOf } from "../../file/attributes.ts";
 import { checkFolder, checkName } from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { setUp, withCluster } from "../config/open.ts";
@@ -42,15 +43,15 @@ async function statOf(cluster: Cluster, name: string): Promise<Stat> {
 const namesAt = ({ servers }: Stat, slots: readonly number[]): string[] =>
   servers.flatMap(({ slot, name }) => (slots.includes(slot) ? [name] : []));
 
-const asJson = (found: Stat) => ({
+const asJson = (found: Stat, { time, kind } = knownIn(found.attributes)) => ({
   name: found.name,
   version: found.vid,
   seq: found.seq,
   bytes: found.bytes,
-  modified: new Date(found.modified).toISOString(),
+  modified: time === undefined ? null : dateOf(time),
   layout: found.layout,
   x: found.rotation,
-  folder: found.isFolder,
+  folder: kind === "folder",
   incomplete: found.isIncomplete,
   servers: found.servers.map(({ name, state, pieces }) => ({ name, up: state === "up", pieces })),
   pieces: found.pieces.map(({ piece, bytes, servers }) => ({
@@ -58,15 +59,48 @@ const asJson = (found: Stat) => ({
     bytes,
     servers: namesAt(found, servers),
   })),
+  attributes: Object.fromEntries(
+    [...found.attributes].map(([key, value]) => [key, shownValue(key, value)]),
+  ),
 });
 
+const dateOf = (time: bigint): string => new Date(msOf(time)).toISOString();
+
+/** A value of an attribute for people and programs: as text, where it is text. */
+function shownValue(key: string, value: Uint8Array): string | { readonly base64: string } {
+  const { time, mode } = knownIn(new Map([[key, value]]));
+  if (time !== undefined) return String(time);
+  if (mode !== undefined) return modeText(mode);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value);
+  } catch {
+    return { base64: value.toBase64() };
+  }
+}
+
+const modeText = (mode: number): string => mode.toString(8).padStart(4, "0");
+
+/** The attributes that have no line of another name. */
+function attributeLines(attributes: Attributes): string[][] {
+  const elsewhere = new Set(["time", "kind", "target"]);
+  return [...attributes]
+    .filter(([key]) => !elsewhere.has(key))
+    .map(([key, value]) => {
+      const shown = shownValue(key, value);
+      return [key, typeof shown === "string" ? shown : `${value.length} bytes that are no text`];
+    });
+}
+
 function asLines(found: Stat): string[] {
+  const { time, kind = "file", target } = knownIn(found.attributes);
   const facts = [
     ["name", found.name],
     ["version", `${found.vid} (number ${found.seq} of this name)`],
-    ["modified", new Date(found.modified).toISOString()],
+    ["modified", time === undefined ? "not known" : dateOf(time)],
+    ["kind", target === undefined ? kind : `link to ${target}`],
   ];
-  if (found.isFolder) return tableLines([...facts, ["kind", "folder"]]);
+  const attributes = attributeLines(found.attributes);
+  if (kind === "folder") return tableLines([...facts, ...attributes]);
   const isComplete = found.isIncomplete
     ? "no: it cannot be rebuilt from the servers that answer"
     : "yes";
@@ -75,6 +109,7 @@ function asLines(found: Stat): string[] {
     ["layout", found.layout],
     ["x", String(found.rotation)],
     ["complete", isComplete],
+    ...attributes,
   );
   const servers = found.servers.map(({ name, state, pieces }) => [
     name,

@@ -9,8 +9,9 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Found, Sink } from "../../client/fetch/sink.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
+import { knownIn } from "../../file/attributes.ts";
 import { bunRandom } from "../../io/bun.ts";
-import { bunDisk, createFile, openToRead, type RealFile } from "../../io/bun_disk.ts";
+import { bunDisk, createFile, openToRead, type RealFile, settable } from "../../io/bun_disk.ts";
 import { codeOf, reasonOf } from "../../io/reason.ts";
 import { undoAtInterrupt } from "../../terminal/interrupt.ts";
 import { endOfLinks } from "./local_target.ts";
@@ -21,6 +22,8 @@ import { writeBytes } from "../../terminal/stdout.ts";
  * program runs as.
  */
 const PERMISSIONS = 0o777;
+/** Those of a file that brings none along. */
+const MODE = 0o666;
 const STDOUT = 1;
 const writeSome = promisify(writeFrom);
 
@@ -148,7 +151,7 @@ function fileTarget(path: string, old: Stats | null, options: TargetOptions): Ta
   const temporary = join(dirname(path), `.dfs-${suffix}.tmp`);
   let file: RealFile | null = null;
   let mode = 0;
-  let modified: number | null = null;
+  let time: bigint | null = null;
   let forget = (): void => {};
   const close = async (): Promise<void> => {
     await file?.close();
@@ -160,8 +163,9 @@ function fileTarget(path: string, old: Stats | null, options: TargetOptions): Ta
     forget();
   };
   const open = async (found: Found): Promise<void> => {
-    mode = old ? old.mode & PERMISSIONS : found.mode & PERMISSIONS & ~process.umask();
-    modified = options.times === false ? null : found.modified;
+    const known = knownIn(found.attributes);
+    mode = (old?.mode ?? (known.mode ?? MODE) & ~process.umask()) & PERMISSIONS;
+    time = options.times === false ? null : (known.time ?? null);
     // It is open already if a newer version has replaced the one that was begun.
     if (file) await discard();
     forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
@@ -172,11 +176,11 @@ function fileTarget(path: string, old: Stats | null, options: TargetOptions): Ta
     // On the file itself: in a folder where others write, its name may belong to another file by
     // now.
     await file.chmod(mode);
-    if (modified !== null) await file.setModified(modified).catch(ignoreUnsettableTime);
+    if (time !== null) await file.setTime(time).catch(ignoreUnsettableTime);
     if (options.sync) await file.syncWhole();
     await close();
     if (options.clobber === false) await linkIfAbsent(temporary, path);
-    else await replaceExisting(temporary, path, modified, options.sync === true);
+    else await replaceExisting(temporary, path, time, options.sync === true);
     forget();
   };
   return {
@@ -205,7 +209,7 @@ const ignoreUnsettableTime = (error: unknown): void => {
 async function replaceExisting(
   temporary: string,
   path: string,
-  modified: number | null,
+  time: bigint | null,
   sync: boolean,
 ): Promise<void> {
   try {
@@ -214,7 +218,7 @@ async function replaceExisting(
     if (codeOf(error) !== "EBUSY") throw error;
     await copyFile(temporary, path);
     // Only the owner may set the time.
-    if (modified !== null) await utimes(path, new Date(), new Date(modified)).catch(() => {});
+    if (time !== null) await utimes(path, new Date(), settable(time)).catch(() => {});
     if (sync) await syncAt(path);
     rmSync(temporary, { force: true });
   }

@@ -5,6 +5,7 @@
 import { statSync } from "node:fs";
 import type { Source } from "../../client/send/source.ts";
 import { DfsError } from "../../errors.ts";
+import { type Attributes, attributesOf, storableTime } from "../../file/attributes.ts";
 import { type FileFacts, factsIn, openToRead, type RealFile } from "../../io/bun_disk.ts";
 import { reasonOf } from "../../io/reason.ts";
 
@@ -13,8 +14,7 @@ export interface LocalFile {
   /** The name that messages use. */
   readonly label: string;
   readonly bytes: number;
-  readonly modified: number;
-  readonly mode: number;
+  readonly attributes: Attributes;
   readonly facts: FileFacts;
   /**
    * Did it change just then? A change in the same tick of the system's clock leaves its times as
@@ -38,12 +38,10 @@ export async function localFile(path: string): Promise<LocalFile> {
   // A file without blocks on the disk may be one of /proc or /sys, whose size means nothing.
   if (!info.isFile() || (info.blocks === 0n && !(await hasStatedSize(path, facts.bytes))))
     throw isNotOrdinary(path);
-  const mode = Number(info.mode & PERMISSIONS);
   return {
     label: path,
-    ...timeOf(facts),
+    attributes: attributesFrom(facts, Number(info.mode & PERMISSIONS)),
     bytes: facts.bytes,
-    mode,
     facts,
     isFresh: Date.now() - Number(facts.changedNs / NS_PER_MS) < TICK_MS,
     open: () => openToRead(path),
@@ -58,10 +56,9 @@ function infoOf(path: string) {
   }
 }
 
-/** Milliseconds since 1970, from the facts of a file. */
-export const timeOf = ({ modifiedNs }: FileFacts): { modified: number } => ({
-  modified: Number(modifiedNs / NS_PER_MS),
-});
+/** The attributes of a file that a command puts, from its facts and permission bits. */
+export const attributesFrom = ({ modifiedNs }: FileFacts, mode: number): Attributes =>
+  attributesOf({ time: storableTime(modifiedNs), mode, by: "command" });
 
 const isNotOrdinary = (label: string): DfsError =>
   new DfsError(
@@ -110,7 +107,7 @@ export async function withSource<T>(
  * end: bytes that are the same both times are the file at the moment between.
  */
 function sourceOf(file: LocalFile, open: RealFile): LocalSource {
-  const { label, bytes, modified, mode, facts } = file;
+  const { label, bytes, attributes, facts } = file;
   const parts = new Parts();
   let isTouched = file.isFresh;
   let hasGrown = false;
@@ -125,8 +122,7 @@ function sourceOf(file: LocalFile, open: RealFile): LocalSource {
   };
   return {
     bytes,
-    modified,
-    mode,
+    attributes,
     async read(into, offset) {
       const got = await open.read(into, offset);
       if (got < into.length) throw isSame(open.facts(), facts) ? isNotOrdinary(label) : changed();

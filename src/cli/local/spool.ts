@@ -11,7 +11,7 @@ import { bunRandom } from "../../io/bun.ts";
 import { createFile, type RealFile } from "../../io/bun_disk.ts";
 import { codeOf, reasonOf } from "../../io/reason.ts";
 import { undoAtInterrupt } from "../../terminal/interrupt.ts";
-import { type LocalFile, timeOf } from "./source.ts";
+import { attributesFrom, type LocalFile } from "./source.ts";
 
 /** The mode of a file that came in a stream. */
 const STREAM_MODE = 0o644;
@@ -59,7 +59,8 @@ async function spool(label: string, stream: AsyncIterable<Uint8Array>): Promise<
     const facts = open.facts();
     // The real close happens when the command is done with the file.
     const lent = { ...open, close: async () => {} };
-    const about = { label, ...timeOf(facts), bytes, mode: STREAM_MODE, facts, isFresh: false };
+    const attributes = attributesFrom(facts, STREAM_MODE);
+    const about = { label, attributes, bytes, facts, isFresh: false };
     return { file: { ...about, open: async () => lent }, close: () => open.close() };
   } catch (error) {
     await open.close();

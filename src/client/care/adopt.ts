@@ -6,8 +6,10 @@
  */
 import { Space } from "../trust/space.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
+import { knownIn } from "../../file/attributes.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
 import { checkFileOrFolder, KEY_NAME } from "../../file/names.ts";
+import { manifestOf } from "../../file/manifest.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
@@ -122,7 +124,7 @@ export async function adopt(
 async function adoptFolder(cluster: Cluster, space: Cluster, name: string): Promise<Adopted> {
   const { current } = await readName(space, name);
   if (!current) throw new DfsError("noSuchName", `there is no ${name}`);
-  await makeFolder(cluster, name);
+  await makeFolder(cluster, name, manifestOf(name, current.version).attributes);
   await removeOpen(space, name, current.version.vid);
   return null;
 }
@@ -137,9 +139,10 @@ async function storedOrNull(cluster: Cluster, name: string) {
   }
 }
 
-/** Have two files the same content? A run that was cut short may have copied the file already. */
+/** Have two files the same content, or two links the same target? A run that was cut short may have copied the file already. */
 async function areSame(one: Source, other: Source): Promise<boolean> {
-  if (one.bytes !== other.bytes) return false;
+  const [end, otherEnd] = [one, other].map(({ attributes }) => knownIn(attributes).target);
+  if (one.bytes !== other.bytes || end !== otherEnd) return false;
   const [a, b] = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)];
   for (let at = 0; at < one.bytes; at += CHUNK_BYTES) {
     const length = Math.min(CHUNK_BYTES, one.bytes - at);

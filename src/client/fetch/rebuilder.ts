@@ -8,7 +8,7 @@ import { CHUNK_BYTES } from "../../limits.ts";
 import { hedged, type Patience } from "./hedged.ts";
 import type { Portion } from "./portions.ts";
 import type { Fetch } from "./remembering.ts";
-import { codeOfCut } from "../../file/parity.ts";
+import { codeOfCut } from "../../file/parity/parity.ts";
 
 export class Rebuilder {
   readonly #patience: Patience;

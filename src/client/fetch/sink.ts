@@ -1,4 +1,5 @@
 /** Where the bytes of a get go, and what a get learns before they come. Given by callers of get. */
+import type { Attributes } from "../../file/attributes.ts";
 import type { Vid } from "../../version.ts";
 
 /** What a get knows of a file before its bytes come. */
@@ -8,8 +9,7 @@ export interface Found {
   readonly bytes: number;
   /** The rotation of its placement. */
   readonly rotation: number;
-  readonly modified: number;
-  readonly mode: number;
+  readonly attributes: Attributes;
 }
 
 /**

@@ -4,7 +4,8 @@
  * commands; the stat, stored_source and verify files use its parts.
  */
 import { DfsError } from "../../errors.ts";
-import { manifestOf, storableTime } from "../../file/manifest.ts";
+import { knownIn } from "../../file/attributes.ts";
+import { manifestOf } from "../../file/manifest.ts";
 import { checkFileOrFolder } from "../../file/names.ts";
 import type { Stream } from "../../file/seal.ts";
 import type { Facts } from "../../file/sealed_manifest.ts";
@@ -33,7 +34,8 @@ export interface GetOptions {
  * and the sink is told the size of the whole file. After a throw, what was written must be thrown
  * away.
  *
- * Throws DfsError("usage") for a range of negative or broken numbers, ("noSuchName"),
+ * Throws DfsError("usage") for a range of negative or broken numbers, and for a folder or a
+ * symbolic link, ("noSuchName"),
  * ("incomplete"), ("tooFew"), and ("integrity") where bytes do not verify and there is no good
  * copy.
  */
@@ -49,6 +51,9 @@ export async function get(
     const { arrivals } = cluster;
     const located = await lookUp(cluster, name, briefly);
     const { found, stored, version, holders, small, epoch, stream } = located;
+    const { kind, target: end } = knownIn(found.attributes);
+    if (kind === "link")
+      throw new DfsError("usage", `${name} is a symbolic link to ${end}, and get writes files`);
     if (download?.vid !== version.vid) {
       const reader = new VersionReader(cluster, stored, version);
       const wanted = cutTo(found.bytes, range);
@@ -97,10 +102,10 @@ export async function lookUp(cluster: Cluster, name: string, briefly = false): P
   const brief = briefly ? await readFast(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);
-  const { modified, mode, isFolder, bytes, key } = factsOf(cluster, name, stored, version);
-  if (isFolder) throw new DfsError("usage", `${name} is a folder`);
+  const { attributes, bytes, key } = factsOf(cluster, name, stored, version);
+  if (knownIn(attributes).kind === "folder") throw new DfsError("usage", `${name} is a folder`);
   const { vid, ring } = version;
-  const found = { name, vid, bytes, rotation: ring[0] ?? 0, modified, mode };
+  const found = { name, vid, bytes, rotation: ring[0] ?? 0, attributes };
   const epoch = brief ? null : reading.view.config.epoch;
   const holders = holdersOf(version, reading.replies);
   const small = [...reading.replies.values()].flatMap(({ pieces }) => pieces);
@@ -117,11 +122,8 @@ export function factsOf(
   stored: string,
   version: Version,
 ): Omit<Facts, "key"> & { readonly key: Uint8Array | null } {
-  const facts = cluster.space.guard
-    ? cluster.space.guard.read(stored, version).facts
-    : { ...manifestOf(name, version), bytes: version.size, key: null };
-  // Older clients stored times that are later than any date.
-  return { ...facts, modified: storableTime(facts.modified) };
+  if (cluster.space.guard) return cluster.space.guard.read(stored, version).facts;
+  return { attributes: manifestOf(name, version).attributes, bytes: version.size, key: null };
 }
 
 /**

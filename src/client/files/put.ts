@@ -5,8 +5,9 @@
  */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../../errors.ts";
+import { type Attributes, attributesOf, checkAttributes } from "../../file/attributes.ts";
 import { type Layout, shapeOf } from "../../file/layout.ts";
-import { encodeManifest, storableTime } from "../../file/manifest.ts";
+import { encodeManifest } from "../../file/manifest.ts";
 import { checkFolder, checkNewName } from "../../file/names.ts";
 import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../../file/seal.ts";
@@ -38,8 +39,8 @@ export interface Stored {
 }
 
 /**
- * Stores a file under a name. Throws DfsError("usage") for a bad name, ("putFailed") when nothing
- * was changed, ("open") when it cannot be told whether something was changed, and ("conflict") when
+ * Stores a file under a name. Throws DfsError("usage") for a bad name or attributes that no version
+ * can have, ("putFailed") when nothing was changed, ("open") when it cannot be told whether something was changed, and ("conflict") when
  * the condition does not hold.
  */
 export async function put(
@@ -49,6 +50,7 @@ export async function put(
   options: PutOptions,
 ): Promise<Stored> {
   checkNewName(name);
+  checkAttributes(source.attributes);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   await checkEnoughLive(cluster);
@@ -99,38 +101,40 @@ export async function put(
 export function withManifest(
   cluster: Cluster,
   stored: string,
-  { mode, bytes, isFolder = false, ...about }: About,
+  { attributes, bytes }: Pick<Source, "attributes" | "bytes">,
   roots: Uint8Array[],
   key: Uint8Array | null,
   content: Omit<Content, "body">,
 ): Pick<Proposal, "content" | "sign"> {
   const { guard } = cluster.space;
-  const modified = storableTime(about.modified);
   if (!guard || !key)
-    return { content: { ...content, body: encodeManifest({ isFolder, modified, mode, roots }) } };
-  const facts = { isFolder, modified, mode, bytes, key };
+    return { content: { ...content, body: encodeManifest({ attributes, roots }) } };
+  const facts = { bytes, key, attributes };
   return {
     content: { ...content, body: new Uint8Array() },
     sign: (version, ballot) => guard.sign(stored, version, ballot, roots, facts),
   };
 }
 
-/** What a manifest says of a file or a folder. */
-export type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
-
-/** Makes a folder that exists without files in it: a name that ends in "/". Throws as `put`. */
-export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
+/**
+ * Makes a folder that exists without files in it: a name that ends in "/". It has these attributes,
+ * and that it is a folder. Throws as `put`.
+ */
+export async function makeFolder(
+  cluster: Cluster,
+  folder: string,
+  about: Attributes,
+): Promise<void> {
   const name = checkFolder(folder);
   checkNewName(name.slice(0, -1));
+  const attributes = checkAttributes(attributesOf({ kind: "folder" }, about));
   await checkEnoughLive(cluster);
-  const { random, clock } = cluster.ports;
-  const vid = random.bytes(16).toHex();
+  const vid = cluster.ports.random.bytes(16).toHex();
   const stored = cluster.space.stored(name);
-  const about = { isFolder: true, modified: clock.wall(), mode: 0o755, bytes: 0 };
   const key = cluster.space.guard ? new Uint8Array(CONTENT_KEY_BYTES) : null;
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
-    ...withManifest(cluster, stored, about, [], key, content),
+    ...withManifest(cluster, stored, { attributes, bytes: 0 }, [], key, content),
     condition: null,
     supply: null,
   });

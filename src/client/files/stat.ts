@@ -2,6 +2,7 @@
  * `stat`: everything that is known of one file, and which server holds which piece. Used by the
  * stat command.
  */
+import type { Attributes } from "../../file/attributes.ts";
 import { layoutName } from "../../file/layout.ts";
 import { pieceLengths } from "../../file/manifest.ts";
 import { checkFileOrFolder } from "../../file/names.ts";
@@ -19,10 +20,9 @@ export interface Stat {
   readonly bytes: number;
   /** The name that servers know it by; null where that is its own name. */
   readonly stored: string | null;
-  readonly modified: number;
+  readonly attributes: Attributes;
   readonly layout: string;
   readonly rotation: number;
-  readonly isFolder: boolean;
   readonly isIncomplete: boolean;
   /** The servers of the cluster, also the awaited ones. Their pieces count from 1. */
   readonly servers: {
@@ -43,7 +43,7 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const stored = cluster.space.stored(checkFileOrFolder(name));
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
-  const { modified, isFolder, bytes } = factsOf(cluster, name, stored, version);
+  const { attributes, bytes } = factsOf(cluster, name, stored, version);
   const holders = holdersOf(version, reading.replies);
   const isIncomplete = holders.filter((slots) => slots.length > 0).length < version.needed;
   // A server that was silent until now may have what is missing.
@@ -55,10 +55,9 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
     seq,
     bytes,
     stored: stored === name ? null : stored,
-    modified,
+    attributes,
     layout: layoutName(version),
     rotation: ring[0] ?? 0,
-    isFolder,
     isIncomplete,
     servers: reading.view.listed.map((slot) => ({
       slot,

@@ -34,8 +34,8 @@ export async function openStored(
   reader.aim(holders, small);
   const source: Source = {
     bytes: found.bytes,
-    modified: found.modified,
-    mode: found.mode,
+    // rule: attributes-go-along
+    attributes: found.attributes,
     async read(into, offset) {
       assert(offset + into.length <= found.bytes, "what is read is within the file");
       if (await fill(reader, name, stream, into, offset)) return;

@@ -2,14 +2,13 @@
  * The interface of a source: where the bytes of a put come from. Used by put and by everything that
  * can be put.
  */
+import type { Attributes } from "../../file/attributes.ts";
 
 /** Bytes to put, which can be read at any offset, more than once. */
 export interface Source {
   readonly bytes: number;
-  /** Milliseconds since 1970. */
-  readonly modified: number;
-  /** Permission bits. */
-  readonly mode: number;
+  /** What the version says of the file beside its bytes. */
+  readonly attributes: Attributes;
   /**
    * Fills `into` with the bytes from `offset` on. Throws when there are fewer bytes than promised.
    */

@@ -3,7 +3,7 @@
  * the parity chunks that follow from them. Used by Pieces.
  */
 import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../../limits.ts";
-import { codeOfCut, type Stripe } from "../../file/parity.ts";
+import { codeOfCut, type Stripe } from "../../file/parity/parity.ts";
 import { chunkBytes, chunkOffset, type Cut, dataPieces } from "../../file/split.ts";
 import type { Source } from "./source.ts";
 import type { Window } from "../connect/window.ts";

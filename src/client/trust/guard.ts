@@ -7,6 +7,7 @@
 import { DfsError } from "../../errors.ts";
 import { encode, struct, text } from "../../bytes.ts";
 import { createHash } from "node:crypto";
+import { NO_ATTRIBUTES } from "../../file/attributes.ts";
 import { NONCE_BYTES, type Keys } from "../../file/keys.ts";
 import { KEY_NAME } from "../../file/names.ts";
 import { CONTENT_KEY_BYTES, sealedBytes } from "../../file/seal.ts";
@@ -42,11 +43,9 @@ export interface Memory {
 
 /** The facts of a version without content. */
 const NOTHING: Facts = {
-  isFolder: false,
-  modified: 0,
-  mode: 0,
   bytes: 0,
   key: new Uint8Array(CONTENT_KEY_BYTES),
+  attributes: NO_ATTRIBUTES,
 };
 
 const keyCodec = struct({ user: text(USER_BYTES), name: text(SEALED_NAME_BYTES) });

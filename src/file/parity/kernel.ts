@@ -8,7 +8,7 @@
  * swizzle looks up 16 bytes in a table at once (Plank, Greenan, Miller, "Screaming Fast Galois
  * Field Arithmetic Using Intel SIMD Instructions", FAST 2013).
  */
-import { assert } from "../errors.ts";
+import { assert } from "../../errors.ts";
 import { multiply, rowOf, type Matrix } from "./galois.ts";
 
 /**

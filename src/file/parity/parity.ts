@@ -1,14 +1,14 @@
 /**
  * The erasure code. It makes M parity pieces of K data pieces, and of any K of these K + M pieces
  * it makes the others (Reed and Solomon, "Polynomial Codes over Certain Finite Fields", 1960).
- * `galois.ts` says which code it is, and `parity_wasm.ts` has the inner loop. Used by the client's
+ * `galois.ts` says which code it is, and `kernel.ts` has the inner loop. Used by the client's
  * send and fetch.
  *
  * A file is coded a stripe at a time: the same range of each of its pieces.
  */
-import { assert } from "../errors.ts";
-import { DATA_PIECES_MAX, KIB, MIB, PARITY_PIECES_MAX } from "../limits.ts";
-import type { Cut } from "./split.ts";
+import { assert } from "../../errors.ts";
+import { DATA_PIECES_MAX, KIB, MIB, PARITY_PIECES_MAX } from "../../limits.ts";
+import type { Cut } from "../split.ts";
 import { generator, invert, product, rowOf, type Matrix } from "./galois.ts";
 import {
   EXPORT_RUN,
@@ -19,7 +19,7 @@ import {
   tablesBytes,
   tablesOf,
   type Run,
-} from "./parity_wasm.ts";
+} from "./kernel.ts";
 
 /** The code of one layout. */
 export interface Code {

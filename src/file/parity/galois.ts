@@ -1,10 +1,10 @@
 /**
  * Arithmetic on bytes as elements of GF(2^8), and the matrix that says how parity pieces are made
  * of data pieces. Adding is xor. Multiplying is modulo x^8 + x^4 + x^3 + x^2 + 1. Nothing here is
- * fast: the bytes themselves go through `parity_wasm.ts`, and `combine` says what is right for it.
+ * fast: the bytes themselves go through `kernel.ts`, and `combine` says what is right for it.
  * Used by parity.
  */
-import { assert } from "../errors.ts";
+import { assert } from "../../errors.ts";
 
 /** Rows of equal length over GF(2^8). */
 export type Matrix = readonly Uint8Array[];
