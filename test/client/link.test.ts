@@ -192,15 +192,7 @@ describe("a copy", () => {
 
 describe("a new version of the same content", () => {
   const touch = (cluster: Cluster, condition?: { vid: string | null }) =>
-    changeAttributes(
-      cluster,
-      "a",
-      (about) => ({
-        ...about,
-        attributes: attributesOf({ time: 7000n }, about.attributes),
-      }),
-      condition,
-    );
+    changeAttributes(cluster, "a", (old) => attributesOf({ time: 7000n }, old), condition);
 
   test("says something else of it, and sends no byte though a home is away", () => {
     const stage = new Stage();

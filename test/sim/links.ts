@@ -26,7 +26,7 @@ export function drawLink(rng: Rng, names: readonly string[]): LinkOrder {
 
 export async function runLink(cluster: Cluster, order: LinkOrder): Promise<void> {
   const { from, name } = order;
-  if (order.do === "touch") await changeAttributes(cluster, name, (about) => about);
+  if (order.do === "touch") await changeAttributes(cluster, name, (attributes) => attributes);
   else await (order.do === "copy" ? copy : move)(cluster, from, name);
 }
 

@@ -4,6 +4,7 @@
  * commands cp and mv.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
+import { type Attributes, checkAttributes } from "../../file/attributes.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { checkFileOrFolder, checkFolder, checkNewName } from "../../file/names.ts";
 import type { Version, Vid } from "../../version.ts";
@@ -50,7 +51,7 @@ export async function copy(
   { condition }: LinkOptions = {},
 ): Promise<Linked> {
   checkPair(from, to);
-  if (from === to) return changeAttributes(cluster, from, (about) => about, condition);
+  if (from === to) return changeAttributes(cluster, from, (attributes) => attributes, condition);
   await checkEnoughLive(cluster);
   for (let look = 1, lost: Vid | null = null; ; look++) {
     const found = await find(cluster, from);
@@ -105,27 +106,28 @@ export async function move(
 }
 
 /**
- * Makes a new version of a name with the same content, and with what `change` makes of what is said
- * about it. `change` may be called several times, as others may write the name meanwhile. Throws as
- * `copy`.
+ * Makes a new version of a name with the same content, and with the attributes that `change` makes of
+ * those it has. `change` may be called several times, as others may write the name meanwhile. Throws
+ * as `copy`, and DfsError("usage") for attributes that cannot be.
  */
 export async function changeAttributes(
   cluster: Cluster,
   name: string,
-  change: (about: Facts) => Facts,
+  change: (attributes: Attributes) => Attributes,
   condition?: Condition,
 ): Promise<Linked> {
   await checkEnoughLive(cluster);
   for (let look = 1; ; look++) {
     const found = await find(cluster, name);
-    const { version } = found;
+    const { version, about } = found;
+    const changed = { ...about, attributes: checkAttributes(change(about.attributes)) };
     const holds = !condition || condition.vid === version.vid;
     const stored = cluster.space.stored(name);
     const vid = cluster.ports.random.bytes(16).toHex();
     // The new version takes over the pieces of its parent, so the parent must be this very version.
     const outcome: Outcome = holds
       ? await propose(cluster, stored, {
-          ...contentFor(cluster, stored, vid, found, change(found.about)),
+          ...contentFor(cluster, stored, vid, found, changed),
           condition: { vid: version.vid },
           supply: null,
         })
