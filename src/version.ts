@@ -150,17 +150,20 @@ function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>): Codec
   };
 }
 
-const acceptedPair = pairCodec(acceptedCodec);
+/** The values of a register, whole: what a list with facts has of it. */
+export const valuesCodec = pairCodec(acceptedCodec);
+/** At most two bodies, and what stands beside them. */
+export const VALUES_BYTES = 2 * (MANIFEST_BYTES + 1024);
 
 /** One server's register of one name. An absent row is { prom: floor, acc: null, com: null }. */
 export const registerCodec: Codec<{ readonly prom: Ballot } & Pair<Accepted>> = {
   write(w, { prom, acc, com }) {
     ballotCodec.write(w, prom);
-    acceptedPair.write(w, { acc, com });
+    valuesCodec.write(w, { acc, com });
   },
   read(r) {
     const prom = ballotCodec.read(r);
-    const { acc, com } = acceptedPair.read(r);
+    const { acc, com } = valuesCodec.read(r);
     return { prom, acc, com };
   },
 };
@@ -184,6 +187,9 @@ export type Outline = Value<typeof outlineCodec>;
 export const outlinesCodec = pairCodec(outlineCodec);
 /** Twice a ballot, a vid, three bytes and a size; and three flags that say which of it is there. */
 export const OUTLINES_BYTES = 2 * (16 + 16 + 3 + 8) + 3;
+
+/** The bytes of `valuesCodec` for a register: those of the register after the promise. */
+export const cutValues = (register: Uint8Array): Uint8Array => register.subarray(16);
 
 const cutting = new Uint8Array(OUTLINES_BYTES);
 const cuttingText = Buffer.from(cutting.buffer);

@@ -5,7 +5,7 @@ import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import { Endless } from "../../src/client/trust/endless.ts";
-import { decideByReports, type Page, pagesIn } from "../../src/client/files/list.ts";
+import { decideByReports, type Page, pagesIn } from "../../src/client/files/pages.ts";
 import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
@@ -25,7 +25,7 @@ const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
   name,
   damaged: false,
   others: false,
-  outlines: bytesOf(outline(1)),
+  values: bytesOf(outline(1)),
   here: [{ held: [0, 1], lacking: 0, astray: 0 }],
   ...some,
 });
@@ -102,15 +102,15 @@ describe("what servers say of a name", () => {
   const concluded = async (...said: Partial<ListEntry>[]) => {
     const pages = await pagesOf(said.map((some) => holding(entry("a", some))));
     const [page] = pages;
-    const [name, told] = page!.names[0]!;
-    return decideByReports({ ...page!, name, reports: told });
+    const [, told] = page!.names[0]!;
+    return decideByReports({ ...page!, reports: told });
   };
 
   test("is what each of them says, where they do not say the same", async () => {
-    const newer = { outlines: bytesOf(outline(7)) };
+    const newer = { values: bytesOf(outline(7)) };
     expect(await concluded({}, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
     expect(await concluded({}, newer, {}, newer)).toMatchObject({ state: outline(7) });
-    const pending = { outlines: encode(outlinesCodec, { acc: outline(7), com: outline(1) }) };
+    const pending = { values: encode(outlinesCodec, { acc: outline(7), com: outline(1) }) };
     expect(await concluded({}, pending, pending, { damaged: true })).toMatchObject({ is: "doubt" });
     expect(await concluded(pending, pending, pending, {})).toMatchObject({
       is: "current",
@@ -119,7 +119,7 @@ describe("what servers say of a name", () => {
   });
 
   test("does not count where it cannot be read, or is damaged", async () => {
-    const odd = { outlines: new Uint8Array([1, 2, 3]) };
+    const odd = { values: new Uint8Array([1, 2, 3]) };
     const damaged = { damaged: true };
     expect(await concluded(odd, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
     expect(await concluded(odd, damaged, odd, {})).toMatchObject({ is: "tooFew" });

@@ -35,14 +35,14 @@ export class EndlessLiar {
   #list(): ReplyOf<"list"> {
     this.pages++;
     const value = { ballot: 5n, vid: vidOf(1), deleted: false, pieces: 4, needed: 4, size: 9 };
-    const outlines = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
+    const values = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
       name: this.#next("m"),
       damaged: false,
       others: false,
-      outlines,
+      values,
       here,
     }));
     return { complete: true, entries, done: false };
