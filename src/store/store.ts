@@ -130,23 +130,22 @@ export class Store {
     return { floor: this.floors.of(space), register, held: held.slice(0, VIDS_PER_NAME_MAX) };
   }
 
-  /** A page of names with their registers and all their pieces, in byte order; see Catalog.page. */
+  /** A page of names with their registers and, if wanted, all their pieces; see Catalog.page. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
+    withPieces = true,
   ): PageEntry[] {
     const page = this.#catalog.page(space, after, from, limit, everything);
-    const [first, last] = [page[0]?.name, page.at(-1)?.name];
-    if (first === undefined || last === undefined) return [];
-    const held = this.#catalog.pieces.ofNames(space, first, last);
+    const [first, last] = [page[0]?.name ?? "", page.at(-1)?.name ?? ""];
+    const held = withPieces ? this.#catalog.pieces.ofNames(space, first, last) : [];
     let i = 0;
     return page.map(({ name, register }) => {
       for (let next = held[i]; next && compareNames(next.name, name) < 0; next = held[i]) i++;
-      const match = held[i]?.name === name ? held[i++] : null;
-      return { name, register, held: match?.versions ?? [] };
+      return { name, register, held: (held[i]?.name === name && held[i++]?.versions) || [] };
     });
   }
 

@@ -22,17 +22,20 @@ export function listPage(
   let last = after;
   let folder = folderOf(after, level);
   let from: string | null = folder === null ? level.prefix : beyond(folder);
-  // A page is read in lots, for if the names are long only few fit into a reply. Where common
-  // prefixes have many names each a lot is small: most of a large one would be passed over.
+  // A page is read in lots, for if the names are long only few fit into a reply. After a common
+  // prefix the next one is likely, and so is a lot of one name: all others would be passed over.
   for (let lot = level.delimiter === "" ? LIST_LOT : 1; entries.length < most;) {
     if (from === null) return page(true);
     const wanted = Math.min(most - entries.length, lot);
-    const batch = store.page(space, last, from, wanted, everything);
-    let isPassing = false;
+    const batch = store.page(space, last, from, wanted, everything, lot > 1);
+    const [first] = batch;
+    if (lot === 1 && first && folderOf(first.name, level) === null) {
+      lot = 2;
+      continue;
+    }
     for (const row of batch) {
       if (!row.name.startsWith(level.prefix)) return page(true);
-      isPassing = folder !== null && row.name.startsWith(folder);
-      if (isPassing) continue;
+      if (folder !== null && row.name.startsWith(folder)) continue;
       folder = folderOf(row.name, level);
       const entry = entryOf(store, row, { everything, facts: facts && folder === null });
       bytes += bytesOf(entry);
@@ -42,7 +45,7 @@ export function listPage(
       from = folder === null ? level.prefix : beyond(folder);
     }
     if (batch.length < wanted) return page(true);
-    lot = isPassing ? 1 : Math.min(2 * lot, LIST_LOT);
+    lot = folder === null ? Math.min(2 * lot, LIST_LOT) : 1;
   }
   return page(false);
 }
