@@ -140,6 +140,12 @@ export const MUTANTS: readonly Mutant[] = [
       "history-reaches-back": "always",
     },
   },
+  {
+    name: "named-folders",
+    rule: "a folder is there if any server knows a name below it",
+    within: 100,
+    breaks: { "folders-are-decided": "always" },
+  },
   ...PIECE_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LIFE_MUTANTS,
