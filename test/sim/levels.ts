@@ -7,7 +7,8 @@ import { folderOf } from "../../src/wire/levels.ts";
 import { Violation } from "./invariants.ts";
 
 /** How an entry is written here: a folder, or a name. */
-export const textOf = (entry: Entry): string => ("prefix" in entry ? `${entry.prefix}*` : entry.name);
+export const textOf = (entry: Entry): string =>
+  "prefix" in entry ? `${entry.prefix}*` : entry.name;
 
 /** The entries that are wanted of these names. */
 export function levelOf(names: readonly string[], wanted: Wanted): string[] {
