@@ -10,6 +10,8 @@ export interface Lies {
   readonly page: number;
   /** Does it say that it knows them to have been chosen, and has all their pieces? */
   readonly isWhole: boolean;
+  /** What its names end with. */
+  readonly end?: string;
 }
 
 /** Answers with pages of names after all that it has said before, and between those that there are. */
@@ -39,7 +41,7 @@ export class EndlessLiar {
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next("m"),
+      name: this.#next("m") + (this.#lies.end ?? ""),
       damaged: false,
       others: false,
       values,

@@ -146,6 +146,13 @@ export const MUTANTS: readonly Mutant[] = [
     within: 100,
     breaks: { "folders-are-decided": "always" },
   },
+  {
+    name: "first-names",
+    rule: "a folder is not there if its first name is not known to be",
+    within: 100,
+    plot: "firstDeleted",
+    breaks: { "folders-are-looked-into": "always" },
+  },
   ...PIECE_MUTANTS,
   ...MEMBER_MUTANTS,
   ...LIFE_MUTANTS,

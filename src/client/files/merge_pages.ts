@@ -99,19 +99,20 @@ function valuesIn(bytes: Uint8Array, isWhole: boolean): Pair<Told> | null {
   }
 }
 
+/** A name, what servers report of it, and the servers that begin its common prefix later. */
+export type Merged = readonly [
+  name: string,
+  reports: NameReports,
+  /** They do not know the name, and know others with the same common prefix. */
+  later: readonly number[],
+];
+
 /**
- * Merges the pages up to `horizon`. Mostly all servers say the same of a name, so equal bytes are
- * decoded only once.
- *
- * Of a common prefix the first name that any server knows is told, with the reports of the servers
- * that begin with it. The others begin later, and so do not know that name.
+ * Merges the pages up to `horizon`. Of a common prefix it tells the first name that any server
+ * knows. Mostly all servers say the same of a name, so equal bytes are decoded only once.
  */
-export function namesUpTo(
-  pages: Replies<"list">,
-  horizon: string | null,
-  range: Range,
-): [string, NameReports][] {
-  const names: [string, NameReports][] = [];
+export function namesUpTo(pages: Replies<"list">, horizon: string | null, range: Range): Merged[] {
+  const names: Merged[] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
   for (;;) {
     let name: string | null = null;
@@ -123,12 +124,15 @@ export function namesUpTo(
     const folder = folderOf(name, range);
     if (horizon !== null && compareNames(folder ?? name, horizon) > 0) return names;
     const reports = new Map<number, NameReport>();
+    const later: number[] = [];
     let known: Uint8Array | null = null;
     let values: Pair<Told> | null = null;
     for (const head of heads) {
       const entry = head.entries[head.at];
       if (entry?.name !== name) {
-        if (folder !== null && entry?.name.startsWith(folder)) head.at++;
+        if (folder === null || !entry?.name.startsWith(folder)) continue;
+        later.push(head.slot);
+        head.at++;
         continue;
       }
       head.at++;
@@ -146,6 +150,6 @@ export function namesUpTo(
         here,
       });
     }
-    names.push([name, reports]);
+    names.push([name, reports, later]);
   }
 }

@@ -13,6 +13,7 @@ import { canRead, type Quorum } from "../../quorum.ts";
 import type { Guard } from "../trust/guard.ts";
 import {
   horizonOf,
+  type Merged,
   namesUpTo,
   NO_VALUES,
   type NameReport,
@@ -78,7 +79,7 @@ export function openedOf(cluster: Cluster, guard: Guard, stored: string): string
 
 /** One interval of names, sorted, with what servers report of them. See `ReportedName`. */
 export interface Page {
-  readonly names: readonly (readonly [string, NameReports])[];
+  readonly names: readonly Merged[];
   readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
@@ -163,4 +164,14 @@ export function decideByReports({ reports, vouching, quorum }: Reported) {
   if (decision.is === "current") return { is: decision.is, state: decision.current, votes };
   const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
   return { is: decision.is, state: newest(all), votes };
+}
+
+/**
+ * Is it certain that there is nothing with a common prefix? So it is where so many servers know no
+ * name with it that all others together could not have chosen one.
+ */
+export function isNothing({ vouching, quorum }: Page, [, reports, later]: Merged): boolean {
+  const without = vouching.filter((slot) => !reports.has(slot) && !later.includes(slot));
+  const decision = decide(quorum, new Map(without.map((slot) => [slot, NO_VALUES])));
+  return decision.is === "current";
 }

@@ -15,8 +15,8 @@ import { hearsMore } from "../connect/silent.ts";
 import { holdersOf } from "../fetch/holders.ts";
 import { canRead } from "../../quorum.ts";
 import { factsOf } from "./get.ts";
-import type { NameReports, Told } from "./merge_pages.ts";
-import { decideByReports, hereOf, openedOf, type Page, pagesIn } from "./pages.ts";
+import type { Merged, NameReports, Told } from "./merge_pages.ts";
+import { decideByReports, hereOf, isNothing, openedOf, type Page, pagesIn } from "./pages.ts";
 
 /** What a list with facts tells of a file: which version it is, and what its manifest says. */
 export type ListedFacts = Omit<ReturnType<typeof factsOf>, "key"> & { readonly vid: Vid };
@@ -122,21 +122,25 @@ async function entriesOf(
   const entries: (Entry | null)[] = [];
   const questions: Question[] = [];
   const { vouching, quorum } = page;
-  for (const [name, reports] of page.names) {
+  for (const merged of page.names) {
+    const [name, reports] = merged;
     const folder = folderOf(name, range);
     const shown = shownOf(cluster, name);
-    if (folder === null && shown === null) continue;
-    const { is, state } = decideByReports({ reports, vouching, quorum });
-    // There may be a million names, so only a name in doubt costs another question. So does a
-    // common prefix whose first name is not there: any other name below it may be.
-    const isThere = is === "current" && state !== null && !state.deleted && shown !== null;
-    let entry: Entry | null | "open" = "open";
+    let entry: Entry | null | "open";
     if (folder !== null) {
-      if (/* rule: folders-are-decided */ isThere) entry = { prefix: cluster.space.shown(folder) };
-    } else if (shown !== null && is !== "doubt")
-      entry = listedOf(cluster, range, { name, shown, reports, is, state });
+      entry = folderIn(cluster, page, merged, folder, shown !== null);
+      // Others may not know the name, and then there may be nothing to look into.
+      const isAlone = reports.size < vouching.length;
+      if (arrivals === null && entry === "open" && isAlone) return null;
+    } else {
+      if (shown === null) continue;
+      const { is, state } = decideByReports({ reports, vouching, quorum });
+      // There may be a million names, so only a name in doubt costs another question.
+      entry =
+        is === "doubt" ? "open" : listedOf(cluster, range, { name, shown, reports, is, state });
+      if (arrivals === null && (is !== "current" || isOpen(entry))) return null;
+    }
     if (entry === "open") questions.push({ at: entries.length, name, folder });
-    if (arrivals === null && folder === null && (is !== "current" || isOpen(entry))) return null;
     entries.push(entry === "open" ? null : entry);
   }
   for (let done = 0; done < questions.length; done += ASKED_AT_ONCE)
@@ -159,6 +163,27 @@ function shownOf(cluster: Cluster, name: string): string | null {
   const { guard } = cluster.space;
   if (name === KEY_NAME) return null;
   return guard ? openedOf(cluster, guard, name) : name;
+}
+
+/**
+ * The entry of a common prefix; null when there is none, "open" where it must be looked into: its
+ * first name is not there, and any other one may be. `isOurs`: the first name is one of the user's.
+ */
+function folderIn(
+  cluster: Cluster,
+  page: Page,
+  merged: Merged,
+  folder: string,
+  isOurs: boolean,
+): Folder | null | "open" {
+  const { guard } = cluster.space;
+  const [, reports] = merged;
+  const { vouching, quorum } = page;
+  const { is, state } = decideByReports({ reports, vouching, quorum });
+  const isThere = is === "current" && isOurs && state !== null && !state.deleted;
+  if (/* rule: folders-are-decided */ isThere) return { prefix: cluster.space.shown(folder) };
+  if (/* rule: folders-are-looked-into */ isNothing(page, merged)) return null;
+  return guard && guard.shown(folder) === null ? null : "open";
 }
 
 async function answerTo(

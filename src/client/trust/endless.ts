@@ -22,7 +22,9 @@ type Kind = "list" | "spaces";
 type Pages = ReadonlyMap<number, ReplyOf<Kind>>;
 
 /** Names, and the slots that told of each. */
-type Sightings = Iterable<readonly [name: string, by: ReadonlyMap<number, unknown>]>;
+type Sightings = Iterable<
+  readonly [name: string, by: ReadonlyMap<number, unknown>, ...more: readonly unknown[]]
+>;
 
 /**
  * How many names one server alone may tell of, beyond as many as several servers told of. The first
