@@ -10,7 +10,8 @@ export interface Lies {
   readonly page: number;
   /** Does it say that it knows them to have been chosen, and has all their pieces? */
   readonly isWhole: boolean;
-  /** What its names end with. */
+  /** What its names begin and end with. */
+  readonly begin?: string;
   readonly end?: string;
 }
 
@@ -41,7 +42,7 @@ export class EndlessLiar {
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next("m") + (this.#lies.end ?? ""),
+      name: this.#next(this.#lies.begin ?? "m") + (this.#lies.end ?? ""),
       damaged: false,
       others: false,
       values,
