@@ -10,6 +10,7 @@ import { openCluster } from "../../src/client/members/open.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { compareNames } from "../../src/file/names.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
+import { childOf, tombstone } from "../../src/version.ts";
 import { openerOf } from "../harness/secret.ts";
 import { SimCluster } from "./cluster.ts";
 import { contentOf, sourceOf } from "./contents.ts";
@@ -93,10 +94,8 @@ const acceptAt = (stage: Stage, name: string, slots: readonly number[]): void =>
   stage.run(async (cluster) => {
     const vid = "7".repeat(32);
     const ballot = (9n << 64n) | 1n;
-    const version = {
-      ...{ vid, seq: 1, history: [], birthFloor: 0n, deleted: false, size: 0 },
-      ...{ pieces: 0, needed: 0, copies: 0, ring: [], body: new Uint8Array([1]) },
-    };
+    const body = new Uint8Array([1]);
+    const version = childOf(null, 0n, { ...tombstone(vid), deleted: false, body });
     for (const slot of slots) {
       await cluster.call(slot, "prepare", { name, ballot, vid, inline: [] });
       const { ok } = await cluster.call(slot, "accept", { name, ballot, version });

@@ -114,11 +114,11 @@ export async function* pagesIn(
   options: PagesOptions = {},
 ): AsyncGenerator<Page> {
   const { endless } = cluster;
-  const { after: begin = "", delimiter = "", facts = false, slots = null } = options;
+  const { after: begin = "", delimiter = "", facts = false } = options;
+  const { slots = null, limit: wanted = null } = options;
   const range = { prefix, delimiter, facts };
-  const isAll = options.limit == null;
   // Some of the names may be deleted.
-  const limit = Math.min(Math.max(options.limit ?? LIST_PAGE, SMALL_PAGE), LIST_PAGE);
+  const limit = Math.min(Math.max(wanted ?? LIST_PAGE, SMALL_PAGE), LIST_PAGE);
   const ask = async (after: string) => {
     const page = { after, limit, everything, ...range };
     const isAsked = (slot: number): boolean =>
@@ -139,7 +139,7 @@ export async function* pagesIn(
     if (pages.size === 0) throw new DfsError("tooFew", "no server answers");
     const horizon = horizonOf(pages, range);
     next = horizon;
-    asked = next === null || !isAll ? null : ask(next);
+    asked = next === null || wanted !== null ? null : ask(next);
     // A caller that has seen enough never awaits this page.
     asked?.catch(() => {});
     const answering = [...pages.keys()];
