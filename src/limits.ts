@@ -73,6 +73,10 @@ export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
 export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
+/** The fewest names that a client asks for in a page, where it wants fewer. */
+export const SMALL_PAGE = 64;
+/** How many names of a page a list asks more about at a time. */
+export const ASKED_AT_ONCE = 16;
 /**
  * How many names, and users, one server may report alone, beyond as many as other servers know too,
  * until it is not believed. The larger numbers are for a server that the quorum cannot do without.

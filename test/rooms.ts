@@ -15,7 +15,7 @@ const VALUES: Record<string, string[]> = {
   quorum: ["membership"],
   life: ["limits", "bytes", "membership"],
   version: ["errors", "limits", "bytes"],
-  outline: ["bytes", "version"],
+  outline: ["bytes", "limits", "version"],
   soundness: ["limits", "version"],
 };
 const HASHES = ["node:crypto"];

@@ -136,16 +136,17 @@ export class Store {
     return { floor: this.floors.of(space), register, ...held };
   }
 
-  /** A page of names with their registers and what they hold, in byte order; see Catalog.page. */
+  /** A page of names with their registers and, if wanted, what they hold; see Catalog.page. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
+    withPieces = true,
   ): PageEntry[] {
     const names = this.#catalog.page(space, after, from, limit, everything);
-    return pageOf(this.#catalog, names, space, everything);
+    return pageOf(this.#catalog, names, space, { withPieces, everything });
   }
 
   /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */
