@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 const VALUES: Record<string, string[]> = {
   errors: [],
   limits: [],
+  login_limits: [],
   printable: [],
   counted: [],
   release: [],

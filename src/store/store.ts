@@ -49,11 +49,7 @@ export interface StoreOptions {
   readonly notify?: Notify;
 }
 
-interface StorePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly disk: Disk;
-}
+type StorePorts = { readonly clock: Clock; readonly random: Random; readonly disk: Disk };
 
 export class Store {
   readonly sid: string;
@@ -149,7 +145,7 @@ export class Store {
     return pageOf(this.#catalog, names, space, { withPieces, everything });
   }
 
-  /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */
+  /** Up to `limit` spaces after `after`, in byte order. */
   spacesAfter(after: string, limit: number): string[] {
     return this.#catalog.spacesAfter(after, limit);
   }
