@@ -13,7 +13,7 @@ export interface Named {
   readonly isLacking: boolean;
 }
 
-export const PENDING: Omit<Entry, "vid"> = {
+const PENDING: Omit<Entry, "vid"> = {
   state: "pending",
   list: 0,
   cids: [],

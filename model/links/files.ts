@@ -11,7 +11,7 @@ import type { Holders, Rounds, Step, Write } from "./rounds.ts";
 const LIST_LENGTH = 4;
 
 /** What users saw of each name, in an order of moments. */
-export class Seen {
+class Seen {
   readonly #names = new Map<string, Done[]>();
   /** By vid: the list that it was written with. */
   readonly lists = new Map<number, number>();

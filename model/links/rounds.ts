@@ -210,7 +210,7 @@ export class Rounds {
       (so) => takers(so) >= accept || so.size - takers(so) > count - accept,
     );
     if (takers(told) < accept) return told.size < accept ? "tooFew" : "refused";
-    const isRiding = cids && isList(list) && this.chance.is(0.5);
+    const isRiding = cids && isList(list) && this.chance.is(0.3);
     const lacks = (server: number): boolean => !told.get(server)?.lists.has(list);
     yield this.ask(
       (server) => ({

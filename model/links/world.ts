@@ -10,8 +10,9 @@ import type { LinkRule } from "./rules.ts";
 import { LinkServer } from "./server.ts";
 import { Truth } from "./truth.ts";
 
-/** What a deaf server seldom hears. */
-const UNHEARD = new Set<string>(["prepare", "link", "upload"]);
+/** Does it tell of a list of several contents? */
+const isOfLists = (request: Request): boolean =>
+  (request.is === "prepare" || request.is === "link") && (request.link?.cids.length ?? 0) > 1;
 
 /** Clocks are so far apart, at most. */
 const SKEW = 1000;
@@ -30,7 +31,7 @@ export class LinkWorld implements Servers<Request, Answer> {
   /** The true time; set by whoever runs the world. */
   now: () => number = () => 0;
   isRoomShort = false;
-  /** A server that seldom hears of lists: most of its PREPAREs, LINKs and UPLOADs are lost. */
+  /** A server that does not hear of lists: each PREPARE and LINK that tells it of one is lost. */
   deaf: number | null = null;
   #isChecked = false;
 
@@ -65,8 +66,7 @@ export class LinkWorld implements Servers<Request, Answer> {
     this.truth.vote(server, accepted, this.now());
 
   answer(server: number, request: Request): Answer | undefined {
-    const isUnheard = server === this.deaf && UNHEARD.has(request.is) && this.chance.is(0.9);
-    if (isUnheard) return undefined;
+    if (server === this.deaf && isOfLists(request)) return undefined;
     if (this.chance.is(0.15)) this.age(server);
     if (request.is !== "read" && request.is !== "fetch") this.#isChecked = false;
     return this.servers[server]!.answer(request);
