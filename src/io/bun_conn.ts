@@ -93,6 +93,11 @@ export class BunConn implements Conn {
     });
   }
 
+  giveBack({ buffer, length }: Uint8Array): void {
+    // What was transferred is freed at once, and not when the garbage collector comes to it.
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
+  }
+
   write(...parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);

@@ -254,10 +254,13 @@ export class Peer {
       for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
         if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
         let ended = 0;
+        let kept = 0;
         for (const { kind, id, body } of this.#parser.push(bytes)) {
           ended++;
+          kept += body.length;
           this.#reply(kind, id, body);
         }
+        if (kept + this.#parser.held === 0) this.#conn.giveBack(bytes);
         this.#pulse.received(ended, this.#parser.isMidFrame);
       }
       this.#fail("the connection broke");
