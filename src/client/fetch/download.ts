@@ -2,6 +2,7 @@
  * One version on its way to a sink, portion by portion. Each portion is verified before it is
  * written; or, where the sink has a draft, before the download ends. Used by get.
  */
+import { free } from "../../cursor.ts";
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { chunkBytes, chunkOffset } from "../../file/split.ts";
 import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../../limits.ts";
@@ -121,6 +122,7 @@ export class Download {
       await this.#sink.write(data, at);
       this.#progress(data.length);
     }
+    for (const chunk of chunks) free(chunk);
   }
 
   /** Writes bytes as they come, and resolves once all are verified. */

@@ -20,7 +20,7 @@ export interface Sink {
   /** Must writes come in the order of the file? */
   readonly inOrder: boolean;
   open(found: Found): Promise<void>;
-  /** Writes bytes that were verified. */
+  /** Writes bytes that were verified. They are lent until it resolves. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /**
    * Only of a sink that shows nobody what is in it until the get has ended well. It writes, before
