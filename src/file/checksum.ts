@@ -94,12 +94,33 @@ export const verifies = (
   sums: Uint8Array,
 ): boolean => Buffer.compare(sumsOf(vid, piece, first, data), sums) === 0;
 
+/** The root of a piece whose table comes in parts, in its order, and is not kept. */
+export class RunningRoot {
+  readonly #hash = createHash("sha256");
+
+  /** Of a piece of `bytes` bytes. */
+  constructor(vid: Vid, piece: number, bytes: number) {
+    const place = placeOf(vid, piece);
+    new DataView(place.buffer).setBigUint64(24, BigInt(bytes));
+    this.#hash.update(place);
+  }
+
+  add(sums: Uint8Array): void {
+    this.#hash.update(sums);
+  }
+
+  /** The root, once the whole table was added. Nothing is added after that. */
+  end(): Uint8Array {
+    return this.#hash.digest();
+  }
+}
+
 /** The root of a piece of `bytes` bytes with this table. */
-export const rootOf = (vid: Vid, piece: number, bytes: number, table: Uint8Array): Uint8Array => {
-  const place = placeOf(vid, piece);
-  new DataView(place.buffer).setBigUint64(24, BigInt(bytes));
-  return createHash("sha256").update(place).update(table).digest();
-};
+export function rootOf(vid: Vid, piece: number, bytes: number, table: Uint8Array): Uint8Array {
+  const root = new RunningRoot(vid, piece, bytes);
+  root.add(table);
+  return root.end();
+}
 
 /** The table and root of a piece that is whole in memory. */
 export function tableAndRoot(
