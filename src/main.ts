@@ -24,6 +24,8 @@ async function main(): Promise<number> {
   }
   const { leave, watchSignals } = await import("./terminal/interrupt.ts");
   watchSignals((status) => process.exit(status));
+  const { keepSmall } = await import("./io/tidy_memory.ts");
+  keepSmall();
   const { commandNamed } = await import("./cli/invocation/command_names.ts");
   const { COMMANDS } = await import("./cli/command_table.ts");
   const { invoke, report } = await import("./cli/invocation/invoke.ts");

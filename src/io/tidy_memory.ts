@@ -2,7 +2,8 @@
  * Keeps a busy server small, by asking the garbage collector to run. Bytes that pass through
  * sockets are garbage a moment later; but they are outside of the heap, and the collector decides
  * by the heap's growth when to run. So it is told to run after every so many bytes, if much such
- * memory is in use. Used by bun_conn.ts.
+ * memory is in use. That stops the whole process for a moment, so the process has to want it:
+ * main.ts does, for commands and servers. Used by bun_conn.ts.
  * ("External" counts the bytes that sockets and SQLite gave too; "arrayBuffers" does not.)
  */
 import { MIB } from "../limits.ts";
@@ -10,10 +11,17 @@ import { MIB } from "../limits.ts";
 const CHECK_EVERY_BYTES = 12 * MIB;
 const GARBAGE_BYTES = 24 * MIB;
 
+let isWanted = false;
 let moved = 0;
+
+/** From now on this process is kept small. */
+export function keepSmall(): void {
+  isWanted = true;
+}
 
 /** Counts bytes that were received or sent. */
 export function countBytes(bytes: number): void {
+  if (!isWanted) return;
   moved += bytes;
   if (moved < CHECK_EVERY_BYTES) return;
   moved = 0;

@@ -161,3 +161,7 @@ const frameIn = (bytes: Uint8Array, at: number, count: number): Frame => ({
   id: u32At(bytes, at + LENGTH_BYTES + 1),
   body: bytes.subarray(at + LENGTH_BYTES + HEAD_BYTES, at + count),
 });
+
+/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
+export const isTls = ([type, version]: Uint8Array): boolean =>
+  (type === 0x15 || type === 0x16) && version === 3;

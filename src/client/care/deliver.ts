@@ -75,8 +75,9 @@ export class Delivery {
       const sent = Promise.withResolvers<void>();
       sent.promise.catch(() => {});
       lastSent = sent.promise;
-      const leave = await this.#cluster.window.enter(windowPlaces);
+      let leave = (): void => {};
       try {
+        leave = await this.#cluster.window.enter(windowPlaces);
         if (transfers.every(({ to }) => to === null)) return;
         const chunks = await this.#reader.read({ pieces: wanted, offset, length: CHUNK_BYTES });
         await chunkBefore;

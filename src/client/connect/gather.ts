@@ -56,7 +56,12 @@ export function gather<T>(
           settle();
         },
         (error: unknown) => {
-          if (!isDfsError(error)) return reject(error);
+          if (!isDfsError(error)) {
+            cancel();
+            open = 0;
+            return reject(error);
+          }
+          if (open === 0) return;
           onError(slot, error);
           settle();
         },

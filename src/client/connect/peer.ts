@@ -9,9 +9,11 @@ import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../../limits.ts"
 import type { Config, ServerAddress } from "../../membership.ts";
 import type { Standing } from "../trust/lives.ts";
 import { checkSameServer, type LoggedIn, type Login, logIn } from "./login.ts";
+import { orInterrupted } from "./living/interruption.ts";
+import { Requests, type Waiting } from "./living/requests.ts";
 import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../../version.ts";
-import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../../wire/frames.ts";
+import { ERROR, errorOf, FrameParser, isTls, REPLY, requestFrame } from "../../wire/frames.ts";
 import { checkGreeting, HELLO, isLoopback } from "../../wire/handshake.ts";
 import type { SignatureVerifier } from "../../wire/signature.ts";
 import {
@@ -39,26 +41,12 @@ export interface PeerOptions {
   readonly isPlain?: boolean | undefined;
 }
 
-/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
-const isTls = ([type, version]: Uint8Array): boolean =>
-  (type === 0x15 || type === 0x16) && version === 3;
-
-/** Requests are numbered from 1 to this number, again and again. */
-const IDS = 2 ** 32 - 1;
-
-interface Waiting {
-  readonly kind: Kind;
-  readonly resolve: (reply: never) => void;
-  readonly reject: (error: DfsError) => void;
-}
-
 export class Peer {
   readonly address: ServerAddress;
   readonly #conn: Conn;
   readonly #pulse: Pulse;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Requests();
   readonly #parser = new FrameParser();
-  #lastId = 0;
   #down: DfsError | null = null;
   /** The address of the last request. */
   #to: Address | null = null;
@@ -215,18 +203,27 @@ export class Peer {
     this.epoch = Math.max(this.epoch, config.epoch);
   }
 
-  /** Sends one request, to a member at an epoch. Throws the server's error, or DfsError("down"). */
+  /**
+   * Sends one request, to a member at an epoch. Throws the server's error, DfsError("down"), and
+   * ("interrupted") once the signal is aborted and the connection has taken the request's bytes.
+   */
   call<K extends AddressedKind>(
     kind: K,
     body: BodyOf<K>,
     to: Omit<Address, "sid">,
+    signal: AbortSignal | null = null,
   ): Promise<ReplyOf<K>> {
     const { cluster, epoch, user } = to;
     // Mostly the same address as before. Then it is the same object, whose bytes are made once.
     const known = this.#to;
     if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
       this.#to = { ...to, sid: this.sid };
-    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
+    const request = { to: this.#to, ...body } as unknown as RequestOf<K>;
+    let taken: Promise<void> | undefined;
+    const reply = new Promise<ReplyOf<K>>((...on) => {
+      taken = this.#send(kind, request, ...on);
+    });
+    return orInterrupted(reply, signal, taken);
   }
 
   /** Ends the connection. Requests that wait for a reply fail. */
@@ -235,23 +232,27 @@ export class Peer {
   }
 
   #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
-    return new Promise((resolve, reject) => {
-      if (this.#down) throw this.#down;
-      const id = this.#newId();
-      // Throws where the request cannot be encoded, so it comes before anything waits for it.
-      const frame = requestFrame(kind, id, request);
-      this.#waiting.set(id, { kind, resolve, reject });
-      this.#pulse.asked(id);
-      const bytes = frame.reduce((sum, { length }) => sum + length, 0);
-      this.#pulse.writing(bytes, this.#conn.write(...frame));
-    });
+    return new Promise((...on) => void this.#send(kind, request, ...on));
   }
 
-  /** A number that no waiting request has. */
-  #newId(): number {
-    do this.#lastId = (this.#lastId % IDS) + 1;
-    while (this.#waiting.has(this.#lastId));
-    return this.#lastId;
+  /** Resolves when the connection has taken the request, which settles with its reply. */
+  #send<K extends Kind>(
+    kind: K,
+    request: RequestOf<K>,
+    ...[resolve, reject]: [Waiting["resolve"], Waiting["reject"]]
+  ): Promise<void> {
+    if (this.#down) throw this.#down;
+    const id = this.#waiting.nextId();
+    // Throws where the request cannot be encoded, so it comes before anything waits for it.
+    const frame = requestFrame(kind, id, request);
+    this.#waiting.wait(id, { kind, resolve, reject });
+    this.#pulse.asked(id);
+    const taken = this.#conn.write(...frame);
+    this.#pulse.writing(
+      frame.reduce((sum, { length }) => sum + length, 0),
+      taken,
+    );
+    return taken;
   }
 
   async #receive(): Promise<void> {
@@ -275,9 +276,8 @@ export class Peer {
   #reply(kind: number, id: number, body: Uint8Array): void {
     // An error without a request of ours ends the connection: the server says why.
     if (id === 0 && kind === ERROR) throw errorOf(body);
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waiting.take(id);
     if (!waiting) throw new DfsError("protocol", "it answered what was not asked");
-    this.#waiting.delete(id);
     this.#pulse.answered(id);
     if (kind === ERROR) return waiting.reject(errorOf(body));
     if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
@@ -293,8 +293,7 @@ export class Peer {
     if (this.#down) return;
     this.#down = new DfsError("down", `${this.label}: ${why}`);
     this.#pulse.stop();
-    for (const { reject } of this.#waiting.values()) reject(this.#down);
-    this.#waiting.clear();
+    for (const { reject } of this.#waiting.takeAll()) reject(this.#down);
     this.#conn.close();
   }
 }

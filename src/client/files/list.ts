@@ -97,7 +97,7 @@ async function* listBriefly(
     if (page.upTo === null) return null;
     after = page.upTo;
   }
-  cluster.asksAll = true;
+  cluster.askAllForNow();
   return after;
 }
 
@@ -196,6 +196,7 @@ export async function* pagesIn(
   { after: begin = "", slots = null }: { after?: string; slots?: readonly number[] | null } = {},
 ): AsyncGenerator<Page> {
   const { endless } = cluster;
+  const judge = endless.ofOneList();
   const ask = async (after: string) => {
     const page = { after, prefix, limit: LIST_PAGE, everything };
     const isAsked = (slot: number): boolean =>
@@ -220,7 +221,7 @@ export async function* pagesIn(
     const answering = [...pages.keys()];
     const vouching = answering.filter((slot) => pages.get(slot)?.complete);
     const names = namesUpTo(pages, horizon);
-    const isOneOut = horizon !== null && endless.judge(cluster, "list", view.quorum, pages, names);
+    const isOneOut = horizon !== null && judge.judge(cluster, "list", view.quorum, pages, names);
     // The fast path asks so few servers that it cannot do without one of them.
     if (isOneOut && slots) return;
     yield { names, answering, vouching, quorum: view.quorum, upTo: horizon };

@@ -54,6 +54,7 @@ export function checkOperator(cluster: Cluster): void {
 
 async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete: boolean }> {
   const { endless } = cluster;
+  const judge = endless.ofOneList();
   /** For each user the slot of the one server that reports the user; null: several do. */
   const users = new Map<string, number | null>();
   let isComplete = true;
@@ -80,7 +81,7 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete:
           slotsByUser.set(user, (slotsByUser.get(user) ?? new Map()).set(slot, true));
     for (const [user, slots] of slotsByUser)
       users.set(user, slots.size > 1 ? null : ([...slots.keys()][0] ?? null));
-    if (horizon !== null) endless.judge(cluster, "spaces", view.quorum, pages, slotsByUser);
+    if (horizon !== null) judge.judge(cluster, "spaces", view.quorum, pages, slotsByUser);
     else return { users: believedUsers(cluster, users), isComplete };
     after = horizon;
   }

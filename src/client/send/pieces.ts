@@ -2,7 +2,7 @@
  * Sends the pieces of one new version to their homes. Where a home is silent or full, a piece is
  * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
-import { assert, DfsError, isDfsError } from "../../errors.ts";
+import { assert, DfsError } from "../../errors.ts";
 import { sumsOf } from "../../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
@@ -24,6 +24,8 @@ import { PieceRoots } from "./piece_roots.ts";
 import { matched } from "../fetch/plan.ts";
 import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "../connect/silent.ts";
+import { Sendings } from "./sendings.ts";
+import { Transfer } from "./transfer.ts";
 import { smallPieces } from "./small_pieces.ts";
 import type { Source } from "./source.ts";
 import { stripeInRoom } from "./stripes.ts";
@@ -196,64 +198,70 @@ export class Pieces implements Supply {
   ): Promise<Map<number, number>> {
     const cut = this.#cut;
     const transfers = [...targets].map(([piece, slots]) => ({
-      piece,
+      transfer: this.#transferOf(piece, slots),
       sums: [] as Uint8Array[],
-      alive: new Set(slots),
     }));
     const parity = parityPieces(cut).filter((piece) => targets.has(piece));
-    const underWay: Promise<unknown>[] = [];
+    const underWay = new Sendings(this.#cluster.signal);
     try {
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
-        if (transfers.every(({ alive }) => alive.size === 0)) break;
+        if (transfers.every(({ transfer }) => transfer.takers === 0)) break;
         const { window } = this.#cluster;
         const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
         try {
           // All are summed before any leaves the stripe's memory, so that a changed file is found.
-          const chunks = transfers.flatMap(({ piece, sums, alive }) => {
+          const chunks = transfers.flatMap(({ transfer, sums }) => {
+            const { piece } = transfer;
             const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
             if (!data || data.length === 0) return [];
-            return [{ piece, data, alive, root: this.#addSums(piece, offset, data, sums) }];
+            return [{ transfer, data, root: this.#addSums(piece, offset, data, sums) }];
           });
           const sending = chunks.map(
-            ({ piece, data, alive, root }) =>
-              this.#sendChunk(piece, offset, root, data, alive).acknowledged,
+            ({ transfer, data, root }) =>
+              this.#sendChunk(transfer, offset, root, data).acknowledged,
           );
-          underWay.push(Promise.all(sending).finally(release));
+          underWay.add(Promise.all(sending).finally(release));
         } catch (error) {
           release();
           throw error;
         }
       }
-    } finally {
-      await Promise.allSettled(underWay);
+      await underWay.ended();
+    } catch (error) {
+      for (const { transfer } of transfers) transfer.giveUp();
+      await underWay.ended();
+      throw error;
     }
-    return new Map(transfers.map(({ piece, alive }) => [piece, alive.size]));
+    return new Map(transfers.map(({ transfer }) => [transfer.piece, transfer.takers]));
   }
 
   /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
     const size = pieceBytes(this.#cut, piece);
     const sums: Uint8Array[] = [];
-    const alive = new Set(targets);
-    const underWay: Promise<void>[] = [];
+    const transfer = this.#transferOf(piece, targets);
+    const underWay = new Sendings(this.#cluster.signal);
     try {
-      for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
-        await underWay.at(-CHUNKS_PER_PIECE);
+      for (let offset = 0; offset < size && transfer.takers > 0; offset += CHUNK_BYTES) {
+        await underWay.fewerThan(CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
         const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
         const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
           const root = this.#addSums(piece, offset, data, sums);
-          return this.#sendChunk(piece, offset, root, data, alive);
+          return this.#sendChunk(transfer, offset, root, data);
         });
         // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
-        underWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
+        underWay.add(sending.finally(() => this.#cluster.window.giveBack(buffer)));
         await chunk;
       }
-    } finally {
-      await Promise.allSettled(underWay);
+      await underWay.ended();
+    } catch (error) {
+      transfer.giveUp();
+      await underWay.ended();
+      throw error;
     }
-    return alive.size;
+    return transfer.takers;
   }
 
   /** Adds a chunk's sums to those of its piece. Returns the root for the last chunk, else null. */
@@ -263,29 +271,19 @@ export class Pieces implements Supply {
     return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
-  /** Sends one chunk to all that are alive. Servers that do not take it are no longer alive. */
-  #sendChunk(
-    piece: number,
-    offset: number,
-    root: Uint8Array | null,
-    data: Uint8Array,
-    alive: Set<number>,
-  ) {
+  #transferOf(piece: number, slots: readonly number[]): Transfer {
     const size = pieceBytes(this.#cut, piece);
-    const calls = [...alive].map(async (slot) => {
-      try {
-        const body = { name: this.#name, vid: this.#version.vid, piece, size, offset, root, data };
-        await this.#cluster.call(slot, "upload", body);
-      } catch (error) {
-        if (!isDfsError(error)) throw error;
-        if (!alive.delete(slot)) return;
-        // A full disk is normal while others have room; else `#refused` explains the failure.
-        if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
-        this.#refused.set(slot, error);
-      }
+    const whole = { name: this.#name, vid: this.#version.vid, piece, size };
+    return new Transfer(this.#cluster, whole, slots, (slot, error) => {
+      // A full disk is normal while others have room; else `#refused` explains the failure.
+      if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
+      this.#refused.set(slot, error);
     });
-    const progress = piece < this.#cut.needed ? data.length : 0;
-    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
+  }
+
+  #sendChunk(transfer: Transfer, offset: number, root: Uint8Array | null, data: Uint8Array) {
+    const progress = transfer.piece < this.#cut.needed ? data.length : 0;
+    const acknowledged = transfer.send(offset, root, data).then(() => this.#progress(progress));
     return { acknowledged };
   }
 
