@@ -67,10 +67,9 @@ async function* listFully(cluster: Cluster, prefix: string, begin: string): Asyn
       if (reported.name === KEY_NAME) continue;
       const { is, state } = decideByReports(reported);
       // There may be a million names, so only a name in doubt costs another question.
-      const listed =
-        is === "doubt"
-          ? await listedByReading(cluster, reported.name)
-          : listedOf(cluster, reported, is, state);
+      const told = listedOf(cluster, reported, is, state);
+      const isInDoubt = is === "doubt" || (told?.isIncomplete && !isKnownToAll(reported, state));
+      const listed = isInDoubt ? await listedByReading(cluster, reported.name) : told;
       // A server that was silent until now may have what is missing.
       if (listed?.isIncomplete && (await hearsMore(cluster, arrivals)))
         return yield* listFully(cluster, prefix, after);
@@ -241,6 +240,16 @@ export function decideByReports({ reports, vouching, quorum }: ReportedName) {
   const all = [...votes.values()].flatMap(({ acc, com }) => [acc, com]);
   return { is: decision.is, state: newest(all), votes };
 }
+
+/**
+ * Does each server that answers know this version? One that was restarted in the middle of a put may
+ * not, and has pieces of it all the same; a list does not tell of these.
+ */
+const isKnownToAll = ({ reports, answering }: ReportedName, state: Outline | null): boolean =>
+  answering.every((slot) => {
+    const report = reports.get(slot);
+    return report !== undefined && state !== null && hereOf(report, state.vid) !== null;
+  });
 
 /** The list entry of a name with this state; null when there is no such file. */
 function listedOf(
