@@ -25,7 +25,7 @@ import { matched } from "../fetch/plan.ts";
 import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "../connect/silent.ts";
 import { Sendings } from "./sendings.ts";
-import { Transfer } from "./transfer.ts";
+import { Transfer, type WholePiece } from "./transfer.ts";
 import { smallPieces } from "./small_pieces.ts";
 import type { Source } from "./source.ts";
 import { stripeInRoom } from "./stripes.ts";
@@ -77,6 +77,12 @@ export class Pieces implements Supply {
     if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
     if (!(await this.#supply([...this.#sent.keys()], new Map())))
       throw new DfsError("putFailed", await this.shortage(new Map()));
+  }
+
+  /** Tells servers that no more of this version comes. Waits for nothing. */
+  giveUp(): void {
+    for (const [piece, slots] of this.#small.length > 0 ? [] : this.#sent.entries())
+      for (const slot of slots) this.#cluster.giveUpUpload(slot, this.#whole(piece));
   }
 
   shortage(held: ReadonlyMap<number, readonly number[]>): Promise<string> {
@@ -226,11 +232,8 @@ export class Pieces implements Supply {
           throw error;
         }
       }
+    } finally {
       await underWay.ended();
-    } catch (error) {
-      for (const { transfer } of transfers) transfer.giveUp();
-      await underWay.ended();
-      throw error;
     }
     return new Map(transfers.map(({ transfer }) => [transfer.piece, transfer.takers]));
   }
@@ -255,11 +258,8 @@ export class Pieces implements Supply {
         underWay.add(sending.finally(() => this.#cluster.window.giveBack(buffer)));
         await chunk;
       }
+    } finally {
       await underWay.ended();
-    } catch (error) {
-      transfer.giveUp();
-      await underWay.ended();
-      throw error;
     }
     return transfer.takers;
   }
@@ -271,10 +271,13 @@ export class Pieces implements Supply {
     return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
-  #transferOf(piece: number, slots: readonly number[]): Transfer {
+  #whole(piece: number): WholePiece {
     const size = pieceBytes(this.#cut, piece);
-    const whole = { name: this.#name, vid: this.#version.vid, piece, size };
-    return new Transfer(this.#cluster, whole, slots, (slot, error) => {
+    return { name: this.#name, vid: this.#version.vid, piece, size };
+  }
+
+  #transferOf(piece: number, slots: readonly number[]): Transfer {
+    return new Transfer(this.#cluster, this.#whole(piece), slots, (slot, error) => {
       // A full disk is normal while others have room; else `#refused` explains the failure.
       if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
       this.#refused.set(slot, error);
@@ -283,8 +286,7 @@ export class Pieces implements Supply {
 
   #sendChunk(transfer: Transfer, offset: number, root: Uint8Array | null, data: Uint8Array) {
     const progress = transfer.piece < this.#cut.needed ? data.length : 0;
-    const acknowledged = transfer.send(offset, root, data).then(() => this.#progress(progress));
-    return { acknowledged };
+    return { acknowledged: transfer.send(offset, root, data).then(() => this.#progress(progress)) };
   }
 
   /** Reads a small file, and makes all its pieces. */

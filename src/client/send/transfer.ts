@@ -6,11 +6,10 @@
 import { DfsError, isDfsError } from "../../errors.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { checkGoesOn } from "../connect/living/interruption.ts";
 import type { Peer } from "../connect/peer.ts";
 
 /** Which piece it is, and how long. */
-interface WholePiece {
+export interface WholePiece {
   readonly name: string;
   readonly vid: Vid;
   readonly piece: number;
@@ -23,7 +22,6 @@ export class Transfer {
   readonly #onRefused: (slot: number, error: DfsError) => void;
   /** The servers that have taken all so far, each with its connection. */
   readonly #alive: Map<number, Peer | null>;
-  #isEnded = false;
 
   /** `onRefused` is called once for each server that does not take the piece. */
   constructor(
@@ -52,8 +50,6 @@ export class Transfer {
    * does not take the piece. Until then `data` must not change.
    */
   async send(offset: number, root: Uint8Array | null, data: Uint8Array): Promise<void> {
-    checkGoesOn(this.#cluster.signal);
-    if (root) this.#isEnded = true;
     const calls = [...this.#alive].map(async ([slot, peer]) => {
       try {
         if (this.#cluster.peer(slot) !== peer)
@@ -67,12 +63,5 @@ export class Transfer {
     // All have the bytes, or do not need them, before their memory is used again.
     for (const call of await Promise.allSettled(calls))
       if (call.status === "rejected") throw call.reason;
-  }
-
-  /** Has servers drop what they have, unless all was sent. Waits for nothing. */
-  giveUp(): void {
-    if (this.#isEnded) return;
-    for (const [slot, peer] of this.#alive)
-      if (peer === this.#cluster.peer(slot)) this.#cluster.giveUpUpload(slot, this.#whole);
   }
 }

@@ -44,7 +44,8 @@ export class Uploads {
 
   /**
    * Takes one portion. The last one has the root, and resolves when the piece is durable. A portion
-   * of nothing, without a root, drops what came of the piece. Throws DfsError.
+   * of nothing, without a root, drops what came of the piece, whose version is given up. Throws
+   * DfsError.
    */
   take(portion: Portion): Promise<void> {
     const { root } = portion;
@@ -67,6 +68,7 @@ export class Uploads {
   }
 
   async #giveUp(key: string, portion: Portion): Promise<void> {
+    this.#sender.givesUp(portion.vid);
     const incoming = this.#open.get(key);
     if (!incoming) return;
     checkSame(incoming, portion);
