@@ -96,15 +96,28 @@ export class Delivery {
         leave();
       }
     };
+    let isEnded = false;
     try {
       await inParallel(this.#offsets(), CHUNKS_PER_PIECE, deliverChunk);
+      isEnded = true;
     } catch (error) {
       if (!isDfsError(error)) throw error;
       this.#cluster.warn(`${this.#cluster.space.shown(this.#name)}: ${error.message}`);
       return { arrived: [], isReadable: false };
+    } finally {
+      if (!isEnded) this.#giveUp(transfers);
     }
     const arrived = transfers.flatMap(({ piece, to }) => (to === null ? [] : [piece]));
     return { arrived, isReadable: true };
+  }
+
+  /** Has servers drop what they have of these pieces. */
+  #giveUp(transfers: readonly Transfer[]): void {
+    const { vid } = this.#version;
+    for (const { piece, to } of transfers) {
+      const size = pieceBytes(this.#version, piece);
+      if (to !== null) this.#cluster.giveUpUpload(to, { name: this.#name, vid, piece, size });
+    }
   }
 
   *#offsets(): Generator<number> {

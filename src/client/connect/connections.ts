@@ -190,11 +190,11 @@ export class Connections extends Roster {
    * without them, it waits for those tries, until `isEnough()`.
    */
   async comeBack(seats: readonly Seat[], isEnough: () => boolean): Promise<void> {
-    if (this.#isClosed || this.#reaching) return;
-    this.#reconnector.start(seats, false);
+    if (this.#isClosed) return;
+    if (!this.#reaching) this.#reconnector.start(seats, false);
     if (isEnough()) return;
-    this.#reconnector.start(seats, true);
-    await this.#untilEnough(this.#reconnector.ended(), isEnough);
+    if (!this.#reaching) this.#reconnector.start(seats, true);
+    await this.#untilEnough(this.#reaching ?? this.#reconnector.ended(), isEnough);
   }
 
   /** Where a server may be: where it was, where the configuration has it, where dfc.conf does. */

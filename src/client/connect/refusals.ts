@@ -30,7 +30,8 @@ export class Refusals {
   }
 
   note({ name }: ServerAddress, { message }: DfsError): void {
-    this.#lines.push(message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message);
+    const line = message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message;
+    if (!this.#lines.includes(line)) this.#lines.push(line);
   }
 
   /** Throws DfsError("login") where any server refused. `answering`: how many let the client in. */
