@@ -173,6 +173,7 @@ export class Connections extends Roster {
     const { sid } = greeting;
     if (this.#isClosed || this.isUp(sid) || sid !== (wanted ?? sid)) return peer.close();
     this.replace(attempt.greeted, this.onLateServer !== null);
+    if (this.isLoggedIn) warnOfOpen([attempt.greeted], this.#warn);
     try {
       await this.onLateServer?.(attempt.greeted);
     } catch (error) {

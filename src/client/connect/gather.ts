@@ -61,7 +61,6 @@ export function gather<T>(
             open = 0;
             return reject(error);
           }
-          if (open === 0) return;
           onError(slot, error);
           settle();
         },
