@@ -104,6 +104,37 @@ describe("a server that stays down", () => {
   });
 });
 
+test("a server whose connection breaks at the same question again and again is not asked for ever", () => {
+  const stage = new LivingStage(2);
+  stage.world.finish(stage.put("a", 1));
+  // It stands still at each question after its greeting, and its connections break a moment later.
+  const { world } = stage;
+  let isStill = true;
+  stage.onWrite = () => {
+    const { machine } = stage.server(1);
+    if (isStill || !machine || stage.cluster.live.length < 2) return;
+    isStill = true;
+    world.freeze(machine);
+    world.after(700, null, "break", () => {
+      stage.breakConnections(1);
+      world.thaw(machine);
+      isStill = false;
+    });
+  };
+  const works: (() => Promise<unknown>)[] = [() => stage.put("a", 2), () => stage.get("a")];
+  for (const work of [...works, () => stage.names()]) {
+    world.pass(RETRY_MAX_MS);
+    isStill = true;
+    world.finish(stage.names());
+    world.pass(100);
+    expect(stage.cluster.live).toEqual([0, 1]);
+    isStill = false;
+    const begun = world.now;
+    world.finish(work().catch(() => {}));
+    expect(world.now - begun).toBeLessThan(30_000);
+  }
+});
+
 test("a server that was put back does not count again, and does once it is itself again", () => {
   const stage = new LivingStage(3);
   const server = stage.server(0);

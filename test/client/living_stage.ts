@@ -89,6 +89,10 @@ export class LivingStage {
     return this.#servers.net.connections;
   }
 
+  breakConnections(slot: number): void {
+    this.#servers.net.breakConnections(this.server(slot).name);
+  }
+
   /** Nothing that opens a connection to it comes through for so long. */
   silence(slot: number, ms: number): void {
     this.#servers.net.loseFirst(this.server(slot).name, ms);

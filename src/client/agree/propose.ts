@@ -97,7 +97,7 @@ export async function propose(
       // Servers that refused have promised a higher ballot to somebody else. They will accept a
       // higher one.
       const isRefused = answered.length > granted.size;
-      if (isRefused || (await hearsMore(cluster, arrivals))) continue;
+      if (isRefused || (await hearsMore(cluster, arrivals, tries))) continue;
       return giveUp(tooFewLine(cluster, answered));
     }
     const selected = select(registersOf(granted));
@@ -131,7 +131,7 @@ export async function propose(
     const { epoch } = view.config;
     const acceptRequest = { ballot, version: next, epoch, until };
     const result = await acceptAndCommit(cluster, name, ballots, acceptRequest);
-    if (result === "tooFew" && !(await hearsMore(cluster, arrivals)))
+    if (result === "tooFew" && !(await hearsMore(cluster, arrivals, tries)))
       return giveUp(tooFewLine(cluster));
     if (result !== "chosen") continue;
     cluster.space.guard?.saw(name, next);

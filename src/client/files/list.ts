@@ -59,7 +59,12 @@ async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Lis
 }
 
 /** Lists the names after `begin` by asking all servers. */
-async function* listFully(cluster: Cluster, prefix: string, begin: string): AsyncGenerator<Listed> {
+async function* listFully(
+  cluster: Cluster,
+  prefix: string,
+  begin: string,
+  tries = 0,
+): AsyncGenerator<Listed> {
   const { arrivals } = cluster;
   let after = begin;
   for await (const names of wantedIn(cluster, prefix, false, begin))
@@ -71,8 +76,8 @@ async function* listFully(cluster: Cluster, prefix: string, begin: string): Asyn
       const isInDoubt = is === "doubt" || (told?.isIncomplete && !isKnownToAll(reported, state));
       const listed = isInDoubt ? await listedByReading(cluster, reported.name) : told;
       // A server that was silent until now may have what is missing.
-      if (listed?.isIncomplete && (await hearsMore(cluster, arrivals)))
-        return yield* listFully(cluster, prefix, after);
+      if (listed?.isIncomplete && (await hearsMore(cluster, arrivals, tries)))
+        return yield* listFully(cluster, prefix, after, tries + 1);
       after = reported.name;
       if (listed) yield listed;
     }

@@ -33,11 +33,12 @@ const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
  * Every space that may exist, also one of which there are only promises. Throws DfsError("tooFew")
  * where so few servers answer that a space could be missed.
  */
-export async function allSpacesIn(cluster: Cluster): Promise<Cluster[]> {
+export async function allSpacesIn(cluster: Cluster, tries = 0): Promise<Cluster[]> {
   checkOperator(cluster);
   const { arrivals } = cluster;
   const { users, isComplete } = await usersIn(cluster);
-  if (!isComplete && (await hearsMore(cluster, arrivals))) return allSpacesIn(cluster);
+  if (!isComplete && (await hearsMore(cluster, arrivals, tries)))
+    return allSpacesIn(cluster, tries + 1);
   if (!isComplete)
     throw new DfsError("tooFew", "too few servers answer to tell whose files there are");
   return spacesOf(cluster, users);

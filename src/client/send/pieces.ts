@@ -141,7 +141,7 @@ export class Pieces implements Supply {
       pieces.map((piece) => [piece, this.#version.copies - this.#copiesIn(held, piece)]),
     );
     let sent = 0;
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const { arrivals } = this.#cluster;
       const { config } = this.#cluster.view;
       const homes = homesOf(this.#version, config);
@@ -157,7 +157,7 @@ export class Pieces implements Supply {
       // With parity not every piece must find a server. The promises tell whether enough have.
       if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
         // A server that was silent until now may take what the others do not.
-        if (await hearsMore(this.#cluster, arrivals)) {
+        if (await hearsMore(this.#cluster, arrivals, tries)) {
           for (const [piece, slots] of targets)
             for (const slot of slots) this.#sent[piece]?.delete(slot);
           continue;
