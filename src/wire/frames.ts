@@ -55,8 +55,10 @@ export function errorFrame(id: number, error: unknown): Uint8Array[] {
  * a terminal.
  */
 export function errorOf(body: Uint8Array): DfsError {
-  const { code, message } = decode(errorCodec, body);
-  return new DfsError(codeOfWire(code), printable(message));
+  const { code: wire, message } = decode(errorCodec, body);
+  const code = codeOfWire(wire);
+  // Only who asked can be interrupted: a server that says so must not end what others answer.
+  return new DfsError(code === "interrupted" ? "failed" : code, printable(message));
 }
 
 /** Takes bytes in portions of any size, and returns frames. */
