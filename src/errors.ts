@@ -84,9 +84,13 @@ export function codeOfWire(wire: number): ErrorCode {
   return "failed";
 }
 
-/** Is this a DfsError? Where codes are given, is it of one of them? */
+/**
+ * Is this a DfsError of one of these codes? Where no code is given, is it one after which work may
+ * go on? So an interruption is only one where its code is given: it ends all that is under way.
+ */
 export const isDfsError = (error: unknown, ...codes: ErrorCode[]): error is DfsError =>
-  error instanceof DfsError && (codes.length === 0 || codes.includes(error.code));
+  error instanceof DfsError &&
+  (codes.length === 0 ? error.code !== "interrupted" : codes.includes(error.code));
 
 /**
  * Any thrown value as a DfsError. A value that is none becomes "failed", with the first line of its

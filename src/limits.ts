@@ -1,5 +1,5 @@
 /**
- * Every limit and default, with its unit in its name; those of logins are in login_limits.ts. No
+ * Every limit and default, with its unit in its name; those of logins are in server/access. No
  * other file has a bare number with a meaning. Used everywhere.
  */
 
@@ -97,17 +97,22 @@ export const PATIENCE_MS_MIN = 1000;
 export const PATIENCE_MS_MAX = 60_000;
 /** The rest of the greeting after the first answer is due. A login after a failed one waits 5 s. */
 export const GREETING_MS = 11_000;
-/**
- * How long servers that were silent at first are tried again, where nothing can be done without
- * them.
- */
+/** How long silent servers are tried again at first, where nothing can be done without them. */
 export const REACH_MS = 3000;
+/** After how long a server that is down is tried again, where it is used: at first, and at most. */
+export const RETRY_FIRST_MS = 1000;
+export const RETRY_MAX_MS = 5000;
+/** For how long all servers are asked after few were asked in vain. */
+export const ASK_ALL_MS = 60_000;
+/** When a client says the same warning again, and believes or follows again whom it did not. */
+export const AGAIN_MS = 10 * 60_000;
+export const WARNINGS_REMEMBERED = 4096;
 /** A server that was asked must answer, or move PROGRESS_BYTES, within each PROGRESS_MS. */
 export const PROGRESS_MS = 10_000;
 export const PROGRESS_BYTES = 16 * KIB;
 /** An answer must be complete within this time. */
 export const ANSWER_MS = 10 * 60_000;
-/** How many configurations one client follows. Servers that lie may name newer ones without end. */
+/** How many configurations one client follows in AGAIN_MS. Servers that lie may name ever newer ones. */
 export const EPOCHS_FOLLOWED = 1000;
 export const STRAGGLER_MS = 1000;
 /** How long status waits for a server, since status must not take longer than a second. */

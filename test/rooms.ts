@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 const VALUES: Record<string, string[]> = {
   errors: [],
   limits: [],
-  login_limits: [],
   printable: [],
   counted: [],
   release: [],
@@ -91,6 +90,9 @@ export const roomOf = (path: string): string | undefined =>
 export function mayImport(path: string, part: Part, specifier: string): boolean {
   if (!specifier.startsWith(".")) return part.modules === "any" || part.modules.includes(specifier);
   const target = join(dirname(path), specifier);
-  const isOwn = dirname(target) === dirname(path) && dirname(path) !== "src";
+  // A folder in a room is of that room.
+  const isOwn =
+    dirname(path) !== "src" &&
+    (dirname(target) === dirname(path) || roomOf(target) === roomOf(path));
   return isOwn || namesOf(target).some((name) => part.parts.includes(name));
 }

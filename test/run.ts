@@ -32,6 +32,7 @@ const SELDOM_SEALED = new Set([
   "identity.test.ts",
   "late.test.ts",
   "lifecycle.test.ts",
+  "long_lived.test.ts",
   "members_again.test.ts",
   "stale.test.ts",
 ]);

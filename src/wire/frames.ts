@@ -67,8 +67,10 @@ export function errorFrame(id: number, error: unknown): Uint8Array[] {
  * a terminal.
  */
 export function errorOf(body: Uint8Array): DfsError {
-  const { code, message } = decode(errorCodec, body);
-  return new DfsError(codeOfWire(code), printable(message));
+  const { code: wire, message } = decode(errorCodec, body);
+  const code = codeOfWire(wire);
+  // Only who asked can be interrupted: a server that says so must not end what others answer.
+  return new DfsError(code === "interrupted" ? "failed" : code, printable(message));
 }
 
 /** What is known of a frame before its body is here. */
@@ -230,3 +232,7 @@ const frameIn = (bytes: Uint8Array, at: number, count: number): Frame => ({
   id: u32At(bytes, at + LENGTH_BYTES + 1),
   body: bytes.subarray(at + LENGTH_BYTES + HEAD_BYTES, at + count),
 });
+
+/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
+export const isTls = ([type, version]: Uint8Array): boolean =>
+  (type === 0x15 || type === 0x16) && version === 3;

@@ -50,7 +50,11 @@ async function pagesOf(
     });
     return { replies: new Map(replies), view };
   };
-  const cluster = { ask, endless: new Endless(), space: new Space("") } as unknown as Cluster;
+  const cluster = {
+    ask,
+    endless: new Endless({ now: () => 0 }),
+    space: new Space(""),
+  } as unknown as Cluster;
   const pages: Page[] = [];
   for await (const page of pagesIn(cluster, prefix, false, { delimiter })) {
     log.push("look");

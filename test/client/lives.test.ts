@@ -27,7 +27,7 @@ describe("a server is asked for", () => {
       standing("b", { known: [knows("a", 2), knows("c", 9)] }),
       standing("c", { known: [knows("a", 2)] }),
     ];
-    expect(claimsOn(of, all, life(1, "a 1"))).toEqual([
+    expect(claimsOn(of, all, [life(1, "a 1")])).toEqual([
       { ...life(1, "a 1"), by: null },
       { ...life(2, "a 2"), by: "c" },
     ]);
@@ -36,12 +36,12 @@ describe("a server is asked for", () => {
   test("nothing that is its present life, or that it has said was its own", () => {
     const asked = { ...of, own: new Set(["a 1"]) };
     const all = [asked, standing("b", { known: [knows("a", 3)] })];
-    expect(claimsOn(asked, all, life(1, "a 1"))).toEqual([]);
+    expect(claimsOn(asked, all, [life(1, "a 1")])).toEqual([]);
   });
 
   test("a higher life than its present one, and an equal one with another mark", () => {
     const all = [of, standing("b", { known: [knows("a", 7)] })];
-    expect(claimsOn(of, all, life(3, "another"))).toHaveLength(2);
+    expect(claimsOn(of, all, [life(3, "another")])).toHaveLength(2);
   });
 });
 

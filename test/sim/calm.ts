@@ -3,6 +3,7 @@ import { TRASH_GRACE_MS } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import { expectWritten } from "./hostile_plots.ts";
 import { Violation } from "./invariants.ts";
+import type { LastingClient } from "./lasting.ts";
 import { checkQuiet, isUneven, placesThere } from "./quiet.ts";
 
 /** On so many servers each piece of a file lies. */
@@ -29,10 +30,18 @@ export function checkCalm(run: Run): void {
   run.pass(TRASH_GRACE_MS + 130_000);
   checkQuiet(run.cluster, run.faults.spoilt);
   for (const name of run.names) expectRead(run, name);
+  checkLasting(run);
 }
 
-function expectRead(run: Run, name: string): void {
-  const { outcome } = run.calmly({ do: "get", name });
+/** A client that has lived on through all of it reads as any other. A liar may have set it against honest servers. */
+function checkLasting(run: Run): void {
+  if (run.hostile || run.hasMoves || run.isPutBack) return;
+  for (const client of run.lasting.alive)
+    for (const name of run.names) expectRead(run, name, client);
+}
+
+function expectRead(run: Run, name: string, client: LastingClient | null = null): void {
+  const { outcome } = run.calmly({ do: "get", name }, client);
   if (outcome !== "done" && outcome !== "noSuchName")
     throw new Violation(`with all servers up, a get of ${name} ended with ${outcome}`);
 }

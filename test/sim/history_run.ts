@@ -1,14 +1,17 @@
 /** One history: a cluster, clients and bad luck, all from one seed; then calm, and the bill. */
+import type { ClientPorts } from "../../src/client/connect/peer.ts";
 import { checkCalm } from "./calm.ts";
 import { type SimServer, SimCluster } from "./cluster.ts";
-import { CALM, type FaultKind, Faults, type Rates } from "./faults.ts";
+import { CALM, Faults, type Rates } from "./faults.ts";
+import type { History, HistoryOptions } from "./history.ts";
 import { Hostile } from "./hostile.ts";
 import { Invariants, Violation } from "./invariants.ts";
 import { Ignorance, watch } from "./ignorance.ts";
+import { LastingClient, LastingClients } from "./lasting.ts";
 import { isLinearizable } from "./linearizable.ts";
 import type { Machine } from "./machine.ts";
 import { type Order, Recorder, type Recorded } from "./operations.ts";
-import { type Plot, PLOTS, sizeOf } from "./plots.ts";
+import { PLOTS, sizeOf } from "./plots.ts";
 import { portrait } from "./portrait.ts";
 import { labelHash, Rng } from "./random.ts";
 import { Sealing } from "./sealing.ts";
@@ -23,38 +26,6 @@ import {
   type Workload,
 } from "./workload.ts";
 import { World } from "./world.ts";
-
-export interface HistoryOptions {
-  readonly trace?: boolean;
-  /** Ends after so many of the operations that the seed draws. */
-  readonly operations?: number;
-  /** Operations that are drawn, counted from 0, and not done. */
-  readonly skip?: ReadonlySet<number>;
-  /** Kinds of faults that do not happen. */
-  readonly without?: ReadonlySet<FaultKind>;
-  readonly calm?: boolean;
-  /** Plays this plot instead of what the seed would draw. */
-  readonly plot?: Plot;
-}
-
-export interface History {
-  readonly seed: number;
-  readonly servers: number;
-  readonly rates: Rates;
-  /** What is wrong; null when nothing is. */
-  readonly wrong: string | null;
-  /** What is wrong, where a server was put back and nobody who answered knew. */
-  readonly unnoticed: string | null;
-  readonly operations: readonly Recorded[];
-  readonly marks: ReadonlyMap<string, number>;
-  readonly hash: string;
-  readonly trace: readonly string[];
-  /** Of the trace, what clients did and what went wrong. */
-  readonly story: readonly string[];
-  readonly events: number;
-  /** What the servers held at the end; only of a history that is wrong. */
-  readonly portrait: readonly string[];
-}
 
 const OPERATIONS_MAX = 14;
 const AT_ONCE = 4;
@@ -76,6 +47,9 @@ export class Run {
   readonly invariants: Invariants;
   readonly recorder: Recorder;
   readonly ignorance: Ignorance;
+  readonly lasting: LastingClients;
+  /** May servers be elsewhere as they start again? */
+  readonly hasMoves: boolean;
   /** Does somebody mean harm? */
   hostile: Hostile | null;
   readonly #workload: Workload;
@@ -83,7 +57,7 @@ export class Run {
   readonly #running = new Map<object, Machine>();
   readonly #toCheck = new Set<SimServer>();
   #failure: Error | null = null;
-  #isPutBack = false;
+  isPutBack = false;
 
   constructor(seed: number, options: HistoryOptions) {
     this.world = new World(seed, { trace: options.trace ?? false });
@@ -97,8 +71,8 @@ export class Run {
     this.#skip = options.skip ?? new Set();
     const moves = this.#workload.changes > 0 && !options.plot && new Rng(seed, labelHash("moves"));
     // Those that clients look for: nobody finds another one that has moved, until he is told. What is not founded yet goes by its addresses.
-    if (moves && moves.chance(MOVES_CHANCE))
-      this.cluster.moveAbout(moves, () => this.invariants.isFounded);
+    this.hasMoves = moves && moves.chance(MOVES_CHANCE);
+    if (moves && this.hasMoves) this.cluster.moveAbout(moves, () => this.invariants.isFounded);
     const rates = ratesFor(this.#workload, this.rng.fork("rates"));
     this.rates = options.calm || options.plot ? CALM : rates;
     this.faults = new Faults(this.cluster, this.rng.fork("faults"), this.rates, options.without);
@@ -106,6 +80,7 @@ export class Run {
     this.ignorance = new Ignorance(this.cluster.servers);
     watch(this.ignorance);
     this.hostile = options.plot ? null : Hostile.ofSeed(seed, this.cluster.first);
+    this.lasting = new LastingClients(seed, () => new LastingClient(this.#client()));
     const now = (): number => this.world.now;
     const sealing = options.plot ? null : Sealing.ofSeed(seed);
     const remembers = this.world.rng.fork("memory").chance(MEMORY_CHANCE);
@@ -117,25 +92,34 @@ export class Run {
   until(isSo: () => boolean): void {
     this.world.run(() => {
       // Of a server that was put back only what clients see is judged: they may count it for no more than it is.
-      this.#isPutBack ||= this.cluster.servers.some(({ isPutBack }) => isPutBack);
-      if (!this.#isPutBack) for (const server of this.#toCheck) this.invariants.afterCommit(server);
+      this.isPutBack ||= this.cluster.servers.some(({ isPutBack }) => isPutBack);
+      if (!this.isPutBack) for (const server of this.#toCheck) this.invariants.afterCommit(server);
       this.#toCheck.clear();
       if (this.#failure !== null) throw this.#failure;
       return isSo();
     });
   }
 
-  begin(order: Order): Machine {
-    const { machine, ports: real } = this.cluster.client();
-    const ports = this.hostile ? { ...real, net: this.hostile.netOf(real.net) } : real;
+  #client(): { machine: Machine; ports: ClientPorts } {
+    const { machine, ports } = this.cluster.client();
+    const { hostile } = this;
+    return { machine, ports: hostile ? { ...ports, net: hostile.netOf(ports.net) } : ports };
+  }
+
+  /** Begins an order, in a process of its own or in one that lives on; `abort` may end it early. */
+  begin(order: Order, lasting: LastingClient | null = null, abort: number | null = null): Machine {
+    const { machine, ports } = lasting ?? this.#client();
     const token = {};
     this.#running.set(token, machine);
     this.world.note(`${machine.name} ${JSON.stringify(order)}`);
-    this.recorder.perform(ports, this.cluster.addresses, order).then(
+    const controller = new AbortController();
+    if (abort !== null) this.world.after(abort, machine, "abort", () => controller.abort());
+    const signal = abort === null ? null : controller.signal;
+    this.recorder.perform(ports, this.cluster.addresses, order, lasting, signal).then(
       (record) => {
         this.world.note(`${machine.name} ${record.outcome} ${record.value ?? ""}`);
         this.#running.delete(token);
-        this.world.after(0, null, "client ends", () => this.world.kill(machine));
+        if (!lasting) this.world.after(0, null, "client ends", () => this.world.kill(machine));
       },
       (error: unknown) => {
         this.#failure = error as Error;
@@ -166,7 +150,9 @@ export class Run {
     while ((left > 0 || this.running.length > 0) && this.world.now < deadline) {
       if (left > 0 && this.running.length < AT_ONCE && this.rng.chance(0.5)) {
         const order = this.#drawOrder(++value);
-        if (!this.#skip.has(operations - left)) this.begin(order);
+        const lasting = this.lasting.draw(this.running);
+        const abort = lasting && this.lasting.drawAbort();
+        if (!this.#skip.has(operations - left)) this.begin(order, lasting, abort);
         left--;
       }
       const until = this.world.now + this.rates.stepMs * this.rng.fraction() * 2;
@@ -220,9 +206,9 @@ export class Run {
   }
 
   /** One operation in calm weather, to its end. */
-  calmly(order: Order): Recorded {
+  calmly(order: Order, lasting: LastingClient | null = null): Recorded {
     const before = this.recorder.operations.length;
-    this.begin(order);
+    this.begin(order, lasting);
     this.until(
       () =>
         this.recorder.operations[before]?.returned !== Infinity &&
@@ -280,6 +266,7 @@ export function runHistory(seed: number, options: HistoryOptions = {}): History 
   if (unnoticed !== null) marks.set("put back, unnoticed and wrong", 1);
   for (const { order, outcome } of run.recorder.operations)
     marks.set(`${order.do} ${outcome}`, (marks.get(`${order.do} ${outcome}`) ?? 0) + 1);
+  if (run.lasting.orders > 0) marks.set("orders of lasting clients", run.lasting.orders);
   const { world, rates, recorder, cluster } = run;
   const { hash, trace, story, events } = world;
   return {

@@ -63,12 +63,13 @@ export class Contents {
     const witness: Witness = { value: null, isDeletion: false };
     const own = new Set<Vid>();
     const { random } = cluster.ports;
-    const bytes = random.bytes.bind(random);
-    random.bytes = (n) => {
-      const drawn = bytes(n);
+    const bytes = (n: number): Uint8Array => {
+      const drawn = random.bytes(n);
       if (n === 16) own.add(drawn.toHex());
       return drawn;
     };
+    const seen = { ...random, bytes, fraction: () => random.fraction() };
+    Object.assign(cluster, { ports: { ...cluster.ports, random: seen } });
     const ask = cluster.ask.bind(cluster);
     cluster.ask = (kind, bodyFor, ...more) =>
       ask(
@@ -108,7 +109,7 @@ export function linkedOn(ended: Ended, name: string): Operation[] | "unknown" {
   if (value === null)
     return outcome === "noSuchName" && name === from ? done({ is: "read", value: 0 }) : [];
   if (value === "unknown") return "unknown";
-  const isOpen = outcome === "pending" || outcome === "open";
+  const isOpen = ["pending", "open", "interrupted"].includes(outcome);
   if (from === to) {
     const again: Effect = { is: "writeIf", expected: value, value };
     return outcome === "done" ? done(again) : isOpen ? open(again) : [];

@@ -1,6 +1,6 @@
 /** What simulated clients do, and the record of it. */
 import { Space } from "../../src/client/trust/space.ts";
-import { isDfsError } from "../../src/errors.ts";
+import { DfsError } from "../../src/errors.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import type { ClientPorts } from "../../src/client/connect/peer.ts";
 import { get } from "../../src/client/files/get.ts";
@@ -17,6 +17,7 @@ import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
 import { areEqual, attributesFor, contentOf, memorySink, sourceOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
+import type { LastingClient } from "./lasting.ts";
 import { Violation } from "./invariants.ts";
 import { checkLevels } from "./levels.ts";
 import { changeMembers, type MemberOrder } from "./member_orders.ts";
@@ -125,11 +126,16 @@ export class Recorder {
     this.#sealing = sealing;
   }
 
-  /** Does one thing as a process of its own; resolves when it is over. Throws only what must not happen. */
+  /**
+   * Does one thing, as a process of its own or in the one of `lasting`; resolves when it is over. Throws only what must
+   * not happen.
+   */
   async perform(
     ports: ClientPorts,
     servers: readonly ServerAddress[],
     order: Order,
+    lasting: LastingClient | null = null,
+    signal: AbortSignal | null = null,
   ): Promise<Recorded> {
     const record: Recorded = {
       id: this.operations.length,
@@ -146,21 +152,25 @@ export class Recorder {
     try {
       const memory = this.#facts ? memoryOf(this.#facts) : undefined;
       const options = { user: "", login: null, warn: this.#warnOf, memory };
-      cluster = await openCluster(ports, servers, options);
-      const opened = (await this.#sealing?.open(cluster, isUpkeep(order))) ?? cluster;
+      const open = (): Promise<Cluster> => openCluster(ports, servers, options);
+      cluster = await (lasting ? lasting.cluster(open) : open());
+      const own = signal ? cluster.during(signal) : cluster;
+      const space = ((await this.#sealing?.open(own, isUpkeep(order))) ?? own).space;
+      // An object of its own, so that whoever spies on it sees this order alone.
+      const opened = own.in(space);
       if ("value" in order) this.#spying(opened, order.value);
       if ("from" in order) record.witness = this.#contents.witness(opened);
       begun = true;
       record.value = await this.#run(opened, order);
       record.outcome = "done";
     } catch (error) {
-      if (!isDfsError(error)) throw error;
+      if (!(error instanceof DfsError)) throw error;
       if (WRONGED.test(error.message)) throw new Violation(error.message);
       record.outcome = begun ? error.code : "failed";
       this.#warn(`#${record.id} ${error.code}: ${error.message}`);
     }
     record.returned = this.#now();
-    cluster?.close();
+    if (!lasting) cluster?.close();
     return record;
   }
 
@@ -222,16 +232,18 @@ export class Recorder {
   /** Learns the version of a put from the first id that it draws, so that others can name one that was never acknowledged. */
   #spying(cluster: Cluster, value: number): void {
     const { random } = cluster.ports;
-    const bytes = random.bytes.bind(random);
-    random.bytes = (n) => {
-      const drawn = bytes(n);
-      if (n === 16) {
+    let isDrawn = false;
+    const bytes = (n: number): Uint8Array => {
+      const drawn = random.bytes(n);
+      if (n === 16 && !isDrawn) {
         this.#vids.set(value, drawn.toHex());
         this.#contents.note(drawn.toHex(), value);
-        random.bytes = bytes;
       }
+      isDrawn ||= n === 16;
       return drawn;
     };
+    const spied = { ...random, bytes, fraction: () => random.fraction() };
+    Object.assign(cluster, { ports: { ...cluster.ports, random: spied } });
   }
 
   /** The version of a content; one that nobody was told of cannot be current for long, if at all. */
@@ -275,7 +287,7 @@ function operationOf(
   name: string,
 ): Operation[] {
   if (!("name" in order) || order.name !== name) return [];
-  const open = outcome === "pending" || outcome === "open";
+  const open = ["pending", "open", "interrupted"].includes(outcome);
   const when = { invoked, returned: open ? Infinity : returned };
   switch (order.do) {
     case "get":

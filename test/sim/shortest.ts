@@ -1,6 +1,7 @@
 /** A history that is wrong, without all that it would be wrong without: what is left is what a person should look at. */
 import { FAULT_KINDS, type FaultKind } from "./faults.ts";
-import { type History, type HistoryOptions, runHistory } from "./history_run.ts";
+import type { History, HistoryOptions } from "./history.ts";
+import { runHistory } from "./history_run.ts";
 
 /** The shortest history of a seed that is still wrong, and in lines what happens in it. The seed's own must be wrong. */
 export function shortest(seed: number, options: HistoryOptions): string[] {

@@ -17,6 +17,19 @@ test("a version is under way until the last connection is closed over which it c
   expect(all.has(vidOf(1))).toBe(false);
 });
 
+test("a version is under way no more once its only sender gives it up", () => {
+  const all = new UnderWay();
+  const [one, other] = [all.sender(), all.sender()];
+  for (const sender of [one, other]) sender.sends(vidOf(1));
+  one.givesUp(vidOf(1));
+  one.givesUp(vidOf(1));
+  expect(all.has(vidOf(1))).toBe(true);
+  other.givesUp(vidOf(1));
+  expect(all.has(vidOf(1))).toBe(false);
+  one.sends(vidOf(1));
+  expect(all.has(vidOf(1))).toBe(true);
+});
+
 test("of one connection the last ones count", () => {
   const all = new UnderWay();
   const sender = all.sender();

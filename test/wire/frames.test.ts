@@ -202,7 +202,8 @@ describe("an error", () => {
       const { id, error } = through(77, new DfsError(code, "why: ü 😀"));
       expect(id).toBe(77);
       expect(error).toBeInstanceOf(DfsError);
-      expect([error.code, error.message]).toEqual([code, "why: ü 😀"]);
+      const told = code === "interrupted" ? "failed" : code;
+      expect([error.code, error.message]).toEqual([told, "why: ü 😀"]);
     },
   );
 
@@ -231,6 +232,10 @@ describe("an error", () => {
     expect(codeOfWire(9999)).toBe("failed");
     const body = encode(struct({ code: u8, rest: u8 }), { code: 0xff, rest: 0xff });
     expect(errorIn(concat([body, raw(0)])).code).toBe("failed");
+  });
+
+  test("of a server that says that this client was interrupted is a failure of that server", () => {
+    expect(through(1, new DfsError("interrupted", "stop")).error.code).toBe("failed");
   });
 
   test("that is no error is against the protocol", () => {

@@ -3,7 +3,7 @@
  * exit status. Used by main.ts and the shell.
  */
 import { type ArgDef, renderUsage, runCommand, type SubCommandsDef } from "citty";
-import { asDfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../../errors.ts";
+import { asDfsError, DfsError, exitStatus, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import { checkArguments } from "./arguments.ts";
 import { commandNamed, EXAMPLES } from "./command_names.ts";
 import { printToStderr, writeError } from "../../terminal/log.ts";
@@ -85,9 +85,9 @@ export function report(
   // This line is prescribed, and scripts look for it: it has nothing before it, as "<name> put
   // failed" has nothing.
   if (message === INVALID_LOGIN) writeError(`${message}\n`);
-  else printToStderr(isDfsError(error) ? message : `unexpected error: ${message}`);
+  else printToStderr(error instanceof DfsError ? message : `unexpected error: ${message}`);
   if (called !== null && isDfsError(error, "usage")) writeError(`Try '${called} --help'.\n`);
-  const isBug = error instanceof Error && !isDfsError(error);
+  const isBug = error instanceof Error && !(error instanceof DfsError);
   if (isBug && (isVerbose || process.env.DFS_DEBUG)) writeError(`${error.stack}\n`);
   return exitStatus(code);
 }

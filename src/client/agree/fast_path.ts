@@ -1,7 +1,6 @@
 /**
  * Fast path: ask a read quorum that together holds every piece (every other server of the ring). On
- * any doubt fall back to asking all servers, and stay there for the rest of this client's life.
- * Used by get and list.
+ * any doubt fall back to asking all servers, for a minute. Used by get and list.
  */
 import { digestOfName } from "../../file/placement.ts";
 import { pieceBytes } from "../../file/split.ts";
@@ -52,7 +51,7 @@ export async function readFast(cluster: Cluster, name: string): Promise<Reading 
     // holders.
     if (pieceBytes(version, 0) > INLINE_BYTES) return null;
   }
-  cluster.asksAll = true;
+  cluster.askAllForNow();
   return null;
 }
 

@@ -18,7 +18,7 @@ import { canAccept, shortOf } from "../../quorum.ts";
 import { birthFloorOf, fenceOf, readOnce } from "./register.ts";
 import { backOffMs, pause } from "../connect/pause.ts";
 import { acceptAndCommit, ballotsOf, heldIn, prepare, registersOf, type Supply } from "./rounds.ts";
-import { reachToChange } from "../connect/silent.ts";
+import { hearsMore, reachToChange } from "../connect/silent.ts";
 
 export interface Proposal {
   /**
@@ -93,6 +93,7 @@ export async function propose(
       if (fate) return { is: "done", current: fate };
     }
     await reachToChange(cluster);
+    const { arrivals } = cluster;
     if (!canAccept(cluster.view.quorum, cluster.live)) return giveUp(tooFewLine(cluster));
     const ballot = ballots.next();
     const seen = cluster.space.guard?.seenOf(name) ?? null;
@@ -106,8 +107,9 @@ export async function propose(
     if (!canAccept(view.quorum, granted.keys())) {
       // Servers that refused have promised a higher ballot to somebody else. They will accept a
       // higher one.
-      if (answered.length === granted.size) return giveUp(tooFewLine(cluster, answered));
-      continue;
+      const isRefused = answered.length > granted.size;
+      if (isRefused || (await hearsMore(cluster, arrivals, tries))) continue;
+      return giveUp(tooFewLine(cluster, answered));
     }
     const selected = select(registersOf(granted));
     const current = selected.current?.version ?? null;
@@ -145,7 +147,8 @@ export async function propose(
     const { epoch } = view.config;
     const acceptRequest = { ballot, version: next, epoch, until };
     const result = await acceptAndCommit(cluster, name, ballots, acceptRequest);
-    if (result === "tooFew") return giveUp(tooFewLine(cluster));
+    if (result === "tooFew" && !(await hearsMore(cluster, arrivals, tries)))
+      return giveUp(tooFewLine(cluster));
     if (result !== "chosen") continue;
     cluster.space.guard?.saw(name, next);
     return step.do === "refuseBehindOwn"

@@ -73,7 +73,7 @@ export async function readName(
     }
     const { current } = select(registersOf(replies));
     if (decision.is === "tooFew") {
-      if (await hearsMore(cluster, arrivals)) continue;
+      if (await hearsMore(cluster, arrivals, tries)) continue;
       if (canRead(view.quorum, all.keys()) && cluster.space.guard) throw notBelieved(cluster, name);
       return { is: "tooFew", current, replies, view };
     }
@@ -82,7 +82,7 @@ export async function readName(
       continue;
     }
     const settled = await settle(cluster, name);
-    if (settled === "failed" && (await hearsMore(cluster, arrivals))) continue;
+    if (settled === "failed" && (await hearsMore(cluster, arrivals, tries))) continue;
     if (settled === "failed") return { is: "doubt", current, replies, view };
     cluster.space.guard?.check(name, seen, settled?.version ?? null, view.quorum, replies);
     return { is: "current", current: settled, replies, view };

@@ -83,11 +83,12 @@ export async function statusOf(
   options: StatusOptions = { layout: PAIRS, isStrict: false },
 ): Promise<Status> {
   const patience = FIRST_REPLY_MS + REACH_MS;
-  for (let replyMs = Math.max(STATUS_REPLY_MS, cluster.connections.patienceMs); ;) {
+  let replyMs = Math.max(STATUS_REPLY_MS, cluster.connections.patienceMs);
+  for (let tries = 0; ; tries++) {
     const { arrivals } = cluster;
     const status = await statusOnce(cluster, options, replyMs);
     if (status.word !== "DATA MISSING" && status.word !== "TOO FEW SERVERS") return status;
-    const isMore = await hearsMore(cluster, arrivals);
+    const isMore = await hearsMore(cluster, arrivals, tries);
     if (!isMore && (replyMs >= patience || !isOneLate(cluster, status))) return status;
     replyMs = Math.max(replyMs, patience);
   }

@@ -2,9 +2,9 @@
  * What a client does when a server refuses a request because one of them knows more of the cluster:
  * their epochs differ, or the lives of servers that they know. Used by cluster.
  */
-import type { ErrorCode } from "../../errors.ts";
+import { type ErrorCode, isDfsError } from "../../errors.ts";
 import type { Config } from "../../membership.ts";
-import type { Connections } from "./connections.ts";
+import type { ReplyOf } from "../../wire/messages.ts";
 import type { Peer } from "./peer.ts";
 import { type View, vouchedConfig } from "./view.ts";
 
@@ -12,7 +12,6 @@ import { type View, vouchedConfig } from "./view.ts";
 interface BehindCluster {
   readonly id: string;
   readonly view: View;
-  readonly connections: Connections;
   readonly live: readonly number[];
   peer(slot: number): Peer | null;
   meet(): Promise<void>;
@@ -30,9 +29,22 @@ export async function catchUp(cluster: BehindCluster, peer: Peer, code: ErrorCod
   const ours = cluster.view.config;
   if ((config?.epoch ?? 0) < ours.epoch) await peer.install(cluster.id, ours, 0n);
   if (!config || config.epoch <= ours.epoch) return cluster.meet();
-  const greetings = await cluster.connections.greetingsOf(
-    cluster.live.flatMap((slot) => cluster.peer(slot) ?? []),
-  );
+  const greetings = await greetingsOf(cluster.live.flatMap((slot) => cluster.peer(slot) ?? []));
   const next = vouchedConfig(greetings);
   await (next ? cluster.adopt(next) : cluster.meet());
+}
+
+/** Asks these servers what they say of themselves now, and returns the answers. */
+async function greetingsOf(peers: readonly Peer[]): Promise<ReplyOf<"hello">[]> {
+  const all = await Promise.all(
+    peers.map(async (peer) => {
+      try {
+        return await peer.hello();
+      } catch (error) {
+        if (!isDfsError(error)) throw error;
+        return [];
+      }
+    }),
+  );
+  return all.flat();
 }

@@ -3,6 +3,8 @@ import { DfsError, isDfsError } from "../../errors.ts";
 import { type Config, requestIdOf } from "../../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../../wire/messages.ts";
 import type { Taker } from "../../wire/arriving_data.ts";
+import { ASK_ALL_MS } from "../../limits.ts";
+import { canRead } from "../../quorum.ts";
 import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
 import type { Greeted } from "./greeter.ts";
@@ -11,6 +13,8 @@ import { gather } from "./gather.ts";
 import { Space } from "../trust/space.ts";
 import type { ClientPorts, Peer } from "./peer.ts";
 import { Epochs } from "./epochs.ts";
+import { checkGoesOn, orInterrupted } from "./living/interruption.ts";
+import { seldom } from "./living/seldom.ts";
 import type { View } from "./view.ts";
 import { Window } from "./window.ts";
 
@@ -35,13 +39,13 @@ export interface Round<K extends AddressedKind> {
 
 const CATCH_UPS = 3;
 
-/** State that all Cluster objects of one cluster share: `in` makes several. */
+/** State that all Cluster objects of one cluster share: `in` and `during` make several. */
 interface Shared {
   readonly epochs: Epochs;
   readonly window: Window;
   readonly endless: Endless;
-  /** Were few servers asked in vain? */
-  asksAll: boolean;
+  /** Until when all servers are asked, because few were asked in vain. */
+  asksAllUntil: number;
 }
 
 export class Cluster {
@@ -52,19 +56,23 @@ export class Cluster {
   readonly window: Window;
   /** Knows the servers whose lists are not believed any more. */
   readonly endless: Endless;
-  /** Gives a line to the user, each line once. */
+  /** Gives a line to the user; the same line again only after some minutes. */
   readonly warn: (line: string) => void;
   /** Whose names and files. */
   readonly space: Space;
+  /** Ends what is done through this object once it is aborted; null: nothing does. */
+  readonly signal: AbortSignal | null;
   readonly #shared: Shared;
 
   private constructor(
     shared: Shared,
     { ports, connections, id, warn }: Omit<ClusterFacts, "config" | "user">,
     space: Space,
+    signal: AbortSignal | null,
   ) {
     this.#shared = shared;
-    this.window = shared.window;
+    this.signal = signal;
+    this.window = signal ? shared.window.during(signal) : shared.window;
     this.endless = shared.endless;
     this.ports = ports;
     this.connections = connections;
@@ -75,25 +83,36 @@ export class Cluster {
 
   /** `config` was chosen; or, before any was chosen, it is the one that is being proposed. */
   static of({ config, user, warn, ...facts }: ClusterFacts): Cluster {
-    const said = new Set<string>();
-    const warnOnce = (line: string): void => {
-      if (!said.has(line)) warn(line);
-      said.add(line);
-    };
-    const { id, connections } = facts;
+    const { ports, id, connections } = facts;
+    const warnSeldom = seldom(ports.clock, warn);
     const shared = {
-      epochs: new Epochs(id, connections, config, warnOnce),
+      epochs: new Epochs(ports.clock, id, connections, config, warnSeldom),
       window: new Window(),
-      endless: new Endless(),
-      asksAll: false,
+      endless: new Endless(ports.clock),
+      asksAllUntil: -Infinity,
     };
-    return new Cluster(shared, { ...facts, warn: warnOnce }, new Space(user));
+    return new Cluster(shared, { ...facts, warn: warnSeldom }, new Space(user), null);
   }
 
   /** The same cluster, for the names and files of this space. */
   in(space: Space, warn = this.warn): Cluster {
-    const { ports, connections, id } = this;
-    return new Cluster(this.#shared, { ports, connections, id, warn }, space);
+    return new Cluster(this.#shared, { ...this.#facts, warn }, space, this.signal);
+  }
+
+  /**
+   * The same cluster, for work that ends once the signal is aborted: it throws
+   * DfsError("interrupted") wherever it waits for servers, for room or for time. What was asked by
+   * then may still happen. So the outcome of a write is open, as after DfsError("open"): some
+   * servers may have accepted its version. The next read of the name settles that, and repair
+   * collects what is left. Servers drop the pieces that were not sent to their end.
+   */
+  during(signal: AbortSignal): Cluster {
+    return new Cluster(this.#shared, this.#facts, this.space, signal);
+  }
+
+  get #facts(): Omit<ClusterFacts, "config" | "user"> {
+    const { ports, connections, id, warn } = this;
+    return { ports, connections, id, warn };
   }
 
   /** The newest epoch that this client knows of. */
@@ -101,13 +120,14 @@ export class Cluster {
     return this.#shared.epochs.view;
   }
 
-  /** Did the fast path fail before? Then all servers are asked from now on (agree/fast_path.ts). */
+  /** Did the fast path fail a moment ago? Then all servers are asked (agree/fast_path.ts). */
   get asksAll(): boolean {
-    return this.#shared.asksAll;
+    return this.ports.clock.now() < this.#shared.asksAllUntil;
   }
 
-  set asksAll(value: boolean) {
-    this.#shared.asksAll = value;
+  /** Has all servers be asked for some time. */
+  askAllForNow(): void {
+    this.#shared.asksAllUntil = this.ports.clock.now() + ASK_ALL_MS;
   }
 
   /** The server in a slot, if it can be asked. A former member can still be read from. */
@@ -126,7 +146,7 @@ export class Cluster {
     return this.view.members.filter((slot) => !this.peer(slot));
   }
 
-  /** How many servers that were silent at first have answered since. */
+  /** How many servers that were silent, or lost, have answered since. */
   get arrivals(): number {
     return this.connections.arrivals;
   }
@@ -134,10 +154,20 @@ export class Cluster {
   /**
    * Gives silent servers another chance before a command gives up for want of servers. They are
    * tried again until `isEnough()`, or for some seconds. Returns at once where it is enough
-   * already, or where every server that does not answer is known to be down.
+   * already, or where every server that does not answer is known to be down, and was a moment ago.
    */
-  reachSilent(isEnough: () => boolean): Promise<void> {
-    return this.connections.reachSilent(isEnough);
+  async reachSilent(isEnough: () => boolean): Promise<void> {
+    await this.#comeBack(isEnough);
+    await orInterrupted(this.connections.reachSilent(isEnough), this.signal);
+  }
+
+  /** Has members that are down tried again, and waits for them where it is not enough without. */
+  async #comeBack(isEnough: () => boolean): Promise<void> {
+    checkGoesOn(this.signal);
+    const { silent } = this;
+    if (silent.length === 0) return;
+    const seats = silent.flatMap((slot) => this.view.config.seats[slot] ?? []);
+    await orInterrupted(this.connections.comeBack(seats, isEnough), this.signal);
   }
 
   /** The release that the server in a slot says it is; null where it does not answer. */
@@ -155,6 +185,22 @@ export class Cluster {
     return this.#callAt(this.view, slot, kind, body);
   }
 
+  /** Has a server drop a piece that was not sent to its end. Waits for nothing, nor for a signal. */
+  giveUpUpload(
+    slot: number,
+    piece: Pick<BodyOf<"upload">, "name" | "vid" | "cid" | "piece" | "size">,
+  ) {
+    const body = { ...piece, offset: 0, root: null, data: new Uint8Array() };
+    const peer = this.peer(slot);
+    if (peer) peer.call("upload", body, this.#addressAt(this.view)).catch(() => {});
+  }
+
+  /** What each request of this object is addressed to. */
+  #addressAt({ config }: View): { cluster: string; epoch: number; user: string } {
+    const { epoch } = config;
+    return { cluster: requestIdOf(config, this.id), epoch, user: this.space.user };
+  }
+
   /**
    * Fetches bytes of a piece. `take` gets them as they come: nobody has checked them, and they may
    * be more or fewer than asked. Throws as `call`.
@@ -168,7 +214,8 @@ export class Cluster {
    * are no errors. It ends when all have answered. `patience` says for how many more milliseconds
    * it is worth waiting, given the answers so far (null: without end). Where a server turns out to
    * be at a later epoch, all are asked again at that epoch. With `epoch`, nobody is asked, and no
-   * reply counts, once the epoch is another one.
+   * reply counts, once the epoch is another one. Members that are down are tried again first, if it
+   * is time; they are waited for only where the others are too few to read.
    */
   async ask<K extends AddressedKind>(
     kind: K,
@@ -177,9 +224,11 @@ export class Cluster {
     epoch?: number,
   ): Promise<Round<K>> {
     for (;;) {
+      await this.#comeBack(() => canRead(this.view.quorum, this.live));
       const view = this.view;
       if (epoch !== undefined && view.config.epoch !== epoch) return { replies: new Map(), view };
-      const replies = await this.#round(view, kind, bodyFor, patience);
+      const round = this.#round(view, kind, bodyFor, patience);
+      const replies = await orInterrupted(round, this.signal);
       if (view === this.view) return { replies, view };
     }
   }
@@ -212,13 +261,13 @@ export class Cluster {
     body: BodyOf<K>,
     take?: Taker,
   ): Promise<ReplyOf<K>> {
-    const { epoch } = view.config;
-    const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.space.user };
+    const of = this.#addressAt(view);
     for (let tries = 1; ; tries++) {
+      checkGoesOn(this.signal);
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
       try {
-        return await peer.call(kind, body, of, take);
+        return await peer.call(kind, body, of, { take, signal: this.signal });
       } catch (error) {
         if (!isDfsError(error, "epoch", "lives") || tries === CATCH_UPS) throw error;
         await catchUp(this, peer, error.code);

@@ -1,9 +1,9 @@
 /**
- * All connections of one client, by the id that each server says it has: to the servers in
- * dfc.conf, and to those that the cluster itself names. Used by cluster, and where a cluster is
- * opened.
+ * Makes all connections of one client: to the servers in dfc.conf, and to those that the cluster
+ * itself names. One that breaks is made anew when somebody uses the cluster. Used by cluster, and
+ * where a cluster is opened.
  */
-import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
+import { DfsError, INVALID_LOGIN } from "../../errors.ts";
 import {
   type Config,
   membersOf,
@@ -12,13 +12,14 @@ import {
   slotOf,
   writtenAddress,
 } from "../../membership.ts";
-import type { ReplyOf } from "../../wire/messages.ts";
-import type { ClientPorts, Peer, PeerOptions } from "./peer.ts";
-import type { Exclusion } from "../trust/lives.ts";
+import type { ClientPorts, PeerOptions } from "./peer.ts";
 import { canRead, groupOf, quorumOf } from "../../quorum.ts";
 import { addressText, type ConnectAttempt, Greeter, type Greeted } from "./greeter.ts";
 import type { ClusterMemory } from "../trust/memory.ts";
-import { isRefusal, Refusals } from "./refusals.ts";
+import { Roster } from "./living/roster.ts";
+import { Reconnector } from "./living/reconnector.ts";
+import { seldom } from "./living/seldom.ts";
+import { isRefusal, Refusals, warnOfOpen } from "./refusals.ts";
 import { configIn } from "./view.ts";
 
 export interface OpenOptions extends PeerOptions {
@@ -30,33 +31,34 @@ export interface OpenOptions extends PeerOptions {
   readonly memory?: ClusterMemory | undefined;
 }
 
-export class Connections {
+export class Connections extends Roster {
   readonly #options: OpenOptions;
   readonly #servers: readonly ServerAddress[];
   readonly #greeter: Greeter;
-  readonly #bySid = new Map<string, Peer>();
-  /** Servers that do not count, and why. One that runs on a copy may count later. */
-  readonly #excluded = new Map<string, Exclusion>();
-  /** Servers that came late, and were not met yet. */
-  readonly #unmet = new Set<string>();
-  /** All servers that answered: those of dfc.conf in its order, then those the cluster led to. */
-  readonly greeted: Greeted[] = [];
-  /** How many servers were silent at first, and have answered since. */
+  readonly #reconnector: Reconnector;
+  readonly #warn: (line: string) => void;
+  /** How many servers that were silent, or lost, have answered since. */
   #arrivals = 0;
-  /** How often a server began or ceased to count. */
-  exclusionChanges = 0;
   /** Refusals of the password that were not reported yet. */
   readonly #refusals = new Refusals();
   #reaching: Promise<void> | null = null;
   readonly #waiters = new Set<() => void>();
+  #isClosed = false;
   /** Meets a server that comes late, before it is asked anything. */
   onLateServer: ((greeted: Greeted) => Promise<void>) | null = null;
 
   /** `servers` are those of dfc.conf. */
   constructor(ports: ClientPorts, servers: readonly ServerAddress[], options: OpenOptions) {
+    super();
     this.#servers = servers;
     this.#options = options;
+    this.#warn = seldom(ports.clock, options.warn);
     this.#greeter = new Greeter(ports, options);
+    this.#reconnector = new Reconnector(this.#greeter, {
+      isUp: (sid) => this.isUp(sid),
+      addressesOf: (seat) => this.#addressesOf(seat),
+      admitLate: (...late) => this.#admitLate(...late),
+    });
   }
 
   /** How long a server has for its first answer. */
@@ -64,7 +66,7 @@ export class Connections {
     return this.#greeter.patienceMs;
   }
 
-  /** How many servers were silent at first, and have answered since. */
+  /** How many servers that were silent, or lost, have answered since. */
   get arrivals(): number {
     return this.#arrivals;
   }
@@ -89,7 +91,7 @@ export class Connections {
     const isTold = (): boolean => configIn(this.greeted) !== null || this.#canRead(this.greeted);
     if (this.#refusals.isEmpty) await this.reachSilent(isTold);
     this.#refusals.check(this.greeted.length);
-    this.#warnOfOpen();
+    if (this.isLoggedIn) warnOfOpen(this.greeted, this.#warn);
     const places = new Map(this.#servers.map((server, i) => [server, i]));
     const placeOf = ({ peer }: Greeted): number => places.get(peer.address) ?? 0;
     this.greeted.sort((a, b) => placeOf(a) - placeOf(b));
@@ -102,16 +104,6 @@ export class Connections {
     if (!config) return greeted.length >= groupOf([...this.#servers.keys()]).accept;
     const slots = greeted.map(({ greeting }) => slotOf(config, greeting.sid));
     return canRead(quorumOf(config), slots);
-  }
-
-  /** A server that was started without its file of users lets everybody in. */
-  #warnOfOpen(): void {
-    if (!this.isLoggedIn) return;
-    for (const { peer } of this.greeted)
-      if (!peer.loggedIn)
-        this.#options.warn(
-          `${peer.label} knows no users, as the others do: whoever reaches it can change what it holds; give it their file of users`,
-        );
   }
 
   /**
@@ -131,7 +123,7 @@ export class Connections {
     if (!attempt.greeted) {
       // One server that answers with an error must not keep people from the others.
       const { code, message } = attempt.error;
-      if (code !== "down") this.#options.warn(`${server.name}: ${message}; it does not count`);
+      if (code !== "down") this.#warn(`${server.name}: ${message}; it does not count`);
       failures.push(message);
       return null;
     }
@@ -141,7 +133,7 @@ export class Connections {
       peer.close();
       return { peer: known, greeting };
     }
-    if (!known) this.#bySid.set(greeting.sid, peer);
+    if (!known) this.setPeer(greeting.sid, peer);
     return attempt.greeted;
   }
 
@@ -155,25 +147,62 @@ export class Connections {
     this.#reaching ??= this.#greeter
       .retrySilent((server, attempt) => this.#admitLate(server, attempt))
       .finally(() => (this.#reaching = null));
+    await this.#untilEnough(this.#reaching, isEnough);
+  }
+
+  /** Waits for this work, until `isEnough()`. */
+  async #untilEnough(work: Promise<void>, isEnough: () => boolean): Promise<void> {
     const enough = Promise.withResolvers<void>();
     const check = (): void => void (isEnough() && enough.resolve());
     this.#waiters.add(check);
-    await Promise.race([this.#reaching, enough.promise]);
-    this.#waiters.delete(check);
+    await Promise.race([work, enough.promise]).finally(() => this.#waiters.delete(check));
   }
 
-  async #admitLate(server: ServerAddress, attempt: ConnectAttempt): Promise<void> {
-    if (isRefusal(attempt)) return this.#refusals.note(server, attempt.error);
-    if (!attempt.greeted) return;
-    const { sid } = attempt.greeted.greeting;
-    if (this.onLateServer) this.#unmet.add(sid);
-    const admitted = this.#admit(server, attempt, []);
-    if (!admitted) return;
-    this.greeted.push(admitted);
-    await this.onLateServer?.(admitted);
-    this.#unmet.delete(sid);
+  /**
+   * Takes up a server that was silent, or whose connection broke, as at first: it is met before it
+   * is asked. With `wanted`, any other server than the one with this id is of no use.
+   */
+  async #admitLate(
+    server: ServerAddress,
+    attempt: ConnectAttempt,
+    wanted: string | null = null,
+  ): Promise<void> {
+    if (wanted === null && isRefusal(attempt)) return this.#refusals.note(server, attempt.error);
+    if (!attempt.greeted) return void this.#admit(server, attempt, []);
+    const { peer, greeting } = attempt.greeted;
+    const { sid } = greeting;
+    if (this.#isClosed || this.isUp(sid) || sid !== (wanted ?? sid)) return peer.close();
+    this.replace(attempt.greeted, this.onLateServer !== null);
+    if (this.isLoggedIn) warnOfOpen([attempt.greeted], this.#warn);
+    try {
+      await this.onLateServer?.(attempt.greeted);
+    } catch (error) {
+      peer.close();
+      throw error;
+    } finally {
+      this.noteMet(sid);
+    }
     this.#arrivals++;
     for (const check of this.#waiters) check();
+  }
+
+  /**
+   * Has servers that are down tried again, where their next try is due. Where it is not enough
+   * without them, it waits for those tries, until `isEnough()`.
+   */
+  async comeBack(seats: readonly Seat[], isEnough: () => boolean): Promise<void> {
+    if (this.#isClosed) return;
+    if (!this.#reaching) this.#reconnector.start(seats, false);
+    if (isEnough()) return;
+    if (!this.#reaching) this.#reconnector.start(seats, true);
+    await this.#untilEnough(this.#reaching ?? this.#reconnector.ended(), isEnough);
+  }
+
+  /** Where a server may be: where it was, where the configuration has it, where dfc.conf does. */
+  #addressesOf(seat: Seat): ServerAddress[] {
+    const last = this.latest(seat.sid ?? "")?.address ?? seat;
+    const listed = this.#servers.filter(({ name }) => name === seat.name);
+    return [...new Map([last, seat, ...listed].map((at) => [addressText(at), at])).values()];
   }
 
   /** What this computer remembers; undefined where nothing is remembered. */
@@ -185,33 +214,18 @@ export class Connections {
    * Does any server say that this user is an operator? Then the others will too, once they know.
    */
   get isOperator(): boolean {
-    return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn?.isOperator ?? true);
+    return this.peers.some(({ loggedIn }) => loggedIn?.isOperator ?? true);
   }
 
   /** Has any server taken the password of this user? */
   get isLoggedIn(): boolean {
-    return [...this.#bySid.values()].some(({ loggedIn }) => loggedIn !== null);
+    return this.peers.some(({ loggedIn }) => loggedIn !== null);
   }
 
   /** Do all servers that have taken the password know this user by a signature? */
   get isSigned(): boolean {
-    const logins = [...this.#bySid.values()].flatMap(({ loggedIn }) => loggedIn ?? []);
+    const logins = this.peers.flatMap(({ loggedIn }) => loggedIn ?? []);
     return logins.length > 0 && logins.every(({ by }) => by === "signature");
-  }
-
-  /** Asks these servers what they say of themselves now, and returns the answers. */
-  async greetingsOf(peers: readonly Peer[]): Promise<ReplyOf<"hello">[]> {
-    const all = await Promise.all(
-      peers.map(async (peer) => {
-        try {
-          return await peer.hello();
-        } catch (error) {
-          if (!isDfsError(error)) throw error;
-          return [];
-        }
-      }),
-    );
-    return all.flat();
   }
 
   /**
@@ -220,6 +234,7 @@ export class Connections {
    * DfsError("login") that names a server which refuses the password.
    */
   async reach(config: Config): Promise<Greeted[]> {
+    this.#greeter.forgetOthers([...this.#servers, ...config.seats]);
     const members = membersOf(config);
     const isThere = (slot: number): boolean => {
       const sid = config.seats[slot]?.sid ?? null;
@@ -247,53 +262,19 @@ export class Connections {
     return greeted;
   }
 
-  /** The connection to the server with this id, if there is one and the server counts. */
-  ofSid(sid: string): Peer | null {
-    return this.#excluded.has(sid) || this.#unmet.has(sid) ? null : this.connectedTo(sid);
-  }
-
-  /** The same, even of a server that does not count, or not yet: to meet it. */
-  connectedTo(sid: string): Peer | null {
-    const peer = this.#bySid.get(sid);
-    return peer && !peer.isDown ? peer : null;
-  }
-
-  /** Why a server that answers does not count. null: it counts, or it does not answer. */
-  exclusionOf(sid: string): Exclusion | null {
-    return this.#excluded.get(sid) ?? null;
-  }
-
-  /** Notes why a server does not count; null: it counts. One that was put back never will again. */
-  setExclusion(sid: string, why: Exclusion | null): void {
-    const before = this.#excluded.get(sid);
-    if (before?.is === "putBack" || before?.is === why?.is) return;
-    if (why) this.#excluded.set(sid, why);
-    else this.#excluded.delete(sid);
-    this.exclusionChanges++;
-  }
-
   /**
    * The name of a server for people: the name that dfc.conf gives it, or else the one it has in the
    * cluster.
    */
   labelOf(seat: Seat): string {
-    const peer = seat.sid === null ? undefined : this.#bySid.get(seat.sid);
+    const peer = seat.sid === null ? undefined : this.latest(seat.sid);
     const listed = this.#servers.find((server) => addressText(server) === addressText(seat));
     return peer?.address.name ?? listed?.name ?? seat.name;
   }
 
-  /** Bytes on the wire so far, over all servers. */
-  get traffic(): { sent: number; received: number } {
-    const sum = { sent: 0, received: 0 };
-    for (const { traffic } of this.#bySid.values()) {
-      sum.sent += traffic.sent;
-      sum.received += traffic.received;
-    }
-    return sum;
-  }
-
   close(): void {
+    this.#isClosed = true;
     this.#greeter.close();
-    for (const peer of this.#bySid.values()) peer.close();
+    for (const peer of this.peers) peer.close();
   }
 }

@@ -2,7 +2,8 @@
  * Which configuration a client goes by: it follows newer ones, and meets the servers that decide.
  * Held by Cluster.
  */
-import { EPOCHS_FOLLOWED } from "../../limits.ts";
+import type { Clock } from "../../io/ports.ts";
+import { EPOCHS_FOLLOWED, AGAIN_MS } from "../../limits.ts";
 import type { Config } from "../../membership.ts";
 import { joinBlank } from "./blank.ts";
 import type { Connections } from "./connections.ts";
@@ -15,19 +16,23 @@ export class Epochs {
   view: View;
   readonly connections: Connections;
   readonly warn: (line: string) => void;
+  readonly #clock: Clock;
   readonly #cluster: string;
-  /** How many configurations were adopted so far. */
+  /** How many configurations were adopted since then. */
   #adopted = 0;
+  #adoptedSince = -Infinity;
   /** Settles when the servers have been met as often as that was asked for. */
   #met: Promise<void> = Promise.resolve();
 
   /** `cluster` is its id; `config` was chosen, or is the first one that is being proposed. */
   constructor(
+    clock: Clock,
     cluster: string,
     connections: Connections,
     config: Config,
     warn: (line: string) => void,
   ) {
+    this.#clock = clock;
     this.#cluster = cluster;
     this.connections = connections;
     this.view = viewOf(config);
@@ -40,7 +45,11 @@ export class Epochs {
 
   /** What people call the server in a slot. */
   labelOf(slot: number): string {
-    const seat = this.view.config.seats[slot];
+    return this.#labelIn(this.view, slot);
+  }
+
+  #labelIn({ config }: View, slot: number): string {
+    const seat = config.seats[slot];
     return seat ? this.connections.labelOf(seat) : `server ${slot + 1}`;
   }
 
@@ -49,15 +58,23 @@ export class Epochs {
    * not count from then on.
    */
   meet(): Promise<void> {
-    this.#met = this.#met.then(async () => {
-      const before = this.connections.exclusionChanges;
-      await meetServers(this.connections, this.#cluster, this.view);
-      if (this.connections.exclusionChanges === before) return;
-      warnOfExcluded(this);
+    return this.#meetIn(() => this.view);
+  }
+
+  /** Meets the members of a view. */
+  #meetIn(viewNow: () => View): Promise<void> {
+    const met = this.#met.then(async () => {
+      const view = viewNow();
+      const { connections, warn } = this;
+      const before = connections.exclusionChanges;
+      await meetServers(connections, this.#cluster, view);
+      if (connections.exclusionChanges === before) return;
+      warnOfExcluded({ view, connections, warn, labelOf: (slot) => this.#labelIn(view, slot) });
       // What such a server said before does not count either: a new view has all be asked again.
       this.view = { ...this.view };
     });
-    return this.#met;
+    this.#met = met.catch(() => {});
+    return met;
   }
 
   /**
@@ -65,11 +82,21 @@ export class Epochs {
    * servers that it names.
    */
   async adopt(config: Config): Promise<void> {
-    if (config.epoch <= this.view.config.epoch || this.#adopted >= EPOCHS_FOLLOWED) return;
-    this.#adopted++;
+    if (config.epoch <= this.view.config.epoch || !this.#mayFollow()) return;
     await this.reach(config, []);
-    if (config.epoch > this.view.config.epoch) this.view = viewOf(config);
-    await this.meet();
+    const next = viewOf(config);
+    // Its members are met before anybody can ask them at the new epoch.
+    await this.#meetIn(() => next);
+    if (config.epoch > this.view.config.epoch) this.view = next;
+  }
+
+  #mayFollow(): boolean {
+    const now = this.#clock.now();
+    if (now - this.#adoptedSince >= AGAIN_MS) {
+      this.#adoptedSince = now;
+      this.#adopted = 0;
+    }
+    return ++this.#adopted <= EPOCHS_FOLLOWED;
   }
 
   /**

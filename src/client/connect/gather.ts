@@ -56,7 +56,11 @@ export function gather<T>(
           settle();
         },
         (error: unknown) => {
-          if (!isDfsError(error)) return reject(error);
+          if (!isDfsError(error)) {
+            cancel();
+            open = 0;
+            return reject(error);
+          }
           onError(slot, error);
           settle();
         },

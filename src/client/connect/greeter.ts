@@ -2,13 +2,15 @@
  * Which addresses were tried, and what came of it: servers answer, refuse, or are silent. Used by
  * connections, which knows which server is at which address.
  *
- * A silent server costs the time that servers have to answer, once. It is tried again only where
- * nothing can be done without it.
+ * A silent server costs the time that servers have to answer, once. It is tried again at once only
+ * where nothing can be done without it. All that are down are tried again now and then by a client
+ * that lives on (living/reconnector.ts).
  */
 import { type DfsError, isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 import { FIRST_REPLY_MS, REACH_MS } from "../../limits.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
+import { afterTry, isDue, type LastTry, type TryOutcome } from "./living/next_try.ts";
 import { Peer, type PeerOptions, type ClientPorts } from "./peer.ts";
 import type { ServerAddress } from "../../membership.ts";
 
@@ -42,8 +44,8 @@ export class Greeter {
   /** Servers that may still answer, by address; and the tries that are under way. */
   readonly #silent = new Map<string, ServerAddress>();
   readonly #underWay = new Map<string, Promise<ConnectAttempt>>();
-  /** Addresses that are not tried again: the server refused, or was silent for too long. */
-  readonly #down = new Set<string>();
+  /** What came of the last try of each address. */
+  readonly #lastTries = new Map<string, LastTry>();
   #isClosed = false;
 
   constructor(ports: ClientPorts, options: PeerOptions) {
@@ -60,7 +62,20 @@ export class Greeter {
   /** Was this address tried, without an answer so far? */
   hasTried(server: ServerAddress): boolean {
     const address = addressText(server);
-    return this.#down.has(address) || this.#silent.has(address);
+    return this.#silent.has(address) || (this.#lastTries.get(address)?.failures ?? 0) > 0;
+  }
+
+  /** May this address be tried again by now? */
+  isDue(server: ServerAddress, isNeeded: boolean): boolean {
+    const last = this.#lastTries.get(addressText(server));
+    return isDue(last, this.#ports.clock.now(), isNeeded);
+  }
+
+  /** Forgets all addresses but these. */
+  forgetOthers(servers: readonly ServerAddress[]): void {
+    const wanted = new Set(servers.map(addressText));
+    for (const known of [this.#silent, this.#underWay, this.#lastTries])
+      for (const address of known.keys()) if (!wanted.has(address)) known.delete(address);
   }
 
   /** Tries a server once, now. */
@@ -68,6 +83,19 @@ export class Greeter {
     const attempt = await this.#try(server, this.patienceMs);
     this.#note(server, attempt);
     return attempt;
+  }
+
+  /** Tries a server again, once; if its first try was only slow, that one counts. */
+  async tryAgain(server: ServerAddress): Promise<ConnectAttempt> {
+    const until = this.#ports.clock.now() + this.patienceMs;
+    const attempt = await this.#retry(addressText(server), server, until);
+    this.#note(server, attempt);
+    return attempt;
+  }
+
+  /** The server that answers at this address is of no use: it counts as one that refuses. */
+  noteUseless(server: ServerAddress): void {
+    this.#noteTry(addressText(server), "refused");
   }
 
   /**
@@ -88,7 +116,7 @@ export class Greeter {
       await onAttempt(server, attempt);
     });
     await untilEnough(this.#ports.clock, tries, isEnough, this.patienceMs);
-    for (const server of waited) this.#silent.set(addressText(server), server);
+    for (const server of waited) this.#noteSilent(server);
     waited.clear();
   }
 
@@ -100,8 +128,8 @@ export class Greeter {
     const until = this.#ports.clock.now() + REACH_MS;
     const retryOne = async (address: string, server: ServerAddress): Promise<void> => {
       const attempt = await this.#retry(address, server, until);
+      this.#note(server, attempt);
       this.#silent.delete(address);
-      if (!attempt.greeted) this.#down.add(address);
       await onAttempt(server, attempt);
     };
     await Promise.all([...this.#silent].map(([address, server]) => retryOne(address, server)));
@@ -122,8 +150,9 @@ export class Greeter {
    * several tries are made, and the first that comes through counts.
    */
   async #retry(address: string, server: ServerAddress, until: number): Promise<ConnectAttempt> {
-    const slow = await this.#underWay.get(address);
+    const first = this.#underWay.get(address);
     this.#underWay.delete(address);
+    const slow = await first;
     if (slow && !slow.greeted?.peer.isDown) return slow;
     const { clock } = this.#ports;
     return new Promise((resolve, reject) => {
@@ -153,12 +182,22 @@ export class Greeter {
   }
 
   #note(server: ServerAddress, attempt: ConnectAttempt): void {
+    if (!attempt.greeted && attempt.isSilent) return this.#noteSilent(server);
     const address = addressText(server);
     this.#silent.delete(address);
-    this.#down.delete(address);
-    if (attempt.greeted) return;
-    if (attempt.isSilent) this.#silent.set(address, server);
-    else this.#down.add(address);
+    this.#noteTry(address, attempt.greeted ? "up" : "refused");
+  }
+
+  #noteSilent(server: ServerAddress): void {
+    const address = addressText(server);
+    this.#silent.set(address, server);
+    this.#noteTry(address, "silent");
+  }
+
+  #noteTry(address: string, is: TryOutcome): void {
+    const { clock, random } = this.#ports;
+    const before = this.#lastTries.get(address);
+    this.#lastTries.set(address, afterTry(before, is, clock.now(), random.fraction()));
   }
 
   #try(server: ServerAddress, patienceMs: number): Promise<ConnectAttempt> {

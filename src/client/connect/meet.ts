@@ -47,7 +47,6 @@ export async function meetServers(
   cluster: string,
   view: View,
 ): Promise<void> {
-  const { memory } = connections;
   const groups = decidingIn(view);
   const sids = [...new Set(groups.flatMap((group) => group.sids))];
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -67,7 +66,7 @@ export async function meetServers(
       sid,
       /* rule: copies-settle-first */ standing.isUnsettled ? { is: "copy" } : null,
     );
-    if (!standing.isUnsettled) remember(memory, standing);
+    if (!standing.isUnsettled) remember(connections, standing);
   }
 }
 
@@ -89,13 +88,14 @@ interface MeetRequest {
  * others told of its present life. null: there is nothing to say to this server.
  */
 function meetRequestsFor(
-  { memory, isOperator }: Connections,
+  connections: Connections,
   peers: readonly Peer[],
   groups: readonly DecidingGroup[],
 ): (MeetRequest | null)[] {
+  const { isOperator } = connections;
   const all = peers.flatMap(({ standing }) => standing ?? []);
   const claimsOf = new Map(
-    all.map((standing) => [standing, claimsOn(standing, all, recall(memory, standing.sid))]),
+    all.map((standing) => [standing, claimsOn(standing, all, recall(connections, standing.sid))]),
   );
   const clear = all.filter((standing) => claimsOf.get(standing)?.length === 0);
   return peers.map(({ standing }) => {
@@ -141,14 +141,20 @@ async function sendMeet(
 
 const keyOf = (sid: string): string => `life ${sid}`;
 
-/** The last life of a server that this computer has met; null: none. */
-function recall(memory: ClusterMemory | undefined, sid: string): Life | null {
+/** The lives of a server that this client, and this computer, have met last. */
+const recall = ({ memory, livesMet }: Connections, sid: string): Life[] => [
+  ...(livesMet.get(sid) ?? []),
+  ...recallFrom(memory, sid),
+];
+
+function recallFrom(memory: ClusterMemory | undefined, sid: string): Life[] {
   const known = memory?.factOf(keyOf(sid));
-  return known ? decode(lifeCodec, known) : null;
+  return known ? [decode(lifeCodec, known)] : [];
 }
 
-function remember(memory: ClusterMemory | undefined, { sid, now }: Standing): void {
-  if (memory && recall(memory, sid)?.mark !== now.mark)
+function remember({ memory, livesMet }: Connections, { sid, now }: Standing): void {
+  livesMet.set(sid, [now]);
+  if (memory && recallFrom(memory, sid)[0]?.mark !== now.mark)
     memory.noteFact(keyOf(sid), encode(lifeCodec, now));
 }
 

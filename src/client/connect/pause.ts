@@ -1,10 +1,17 @@
 /** Waiting: for a while, or for longer with each try. Used by the rooms agree and connect. */
 import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from "../../limits.ts";
 import type { Cluster } from "./cluster.ts";
+import { orInterrupted } from "./living/interruption.ts";
 
-/** Resolves after `ms`. */
-export const pause = ({ ports }: Pick<Cluster, "ports">, ms: number): Promise<void> =>
-  new Promise((resolve) => void ports.clock.after(ms, resolve));
+/** Resolves after `ms`. Throws DfsError("interrupted"). */
+export async function pause(
+  { ports, signal }: Pick<Cluster, "ports" | "signal">,
+  ms: number,
+): Promise<void> {
+  let cancel = (): void => {};
+  const passed = new Promise<void>((resolve) => (cancel = ports.clock.after(ms, resolve)));
+  await orInterrupted(passed, signal).finally(cancel);
+}
 
 /**
  * How long to wait before the next try: longer with each try, and a random time, so that one of

@@ -9,10 +9,12 @@ import { FIRST_REPLY_MS, GREETING_MS, LOGIN_NONCE_BYTES } from "../../limits.ts"
 import type { Config, ServerAddress } from "../../membership.ts";
 import type { Standing } from "../trust/lives.ts";
 import { checkSameServer, type LoggedIn, type Login, logIn } from "./login.ts";
+import { orInterrupted } from "./living/interruption.ts";
+import { Requests, type Waiting } from "./living/requests.ts";
 import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../../version.ts";
 import { dataTaker, NO_DATA, type Taker } from "../../wire/arriving_data.ts";
-import { ERROR, errorOf, FrameParser, nextId, REPLY, requestFrame } from "../../wire/frames.ts";
+import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../../wire/frames.ts";
 import { checkGreeting, HELLO, isLoopback, isTls } from "../../wire/handshake.ts";
 import type { SignatureVerifier } from "../../wire/signature.ts";
 import {
@@ -40,23 +42,21 @@ export interface PeerOptions {
   readonly isPlain?: boolean | undefined;
 }
 
-interface Waiting {
-  readonly kind: Kind;
-  readonly take: Taker | undefined;
-  readonly resolve: (reply: never) => void;
-  readonly reject: (error: DfsError) => void;
+/** How one call is made; see `Peer.call`. */
+interface CallOptions {
+  readonly take?: Taker | undefined;
+  readonly signal?: AbortSignal | null;
 }
 
 export class Peer {
   readonly address: ServerAddress;
   readonly #conn: Conn;
   readonly #pulse: Pulse;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #waiting = new Requests();
   readonly #parser = new FrameParser(({ kind, id, bodyBytes }) => {
-    const take = kind === REPLY ? this.#waiting.get(id)?.take : null;
+    const take = kind === REPLY ? this.#waiting.takerOf(id) : null;
     return take ? dataTaker(bodyBytes, take) : null;
   });
-  #lastId = 0;
   #down: DfsError | null = null;
   /** The address of the last request. */
   #to: Address | null = null;
@@ -214,21 +214,27 @@ export class Peer {
   }
 
   /**
-   * Sends one request, to a member at an epoch. Throws the server's error, or DfsError("down"). Of
+   * Sends one request, to a member at an epoch. Throws the server's error, DfsError("down"), and
+   * ("interrupted") once the signal is aborted and the connection has taken the request's bytes. Of
    * a FETCH, `take` gets the data as it comes, and the reply has none.
    */
   call<K extends AddressedKind>(
     kind: K,
     body: BodyOf<K>,
     to: Omit<Address, "sid">,
-    take?: Taker,
+    { take, signal = null }: CallOptions = {},
   ): Promise<ReplyOf<K>> {
     const { cluster, epoch, user } = to;
     // Mostly the same address as before. Then it is the same object, whose bytes are made once.
     const known = this.#to;
     if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
       this.#to = { ...to, sid: this.sid };
-    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>, take);
+    const request = { to: this.#to, ...body } as unknown as RequestOf<K>;
+    let taken: Promise<void> | undefined;
+    const reply = new Promise<ReplyOf<K>>((...on) => {
+      taken = this.#send(kind, request, take, ...on);
+    });
+    return orInterrupted(reply, signal, taken);
   }
 
   /** Ends the connection. Requests that wait for a reply fail. */
@@ -236,17 +242,27 @@ export class Peer {
     this.#fail("the connection was closed");
   }
 
-  #request<K extends Kind>(kind: K, request: RequestOf<K>, take?: Taker): Promise<ReplyOf<K>> {
-    return new Promise((resolve, reject) => {
-      if (this.#down) throw this.#down;
-      const id = (this.#lastId = nextId(this.#lastId, this.#waiting));
-      // Throws where the request cannot be encoded, so it comes before anything waits for it.
-      const frame = requestFrame(kind, id, request);
-      this.#waiting.set(id, { kind, take, resolve, reject });
-      this.#pulse.asked(id);
-      const bytes = frame.reduce((sum, { length }) => sum + length, 0);
-      this.#pulse.writing(bytes, this.#conn.write(...frame));
-    });
+  #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+    return new Promise((...on) => void this.#send(kind, request, undefined, ...on));
+  }
+
+  /** Resolves when the connection has taken the request, which settles with its reply. */
+  #send<K extends Kind>(
+    kind: K,
+    request: RequestOf<K>,
+    take: Taker | undefined,
+    ...[resolve, reject]: [Waiting["resolve"], Waiting["reject"]]
+  ): Promise<void> {
+    if (this.#down) throw this.#down;
+    const id = this.#waiting.nextId();
+    // Throws where the request cannot be encoded, so it comes before anything waits for it.
+    const frame = requestFrame(kind, id, request);
+    this.#waiting.wait(id, { kind, take, resolve, reject });
+    this.#pulse.asked(id);
+    const taken = this.#conn.write(...frame);
+    const bytes = frame.reduce((sum, { length }) => sum + length, 0);
+    this.#pulse.writing(bytes, taken);
+    return taken;
   }
 
   async #receive(): Promise<void> {
@@ -273,9 +289,8 @@ export class Peer {
   #reply(kind: number, id: number, body: Uint8Array): void {
     // An error without a request of ours ends the connection: the server says why.
     if (id === 0 && kind === ERROR) throw errorOf(body);
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waiting.take(id);
     if (!waiting) throw new DfsError("protocol", "it answered what was not asked");
-    this.#waiting.delete(id);
     this.#pulse.answered(id);
     if (kind === ERROR) return waiting.reject(errorOf(body));
     if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
@@ -292,8 +307,7 @@ export class Peer {
     if (this.#down) return;
     this.#down = new DfsError("down", `${this.label}: ${why}`);
     this.#pulse.stop();
-    for (const { reject } of this.#waiting.values()) reject(this.#down);
-    this.#waiting.clear();
+    for (const { reject } of this.#waiting.takeAll()) reject(this.#down);
     this.#conn.close();
   }
 }

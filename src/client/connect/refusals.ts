@@ -1,10 +1,10 @@
 /**
- * Servers that refuse the password while a client connects, and what to tell the user of that. Used
- * by connections.
+ * Servers that refuse the password while a client connects, or that ask for none, and what to tell
+ * the user of that. Used by connections.
  */
 import { DfsError, INVALID_LOGIN } from "../../errors.ts";
 import type { ServerAddress } from "../../membership.ts";
-import type { ConnectAttempt } from "./greeter.ts";
+import type { ConnectAttempt, Greeted } from "./greeter.ts";
 
 /** What may be wrong when one server refuses a password that others take. */
 const REFUSED_BY_ONE =
@@ -12,6 +12,15 @@ const REFUSED_BY_ONE =
 
 export const isRefusal = (attempt: ConnectAttempt): attempt is ConnectAttempt & { greeted: null } =>
   !attempt.greeted && attempt.error.code === "login";
+
+/** Warns of servers that let everybody in: they were started without their file of users. */
+export function warnOfOpen(greeted: readonly Greeted[], warn: (line: string) => void): void {
+  for (const { peer } of greeted)
+    if (!peer.loggedIn)
+      warn(
+        `${peer.label} knows no users, as the others do: whoever reaches it can change what it holds; give it their file of users`,
+      );
+}
 
 export class Refusals {
   readonly #lines: string[] = [];
@@ -21,7 +30,8 @@ export class Refusals {
   }
 
   note({ name }: ServerAddress, { message }: DfsError): void {
-    this.#lines.push(message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message);
+    const line = message === INVALID_LOGIN ? `${name}: ${INVALID_LOGIN}` : message;
+    if (!this.#lines.includes(line)) this.#lines.push(line);
   }
 
   /** Throws DfsError("login") where any server refused. `answering`: how many let the client in. */

@@ -12,11 +12,20 @@ export function silentText(cluster: Cluster): string {
   return `: ${names.join(", ")} ${names.length > 1 ? "do" : "does"} not answer`;
 }
 
+/** A server that breaks at one question, comes again, and is asked again, would do so for ever. */
+const TRIES_MAX = 8;
+
 /**
  * Has another server answered since the count of arrivals was `arrivals`, or does one within some
- * seconds? It may have what is missing. Returns false at once where no server is silent.
+ * seconds? It may have what is missing. Returns false at once where no server is silent, and where
+ * the same was tried often enough: `tries` times before.
  */
-export async function hearsMore(cluster: Cluster, arrivals: number): Promise<boolean> {
+export async function hearsMore(
+  cluster: Cluster,
+  arrivals: number,
+  tries: number,
+): Promise<boolean> {
+  if (tries >= TRIES_MAX) return false;
   const isMore = (): boolean => cluster.arrivals > arrivals;
   await cluster.reachSilent(isMore);
   return isMore();

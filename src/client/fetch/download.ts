@@ -9,6 +9,7 @@ import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
+import { orInterrupted } from "../connect/living/interruption.ts";
 import type { Sink } from "./sink.ts";
 import { bytesIn, type Portion, portionsOf, type Range, within, cutTo } from "./portions.ts";
 import type { VersionReader } from "./version_reader.ts";
@@ -96,10 +97,9 @@ export class Download {
     const before = this.#written;
     const written = Promise.withResolvers<void>();
     if (this.#sink.inOrder) this.#written = written.promise;
-    const leave = await this.#cluster.window.enter(
-      Math.ceil(portion.pieces.length / CHUNKS_PER_PLACE),
-    );
+    let leave = (): void => {};
     try {
+      leave = await this.#cluster.window.enter(Math.ceil(portion.pieces.length / CHUNKS_PER_PLACE));
       const { draft } = this.#sink;
       if (draft && !this.#reader.canRebuild) await this.#bringAtOnce(portion, draft);
       else await this.#bringVerified(portion, before);
@@ -116,7 +116,7 @@ export class Download {
 
   /** Writes what was verified, after what comes before it. */
   async #bringVerified(portion: Portion, before: Promise<void>): Promise<void> {
-    const chunks = await this.#reader.read(portion);
+    const chunks = await orInterrupted(this.#reader.read(portion), this.#cluster.signal);
     if (this.#sink.inOrder) await before;
     for (const { data, at } of bytesIn(this.#reader.version, portion, chunks, this.#range)) {
       await this.#sink.write(data, at);

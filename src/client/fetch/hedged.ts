@@ -3,6 +3,7 @@
  * have delivered. Enough is one holder of a piece (fetcher), or as many pieces as another one can
  * be made of (rebuilder). This file knows only the clock.
  */
+import { isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 
 /** How long to wait for a candidate before the next one is asked as well. */
@@ -32,6 +33,7 @@ export interface Hedge<C, T> {
 
 /**
  * Resolves to the answers as soon as they are enough; to null when all were asked and they are not.
+ * Throws only DfsError("interrupted").
  */
 export function hedged<C, T>(
   { clock, ms }: Patience,
@@ -77,6 +79,10 @@ export function hedged<C, T>(
       },
       (error: unknown) => {
         ended();
+        if (isDfsError(error, "interrupted")) {
+          isOver = true;
+          return result.reject(error);
+        }
         onFailed(candidate, error);
         giveUp(candidate);
         look();

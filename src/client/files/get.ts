@@ -47,9 +47,9 @@ export async function get(
 ): Promise<Found> {
   checkRange(range);
   let download: Download | null = null;
-  for (let lastEpoch: number | null = null, briefly = true; ; briefly = false) {
+  for (let lastEpoch: number | null = null, tries = 0; ; tries++) {
     const { arrivals } = cluster;
-    const located = await lookUp(cluster, name, briefly);
+    const located = await lookUp(cluster, name, tries === 0);
     const { found, stored, version, holders, small, epoch, stream } = located;
     const { kind, target: end } = knownIn(found.attributes);
     if (kind === "link")
@@ -71,7 +71,7 @@ export async function get(
     if (!problem) return found;
     // A piece may have moved in the meantime. So only a second complete look at the same epoch may
     // say that it is gone.
-    if (epoch !== null && epoch === lastEpoch && !(await hearsMore(cluster, arrivals)))
+    if (epoch !== null && epoch === lastEpoch && !(await hearsMore(cluster, arrivals, tries)))
       throw problem;
     lastEpoch = epoch;
   }

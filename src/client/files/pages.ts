@@ -114,6 +114,7 @@ export async function* pagesIn(
   options: PagesOptions = {},
 ): AsyncGenerator<Page> {
   const { endless } = cluster;
+  const judge = endless.ofOneList();
   const { after: begin = "", delimiter = "", facts = false } = options;
   const { slots = null, limit: wanted = null } = options;
   const range = { prefix, delimiter, facts };
@@ -145,7 +146,7 @@ export async function* pagesIn(
     const answering = [...pages.keys()];
     const vouching = answering.filter((slot) => pages.get(slot)?.complete);
     const names = namesUpTo(pages, horizon, range);
-    const isOneOut = endless.judge(cluster, "list", limit, view.quorum, pages, names);
+    const isOneOut = judge.judge(cluster, "list", limit, view.quorum, pages, names);
     // The fast path asks so few servers that it cannot do without one of them.
     if (isOneOut && slots) return;
     yield { names, answering, vouching, quorum: view.quorum, upTo: horizon };

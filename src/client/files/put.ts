@@ -40,8 +40,9 @@ export interface Stored {
 
 /**
  * Stores a file under a name. Throws DfsError("usage") for a bad name or attributes that no version
- * can have, ("putFailed") when nothing was changed, ("open") when it cannot be told whether something was changed, and ("conflict") when
- * the condition does not hold.
+ * can have, ("putFailed") when nothing was changed, ("open") when it cannot be told whether
+ * something was changed, ("conflict") when the condition does not hold, and ("interrupted") as
+ * Cluster.during says. What the source is reading then is waited for.
  */
 export async function put(
   cluster: Cluster,
@@ -65,6 +66,34 @@ export async function put(
   const key = cluster.space.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const toStore = key ? sealedSource(source, key) : source;
   const pieces = new Pieces(cluster, stored, vid, toStore, shape, ring, progress);
+  const { condition } = options;
+  let outcome: Outcome | null = null;
+  try {
+    await sendOrFail(pieces, source);
+    outcome = await propose(cluster, stored, {
+      ...withManifest(cluster, stored, source, pieces.roots, key, {
+        vid,
+        deleted: false,
+        cid: vid,
+        ...shape,
+        ring,
+        at: [],
+        size: toStore.bytes,
+      }),
+      condition: condition ?? null,
+      supply: pieces,
+    });
+  } finally {
+    if (outcome?.is !== "done") pieces.giveUp();
+  }
+  return {
+    ...storedOrThrow(name, outcome, vid, condition),
+    rotation: ring[0] ?? 0,
+    bytes: source.bytes,
+  };
+}
+
+async function sendOrFail(pieces: Pieces, source: Source): Promise<void> {
   try {
     await pieces.send();
     await source.confirm?.();
@@ -73,25 +102,6 @@ export async function put(
       ? new DfsError("putFailed", `${error.message}; nothing was changed`)
       : error;
   }
-  const outcome = await propose(cluster, stored, {
-    ...withManifest(cluster, stored, source, pieces.roots, key, {
-      vid,
-      deleted: false,
-      cid: vid,
-      ...shape,
-      ring,
-      at: [],
-      size: toStore.bytes,
-    }),
-    condition: options.condition ?? null,
-    supply: pieces,
-  });
-  const { condition } = options;
-  return {
-    ...storedOrThrow(name, outcome, vid, condition),
-    rotation: ring[0] ?? 0,
-    bytes: source.bytes,
-  };
 }
 
 /**

@@ -33,11 +33,12 @@ const spacesOf = (cluster: Cluster, users: readonly string[]): Cluster[] => [
  * Every space that may exist, also one of which there are only promises. Throws DfsError("tooFew")
  * where so few servers answer that a space could be missed.
  */
-export async function allSpacesIn(cluster: Cluster): Promise<Cluster[]> {
+export async function allSpacesIn(cluster: Cluster, tries = 0): Promise<Cluster[]> {
   checkOperator(cluster);
   const { arrivals } = cluster;
   const { users, isComplete } = await usersIn(cluster);
-  if (!isComplete && (await hearsMore(cluster, arrivals))) return allSpacesIn(cluster);
+  if (!isComplete && (await hearsMore(cluster, arrivals, tries)))
+    return allSpacesIn(cluster, tries + 1);
   if (!isComplete)
     throw new DfsError("tooFew", "too few servers answer to tell whose files there are");
   return spacesOf(cluster, users);
@@ -54,6 +55,7 @@ export function checkOperator(cluster: Cluster): void {
 
 async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete: boolean }> {
   const { endless } = cluster;
+  const judge = endless.ofOneList();
   /** For each user the slot of the one server that reports the user; null: several do. */
   const users = new Map<string, number | null>();
   let isComplete = true;
@@ -81,7 +83,7 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete:
     for (const [user, slots] of slotsByUser)
       users.set(user, slots.size > 1 ? null : ([...slots.keys()][0] ?? null));
     if (horizon !== null)
-      endless.judge(cluster, "spaces", USERS_PAGE, view.quorum, pages, slotsByUser);
+      judge.judge(cluster, "spaces", USERS_PAGE, view.quorum, pages, slotsByUser);
     else return { users: believedUsers(cluster, users), isComplete };
     after = horizon;
   }

@@ -38,7 +38,7 @@ export interface Stat {
 /**
  * Everything that is known of one file. Throws DfsError("noSuchName"), ("tooFew"), ("incomplete").
  */
-export async function stat(cluster: Cluster, name: string): Promise<Stat> {
+export async function stat(cluster: Cluster, name: string, tries = 0): Promise<Stat> {
   const { arrivals } = cluster;
   const stored = cluster.space.stored(checkFileOrFolder(name));
   const reading = await readName(cluster, stored);
@@ -47,7 +47,8 @@ export async function stat(cluster: Cluster, name: string): Promise<Stat> {
   const holders = holdersOf(version, reading.replies);
   const isIncomplete = holders.filter((slots) => slots.length > 0).length < version.needed;
   // A server that was silent until now may have what is missing.
-  if (isIncomplete && (await hearsMore(cluster, arrivals))) return stat(cluster, name);
+  if (isIncomplete && (await hearsMore(cluster, arrivals, tries)))
+    return stat(cluster, name, tries + 1);
   const { vid, seq, ring } = version;
   return {
     name,

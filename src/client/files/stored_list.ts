@@ -56,12 +56,12 @@ export async function* storedPages(cluster: Cluster, range: StoredRange): AsyncG
 }
 
 /** Lists by asking all servers. */
-async function* fullyIn(cluster: Cluster, range: StoredRange): AsyncGenerator<Entry[]> {
+async function* fullyIn(cluster: Cluster, range: StoredRange, tries = 0): AsyncGenerator<Entry[]> {
   const { arrivals } = cluster;
   let { after } = range;
   for await (const page of pagesIn(cluster, range.prefix, false, range)) {
-    const entries = await entriesOf(cluster, range, page, arrivals);
-    if (!entries) return yield* fullyIn(cluster, { ...range, after });
+    const entries = await entriesOf(cluster, range, page, { arrivals, tries });
+    if (!entries) return yield* fullyIn(cluster, { ...range, after }, tries + 1);
     yield entries;
     after = page.upTo ?? after;
   }
@@ -86,7 +86,7 @@ async function* brieflyIn(
     if (page.upTo === null) return null;
     after = page.upTo;
   }
-  cluster.asksAll = true;
+  cluster.askAllForNow();
   return after;
 }
 
@@ -95,12 +95,12 @@ async function* brieflyIn(
  * `storedPages`.
  */
 export async function wholeOf(cluster: Cluster, range: StoredRange): Promise<Entry[] | null> {
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const { arrivals } = cluster;
     const pages = pagesIn(cluster, range.prefix, false, { ...range, limit: LIST_PAGE });
     for await (const page of pages) {
       if (page.upTo !== null) return null;
-      const entries = await entriesOf(cluster, range, page, arrivals);
+      const entries = await entriesOf(cluster, range, page, { arrivals, tries });
       if (entries) return entries;
     }
   }
@@ -114,14 +114,22 @@ interface Question {
 }
 
 /**
- * The entries of a page. null where other servers may know more. `arrivals` is how many servers had
- * answered late when all were asked; null: few were asked.
+ * All servers were asked: how many had answered late by then, and how often before they were asked
+ * in vain.
+ */
+interface AskedAll {
+  readonly arrivals: number;
+  readonly tries: number;
+}
+
+/**
+ * The entries of a page. null where other servers may know more. `asked` null: few were asked.
  */
 async function entriesOf(
   cluster: Cluster,
   range: StoredRange,
   page: Page,
-  arrivals: number | null,
+  asked: AskedAll | null,
 ): Promise<Entry[] | null> {
   const entries: (Entry | null)[] = [];
   const questions: Question[] = [];
@@ -135,14 +143,15 @@ async function entriesOf(
       entry = folderIn(cluster, page, merged, folder, shown !== null);
       // Others may not know the name, and then there may be nothing to look into.
       const isAlone = reports.size < vouching.length;
-      if (arrivals === null && entry === "open" && isAlone) return null;
+      if (asked === null && entry === "open" && isAlone) return null;
     } else {
       if (shown === null) continue;
       const { is, state } = decideByReports({ reports, vouching, quorum });
       // There may be a million names, so only a name in doubt costs another question.
       entry =
         is === "doubt" ? "open" : listedOf(cluster, range, { name, shown, reports, is, state });
-      if (arrivals === null && (is !== "current" || isOpen(entry))) return null;
+      if (asked === null && (is !== "current" || isOpen(entry))) return null;
+      if (isOpen(entry) && !isKnownToAll(page, reports, state)) entry = "open";
     }
     if (entry === "open") questions.push({ at: entries.length, name, folder });
     entries.push(entry === "open" ? null : entry);
@@ -155,9 +164,19 @@ async function entriesOf(
     );
   const found = entries.filter((entry) => entry !== null);
   // A server that was silent until now may have what is missing.
-  const isMissing = arrivals !== null && found.some(isOpen);
-  return isMissing && (await hearsMore(cluster, arrivals)) ? null : found;
+  if (asked === null || !found.some(isOpen)) return found;
+  return (await hearsMore(cluster, asked.arrivals, asked.tries)) ? null : found;
 }
+
+/**
+ * Does each server that answers know this version? One that was restarted in the middle of a put may
+ * not, and has pieces of it all the same; a list does not tell of these.
+ */
+const isKnownToAll = ({ answering }: Page, reports: NameReports, state: Told | null): boolean =>
+  answering.every((slot) => {
+    const report = reports.get(slot);
+    return report !== undefined && state !== null && hereOf(report, state.vid) !== null;
+  });
 
 const isOpen = (entry: Entry | null | "open"): boolean =>
   entry === "open" || (entry !== null && "name" in entry && entry.isIncomplete);

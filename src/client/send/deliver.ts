@@ -136,8 +136,9 @@ export class Delivery {
       const sent = Promise.withResolvers<void>();
       sent.promise.catch(() => {});
       lastSent = sent.promise;
-      const leave = await this.#cluster.window.enter(windowPlaces);
+      let leave = (): void => {};
       try {
+        leave = await this.#cluster.window.enter(windowPlaces);
         if (transfers.every(({ isFailed }) => isFailed)) return;
         const chunks = await this.#reader.read({ pieces: wanted, offset, length: CHUNK_BYTES });
         await chunkBefore;
@@ -156,14 +157,27 @@ export class Delivery {
         leave();
       }
     };
+    let isEnded = false;
     try {
       await inParallel(this.#offsets(), CHUNKS_PER_PIECE, deliverChunk);
+      isEnded = true;
     } catch (error) {
       if (!isDfsError(error)) throw error;
       this.#cluster.warn(`${this.#cluster.space.shown(this.#target.name)}: ${error.message}`);
       return null;
+    } finally {
+      if (!isEnded) this.#giveUp(transfers);
     }
     return transfers.filter(({ isFailed }) => !isFailed);
+  }
+
+  /** Has servers drop what they have of these pieces. */
+  #giveUp(transfers: readonly Transfer[]): void {
+    const about = { ...this.#target, cid: contentOf(this.#version) };
+    for (const { piece, slot, isFailed } of transfers) {
+      const size = pieceBytes(this.#version, piece);
+      if (!isFailed) this.#cluster.giveUpUpload(slot, { ...about, piece, size });
+    }
   }
 
   *#offsets(): Generator<number> {

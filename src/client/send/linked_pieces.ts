@@ -71,12 +71,12 @@ export class LinkedPieces implements Supply {
     const delivery = new Delivery(this.#cluster, this.#target, this.#version, holders, () => {});
     const isShort = (): boolean => missing.some((count) => count > 0);
     let hasMoved = false;
-    while (isShort()) {
+    for (let tries = 0; isShort(); tries++) {
       const { arrivals } = this.#cluster;
       const lacking = this.#next(missing, held, holders);
       if (lacking.length === 0) {
         // A server that was silent until now may take what the others do not.
-        if (await hearsMore(this.#cluster, arrivals)) continue;
+        if (await hearsMore(this.#cluster, arrivals, tries)) continue;
         // With parity not every piece must find a server.
         return hasParity(this.#version) && hasMoved;
       }

@@ -2,7 +2,7 @@
  * Sends the pieces of one new version to their homes. Where a home is silent or full, a piece is
  * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
-import { assert, DfsError, isDfsError } from "../../errors.ts";
+import { assert, DfsError } from "../../errors.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
 import {
@@ -29,6 +29,8 @@ import {
 } from "./copies.ts";
 import { shortageOf } from "./shortage.ts";
 import { hearsMore } from "../connect/silent.ts";
+import { Sendings } from "./sendings.ts";
+import { Transfer, type WholePiece } from "./transfer.ts";
 import { smallPieces } from "./small_pieces.ts";
 import type { Source } from "./source.ts";
 import { stripeInRoom } from "./stripes.ts";
@@ -85,6 +87,12 @@ export class Pieces implements Supply {
       throw new DfsError("putFailed", await this.shortage(new Map()));
   }
 
+  /** Tells servers that no more of this version comes. Waits for nothing. */
+  giveUp(): void {
+    for (const [piece, slots] of this.#small.length > 0 ? [] : this.#sent.entries())
+      for (const slot of slots) this.#cluster.giveUpUpload(slot, this.#whole(piece));
+  }
+
   shortage(held: HeldBySlot): Promise<string> {
     // A server that promised does not say that it had no room. It only reports no such pieces.
     const full = [...held].flatMap(([slot, pieces]) =>
@@ -119,7 +127,7 @@ export class Pieces implements Supply {
     const lacks = lacksIn(this.#cluster, held, this.#version);
     const missing = new Map([...lacks.entries()].filter(([, count]) => count > 0));
     let sent = 0;
-    for (;;) {
+    for (let tries = 0; ; tries++) {
       const { arrivals } = this.#cluster;
       const { config } = this.#cluster.view;
       const homes = homesOf(this.#version, config);
@@ -135,7 +143,7 @@ export class Pieces implements Supply {
       // With parity not every piece must find a server. The promises tell whether enough have.
       if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
         // A server that was silent until now may take what the others do not.
-        if (await hearsMore(this.#cluster, arrivals)) {
+        if (await hearsMore(this.#cluster, arrivals, tries)) {
           for (const [piece, slots] of targets)
             for (const slot of slots) this.#sent[piece]?.delete(slot);
           continue;
@@ -177,94 +185,81 @@ export class Pieces implements Supply {
   ): Promise<Map<number, number>> {
     const cut = this.#cut;
     const transfers = [...targets].map(([piece, slots]) => ({
-      piece,
+      transfer: this.#transferOf(piece, slots),
       sum: this.#roots.reading(piece, pieceBytes(cut, piece)),
-      alive: new Set(slots),
     }));
     const parity = parityPieces(cut).filter((piece) => targets.has(piece));
-    const underWay = new Set<Promise<unknown>>();
+    const underWay = new Sendings(this.#cluster.signal);
     try {
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
-        if (transfers.every(({ alive }) => alive.size === 0)) break;
+        if (transfers.every(({ transfer }) => transfer.takers === 0)) break;
         const { window } = this.#cluster;
         const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
         try {
           // All are summed before any leaves the stripe's memory, so that a changed file is found.
-          const chunks = transfers.flatMap(({ piece, sum, alive }) => {
+          const chunks = transfers.flatMap(({ transfer, sum }) => {
+            const { piece } = transfer;
             const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
             if (!data || data.length === 0) return [];
-            return [{ piece, data, alive, root: sum(data) }];
+            return [{ transfer, data, root: sum(data) }];
           });
           const sending = chunks.map(
-            ({ piece, data, alive, root }) =>
-              this.#sendChunk(piece, offset, root, data, alive).acknowledged,
+            ({ transfer, data, root }) =>
+              this.#sendChunk(transfer, offset, root, data).acknowledged,
           );
-          const sent = Promise.all(sending).finally(() => {
-            release();
-            underWay.delete(sent);
-          });
-          underWay.add(sent);
+          underWay.add(Promise.all(sending).finally(release));
         } catch (error) {
           release();
           throw error;
         }
       }
     } finally {
-      await Promise.allSettled(underWay);
+      await underWay.ended();
     }
-    return new Map(transfers.map(({ piece, alive }) => [piece, alive.size]));
+    return new Map(transfers.map(({ transfer }) => [transfer.piece, transfer.takers]));
   }
 
   /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
     const size = pieceBytes(this.#cut, piece);
     const sum = this.#roots.reading(piece, size);
-    const alive = new Set(targets);
-    const underWay: Promise<void>[] = [];
+    const transfer = this.#transferOf(piece, targets);
+    const underWay = new Sendings(this.#cluster.signal);
     try {
-      for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
-        // Those before it were awaited in their turn.
-        if (underWay.length === CHUNKS_PER_PIECE) await underWay.shift();
+      for (let offset = 0; offset < size && transfer.takers > 0; offset += CHUNK_BYTES) {
+        await underWay.fewerThan(CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
         const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
         const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
-          return this.#sendChunk(piece, offset, sum(data), data, alive);
+          return this.#sendChunk(transfer, offset, sum(data), data);
         });
         // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
-        underWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
+        underWay.add(sending.finally(() => this.#cluster.window.giveBack(buffer)));
         await chunk;
       }
     } finally {
-      await Promise.allSettled(underWay);
+      await underWay.ended();
     }
-    return alive.size;
+    return transfer.takers;
   }
 
-  /** Sends one chunk to all that are alive. Servers that do not take it are no longer alive. */
-  #sendChunk(
-    piece: number,
-    offset: number,
-    root: Uint8Array | null,
-    data: Uint8Array,
-    alive: Set<number>,
-  ) {
+  #whole(piece: number): WholePiece {
     const size = pieceBytes(this.#cut, piece);
-    const calls = [...alive].map(async (slot) => {
-      try {
-        const about = { name: this.#name, vid: this.cid, cid: this.cid, piece, size };
-        await this.#cluster.call(slot, "upload", { ...about, offset, root, data });
-      } catch (error) {
-        if (!isDfsError(error)) throw error;
-        if (!alive.delete(slot)) return;
-        // A full disk is normal while others have room; else `#refused` explains the failure.
-        if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
-        this.#refused.set(slot, error);
-      }
+    return { name: this.#name, vid: this.cid, cid: this.cid, piece, size };
+  }
+
+  #transferOf(piece: number, slots: readonly number[]): Transfer {
+    return new Transfer(this.#cluster, this.#whole(piece), slots, (slot, error) => {
+      // A full disk is normal while others have room; else `#refused` explains the failure.
+      if (error.code !== "noRoom") this.#cluster.reportError(slot, error);
+      this.#refused.set(slot, error);
     });
-    const progress = piece < this.#cut.needed ? data.length : 0;
-    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
-    return { acknowledged };
+  }
+
+  #sendChunk(transfer: Transfer, offset: number, root: Uint8Array | null, data: Uint8Array) {
+    const progress = transfer.piece < this.#cut.needed ? data.length : 0;
+    return { acknowledged: transfer.send(offset, root, data).then(() => this.#progress(progress)) };
   }
 
   /** Reads a small file, and makes all its pieces. */

@@ -5,7 +5,9 @@
  * A version that was chosen lies on so many servers that, of more than R that answer, two know it.
  * So names that one server alone tells of are rare, and come to an end.
  */
+import type { Clock } from "../../io/ports.ts";
 import {
+  AGAIN_MS,
   LIST_PAGE_BYTES,
   LONE_NAMES,
   LONE_NAMES_MAX,
@@ -45,20 +47,45 @@ interface JudgedCluster {
   labelOf(slot: number): string;
 }
 
-/** What one client has seen of the lists of all servers. */
+/** The servers whose lists one client does not believe for now. */
 export class Endless {
+  readonly #clock: Pick<Clock, "now">;
+  /** Until when a server is not believed, by slot. */
+  readonly #outUntil = new Map<number, number>();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  /** Is this server not believed now? */
+  isOut(slot: number): boolean {
+    return this.#clock.now() < (this.#outUntil.get(slot) ?? 0);
+  }
+
+  /** From now on this server is not believed, for some minutes. */
+  putOut(slot: number): void {
+    this.#outUntil.set(slot, this.#clock.now() + AGAIN_MS);
+  }
+
+  /** Judges one list, from its beginning to its end. */
+  ofOneList(): ListJudge {
+    return new ListJudge(this);
+  }
+}
+
+/** What servers have told in one list. */
+class ListJudge {
+  readonly #endless: Endless;
   /**
    * How many names several servers told of; how many names each server alone told of; how many
-   * pages each server ended too early; the servers that are not believed any more.
+   * pages each server ended too early.
    */
   readonly #shared = { list: 0, spaces: 0 };
   readonly #lone = { list: new Map<number, number>(), spaces: new Map<number, number>() };
   readonly #short = new Map<number, number>();
-  readonly #out = new Set<number>();
 
-  /** Is this server not believed any more? */
-  isOut(slot: number): boolean {
-    return this.#out.has(slot);
+  constructor(endless: Endless) {
+    this.#endless = endless;
   }
 
   /**
@@ -78,7 +105,7 @@ export class Endless {
     const answering = [...pages.keys()];
     const out = answering.filter((slot) => this.#isTooMuch(cluster, kind, slot, quorum, answering));
     for (const slot of out) {
-      this.#out.add(slot);
+      this.#endless.putOut(slot);
       cluster.warn(
         `${cluster.labelOf(slot)} tells of ever more names that no other server knows: it is not believed`,
       );

@@ -40,13 +40,13 @@ export type Exclusion =
 export function claimsOn(
   of: Standing,
   all: readonly Standing[],
-  remembered: Life | null,
+  remembered: readonly Life[],
 ): LifeClaim[] {
   const claims = new Map<string, LifeClaim>();
   const add = (life: Life, by: string | null): void => {
     if (life.mark !== of.now.mark && !of.own.has(life.mark)) claims.set(life.mark, { ...life, by });
   };
-  if (remembered) add(remembered, null);
+  for (const life of remembered) add(life, null);
   for (const { sid: by, known } of all)
     for (const { sid, life, mark } of known) if (sid === of.sid) add({ life, mark }, by);
   return [...claims.values()];

@@ -43,12 +43,14 @@ export class Uploads {
   }
 
   /**
-   * Takes one portion. The last one has the root, and resolves when the piece is durable. Throws
+   * Takes one portion. The last one has the root, and resolves when the piece is durable. A portion
+   * of nothing, without a root, drops what came of the piece, whose version is given up. Throws
    * DfsError.
    */
   take(portion: Portion): Promise<void> {
     const { root } = portion;
     const key = keyOf(portion);
+    if (!root && portion.data.length === 0) return this.#giveUp(key, portion);
     const incoming = this.#open.get(key) ?? this.#begin(key, portion);
     checkSame(incoming, portion);
     incoming.tail = incoming.tail.then(async () => {
@@ -63,6 +65,15 @@ export class Uploads {
       () => forget() && void abort(incoming),
     );
     return incoming.tail;
+  }
+
+  async #giveUp(key: string, portion: Portion): Promise<void> {
+    this.#sender.givesUp(portion.vid);
+    const incoming = this.#open.get(key);
+    if (!incoming) return;
+    checkSame(incoming, portion);
+    this.#forget(key, incoming);
+    await abort(incoming);
   }
 
   #begin(key: string, portion: Portion): Incoming {

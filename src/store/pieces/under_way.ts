@@ -42,6 +42,11 @@ class Sender {
     if (this.#vids.size > SENT_PER_CONNECTION && oldest !== undefined) this.#leave(oldest);
   }
 
+  /** This version is given up: no more of it comes. */
+  givesUp(vid: Vid): void {
+    if (this.#vids.has(vid)) this.#leave(vid);
+  }
+
   /** The connection is closed. */
   close(): void {
     for (const vid of this.#vids) this.#leave(vid);
