@@ -53,15 +53,10 @@ export const SERVERS_MAX = 30;
 /** How many servers a cluster can ever have had. */
 export const SLOTS_MAX = 120;
 export const HOST_BYTES = 64;
-/** How many of its last changes a configuration tells of, and how long each is. */
-export const CONFIG_CHANGES = 1000;
-export const CONFIG_CHANGE_BYTES = 64;
 /** The weight of the server with the largest disk. The weights of the others are parts of it. */
 export const WEIGHT_MAX = 65_535;
 /** How much a server reads back for one VERIFY. */
 export const VERIFY_BYTES = 4 * MIB;
-/** The last moment that a JavaScript date can have, in milliseconds since 1970. */
-export const TIME_MS_MAX = 8_640_000_000_000_000;
 export const FILE_BYTES_MAX = 2 ** 46;
 /** The size of the largest file when it is sealed: each segment of 64 KiB has a tag of 16 bytes. */
 export const STORED_BYTES_MAX = FILE_BYTES_MAX + 2 ** 35;

@@ -19,14 +19,7 @@ import {
   type Value,
 } from "./bytes.ts";
 import { assert, DfsError } from "./errors.ts";
-import {
-  CONFIG_CHANGE_BYTES,
-  CONFIG_CHANGES,
-  HOST_BYTES,
-  SERVERS_MAX,
-  SLOTS_MAX,
-  WEIGHT_MAX,
-} from "./limits.ts";
+import { HOST_BYTES, SERVERS_MAX, SLOTS_MAX, WEIGHT_MAX } from "./limits.ts";
 
 export const CONFIG_FORMAT = 5;
 /** The format before counts slots with eight bits, and knows no zones and no keepers. */
@@ -38,6 +31,10 @@ export const OLD_FORMAT = 2;
 
 /** Do the servers of this configuration have weights? */
 export const hasWeights = ({ format }: Pick<Config, "format">): boolean => format >= SHORT_FORMAT;
+
+/** How many of its last changes a configuration tells of, and how long each is. */
+const CHANGES = 1000;
+export const CHANGE_BYTES = 64;
 
 /** Ids of servers and clusters: sixteen bytes in hexadecimal digits. */
 export const idCodec = hex(16);
@@ -133,7 +130,7 @@ const newConfig = struct({
   /** A server that goes by this configuration has at least this floor in every space. */
   floor: u128,
   /** What each of the last changes changed; empty while all servers vote on every name. */
-  log: list(bytes(CONFIG_CHANGE_BYTES), CONFIG_CHANGES),
+  log: list(bytes(CHANGE_BYTES), CHANGES),
 });
 export type Config = Value<typeof head> & Value<typeof newConfig>;
 

@@ -9,9 +9,8 @@ import {
   SEQ_MAX,
   SLOTS_MAX,
   STORED_BYTES_MAX,
-  TIME_MS_MAX,
 } from "./limits.ts";
-import { isAncestor, type Version } from "./version.ts";
+import { isAncestor, TIME_MS_MAX, type Version } from "./version.ts";
 
 /**
  * Why this version cannot come from any put, folder, record or deletion; null where it can. An

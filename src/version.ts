@@ -20,14 +20,7 @@ import {
   type Value,
 } from "./bytes.ts";
 import { DfsError } from "./errors.ts";
-import {
-  BALLOT_STEP,
-  HISTORY_LENGTH,
-  MANIFEST_BYTES,
-  PIECES_MAX,
-  SEQ_MAX,
-  TIME_MS_MAX,
-} from "./limits.ts";
+import { BALLOT_STEP, HISTORY_LENGTH, MANIFEST_BYTES, PIECES_MAX, SEQ_MAX } from "./limits.ts";
 
 /**
  * (n, c) as one number of 128 bits: n, the round, in the upper half; c, random and not 0, in the
@@ -218,6 +211,9 @@ export const tombstone = (vid: Vid): Content => ({
   size: 0,
   body: new Uint8Array(),
 });
+
+/** The last moment that a JavaScript date can have, in milliseconds since 1970. */
+export const TIME_MS_MAX = 8_640_000_000_000_000;
 
 /** Where and when a new version comes into the chain of its name. */
 export interface Place {

@@ -105,8 +105,8 @@ export class Store {
     try {
       const { notify = () => {} } = options;
       orFolderError(paths, () => checkLog(database, logBytes));
+      // An older program refuses the folder from here on.
       if (isOld(database)) {
-        // An older program refuses the folder from here on.
         if (format) await writeFormat(ports.disk, paths, { ...format, format: STORE_FORMAT });
         orFolderError(paths, () => upgrade(database, notify));
       }
@@ -132,9 +132,8 @@ export class Store {
   read(space: string, name: string): NameState {
     const register = this.#row(space, name);
     const now = this.#ports.clock.wall();
-    const { underWay } = this.pieces;
-    const known = { floor: this.floors.of(space), register };
-    return { ...known, ...heldOf(this.#catalog, space, name, register, now, underWay) };
+    const held = heldOf(this.#catalog, space, name, register, now, this.pieces.underWay);
+    return { floor: this.floors.of(space), register, ...held };
   }
 
   /** A page of names with their registers and what they hold, in byte order; see Catalog.page. */
@@ -145,8 +144,8 @@ export class Store {
     limit: number,
     everything: boolean,
   ): PageEntry[] {
-    const page = this.#catalog.page(space, after, from, limit, everything);
-    return pageOf(this.#catalog, page, space, everything);
+    const names = this.#catalog.page(space, after, from, limit, everything);
+    return pageOf(this.#catalog, names, space, everything);
   }
 
   /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */

@@ -2,14 +2,19 @@
 import fc from "fast-check";
 import { type Attributes, attributesOf, type Known } from "../../src/file/attributes.ts";
 import {
-  CONFIG_CHANGE_BYTES,
   HISTORY_LENGTH,
   HOST_BYTES,
   PIECES_MAX,
   SERVERS_MAX,
   WEIGHT_MAX,
 } from "../../src/limits.ts";
-import { type Config, CONFIG_FORMAT, NO_BIRTH, type Seat } from "../../src/membership.ts";
+import {
+  CHANGE_BYTES,
+  type Config,
+  CONFIG_FORMAT,
+  NO_BIRTH,
+  type Seat,
+} from "../../src/membership.ts";
 import {
   type Accepted,
   type Ancestor,
@@ -212,7 +217,7 @@ export const config: fc.Arbitrary<Config> = fc
       largest: u53,
       keepers: slots(0),
       floor: ballot,
-      log: fc.array(bytesUpTo(CONFIG_CHANGE_BYTES), { maxLength: 3 }),
+      log: fc.array(bytesUpTo(CHANGE_BYTES), { maxLength: 3 }),
     });
   })
   .map((drawn) => {

@@ -90,7 +90,6 @@ export class Invariants {
   /** What the names of each server hold, "space/name|cid.piece". */
   readonly #held = new Map<string, Set<string>>();
   #newest: Config | null = null;
-
   /** The one founding that there is. */
   #birth: string | null = null;
   /** How many copies of a piece may be missing: those of disks that were lost or rot. */
@@ -99,9 +98,8 @@ export class Invariants {
   /** Before servers know of a configuration it is the first client's: these. */
   constructor(servers: readonly SimServer[]) {
     const voters = [...servers.keys()];
-    const empty = { seats: [], next: null, leaving: [], awaited: [] };
-    const more = { largest: 0, keepers: [], floor: 0n, log: [] };
-    const config = { ...empty, ...more, format: 0, epoch: 0, birth: NO_BIRTH, voters };
+    const none = { seats: [], next: null, leaving: [], awaited: [], keepers: [], log: [] };
+    const config = { ...none, format: 0, epoch: 0, birth: NO_BIRTH, voters, largest: 0, floor: 0n };
     for (const [slot, { name }] of servers.entries()) this.#views.set(name, { config, slot });
   }
 
@@ -113,15 +111,14 @@ export class Invariants {
   /** Looks at one server after a transaction; throws a Violation. */
   afterCommit(server: SimServer): void {
     const database = server.disk.openDatabase(server.catalog);
-    if (!database || !(this.#rows.has(`${server.name} ${server.lives}`) || hasTables(database)))
-      return;
+    const life = `${server.name} ${server.lives}`;
+    if (!database || !(this.#rows.has(life) || hasTables(database))) return;
     const floors = floorsIn(database);
     const disk = `${server.name} ${server.disks}`;
     const known = this.#floors.get(disk) ?? new Map<string, Ballot>();
     for (const [space, floor] of known)
       if ((floors.get(space) ?? 0n) < floor) throw new Violation(`${server.name}: a floor fell`);
     this.#floors.set(disk, floors);
-    const life = `${server.name} ${server.lives}`;
     const rows = this.#rows.get(life) ?? this.#firstLook(server.name, database, floors);
     this.#rows.set(life, rows);
     const hasVotes = server.written.length > 0;
@@ -137,9 +134,8 @@ export class Invariants {
     if (!server.isServing || (!server.hasMoved && !hasVotes)) return;
     if (server.hasMoved) {
       this.#held.set(server.name, piecesIn(database));
-      const [unfounded] = unfoundedIn(database);
-      if (unfounded !== undefined)
-        throw new Violation(`${server.name}: a name holds what is not here: ${unfounded}`);
+      for (const id of unfoundedIn(database))
+        throw new Violation(`${server.name}: a name holds what is not here: ${id}`);
     }
     server.hasMoved = false;
     this.#checkCopies();
