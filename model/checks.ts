@@ -3,40 +3,15 @@
  * first seed on by which that is known. Used by `bun run model` and by test/model.test.ts.
  */
 import { boundHistory, type BoundRule } from "./bounds.ts";
-import { type Judgement, registerHistory, type Tilt } from "./histories.ts";
+import { broken, type Check, sound } from "./check.ts";
+import { registerHistory, type Tilt } from "./histories.ts";
+import { LINK_CHECKS } from "./links/checks.ts";
 import { lifeHistory } from "./lives.ts";
 import type { Fault, LifeRule } from "./life_servers.ts";
 import { memberHistory, type MemberTilt } from "./members.ts";
 import type { MemberRule } from "./member_servers.ts";
 import type { Rule } from "./rules.ts";
 import { allStates, type Proposer, type StateRule } from "./states.ts";
-
-export interface Check {
-  readonly name: string;
-  /** Is it a rule that is broken, and must be caught? */
-  readonly isBroken: boolean;
-  /** The first seed to look at. */
-  readonly from: number;
-  /** null: there is but one case to look at, which takes as long as it takes. */
-  readonly history: (seed: number) => Judgement;
-  readonly isOnce: boolean;
-}
-
-const sound = (name: string, history: (seed: number) => Judgement): Check => ({
-  name,
-  isBroken: false,
-  from: 1,
-  history,
-  isOnce: false,
-});
-
-const broken = (name: string, from: number, history: (seed: number) => Judgement): Check => ({
-  name: `without the rule: ${name}`,
-  isBroken: true,
-  from,
-  history,
-  isOnce: false,
-});
 
 const register = (rule: Rule, from: number, tilt: Tilt = "even"): Check =>
   broken(rule, from, (seed) => registerHistory(seed, rule, tilt));
@@ -123,4 +98,5 @@ export const CHECKS: readonly Check[] = [
   life("all marks are kept", "back", 1),
   life("copies settle", "fork", 310),
   life("W others know a copy", "fork", 9300),
+  ...LINK_CHECKS,
 ];

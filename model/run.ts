@@ -1,9 +1,10 @@
 /**
- * `bun run model`: checks the protocol's model, a line a check: what was looked at, how many histories and events or states, and "ok".
+ * `bun run model`: checks the protocol's model, a line a check: what was looked at, how many histories and events or steps, and "ok".
  * It ends with 1 where something is wrong, or a broken rule is not caught. `--seconds N` says how long each sound check takes (2);
  * `--search` looks for broken rules from the first seed on.
  */
-import { type Check, CHECKS } from "./checks.ts";
+import type { Check } from "./check.ts";
+import { CHECKS } from "./checks.ts";
 
 /** A broken rule is looked for no longer than that. */
 const SEARCH_MS = 60_000;
@@ -18,7 +19,7 @@ function outcomeOf(check: Check, milliseconds: number, isSearching: boolean): Ou
   let histories = 0;
   let events = 0;
   let seed = isSearching ? 1 : check.from;
-  const unit = check.isOnce ? "states" : "events";
+  const unit = check.isOnce ? "steps" : "events";
   const seen = (): string => `${histories} ${histories === 1 ? "run" : "runs"}, ${events} ${unit}`;
   for (; performance.now() < end; seed++) {
     const { events: more, wrong } = check.history(seed);

@@ -26,9 +26,9 @@ export interface Result {
 export type Part<Q, A, T> = Generator<Call<Q, A>, T, Map<number, A>>;
 export type Operation<Q, A> = Part<Q, A, Result>;
 
-export type Kind = "get" | "put" | "putIf" | "delete" | "care";
+export type Kind = "get" | "put" | "putIf" | "delete" | "deleteIf" | "care";
 
-/** An operation that begins: what it writes, and for `putIf` what must be there. */
+/** An operation that begins: what it writes, and for `putIf` and `deleteIf` what must be there. */
 export interface Begin<Q, A> {
   readonly kind: Kind;
   readonly vid?: number;
@@ -277,11 +277,14 @@ export class Simulator<Q, A> {
     }
   }
 
-  /** Could one register, used by one client at a time, have had this history? */
   get isLinearizable(): boolean {
-    return isLinearizable(this.history.flatMap(judged));
+    return linearizable(this.history);
   }
 }
+
+/** Could one register, used by one client at a time, have had this history? */
+export const linearizable = (history: readonly Done[]): boolean =>
+  isLinearizable(history.flatMap(judged));
 
 /** What the judge is to know of an operation; nothing where it had no effect and saw nothing. */
 function judged({ kind, vid, expected, begun, ended, result: { is, value = 0 } }: Done): Judged[] {
@@ -292,5 +295,6 @@ function judged({ kind, vid, expected, begun, ended, result: { is, value = 0 } }
   if (kind === "delete") return [{ ...times, effect: { is: "write", value: 0 } }];
   if (kind === "put") return [{ ...times, effect: { is: "write", value: vid } }];
   if (is === "refused") return [{ ...times, effect: { is: "read", value } }];
-  return [{ ...times, effect: { is: "writeIf", expected, value: vid } }];
+  const written = kind === "deleteIf" ? 0 : vid;
+  return [{ ...times, effect: { is: "writeIf", expected, value: written } }];
 }

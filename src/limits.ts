@@ -1,6 +1,6 @@
 /**
- * Every limit and default, with its unit in its name. No other file has a bare number with a
- * meaning. Used everywhere.
+ * Every limit and default, with its unit in its name; those of logins are in login_limits.ts. No
+ * other file has a bare number with a meaning. Used everywhere.
  */
 
 export const KIB = 1024;
@@ -73,6 +73,10 @@ export const SEQ_MAX = 2 ** 48;
 export const LIST_PAGE = 1000;
 export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
+/** The fewest names that a client asks for in a page, where it wants fewer. */
+export const SMALL_PAGE = 64;
+/** How many names of a page a list asks more about at a time. */
+export const ASKED_AT_ONCE = 16;
 /**
  * How many names, and users, one server may report alone, beyond as many as other servers know too,
  * until it is not believed. The larger numbers are for a server that the quorum cannot do without.
@@ -249,29 +253,6 @@ export const LOG_LOOK_MS = 5000;
 /** A disk operation that takes longer is logged. */
 export const SLOW_DISK_MS = 3000;
 export const SLOW_DISK_LOOK_MS = 1000;
-
-// Failed logins, of a user from a host
-export const LOGIN_ATTEMPTS_PER_CONNECTION = 3;
-export const LOGIN_FAILURES_FREE = 2;
-export const LOGIN_DELAY_FIRST_MS = 100;
-export const LOGIN_DELAY_MAX_MS = 5000;
-export const LOGIN_FORGET_MS = 10 * 60_000;
-export const LOGIN_FAILURES_KEPT = 4096;
-/** For one user from all hosts: more failures are free, and the longest delay is shorter. */
-export const LOGIN_FAILURES_FREE_OF_USER = 20;
-export const LOGIN_DELAY_MAX_OF_USER_MS = 1000;
-/** How many failed logins of one user from one host wait for their reply at the same time. */
-export const LOGIN_WAITING = 16;
-/** The same for one user from all hosts. */
-export const LOGIN_WAITING_OF_USER = 64;
-/** Beyond these numbers one proof is checked in each such time. */
-export const LOGIN_LOOK_MS = 100;
-/** How many logins may wait for that check. */
-export const LOGIN_QUEUE = 100;
-/** The time between two changes of one user's password. */
-export const PASSWD_MS = 1000;
-/** A change of a password that would have to wait longer is refused. */
-export const PASSWD_WAIT_MS = 3000;
 
 // One connection
 /** Smaller writes of one turn go to the kernel together. */

@@ -3,6 +3,7 @@
  * the register. Used by wire, server and client.
  */
 import { bool, struct, u53, u8, type Value } from "./bytes.ts";
+import { MANIFEST_BYTES } from "./limits.ts";
 import {
   ANCESTOR_BYTES,
   ballotCodec,
@@ -34,6 +35,12 @@ export const outlinesCodec = pairCodec(outlineCodec);
  * there.
  */
 export const OUTLINES_BYTES = 2 * (16 + 16 + 8 + 3 + 8) + 3;
+
+/** Two bodies at most, and what stands beside them. */
+export const VALUES_BYTES = 2 * (MANIFEST_BYTES + 2048);
+
+/** The bytes of `valuesCodec` for a register: those of the register after the promise. */
+export const cutValues = (register: Uint8Array): Uint8Array => register.subarray(16);
 
 const cutting = new Uint8Array(OUTLINES_BYTES);
 

@@ -179,17 +179,18 @@ export function pairCodec<T extends { readonly ballot: Ballot }>(item: Codec<T>)
   };
 }
 
-const acceptedPair = pairCodec(acceptedCodec);
+/** The values of a register, whole: what a list with facts has of it. */
+export const valuesCodec = pairCodec(acceptedCodec);
 
 /** One server's register of one name. An absent row is { prom: floor, acc: null, com: null }. */
 export const registerCodec: Codec<{ readonly prom: Ballot } & Pair<Accepted>> = {
   write(w, { prom, acc, com }) {
     ballotCodec.write(w, prom);
-    acceptedPair.write(w, { acc, com });
+    valuesCodec.write(w, { acc, com });
   },
   read(r) {
     const prom = ballotCodec.read(r);
-    const { acc, com } = acceptedPair.read(r);
+    const { acc, com } = valuesCodec.read(r);
     return { prom, acc, com };
   },
 };

@@ -1,6 +1,7 @@
 /** The protocol's model, in its shortest form: what is sound stays so for a moment, and each rule that is broken is caught. */
 import { expect, test } from "bun:test";
-import { type Check, CHECKS } from "../model/checks.ts";
+import type { Check } from "../model/check.ts";
+import { CHECKS } from "../model/checks.ts";
 
 /** Each from the seed on by which it is known to be caught. */
 const HISTORIES_MOST = 400;

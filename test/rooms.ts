@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 const VALUES: Record<string, string[]> = {
   errors: [],
   limits: [],
+  login_limits: [],
   printable: [],
   counted: [],
   release: [],
@@ -15,7 +16,7 @@ const VALUES: Record<string, string[]> = {
   quorum: ["membership"],
   life: ["limits", "bytes", "membership"],
   version: ["errors", "limits", "bytes"],
-  outline: ["bytes", "version"],
+  outline: ["bytes", "limits", "version"],
   soundness: ["limits", "version"],
 };
 const HASHES = ["node:crypto"];

@@ -66,16 +66,20 @@ function paddedFacts(facts: Facts): Uint8Array {
   return padded;
 }
 
-/** The facts in such bytes. Throws DfsError("protocol") where they do not read. */
+/**
+ * The facts in such bytes. Throws DfsError("protocol") where they do not read; so it does for facts
+ * of the format before, which have another length.
+ */
 function factsIn(padded: Uint8Array): Facts {
   const r = new Reader(padded);
   const facts = factsCodec.read(r);
-  if (r.left >= FACTS_UNIT_BYTES || r.take(r.left).some((byte) => byte !== 0))
-    throw malformed("facts end in something else than zeros");
+  const isFilled = padded.length % FACTS_UNIT_BYTES === 0 && r.left < FACTS_UNIT_BYTES;
+  if (!isFilled || r.take(r.left).some((byte) => byte !== 0))
+    throw malformed("facts are not filled up with zeros");
   return facts;
 }
 
-/** The same, of the format before. Their length is none that the bytes of facts have today. */
+/** The facts of the format before. */
 function factsBefore(plain: Uint8Array): Facts {
   const { bytes: size, key, ...before } = decode(factsBeforeCodec, plain);
   return { bytes: size, key, attributes: attributesBefore(before) };

@@ -81,11 +81,11 @@ export function pageOf(
   { holdings }: Catalog,
   page: readonly Pick<PageEntry, "name" | "register">[],
   space: string,
-  everything: boolean,
+  { withPieces, everything }: { readonly withPieces: boolean; readonly everything: boolean },
 ): PageEntry[] {
   const [first, last] = [page[0]?.name, page.at(-1)?.name];
   if (first === undefined || last === undefined) return [];
-  const held = holdings.ofNames(space, first, last);
+  const held = withPieces ? holdings.ofNames(space, first, last) : [];
   let i = 0;
   return page.map(({ name, register }) => {
     for (let next = held[i]; next && compareNames(next.name, name) < 0; next = held[i]) i++;

@@ -49,11 +49,7 @@ export interface StoreOptions {
   readonly notify?: Notify;
 }
 
-interface StorePorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly disk: Disk;
-}
+type StorePorts = { readonly clock: Clock; readonly random: Random; readonly disk: Disk };
 
 export class Store {
   readonly sid: string;
@@ -136,19 +132,20 @@ export class Store {
     return { floor: this.floors.of(space), register, ...held };
   }
 
-  /** A page of names with their registers and what they hold, in byte order; see Catalog.page. */
+  /** A page of names with their registers and, if wanted, what they hold; see Catalog.page. */
   page(
     space: string,
     after: string,
     from: string,
     limit: number,
     everything: boolean,
+    withPieces = true,
   ): PageEntry[] {
     const names = this.#catalog.page(space, after, from, limit, everything);
-    return pageOf(this.#catalog, names, space, everything);
+    return pageOf(this.#catalog, names, space, { withPieces, everything });
   }
 
-  /** Up to `limit` spaces after `after` that have a name or a piece, in byte order. */
+  /** Up to `limit` spaces after `after`, in byte order. */
   spacesAfter(after: string, limit: number): string[] {
     return this.#catalog.spacesAfter(after, limit);
   }

@@ -29,6 +29,7 @@ import {
   SHORT_BYTES,
   user,
   address,
+  level,
   name,
   pieceList,
   loginNonce,
@@ -132,10 +133,8 @@ export const MESSAGES = {
   list: message(
     12,
     /** With `everything`, also names of which there are only pieces. */
-    struct({ to: address, after: name, prefix: name, limit: u16, everything: bool }),
-    /**
-     * Unless `complete`, a missing name is not absent: the server's catalog is damaged somewhere.
-     */
+    struct({ to: address, after: name, ...level, limit: u16, facts: bool, everything: bool }),
+    /** Unless `complete`, a missing name is not absent: the catalog is damaged somewhere. */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
   ),
   /**

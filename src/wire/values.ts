@@ -23,7 +23,7 @@ import {
 } from "../limits.ts";
 import { idCodec } from "../membership.ts";
 import { ballotCodec, refusalCodec, vidCodec } from "../version.ts";
-import { OUTLINES_BYTES } from "../outline.ts";
+import { VALUES_BYTES } from "../outline.ts";
 export const SHORT_BYTES = 16;
 
 /** A user's name; "" where servers know no users. */
@@ -37,6 +37,8 @@ export type Address = Value<typeof address>;
  * key.
  */
 export const name = text(SEALED_NAME_BYTES);
+/** Whose names a list has (levels.ts). */
+export const level = { prefix: name, delimiter: name };
 export const root = fixed(32);
 export const piece = u8;
 export const pieceList = list(piece, PIECES_MAX);
@@ -89,11 +91,12 @@ export const listEntry = struct({
   /** Are there pending versions that are neither of these? Only told with `everything`. */
   others: bool,
   /**
-   * The register, as the bytes of `outlinesCodec`: mostly all servers send the same bytes, and a
-   * client decodes them once. Empty if the record is damaged.
+   * The register, as the bytes of `outlinesCodec`, or of `valuesCodec` where facts were asked for:
+   * mostly all servers send the same bytes, and a client decodes them once. Empty if the record is
+   * damaged.
    */
-  outlines: bytes(OUTLINES_BYTES),
-  /** One for each version in `outlines`. */
+  values: bytes(VALUES_BYTES),
+  /** One for each version in `values`. */
   here: list(hereCodec, 2),
 });
 export type ListEntry = Value<typeof listEntry>;

@@ -150,7 +150,7 @@ export const ATTACKS = {
   /** As many lists as may be asked for, and no page is read. */
   async lists(target) {
     const { line, to } = await Line.known(target);
-    const request = { to, after: "", prefix: "", limit: NAMES, everything: true };
+    const request = { ...ALL, to, limit: NAMES };
     for (let i = 0; i < REQUESTS_PER_CONNECTION; i++) void line.send("list", request).catch(noop);
     await line.ended();
   },
@@ -158,7 +158,7 @@ export const ATTACKS = {
   /** Requests without end, and no reply is read. */
   async endless(target) {
     const { line, to } = await Line.known(target);
-    const request = { to, after: "", prefix: "", limit: NAMES, everything: true };
+    const request = { ...ALL, to, limit: NAMES };
     for (;;) {
       for (let i = 0; i < 1000; i++) void line.send("list", request).catch(noop);
       await line.send("list", request);
@@ -189,6 +189,8 @@ export const ATTACKS = {
 
 export type AttackKind = keyof typeof ATTACKS;
 
+/** A list of everything. */
+const ALL = { after: "", prefix: "", delimiter: "", facts: false, everything: true };
 const noop = (): void => {};
 
 /** Names of files that do not exist, so many and so long that lists of them are long. */

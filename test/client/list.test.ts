@@ -5,7 +5,7 @@ import { encode } from "../../src/bytes.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { quorumOf } from "../../src/quorum.ts";
 import { Endless } from "../../src/client/trust/endless.ts";
-import { decideByReports, type Page, pagesIn } from "../../src/client/files/list.ts";
+import { decideByReports, isNothing, type Page, pagesIn } from "../../src/client/files/pages.ts";
 import { type Outline, outlinesCodec } from "../../src/outline.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
@@ -26,7 +26,7 @@ const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
   name,
   damaged: false,
   others: false,
-  outlines: bytesOf(outline(1)),
+  values: bytesOf(outline(1)),
   here: [{ held: [0, 1], lacking: 0, astray: 0 }],
   ...some,
 });
@@ -35,7 +35,11 @@ const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
 type Servers = readonly ((after: string) => ListEntry[])[];
 
 /** All pages, of three names each; `log` gets what was asked for, and when a page was looked at. */
-async function pagesOf(servers: Servers, log: string[] = []) {
+async function pagesOf(
+  servers: Servers,
+  log: string[] = [],
+  { prefix = "", delimiter = "" }: { prefix?: string; delimiter?: string } = {},
+) {
   const view = { quorum: quorumOf({ voters: [0, 1, 2, 3], next: null }) };
   const ask = async (_: "list", bodyFor: () => { after: string }) => {
     const { after } = bodyFor();
@@ -48,17 +52,18 @@ async function pagesOf(servers: Servers, log: string[] = []) {
   };
   const cluster = { ask, endless: new Endless(), space: new Space("") } as unknown as Cluster;
   const pages: Page[] = [];
-  for await (const page of pagesIn(cluster, "", false)) {
+  for await (const page of pagesIn(cluster, prefix, false, { delimiter })) {
     log.push("look");
     pages.push(page);
   }
   return pages;
 }
 
+/** What comes after a name, and is not in the folder that was asked for last. */
 const holding =
   (...entries: ListEntry[]) =>
   (after: string): ListEntry[] =>
-    entries.filter(({ name }) => name > after);
+    entries.filter(({ name }) => name > after && !(after.endsWith("/") && name.startsWith(after)));
 const named = (text: string) => holding(...text.split("").map((name) => entry(name)));
 const namesIn = (pages: readonly Page[]): string =>
   pages.flatMap(({ names }) => names.map(([name]) => name)).join("");
@@ -99,19 +104,62 @@ describe("the pages of several servers", () => {
   });
 });
 
+describe("levels of several servers", () => {
+  const level = { delimiter: "/" };
+  const tell = (pages: readonly Page[]) =>
+    pages.flatMap(({ names }) =>
+      names.map(([name, said, later]) => [name, [...said.keys()], later]),
+    );
+  const of = (...names: string[]) => holding(...names.map((name) => entry(name)));
+
+  test("have the first name of each folder, and who begins it later", async () => {
+    const servers = [of("a/1", "b", "c/2"), of("a/2", "b", "c/1"), of("b", "c/1"), of("a/1", "d")];
+    expect(tell(await pagesOf(servers, [], level))).toEqual([
+      ["a/1", [0, 3], [1]],
+      ["b", [0, 1, 2], []],
+      ["c/1", [1, 2], [0]],
+      ["d", [3], []],
+    ]);
+  });
+
+  test("go no further than the folder that the shortest page ends with", async () => {
+    const long = of("a/1", "b/1", "c/1", "d/1", "e/1");
+    const pages = await pagesOf([long, of("a/0", "c/0"), long, long], [], level);
+    expect(pages.map(({ upTo }) => upTo)).toEqual(["c/", null]);
+    expect(tell(pages).map(([name]) => name)).toEqual(["a/0", "b/1", "c/0", "d/1", "e/1"]);
+  });
+
+  test("are certain to lack a folder where enough servers have nothing of it", async () => {
+    const servers = [of("a/1", "b/1", "c/1"), of("a/2", "b/1"), of("b/1"), of("a/1")];
+    const [page] = await pagesOf(servers, [], level);
+    expect(page!.names.map((one) => isNothing(page!, one))).toEqual([false, false, true]);
+  });
+
+  test.each([
+    ["two names of one folder", ["a/1", "a/2"]],
+    ["a name of a folder, and then what is in it", ["a/", "a/1"]],
+    ["a name that does not begin as was asked for", ["e"]],
+  ])("do not count with %s", async (_, names) => {
+    const honest = of("a/1");
+    const prefix = names[0] === "e" ? "a" : "";
+    const pages = await pagesOf([honest, honest, honest, of(...names)], [], { ...level, prefix });
+    expect(answering(pages)).toEqual([[0, 1, 2]]);
+  });
+});
+
 describe("what servers say of a name", () => {
   const concluded = async (...said: Partial<ListEntry>[]) => {
     const pages = await pagesOf(said.map((some) => holding(entry("a", some))));
     const [page] = pages;
-    const [name, told] = page!.names[0]!;
-    return decideByReports({ ...page!, name, reports: told });
+    const [, told] = page!.names[0]!;
+    return decideByReports({ ...page!, reports: told });
   };
 
   test("is what each of them says, where they do not say the same", async () => {
-    const newer = { outlines: bytesOf(outline(7)) };
+    const newer = { values: bytesOf(outline(7)) };
     expect(await concluded({}, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
     expect(await concluded({}, newer, {}, newer)).toMatchObject({ state: outline(7) });
-    const pending = { outlines: encode(outlinesCodec, { acc: outline(7), com: outline(1) }) };
+    const pending = { values: encode(outlinesCodec, { acc: outline(7), com: outline(1) }) };
     expect(await concluded({}, pending, pending, { damaged: true })).toMatchObject({ is: "doubt" });
     expect(await concluded(pending, pending, pending, {})).toMatchObject({
       is: "current",
@@ -120,7 +168,7 @@ describe("what servers say of a name", () => {
   });
 
   test("does not count where it cannot be read, or is damaged", async () => {
-    const odd = { outlines: new Uint8Array([1, 2, 3]) };
+    const odd = { values: new Uint8Array([1, 2, 3]) };
     const damaged = { damaged: true };
     expect(await concluded(odd, {}, {}, {})).toMatchObject({ is: "current", state: outline(1) });
     expect(await concluded(odd, damaged, odd, {})).toMatchObject({ is: "tooFew" });

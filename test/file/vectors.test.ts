@@ -167,6 +167,9 @@ test("a content of two segments is sealed so", () => {
   expect(openSegment(stream, 1, first ?? into, into)).toBe(false);
 });
 
+/** The same bytes, said to be of the other format. */
+const inOtherFormat = (body: Uint8Array): Uint8Array => body.with(0, body[0] === 4 ? 2 : 4);
+
 test("a manifest is sealed so", () => {
   const nonce = counting(0x60, 12);
   const signed = signVersion(keys, FOO, version, BALLOT, [ROOT], facts, nonce);
@@ -198,6 +201,7 @@ test.each([
   for (const other of others) expect(readSigned(keys, FOO, { ...signed, ...other })).toBeNull();
   expect(readSigned(keys, "another", signed)).toBeNull();
   expect(readSigned(keysOf("bob", MASTER), FOO, signed)).toBeNull();
+  expect(readSigned(keys, FOO, { ...signed, body: inOtherFormat(signed.body) })).toBeNull();
   for (const i of signed.body.keys()) {
     const flipped = signed.body.map((byte, at) => (at === i ? byte ^ 1 : byte));
     expect(readSigned(keys, FOO, { ...signed, body: flipped })).toBeNull();
@@ -223,4 +227,5 @@ test("folders and deletions of before open as ever", () => {
   );
   const deleted = { ...without, deleted: true, body: deletion };
   expect(readSigned(keys, FOO, deleted)).toMatchObject({ facts: { bytes: 0 }, roots: [] });
+  expect(readSigned(keys, FOO, { ...deleted, body: inOtherFormat(deletion) })).toBeNull();
 });

@@ -20,6 +20,14 @@ const CLUSTER = "1".repeat(32);
 const ANYBODY = { user: "", isOperator: true };
 const vid = vidOf(1);
 const name = "a";
+const EVERYTHING = {
+  after: "",
+  prefix: "",
+  delimiter: "",
+  limit: 9,
+  facts: false,
+  everything: true,
+};
 
 /** A version that a server takes. */
 const soundOf = (some: Partial<Version> & { vid: Vid }): Version =>
@@ -202,7 +210,7 @@ describe("the epoch of a request", () => {
     ["forget", (ask, to) => ask("forget", { name, ballot: 7n }, to)],
     ["collect", (ask, to) => ask("collect", { name, vid, ballot: 7n, spare: false }, to)],
     ["drop", (ask, to) => ask("drop", { name, cid: vid, piece: 0 }, to)],
-    ["list", (ask, to) => ask("list", { after: "", prefix: "", limit: 9, everything: true }, to)],
+    ["list", (ask, to) => ask("list", EVERYTHING, to)],
   ];
   const free: [AddressedKind, (ask: Ask, to: Partial<Address>) => Promise<unknown>][] = [
     [
@@ -275,8 +283,7 @@ describe("what belongs here goes by the configuration", () => {
       await store.membership.install(configOf(5, { epoch: 2, seats, leaving }), 0n);
       for (let piece = 0; piece < 4; piece++) await upload(store, idOf(vid, piece), pattern(10));
       await store.commit("u:", name, accepted, true);
-      const wanted = { after: "", prefix: "", limit: 9, everything: true };
-      const tell = () => ask("list", wanted, { epoch: 2 });
+      const tell = () => ask("list", EVERYTHING, { epoch: 2 });
       const com = { astray: 4 - own.length, lacking: 0 };
       expect(await tell()).toMatchObject({ entries: [{ here: [com] }] });
       for (let piece = 0; piece < 4; piece++)

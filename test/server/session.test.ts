@@ -9,9 +9,9 @@ import {
   LOGIN_NONCE_BYTES,
   HELLO_REPLY_MS,
   IDLE_MS,
-  LOGIN_ATTEMPTS_PER_CONNECTION,
   LOOK_MS,
 } from "../../src/limits.ts";
+import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../src/login_limits.ts";
 import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import type { UserTable } from "../../src/server/access/login.ts";
 import { ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";

@@ -14,6 +14,7 @@ const hasStragglers = (run: Run): boolean => run.hostile !== null && isUneven(ru
 /** With all up again, everything must be there; after repair nothing else may be. */
 export function checkCalm(run: Run): void {
   if (run.hostile) run.hostile.lies = false;
+  run.calmly({ do: "levels" });
   for (const name of run.names) expectRead(run, name);
   run.calmly({ do: "repair" });
   run.calmly({ do: "repair" });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { openerOf } from "../harness/secret.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
-import { list } from "../../src/client/files/list.ts";
+import { entriesIn, list } from "../../src/client/files/list.ts";
 import { openCluster } from "../../src/client/members/open.ts";
 import { put } from "../../src/client/files/put.ts";
 import { spacesIn } from "../../src/client/files/spaces.ts";
@@ -13,6 +13,7 @@ import { LIST_PAGE } from "../../src/limits.ts";
 import { SimCluster } from "./cluster.ts";
 import { contentOf, sourceOf } from "./contents.ts";
 import { EndlessLiar, type Lies } from "./endless_liar.ts";
+import { textOf } from "./levels.ts";
 import { LyingConn } from "./lying_conn.ts";
 import { memory } from "./sealing.ts";
 import { CALM } from "./weather.ts";
@@ -90,6 +91,33 @@ describe.each(KINDS)("%s without end", (_, lies) => {
     expect(stage.said.join("\n")).toContain(`${LIAR} tells of ever more names`);
     expect(stage.liar.pages).toBeLessThan(250);
   });
+});
+
+describe("folders without end, of a liar that", () => {
+  test.each([
+    ["has accepted names in them", false, false],
+    ["has files in them", true, false],
+    ["has files in them, for who has keys", true, true],
+  ])("%s, end", (_, isWhole, isSealed) => {
+    const stage = new Stage({ page: LIST_PAGE, isWhole, end: "/x" }, isSealed);
+    const level = stage.run(async (cluster) => {
+      const all = await Array.fromAsync(entriesIn(cluster, { delimiter: "/" }), textOf);
+      return all.filter((text) => !text.startsWith("m"));
+    });
+    expect(level).toEqual(NAMES);
+    expect(stage.said.join("\n")).toContain(`${LIAR} tells of ever more names`);
+    // It was asked for pages of the level, and never what lies in a folder that it made up.
+    expect(stage.liar.pages).toBeLessThan(50);
+  });
+});
+
+test("one page with two names of a folder is no page", () => {
+  const stage = new Stage({ page: 2, isWhole: false, begin: "m/" }, false);
+  expect(
+    stage.run((cluster) => Array.fromAsync(entriesIn(cluster, { delimiter: "/" }), textOf)),
+  ).toEqual(NAMES);
+  expect(stage.said).toEqual([]);
+  expect(stage.liar.pages).toBeLessThan(10);
 });
 
 test("a status comes to its end too, and does not count on such a server", () => {

@@ -10,6 +10,9 @@ export interface Lies {
   readonly page: number;
   /** Does it say that it knows them to have been chosen, and has all their pieces? */
   readonly isWhole: boolean;
+  /** What its names begin and end with. */
+  readonly begin?: string;
+  readonly end?: string;
 }
 
 /** Answers with pages of names after all that it has said before, and between those that there are. */
@@ -34,23 +37,16 @@ export class EndlessLiar {
 
   #list(): ReplyOf<"list"> {
     this.pages++;
-    const value = {
-      ballot: 5n,
-      vid: vidOf(1),
-      put: 0,
-      deleted: false,
-      pieces: 4,
-      needed: 4,
-      size: 9,
-    };
-    const outlines = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
+    const kind = { vid: vidOf(1), put: 0, deleted: false, pieces: 4, needed: 4, size: 9 };
+    const value = { ballot: 5n, ...kind };
+    const values = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next("m"),
+      name: this.#next(this.#lies.begin ?? "m") + (this.#lies.end ?? ""),
       damaged: false,
       others: false,
-      outlines,
+      values,
       here,
     }));
     return { complete: true, entries, done: false };

@@ -18,6 +18,7 @@ import type { Vid } from "../../src/version.ts";
 import { areEqual, attributesFor, contentOf, memorySink, sourceOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
+import { checkLevels } from "./levels.ts";
 import { changeMembers, type MemberOrder } from "./member_orders.ts";
 import { Contents, linkedOn, type LinkOrder, runLink, type Witness } from "./links.ts";
 import type { Operation } from "./linearizable.ts";
@@ -45,6 +46,8 @@ export type Order =
   | { readonly do: "rm"; readonly name: string }
   | LinkOrder
   | { readonly do: "list" }
+  /** Looks at a level of names, while nobody writes. */
+  | { readonly do: "levels" }
   /** By somebody who means harm, of some servers. */
   | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
   | { readonly do: "repair" }
@@ -96,7 +99,8 @@ async function repairAllOf(cluster: Cluster): Promise<void> {
 const WRONGED = /than this computer has seen|it is not believed|not authentic|contradicts itself/;
 
 /** Does it go without the user's names and contents? */
-const isUpkeep = (order: Order): boolean => !("name" in order) && order.do !== "list";
+const isUpkeep = (order: Order): boolean =>
+  !("name" in order) && order.do !== "list" && order.do !== "levels";
 
 /** All that clients did in one history, and what they learned. */
 export class Recorder {
@@ -187,6 +191,9 @@ export class Recorder {
         return null;
       case "list":
         for await (const _ of list(cluster, "")) void _;
+        return null;
+      case "levels":
+        await checkLevels(cluster);
         return null;
       case "jump":
         await jump(

@@ -34,6 +34,7 @@ export const PLOTS = {
   twice,
   sameSid,
   missed,
+  firstDeleted,
   lazyForget,
   zombieCommit,
   collected,
@@ -128,6 +129,13 @@ function sameSid(run: Run): void {
   if (holder.machine) run.world.freeze(holder.machine);
   run.pass(1000);
   run.calmly(put(3));
+}
+
+/** The first name of a folder is deleted, and another one stays. */
+function firstDeleted(run: Run): void {
+  if (!begin(run)) return;
+  for (const [i, name] of ["b/a", "b/c"].entries()) run.calmly({ ...put(2 + i), name });
+  run.calmly({ do: "rm", name: "b/a" });
 }
 
 /** A server misses a deletion and the repair after it, and is asked when it is back. */

@@ -45,7 +45,7 @@ const entry: fc.Arbitrary<ListEntry> = fc.record({
   name,
   damaged: fc.boolean(),
   others: fc.boolean(),
-  outlines: any.bytesUpTo(OUTLINES_BYTES),
+  values: any.bytesUpTo(OUTLINES_BYTES),
   here: fc.array(here, { maxLength: 2 }),
 });
 
@@ -139,7 +139,15 @@ export const EXCHANGES: Exchanges = {
     reply: fc.record({ data }),
   },
   list: {
-    request: fc.record({ to, after: name, prefix: name, limit: any.u16, everything: fc.boolean() }),
+    request: fc.record({
+      to,
+      after: name,
+      prefix: name,
+      delimiter: name,
+      limit: any.u16,
+      facts: fc.boolean(),
+      everything: fc.boolean(),
+    }),
     reply: fc.record({
       complete: fc.boolean(),
       entries: fc.array(entry, { maxLength: 6 }),

@@ -17,7 +17,7 @@ import {
   VIDS_PER_NAME_MAX,
 } from "../../src/limits.ts";
 import { configCodec } from "../../src/membership.ts";
-import { OUTLINES_BYTES } from "../../src/outline.ts";
+import { VALUES_BYTES } from "../../src/outline.ts";
 import { kindOfNumber, type Kind, MESSAGES } from "../../src/wire/messages.ts";
 import { historyOf, configOf, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
@@ -126,10 +126,10 @@ describe("the largest messages fit into a frame", () => {
 
   test("a page of the longest names, each counted as the server counts it", () => {
     const long = "\uFFFF".repeat(341 * 12);
-    const outlines = new Uint8Array(OUTLINES_BYTES);
+    const values = new Uint8Array(VALUES_BYTES);
     const here = [1, 2].map(() => ({ held: pieces, lacking: 1, astray: 1 }));
-    const entry = { name: long, damaged: false, others: false, outlines, here };
-    const counted = 3 * long.length + OUTLINES_BYTES + 2 * (pieces.length + 8) + 32;
+    const entry = { name: long, damaged: false, others: false, values, here };
+    const counted = 3 * long.length + VALUES_BYTES + 2 * (pieces.length + 8) + 32;
     expect(
       sizeOf(MESSAGES.list.reply, { complete: true, entries: [entry], done: false }),
     ).toBeLessThanOrEqual(counted);

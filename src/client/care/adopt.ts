@@ -14,7 +14,7 @@ import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { decideByReports, namesIn } from "../files/list.ts";
+import { decideByReports, namesIn } from "../files/pages.ts";
 import { makeFolder, put, type PutOptions } from "../files/put.ts";
 import { readName } from "../agree/register.ts";
 import { removeStored } from "../files/remove.ts";

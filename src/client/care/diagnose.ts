@@ -8,7 +8,7 @@ import { type Config, placesOf } from "../../membership.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../../version.ts";
 import type { Held, Pending } from "../../wire/values.ts";
 import { damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
-import type { ReportedName } from "../files/list.ts";
+import type { ReportedName } from "../files/pages.ts";
 import type { Lacking } from "../send/deliver.ts";
 
 /** What one server answers to a READ of a name, as far as repair needs it. */

@@ -11,7 +11,7 @@ import { hasParity } from "../../file/split.ts";
 import { type Config, heirOf, placesOf } from "../../membership.ts";
 import { isGone, type Version } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { namesIn } from "../files/list.ts";
+import { namesIn } from "../files/pages.ts";
 import { finishChange } from "../members/migrate.ts";
 import { put } from "../files/put.ts";
 import { readName, settle } from "../agree/register.ts";

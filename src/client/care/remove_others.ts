@@ -8,7 +8,7 @@ import { DfsError } from "../../errors.ts";
 import { checkStored, KEY_NAME } from "../../file/names.ts";
 import { ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { decideByReports, namesIn } from "../files/list.ts";
+import { decideByReports, namesIn } from "../files/pages.ts";
 import { removeStored } from "../files/remove.ts";
 import { repairName } from "./repair.ts";
 import { checkOperator } from "../files/spaces.ts";

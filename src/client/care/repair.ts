@@ -17,7 +17,7 @@ import { bringUp } from "../agree/climb.ts";
 import { diagnose, type Diagnosis, hasEmptyRow, isDisputed, isEmptyRow } from "./diagnose.ts";
 import { holdersOf } from "../fetch/holders.ts";
 import { finishAndJoin } from "../members/join.ts";
-import { type ReportedName, namesIn } from "../files/list.ts";
+import { type ReportedName, namesIn } from "../files/pages.ts";
 import { finishChange } from "../members/migrate.ts";
 import { bringHome, type Moved } from "./bring_home.ts";
 import { collect } from "./collect.ts";

@@ -9,7 +9,7 @@ import { isGone, type Version } from "../../version.ts";
 import type { Cluster, Replies } from "../connect/cluster.ts";
 import { copiesShort, holdersOf, lackingOf } from "../fetch/holders.ts";
 import { neverHeld } from "../members/hollow.ts";
-import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/pages.ts";
 import { tolerance } from "../fetch/plan.ts";
 import { type Reading, readName } from "../agree/register.ts";
 import type { FileOf } from "../members/safety.ts";

@@ -10,7 +10,7 @@ import { contentOf, isGone, type Version } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { currentOf } from "../files/get.ts";
 import { copiesShort, damagedOf, holdersOf, lackingOf } from "../fetch/holders.ts";
-import { namesIn } from "../files/list.ts";
+import { namesIn } from "../files/pages.ts";
 import { type Reading, readName } from "../agree/register.ts";
 import { spacesIn } from "../files/spaces.ts";
 import { cannotTell } from "./untold.ts";

@@ -1,17 +1,28 @@
-/** Merges pages of names from several servers into one list. Pure. Used by list.ts. */
+/** Merges pages of names from several servers into one list. Pure. Used by pages.ts. */
 import { decode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
 import { compareNames, mayBeStored } from "../../file/names.ts";
-import { type Pair } from "../../version.ts";
 import { type Outline, outlinesCodec } from "../../outline.ts";
+import { type Accepted, type Pair, valuesCodec, type Version } from "../../version.ts";
+import { folderOf, type Level } from "../../wire/levels.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 import type { Replies } from "../connect/cluster.ts";
 
 /** What servers report of a name, by slot. */
 export type NameReports = ReadonlyMap<number, NameReport>;
 
+/** A version as a list knows it; whole where facts were asked for. */
+export interface Told extends Outline {
+  readonly version?: Version;
+}
+
+/** Which names pages are of; with `facts`, whole versions come with them. */
+interface Range extends Level {
+  readonly facts: boolean;
+}
+
 /** What one server reports of a name. It comes from a `ListEntry`. */
-export interface NameReport extends Pair<Outline> {
+export interface NameReport extends Pair<Told> {
   /** The server cannot tell, and counts as down for this name. */
   readonly damaged: boolean;
   readonly others: boolean;
@@ -19,10 +30,11 @@ export interface NameReport extends Pair<Outline> {
 }
 
 /**
- * The pages that can be true: with names that may exist, in order, after `after`. A server that
- * sends other pages could keep a client busy for ever, or write anything on a terminal.
+ * The pages that can be true: with names that may exist, in order, after `after`, each as it was
+ * asked for. A server that sends other pages could keep a client busy for ever, or write anything
+ * on a terminal.
  */
-export function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
+export function soundPages(replies: Replies<"list">, after: string, level: Level): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
   let previous: readonly ListEntry[] = [];
   for (const [slot, reply] of replies) {
@@ -32,9 +44,7 @@ export function soundPages(replies: Replies<"list">, after: string): Replies<"li
     let isSameSoFar = true;
     const isSound = entries.every(({ name }, i) => {
       isSameSoFar &&= name === previous[i]?.name;
-      return (
-        isSameSoFar || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0)
-      );
+      return isSameSoFar || mayFollow(entries[i - 1]?.name ?? after, name, level);
     });
     if (!isSound || (!done && entries.length === 0)) continue;
     sound.set(slot, reply);
@@ -43,39 +53,60 @@ export function soundPages(replies: Replies<"list">, after: string): Replies<"li
   return sound;
 }
 
+/** Can the name come next? Of each common prefix there is one name only. */
+function mayFollow(before: string, name: string, level: Level): boolean {
+  if (!mayBeStored(name) || compareNames(before, name) >= 0) return false;
+  const folder = folderOf(name, level);
+  return name.startsWith(level.prefix) && (folder === null || !before.startsWith(folder));
+}
+
 /**
- * The last name up to which all pages are known: the smallest last name of an unfinished page. null
- * when all pages are finished.
+ * The last name, or common prefix, up to which all pages are known: the smallest last one of an
+ * unfinished page. null when all pages are finished.
  */
-export function horizonOf(pages: Replies<"list">): string | null {
+export function horizonOf(pages: Replies<"list">, level: Level): string | null {
   let horizon: string | null = null;
   for (const { entries, done } of pages.values()) {
     const last = entries.at(-1)?.name;
     if (done || last === undefined) continue;
-    if (horizon === null || compareNames(last, horizon) < 0) horizon = last;
+    const place = folderOf(last, level) ?? last;
+    if (horizon === null || compareNames(place, horizon) < 0) horizon = place;
   }
   return horizon;
 }
 
 /** A register that holds nothing: the name is absent. */
-export const NO_VALUES: Pair<Outline> = { acc: null, com: null };
+export const NO_VALUES: Pair<Told> = { acc: null, com: null };
+
+const toldOf = (accepted: Accepted | null): Told | null =>
+  accepted && { ...accepted.version, ...accepted };
 
 /** null where the bytes are malformed. Then they count as if the server had said nothing. */
-function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
+function valuesIn(bytes: Uint8Array, isWhole: boolean): Pair<Told> | null {
   try {
-    return decode(outlinesCodec, bytes);
+    if (!isWhole) return decode(outlinesCodec, bytes);
+    const { acc, com } = decode(valuesCodec, bytes);
+    return { acc: toldOf(acc), com: toldOf(com) };
   } catch (error) {
     if (isDfsError(error, "protocol")) return null;
     throw error;
   }
 }
 
+/** A name, what servers report of it, and the servers that begin its common prefix later. */
+export type Merged = readonly [
+  name: string,
+  reports: NameReports,
+  /** They do not know the name, and know others with the same common prefix. */
+  later: readonly number[],
+];
+
 /**
- * Merges the pages up to `horizon`. Mostly all servers say the same of a name, so equal bytes are
- * decoded only once.
+ * Merges the pages up to `horizon`. Of a common prefix it tells the first name that any server
+ * knows. Mostly all servers say the same of a name, so equal bytes are decoded only once.
  */
-export function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, NameReports][] {
-  const names: [string, NameReports][] = [];
+export function namesUpTo(pages: Replies<"list">, horizon: string | null, range: Range): Merged[] {
+  const names: Merged[] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
   for (;;) {
     let name: string | null = null;
@@ -83,28 +114,36 @@ export function namesUpTo(pages: Replies<"list">, horizon: string | null): [stri
       const next = entries[at]?.name ?? null;
       if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;
     }
-    if (name === null || (horizon !== null && compareNames(name, horizon) > 0)) return names;
+    if (name === null) return names;
+    const folder = folderOf(name, range);
+    if (horizon !== null && compareNames(folder ?? name, horizon) > 0) return names;
     const reports = new Map<number, NameReport>();
+    const later: number[] = [];
     let known: Uint8Array | null = null;
-    let outlines: Pair<Outline> | null = null;
+    let values: Pair<Told> | null = null;
     for (const head of heads) {
       const entry = head.entries[head.at];
-      if (entry?.name !== name) continue;
+      if (entry?.name !== name) {
+        if (folder === null || !entry?.name.startsWith(folder)) continue;
+        later.push(head.slot);
+        head.at++;
+        continue;
+      }
       head.at++;
-      if (known === null || Buffer.compare(known, entry.outlines) !== 0) {
-        known = entry.outlines;
-        outlines = outlinesIn(known);
+      if (known === null || Buffer.compare(known, entry.values) !== 0) {
+        known = entry.values;
+        values = valuesIn(known, range.facts && folder === null);
       }
       const { others, here } = entry;
-      const { acc, com } = outlines ?? NO_VALUES;
+      const { acc, com } = values ?? NO_VALUES;
       reports.set(head.slot, {
-        damaged: entry.damaged || outlines === null,
+        damaged: entry.damaged || values === null,
         others,
         acc,
         com,
         here,
       });
     }
-    names.push([name, reports]);
+    names.push([name, reports, later]);
   }
 }

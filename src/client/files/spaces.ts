@@ -6,7 +6,7 @@ import { Space } from "../trust/space.ts";
 import { DfsError } from "../../errors.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
 import type { Cluster, Replies, Round } from "../connect/cluster.ts";
-import { STRAGGLER_MS } from "../../limits.ts";
+import { STRAGGLER_MS, USERS_PAGE } from "../../limits.ts";
 import { compareNames } from "../../file/names.ts";
 import { canAccept, canRead } from "../../quorum.ts";
 import { hearsMore } from "../connect/silent.ts";
@@ -80,7 +80,8 @@ async function usersIn(cluster: Cluster): Promise<{ users: string[]; isComplete:
           slotsByUser.set(user, (slotsByUser.get(user) ?? new Map()).set(slot, true));
     for (const [user, slots] of slotsByUser)
       users.set(user, slots.size > 1 ? null : ([...slots.keys()][0] ?? null));
-    if (horizon !== null) endless.judge(cluster, "spaces", view.quorum, pages, slotsByUser);
+    if (horizon !== null)
+      endless.judge(cluster, "spaces", USERS_PAGE, view.quorum, pages, slotsByUser);
     else return { users: believedUsers(cluster, users), isComplete };
     after = horizon;
   }

@@ -9,7 +9,7 @@ import { takeSeats } from "../../seating.ts";
 import { adoptChosen } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
-import { pagesIn } from "../files/list.ts";
+import { pagesIn } from "../files/pages.ts";
 import { changeOrThrow } from "./members.ts";
 import { finishChange, departingIn } from "./migrate.ts";
 import { letsEverybodyIn, strangerWarning, shortFor, type Stranger, strangersIn } from "./seats.ts";

@@ -20,7 +20,7 @@ import { changeConfig, install } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { addressText } from "../connect/greeter.ts";
 import { canAccept, quorumOf } from "../../quorum.ts";
-import { pagesIn } from "../files/list.ts";
+import { pagesIn } from "../files/pages.ts";
 import { finishChange, departingIn, tooFew } from "./migrate.ts";
 import { makingWay } from "./seats.ts";
 import { checkNotNeeded, checkRoom, needOf } from "./safety.ts";

@@ -12,7 +12,7 @@ import { changeConfig, adoptChosen, install } from "../agree/change.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 import { carryFloors } from "../agree/floors.ts";
-import { pagesIn } from "../files/list.ts";
+import { pagesIn } from "../files/pages.ts";
 import { settle } from "../agree/register.ts";
 import { filesText, needOf } from "./safety.ts";
 import { allSpacesIn, checkOperator } from "../files/spaces.ts";

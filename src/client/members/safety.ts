@@ -8,7 +8,7 @@ import { type Config, placesOf } from "../../membership.ts";
 import { neverHeld } from "./hollow.ts";
 import { damagedOf, holdersOf } from "../fetch/holders.ts";
 import type { Cluster } from "../connect/cluster.ts";
-import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/list.ts";
+import { decideByReports, hereOf, type ReportedName, namesIn } from "../files/pages.ts";
 import { readName } from "../agree/register.ts";
 import { allSpacesIn } from "../files/spaces.ts";
 

@@ -6,14 +6,12 @@
  * So names that one server alone tells of are rare, and come to an end.
  */
 import {
-  LIST_PAGE,
   LIST_PAGE_BYTES,
   LONE_NAMES,
   LONE_NAMES_MAX,
   LONE_USERS,
   LONE_USERS_MAX,
   SHORT_PAGES,
-  USERS_PAGE,
 } from "../../limits.ts";
 import type { ReplyOf } from "../../wire/messages.ts";
 import type { Space } from "./space.ts";
@@ -24,7 +22,9 @@ type Kind = "list" | "spaces";
 type Pages = ReadonlyMap<number, ReplyOf<Kind>>;
 
 /** Names, and the slots that told of each. */
-type Sightings = Iterable<readonly [name: string, by: ReadonlyMap<number, unknown>]>;
+type Sightings = Iterable<
+  readonly [name: string, by: ReadonlyMap<number, unknown>, ...more: readonly unknown[]]
+>;
 
 /**
  * How many names one server alone may tell of, beyond as many as several servers told of. The first
@@ -62,18 +62,19 @@ export class Endless {
   }
 
   /**
-   * Takes note of names, and of the pages that they come from. Returns whether one of these servers
-   * is not believed from now on.
+   * Takes note of names, and of the pages that they come from, which may have up to `limit` each.
+   * Returns whether one of these servers is not believed from now on.
    */
   judge(
     cluster: JudgedCluster,
     kind: Kind,
+    limit: number,
     quorum: Quorum,
     pages: Pages,
     names: Sightings,
   ): boolean {
     for (const [name, by] of names) this.#count(cluster, kind, name, by);
-    for (const [slot, page] of pages) if (isShort(page)) add(this.#short, slot);
+    for (const [slot, page] of pages) if (isShort(page, limit)) add(this.#short, slot);
     const answering = [...pages.keys()];
     const out = answering.filter((slot) => this.#isTooMuch(cluster, kind, slot, quorum, answering));
     for (const slot of out) {
@@ -117,13 +118,13 @@ const add = (counts: Map<number, number>, slot: number): void =>
  * Does the page end too early? An honest server ends a page when it has enough names or enough
  * bytes.
  */
-function isShort(page: ReplyOf<Kind>): boolean {
+function isShort(page: ReplyOf<Kind>, limit: number): boolean {
   if (page.done) return false;
-  if ("users" in page) return page.users.length < USERS_PAGE;
-  if (page.entries.length >= LIST_PAGE) return false;
-  const bytes = page.entries.reduce((sum, { name, outlines, here }) => {
+  if ("users" in page) return page.users.length < limit;
+  if (page.entries.length >= limit) return false;
+  const bytes = page.entries.reduce((sum, { name, values, here }) => {
     const held = here.reduce((n, one) => n + one.held.length, 0);
-    return sum + Buffer.byteLength(name) + outlines.length + held;
+    return sum + Buffer.byteLength(name) + values.length + held;
   }, 0);
   // The other parts of an entry are not counted here, hence a quarter.
   return bytes < LIST_PAGE_BYTES / 4;

@@ -6,6 +6,7 @@
  */
 import { DfsError } from "../../errors.ts";
 import type { Clock, Random } from "../../io/ports.ts";
+import { LOGIN_NONCE_BYTES } from "../../limits.ts";
 import {
   LOGIN_DELAY_FIRST_MS,
   LOGIN_DELAY_MAX_MS,
@@ -20,8 +21,7 @@ import {
   LOGIN_WAITING_OF_USER,
   PASSWD_MS,
   PASSWD_WAIT_MS,
-  LOGIN_NONCE_BYTES,
-} from "../../limits.ts";
+} from "../../login_limits.ts";
 import { impossibleVerifiers } from "../../wire/login.ts";
 
 const SECRET_BYTES = 32;

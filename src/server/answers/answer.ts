@@ -9,9 +9,6 @@ import {
   BLOCK_BYTES,
   CHUNK_BYTES,
   FLOORS_PAGE,
-  LIST_LOT,
-  LIST_PAGE,
-  LIST_PAGE_BYTES,
   PIECES_MAX,
   USERS_PAGE,
   VERIFY_BYTES,
@@ -24,9 +21,9 @@ import {
   type ReplyOf,
   type RequestOf,
 } from "../../wire/messages.ts";
-import type { Address, ListEntry } from "../../wire/values.ts";
-import { bytesOf, entryOf } from "./list_entry.ts";
+import type { Address } from "../../wire/values.ts";
 import type { Requester } from "../access/admission.ts";
+import { listPage } from "./list_page.ts";
 import { shareOf } from "./share.ts";
 import { checkVersion } from "./version_check.ts";
 import type { Uploads } from "./uploads.ts";
@@ -156,29 +153,7 @@ const ANSWERS: Answers = {
     return { everywhere: floors.everywhere, floors: sent, done: page.length < FLOORS_PAGE };
   },
 
-  list(context, { after, prefix, limit, everything }) {
-    const { store } = context;
-    const space = spaceOf(context.user, "/");
-    const entries: ListEntry[] = [];
-    let bytes = 0;
-    let from = after;
-    const page = (done: boolean) => ({ complete: !store.isDamaged, entries, done });
-    // A page is read in lots, for if the names are long only few fit into a reply.
-    for (let left = Math.min(limit, LIST_PAGE); left > 0; left -= LIST_LOT) {
-      const wanted = Math.min(left, LIST_LOT);
-      const batch = store.page(space, from, prefix, wanted, everything);
-      for (const row of batch) {
-        if (!row.name.startsWith(prefix)) return page(true);
-        const entry = entryOf(store, row, everything);
-        bytes += bytesOf(entry);
-        if (bytes > LIST_PAGE_BYTES) return page(false);
-        entries.push(entry);
-        from = row.name;
-      }
-      if (batch.length < wanted) return page(true);
-    }
-    return page(false);
-  },
+  list: (context, request) => listPage(context.store, spaceOf(context.user, "/"), request),
 };
 
 /**

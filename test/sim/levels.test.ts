@@ -1,0 +1,294 @@
+/** Levels of names, and lists in parts, in the open and sealed: each is what the names below are. */
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
+import { placeAfter } from "../harness/arbitraries.ts";
+import { describe, expect, test } from "bun:test";
+import { unlock } from "../../src/client/agree/unlock.ts";
+import type { Cluster } from "../../src/client/connect/cluster.ts";
+import { entriesIn, list, type Wanted } from "../../src/client/files/list.ts";
+import { makeFolder, put } from "../../src/client/files/put.ts";
+import { remove } from "../../src/client/files/remove.ts";
+import { stat } from "../../src/client/files/stat.ts";
+import { openCluster } from "../../src/client/members/open.ts";
+import { layoutOf } from "../../src/file/layout.ts";
+import { compareNames } from "../../src/file/names.ts";
+import { LIST_PAGE } from "../../src/limits.ts";
+import { childOf, tombstone } from "../../src/version.ts";
+import { openerOf } from "../harness/secret.ts";
+import { SimCluster } from "./cluster.ts";
+import { contentOf, sourceOf } from "./contents.ts";
+import { checkLevels, levelOf, textOf } from "./levels.ts";
+import { Rng } from "./random.ts";
+import { memory } from "./sealing.ts";
+import { CALM } from "./weather.ts";
+import { World } from "./world.ts";
+
+const SECRET = new Uint8Array(32).fill(7);
+const HOW = { layout: layoutOf("pairs"), placement: "name" } as const;
+const MINUTE = 60_000;
+
+class Stage {
+  readonly world: World;
+  readonly cluster: SimCluster;
+  readonly #isSealed: boolean;
+  readonly #memory = memory();
+
+  constructor(isSealed = false, seed = 1) {
+    this.#isSealed = isSealed;
+    this.world = new World(seed);
+    this.cluster = new SimCluster(this.world, 4, 0, () => {});
+    this.cluster.net.weather = CALM;
+    for (const slot of [0, 1, 2, 3]) this.start(slot);
+  }
+
+  start(slot: number): void {
+    this.cluster.servers[slot]?.start();
+    this.world.pass(1000);
+  }
+
+  stop(slot: number): void {
+    this.cluster.servers[slot]?.kill(false);
+  }
+
+  /** What a client of its own does. */
+  run<T>(work: (cluster: Cluster) => Promise<T>): T {
+    const { ports } = this.cluster.client();
+    const options = { user: "", login: null, warn: () => {} };
+    const done = async (): Promise<T> => {
+      const cluster = await openCluster(ports, this.cluster.addresses, options);
+      const opened = this.#isSealed
+        ? await unlock(cluster, openerOf(SECRET), this.#memory)
+        : cluster;
+      const value = await work(opened);
+      cluster.close();
+      return value;
+    };
+    return this.world.finish(done(), 50_000_000);
+  }
+
+  put(...names: string[]): void {
+    this.run(async (cluster) => {
+      for (const name of names)
+        await (name.endsWith("/")
+          ? makeFolder(cluster, name, NO_ATTRIBUTES)
+          : put(cluster, name, sourceOf(contentOf(1, 50)), HOW));
+    });
+  }
+
+  remove(...names: string[]): void {
+    this.run(async (cluster) => {
+      for (const name of names) await remove(cluster, name);
+    });
+  }
+
+  entries(wanted: Wanted): string[] {
+    return this.run((cluster) => Array.fromAsync(entriesIn(cluster, wanted), textOf));
+  }
+
+  /** The first level of all names, which must be what the names are. */
+  level(): string {
+    this.run(checkLevels);
+    return this.entries({ delimiter: "/" }).join(" ");
+  }
+}
+
+/** A version that these servers accepted, and of which no other one knows. */
+const acceptAt = (stage: Stage, name: string, slots: readonly number[]): void =>
+  stage.run(async (cluster) => {
+    const vid = "7".repeat(32);
+    const ballot = (9n << 64n) | 1n;
+    const body = new Uint8Array([1]);
+    const version = childOf(placeAfter(null), { ...tombstone(vid), deleted: false, body });
+    for (const slot of slots) {
+      await cluster.call(slot, "prepare", { name, ballot, vid, link: null, inline: [] });
+      const { ok } = await cluster.call(slot, "accept", { name, ballot, version });
+      expect(ok).toBe(true);
+    }
+  });
+
+describe.each([
+  ["in the open", false],
+  ["sealed", true],
+])("a folder, %s,", (_, isSealed) => {
+  test("is there as long as a name below it is, and not for its deleted ones", () => {
+    const stage = new Stage(isSealed);
+    stage.put("f/1", "f/2", "f/g/3", "z");
+    expect(stage.level()).toBe("f/* z");
+    stage.remove("f/1");
+    expect(stage.level()).toBe("f/* z");
+    stage.remove("f/2", "f/g/3");
+    expect(stage.level()).toBe("z");
+    expect(stage.entries({ prefix: "f/", delimiter: "/" })).toEqual([]);
+    stage.put("f/");
+    expect(stage.level()).toBe("f/* z");
+  });
+
+  test("is not there for a server that missed the deletion of all that was in it", () => {
+    const stage = new Stage(isSealed);
+    stage.put("f/1", "f/2", "g/1", "z");
+    stage.stop(3);
+    stage.remove("f/1", "f/2", "g/1");
+    stage.put("g/2");
+    stage.start(3);
+    for (const away of [0, 1, 2]) {
+      stage.stop(away);
+      expect(stage.level()).toBe("g/* z");
+      stage.start(away);
+    }
+    expect(stage.level()).toBe("g/* z");
+  });
+
+  test("is there though a server begins it with another name, or has none of it", () => {
+    const stage = new Stage(isSealed);
+    stage.put("f/5", "z");
+    stage.stop(3);
+    stage.put("f/1", "g/1", "z");
+    stage.start(3);
+    expect(stage.level()).toBe("f/* g/* z");
+    stage.stop(0);
+    expect(stage.level()).toBe("f/* g/* z");
+  });
+
+  test("is there for a name that was put while a server was away that had deleted it", () => {
+    const stage = new Stage(isSealed);
+    stage.put("f/1", "z");
+    stage.remove("f/1");
+    stage.stop(2);
+    stage.put("f/1");
+    stage.start(2);
+    expect(stage.level()).toBe("f/* z");
+  });
+});
+
+describe("a folder with nothing but what was never chosen", () => {
+  test.each([[[0]], [[0, 1]]])("by the servers %j is not there while all answer", (slots) => {
+    const stage = new Stage();
+    stage.put("z");
+    acceptAt(stage, "f/1", slots);
+    expect(stage.level()).toBe("z");
+  });
+
+  test("is what the doubt about it is settled to", () => {
+    const stage = new Stage();
+    stage.put("z");
+    acceptAt(stage, "f/1", [0, 1]);
+    stage.stop(3);
+    // Two have accepted it and the third that it takes is silent: whoever looks must finish it.
+    expect(stage.level()).toBe("f/* z");
+  });
+
+  test("does not hide what is beside it", () => {
+    const stage = new Stage();
+    stage.put("f/2", "z");
+    acceptAt(stage, "f/1", [1]);
+    expect(stage.level()).toBe("f/* z");
+  });
+});
+
+const COMPONENTS = ["a", "a-", "a.b", "a0", "b", "é", "\u{10400}"];
+
+/** Names that meet in many ways. */
+function drawNames(rng: Rng, count: number): string[] {
+  const names = new Set(["a", "a/", "a/b", "a.b", "a-", "a0", "a/b/c"]);
+  while (names.size < count) {
+    const parts = Array.from({ length: 1 + rng.int(3) }, () => rng.pick(COMPONENTS));
+    names.add(parts.join("/") + (rng.chance(0.1) ? "/" : ""));
+  }
+  return [...names];
+}
+
+test.each([false, true])(
+  "any part of a list is what it is by the names, sealed: %p",
+  (isSealed) => {
+    const rng = new Rng(5);
+    const names = drawNames(rng, 40);
+    const stage = new Stage(isSealed);
+    stage.put(...names);
+    const gone = names.filter(() => rng.chance(0.3));
+    stage.remove(...gone);
+    const left = names.filter((name) => !gone.includes(name));
+    const texts = [...names, "", "a/", "b/a", "a/b/", "zz"];
+    const wanted = Array.from({ length: 150 }, () => ({
+      prefix: rng.chance(0.4) ? "" : rng.pick(texts),
+      delimiter: rng.chance(0.5) ? "" : "/",
+      after: rng.chance(0.4) ? "" : rng.pick(texts),
+      limit: rng.chance(0.5) ? 1 + rng.int(5) : 1000,
+    }));
+    const found = stage.run((cluster) =>
+      Promise.all(wanted.map((one) => Array.fromAsync(entriesIn(cluster, one), textOf))),
+    );
+    for (const [i, one] of wanted.entries())
+      expect({ ...one, found: found[i] }).toEqual({ ...one, found: levelOf(left, one) });
+  },
+  MINUTE,
+);
+
+test.each([false, true])(
+  "a folder of more names than a page has is in order, sealed: %p",
+  (isSealed) => {
+    const names = Array.from({ length: LIST_PAGE + 200 }, (_, i) => `f/${(i * 7919) % 100_000}`);
+    names.push("a/1", "f", "f.", "f/9/x", "g");
+    const stage = new Stage(isSealed);
+    stage.run(async (cluster) => {
+      for (let done = 0; done < names.length; done += 50)
+        await Promise.all(
+          names
+            .slice(done, done + 50)
+            .map((name) => makeFolder(cluster, `${name}/`, NO_ATTRIBUTES)),
+        );
+    });
+    const folders = names.map((name) => `${name}/`).toSorted(compareNames);
+    const all = stage.run((cluster) => Array.fromAsync(list(cluster, ""), ({ name }) => name));
+    expect(all).toEqual(folders);
+    for (const wanted of [
+      { delimiter: "/" },
+      { prefix: "f/", delimiter: "/" },
+      { after: "f/5", limit: 7 },
+      { prefix: "f/5", after: "f/55/" },
+    ])
+      expect(stage.entries(wanted)).toEqual(levelOf(folders, wanted));
+  },
+  2 * MINUTE,
+);
+
+test.each([false, true])("facts are those that stat tells, sealed: %p", (isSealed) => {
+  const stage = new Stage(isSealed);
+  stage.put("d/", "d/one", "two");
+  const told = stage.run(async (cluster) => {
+    const entries = await Array.fromAsync(entriesIn(cluster, { facts: true }));
+    return Promise.all(
+      entries.map(async (entry) =>
+        "name" in entry ? [entry, await stat(cluster, entry.name)] : [],
+      ),
+    );
+  });
+  expect(told.length).toBe(3);
+  for (const [entry, known] of told) {
+    const { bytes, attributes, vid } = known as Awaited<ReturnType<typeof stat>>;
+    expect(entry).toMatchObject({ bytes, facts: { bytes, attributes, vid } });
+  }
+});
+
+test.each([false, true])(
+  "whatever servers missed, a level is what the names are, sealed: %p",
+  (isSealed) => {
+    for (let seed = 1; seed <= 8; seed++) {
+      const stage = new Stage(isSealed, seed);
+      const rng = new Rng(seed);
+      const names = ["a", "f/1", "f/2", "g/1", "g/h/1", "g/h/2"];
+      const there = new Set<string>();
+      for (let step = 0; step < 12; step++) {
+        const away = rng.int(4);
+        stage.stop(away);
+        const [put1, gone] = [rng.pick(names), rng.pick(names)];
+        stage.put(put1);
+        there.add(put1);
+        if (there.delete(gone)) stage.remove(gone);
+        stage.start(away);
+        if (rng.chance(0.5)) stage.stop((away + 1) % 4);
+        expect(stage.level()).toBe(levelOf([...there], { delimiter: "/" }).join(" "));
+        stage.start((away + 1) % 4);
+      }
+    }
+  },
+  2 * MINUTE,
+);
