@@ -5,6 +5,7 @@
  * table from any server can be trusted once its root fits. Used by client and store.
  */
 import { createHash } from "node:crypto";
+import { assert } from "../errors.ts";
 import { BLOCK_BYTES } from "../limits.ts";
 import type { Vid } from "../version.ts";
 
@@ -17,17 +18,71 @@ export const blockCount = (bytes: number): number => Math.ceil(bytes / BLOCK_BYT
 /** How many bytes the table of a piece of this length has. */
 export const tableBytes = (bytes: number): number => SUM_BYTES * blockCount(bytes);
 
+/** Blocks of which only a part is here. Their memory is used again. */
+const spareBlocks: Uint8Array[] = [];
+
+/** The sums of blocks whose bytes come in parts of any size, in their order. */
+export class BlockSums {
+  readonly #place: Uint8Array<ArrayBuffer>;
+  readonly #first: number;
+  readonly #bytes: number;
+  readonly #sums: DataView<ArrayBuffer>;
+  /** How many bytes are here, and the block of which the last ones are a part. */
+  #have = 0;
+  #begun: Uint8Array | null = null;
+
+  /** For `bytes` bytes, which begin at block `first` of the piece. */
+  constructor(vid: Vid, piece: number, first: number, bytes: number) {
+    this.#place = placeOf(vid, piece);
+    this.#first = first;
+    this.#bytes = bytes;
+    this.#sums = new DataView(new ArrayBuffer(tableBytes(bytes)));
+  }
+
+  add(part: Uint8Array): void {
+    assert(this.#have + part.length <= this.#bytes, "no more bytes come than were to come");
+    for (let at = 0; at < part.length;) {
+      const inBlock = this.#have % BLOCK_BYTES;
+      const begin = this.#have - inBlock;
+      const length = Math.min(BLOCK_BYTES, this.#bytes - begin);
+      const n = Math.min(length - inBlock, part.length - at);
+      const here = part.subarray(at, at + n);
+      if (n === length) this.#sum(begin, here);
+      else this.#join(begin, inBlock, length, here);
+      this.#have += n;
+      at += n;
+    }
+  }
+
+  /** The sums of all blocks, once all bytes are here; null before. */
+  get table(): Uint8Array | null {
+    return this.#have === this.#bytes ? new Uint8Array(this.#sums.buffer) : null;
+  }
+
+  #join(begin: number, inBlock: number, length: number, part: Uint8Array): void {
+    const block = (this.#begun ??= spareBlocks.pop() ?? new Uint8Array(BLOCK_BYTES));
+    block.set(part, inBlock);
+    if (inBlock + part.length < length) return;
+    this.#sum(begin, block.subarray(0, length));
+    this.#begun = null;
+    spareBlocks.push(block);
+  }
+
+  #sum(begin: number, block: Uint8Array): void {
+    const index = begin / BLOCK_BYTES;
+    new DataView(this.#place.buffer).setBigUint64(24, BigInt(this.#first + index));
+    const sum = Bun.hash.xxHash3(block) ^ Bun.hash.xxHash3(this.#place);
+    this.#sums.setBigUint64(index * SUM_BYTES, sum);
+  }
+}
+
 /** The sums of the blocks in `data`, which begins at block `first` of the piece. */
 export function sumsOf(vid: Vid, piece: number, first: number, data: Uint8Array): Uint8Array {
-  const sums = new Uint8Array(tableBytes(data.length));
-  const view = new DataView(sums.buffer);
-  const place = placeOf(vid, piece);
-  for (let i = 0; i < blockCount(data.length); i++) {
-    new DataView(place.buffer).setBigUint64(24, BigInt(first + i));
-    const block = data.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES);
-    view.setBigUint64(i * SUM_BYTES, Bun.hash.xxHash3(block) ^ Bun.hash.xxHash3(place));
-  }
-  return sums;
+  const sums = new BlockSums(vid, piece, first, data.length);
+  sums.add(data);
+  const { table } = sums;
+  assert(table, "all bytes are here");
+  return table;
 }
 
 /** Do these blocks, from block `first` of the piece on, fit these sums from its table? */
@@ -39,12 +94,33 @@ export const verifies = (
   sums: Uint8Array,
 ): boolean => Buffer.compare(sumsOf(vid, piece, first, data), sums) === 0;
 
+/** The root of a piece whose table comes in parts, in its order, and is not kept. */
+export class RunningRoot {
+  readonly #hash = createHash("sha256");
+
+  /** Of a piece of `bytes` bytes. */
+  constructor(vid: Vid, piece: number, bytes: number) {
+    const place = placeOf(vid, piece);
+    new DataView(place.buffer).setBigUint64(24, BigInt(bytes));
+    this.#hash.update(place);
+  }
+
+  add(sums: Uint8Array): void {
+    this.#hash.update(sums);
+  }
+
+  /** The root, once the whole table was added. Nothing is added after that. */
+  end(): Uint8Array {
+    return this.#hash.digest();
+  }
+}
+
 /** The root of a piece of `bytes` bytes with this table. */
-export const rootOf = (vid: Vid, piece: number, bytes: number, table: Uint8Array): Uint8Array => {
-  const place = placeOf(vid, piece);
-  new DataView(place.buffer).setBigUint64(24, BigInt(bytes));
-  return createHash("sha256").update(place).update(table).digest();
-};
+export function rootOf(vid: Vid, piece: number, bytes: number, table: Uint8Array): Uint8Array {
+  const root = new RunningRoot(vid, piece, bytes);
+  root.add(table);
+  return root.end();
+}
 
 /** The table and root of a piece that is whole in memory. */
 export function tableAndRoot(

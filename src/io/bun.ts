@@ -39,7 +39,8 @@ const socketHandlers: Bun.SocketHandler<BunConn> = {
 const peerOf = ({ remoteAddress, remotePort }: Bun.Socket<BunConn>): string =>
   writtenAddress({ host: remoteAddress, port: remotePort });
 
-export const bunNet: Net = {
+/** The network. `onBytes` hears how many bytes its connections receive and send. */
+export const bunNetWith = (onBytes: (bytes: number) => void): Net => ({
   connect(host, port, ms, secure) {
     const where = writtenAddress({ host, port });
     return new Promise((resolve, reject) => {
@@ -62,7 +63,7 @@ export const bunNet: Net = {
       const opening = Bun.connect<BunConn>({
         hostname: host,
         port,
-        data: new BunConn(),
+        data: new BunConn(onBytes),
         ...(secure && { tls: CLIENT_TLS }),
         socket: {
           ...socketHandlers,
@@ -98,14 +99,16 @@ export const bunNet: Net = {
     const handlers: Bun.SocketHandler<BunConn> = certificate
       ? {
           ...socketHandlers,
-          ...tlsAccepting(ready, (socket) =>
-            knock?.({ peer: peerOf(socket), close: () => socket.terminate() }),
+          ...tlsAccepting(
+            () => new BunConn(onBytes),
+            ready,
+            (socket) => knock?.({ peer: peerOf(socket), close: () => socket.terminate() }),
           ),
         }
       : {
           ...socketHandlers,
           open(socket) {
-            socket.data = new BunConn();
+            socket.data = new BunConn(onBytes);
             ready(socket, null);
           },
         };
@@ -127,4 +130,6 @@ export const bunNet: Net = {
       throw new DfsError("folder", `cannot listen on ${where}: ${why}`);
     }
   },
-};
+});
+
+export const bunNet: Net = bunNetWith(() => {});

@@ -3,10 +3,10 @@
  * bun_tls.ts.
  */
 import { concat } from "../bytes.ts";
+import { free } from "../cursor.ts";
 import { assert, DfsError } from "../errors.ts";
 import { BATCH_BYTES, INBOX_BYTES } from "../limits.ts";
 import type { Conn } from "./ports.ts";
-import { countBytes } from "./tidy_memory.ts";
 
 interface Pending {
   readonly part: Uint8Array;
@@ -35,6 +35,12 @@ export class BunConn implements Conn {
   #reader: ((bytes: Uint8Array | null) => void) | null = null;
   #queue: Pending[] = [];
   #batch: Batch | null = null;
+  readonly #onBytes: (bytes: number) => void;
+
+  /** `onBytes` hears how many bytes came, or are to go. */
+  constructor(onBytes: (bytes: number) => void) {
+    this.#onBytes = onBytes;
+  }
 
   /** Called when the connection is open, with its TLS if there is any. */
   onOpen(socket: Bun.Socket<BunConn>, peer: string, binding: Uint8Array | null): void {
@@ -45,7 +51,7 @@ export class BunConn implements Conn {
 
   onData(bytes: Uint8Array): void {
     this.received += bytes.length;
-    countBytes(bytes.length);
+    this.#onBytes(bytes.length);
     const reader = this.#reader;
     this.#reader = null;
     if (reader) return reader(bytes);
@@ -93,10 +99,14 @@ export class BunConn implements Conn {
     });
   }
 
+  giveBack(bytes: Uint8Array): void {
+    free(bytes);
+  }
+
   write(...parts: Uint8Array[]): Promise<void> {
     if (this.#ended) return Promise.reject(this.#broken());
     const bytes = parts.reduce((sum, { length }) => sum + length, 0);
-    countBytes(bytes);
+    this.#onBytes(bytes);
     if (bytes >= BATCH_BYTES) {
       this.#flush();
       return this.#send(parts);

@@ -42,10 +42,7 @@ const write = promisify(fs.write);
 const datasync = promisify(fs.fdatasync);
 const sync = promisify(fs.fsync);
 
-/**
- * Runs a file operation; its errors become DfsErrors that name the path, of this code where nothing
- * else is known.
- */
+/** Runs a file operation; its errors become those of `namedError`. */
 async function io<T>(
   path: string,
   work: () => Promise<T> | T,
@@ -54,12 +51,17 @@ async function io<T>(
   try {
     return await work();
   } catch (error) {
-    if (isDfsError(error)) throw error;
-    const code = codeOf(error);
-    if (code === "ENOSPC" || code === "EDQUOT")
-      throw new DfsError("noRoom", `${path}: the disk is full`);
-    throw new DfsError(otherwise, `${path}: ${reasonOf(error)}`);
+    throw namedError(path, error, otherwise);
   }
+}
+
+/** A DfsError that names the path, of this code where nothing else is known. */
+function namedError(path: string, error: unknown, otherwise: ErrorCode = "failed"): DfsError {
+  if (isDfsError(error)) return error;
+  const code = codeOf(error);
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new DfsError("noRoom", `${path}: the disk is full`);
+  return new DfsError(otherwise, `${path}: ${reasonOf(error)}`);
 }
 
 /** What `work` finds; `instead` where nothing is there. */
@@ -110,6 +112,11 @@ export interface FileFacts {
  * owner and its time set.
  */
 export interface RealFile extends OpenFile {
+  /**
+   * As `write`, on this thread: what is written now need not be kept until later, nor copied.
+   * Returns when it is done.
+   */
+  writeNow(bytes: Uint8Array, offset: number): void;
   facts(): FileFacts;
   chmod(mode: number): Promise<void>;
   /** Gives it to this user and group, unless it is theirs. */
@@ -167,6 +174,14 @@ function openFile(path: string, fd: number): RealFile {
         turn = mine.catch(() => {});
         return mine;
       }),
+    writeNow(bytes, offset) {
+      try {
+        if (closing) throw new Error("the file is closed");
+        writeAll(fd, bytes, offset);
+      } catch (error) {
+        throw namedError(path, error);
+      }
+    },
     sync: () => use(() => io(path, () => datasync(fd), "unsynced")),
     facts: () => factsIn(fs.fstatSync(fd, { bigint: true })),
     chmod: (mode) => use(() => fs.fchmodSync(fd, mode)),

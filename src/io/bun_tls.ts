@@ -4,7 +4,7 @@
  * bun.ts.
  */
 import { HANDSHAKE_MS } from "../limits.ts";
-import { BunConn } from "./bun_conn.ts";
+import type { BunConn } from "./bun_conn.ts";
 import type { Certificate } from "./ports.ts";
 
 /** The only version allowed. Bun takes it as a number that its types do not list. */
@@ -46,11 +46,12 @@ export function whyNoTls(error: Error | null): string {
 }
 
 /**
- * The handlers of a server. A connection is given to `ready` once its handshake is complete.
- * `knock` is called for each one that begins a handshake, and the function that it returns is
- * called when the handshake is over.
+ * The handlers of a server. `newConn` makes a connection, which is given to `ready` once its
+ * handshake is complete. `knock` is called for each one that begins a handshake, and the function
+ * that it returns is called when the handshake is over.
  */
 export function tlsAccepting(
+  newConn: () => BunConn,
   ready: (socket: Socket, binding: Uint8Array) => void,
   knock: (socket: Socket) => (() => void) | undefined,
 ): Pick<Bun.SocketHandler<BunConn>, "open" | "handshake" | "close"> {
@@ -61,7 +62,7 @@ export function tlsAccepting(
   };
   return {
     open(socket) {
-      const conn = new BunConn();
+      const conn = newConn();
       socket.data = conn;
       const timer = setTimeout(() => socket.terminate(), HANDSHAKE_MS);
       const over = knock(socket);

@@ -46,6 +46,11 @@ export interface Conn {
    */
   read(): Promise<Uint8Array | null>;
   /**
+   * Takes bytes back that `read` gave, so that their memory can be used again at once. Nothing may
+   * refer to them any more. Bytes need not be given back.
+   */
+  giveBack(bytes: Uint8Array): void;
+  /**
    * Sends the parts in order, after everything written before. Resolves when the kernel has taken
    * them, so awaiting it is the back-pressure. Until then the parts must not change. Throws
    * DfsError("down") once the connection broke.

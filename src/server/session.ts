@@ -4,7 +4,7 @@
  * that is too slow is cut off (pace.ts). Used by serve.ts.
  */
 import { type Codec, decode, struct, u16, u32 } from "../bytes.ts";
-import { Reader } from "../cursor.ts";
+import { free, Reader } from "../cursor.ts";
 import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn, Notify } from "../io/ports.ts";
 import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
@@ -202,6 +202,8 @@ export class Session implements Connection {
       charge(requestBytes + roomOf(parts));
       this.#wakeUp();
       await this.#send(parts);
+      // Bytes of a piece were read for this reply alone.
+      if ("data" in reply) free(reply.data);
     } catch (error) {
       await this.#send(errorFrame(frame.id, error)).catch(() => {
         this.#isBroken = true;

@@ -7,6 +7,7 @@ import { u32At, Writer } from "../cursor.ts";
 import { asDfsError, assert, codeOfWire, DfsError, wireNumber } from "../errors.ts";
 import { ERROR_TEXT_BYTES, FRAME_BYTES, HELLO_FRAME_BYTES } from "../limits.ts";
 import { printable } from "../printable.ts";
+import type { Taker } from "./arriving_data.ts";
 import { type Kind, MESSAGES, type RequestOf } from "./messages.ts";
 
 export const REPLY = 0x80;
@@ -39,6 +40,17 @@ export const requestFrame = <K extends Kind>(
 ): Uint8Array[] =>
   frameOf(MESSAGES[kind].number, id, MESSAGES[kind].request as Codec<RequestOf<K>>, request);
 
+/** Requests are numbered from 1 to this number, again and again. */
+const IDS = 2 ** 32 - 1;
+
+/** The id after `last` that no request has which still waits for its reply. */
+export function nextId(last: number, waiting: ReadonlyMap<number, unknown>): number {
+  let id = last;
+  do id = (id % IDS) + 1;
+  while (waiting.has(id));
+  return id;
+}
+
 const errorCodec = struct({ code: u16, message: text(ERROR_TEXT_BYTES) });
 
 /** The parts of a frame that answers with an error. */
@@ -59,14 +71,39 @@ export function errorOf(body: Uint8Array): DfsError {
   return new DfsError(codeOfWire(code), printable(message));
 }
 
+/** What is known of a frame before its body is here. */
+export interface Head {
+  readonly kind: number;
+  readonly id: number;
+  readonly bodyBytes: number;
+}
+
+/** Says who takes the body of a frame as it comes. null: the frame is returned whole. */
+export type TakerOf = (head: Head) => Taker | null;
+
+/** A frame whose body is taken as it comes. */
+interface Taken extends Head {
+  readonly take: Taker;
+  left: number;
+}
+
+const NO_BODY = new Uint8Array();
+
 /** Takes bytes in portions of any size, and returns frames. */
 export class FrameParser {
+  readonly #takerOf: TakerOf;
+  #taken: Taken | null = null;
   /** The largest frame allowed; small until the peer has said hello. */
   #limit = HELLO_FRAME_BYTES;
   #waiting: Uint8Array[] = [];
   /** How many bytes of the first part were used already, and how many are left of all parts. */
-  #taken = 0;
+  #used = 0;
   #have = 0;
+
+  /** `takerOf` may be asked of the same frame more than once, until it names one. */
+  constructor(takerOf: TakerOf = () => null) {
+    this.#takerOf = takerOf;
+  }
 
   /** From now on frames may have the full length. */
   trust(): void {
@@ -80,12 +117,12 @@ export class FrameParser {
 
   /** Has a part of a frame come, and not its rest? */
   get isMidFrame(): boolean {
-    return this.#have > 0;
+    return this.#have > 0 || this.#taken !== null;
   }
 
   /**
-   * The frames that are complete with these bytes. Throws DfsError("protocol") on a forbidden
-   * length.
+   * The frames that are complete with these bytes. A frame whose body was taken as it came has none
+   * here. Throws DfsError("protocol") on a forbidden length, and what a taker throws.
    */
   *push(bytes: Uint8Array): Generator<Frame> {
     if (bytes.length === 0) return;
@@ -93,42 +130,74 @@ export class FrameParser {
     if (this.#waiting.length >= WAITING_PARTS) this.#join();
     this.#waiting.push(bytes);
     this.#have += bytes.length;
-    for (
-      let length = this.#frameLength();
-      length !== null && this.#have >= LENGTH_BYTES + length;
-    ) {
-      yield this.#cut(length);
-      length = this.#frameLength();
+    for (let frame = this.#next(); frame; frame = this.#next()) yield frame;
+  }
+
+  /** The next frame, if it is complete. */
+  #next(): Frame | null {
+    if (this.#taken) return this.#give(this.#taken);
+    const length = this.#frameLength();
+    if (length === null) return null;
+    const count = LENGTH_BYTES + length;
+    const taken = this.#beginTaken(length - HEAD_BYTES);
+    if (taken) return this.#give(taken);
+    return this.#have >= count ? this.#cut(count) : null;
+  }
+
+  /** Passes the head of a frame whose body somebody takes as it comes. */
+  #beginTaken(bodyBytes: number): Taken | null {
+    const count = LENGTH_BYTES + HEAD_BYTES;
+    if (this.#have < count) return null;
+    if (this.#inFirst < count) this.#join();
+    const { kind, id } = frameIn(this.#waiting[0] as Uint8Array, this.#used, count);
+    const head = { kind, id, bodyBytes };
+    const take = this.#takerOf(head);
+    if (!take) return null;
+    this.#pass(count);
+    return (this.#taken = { ...head, take, left: bodyBytes });
+  }
+
+  /** Gives what is here of a body to who takes it. Returns the frame once that was all. */
+  #give(taken: Taken): Frame | null {
+    while (taken.left > 0 && this.#have > 0) {
+      const part = this.#waiting[0] as Uint8Array;
+      const n = Math.min(taken.left, this.#inFirst);
+      taken.take(part.subarray(this.#used, this.#used + n));
+      taken.left -= n;
+      this.#pass(n);
     }
+    if (taken.left > 0) return null;
+    this.#taken = null;
+    return { kind: taken.kind, id: taken.id, body: NO_BODY };
   }
 
   #frameLength(): number | null {
     if (this.#have < LENGTH_BYTES) return null;
     if (this.#inFirst < LENGTH_BYTES) this.#join();
-    const length = u32At(this.#waiting[0] as Uint8Array, this.#taken);
+    const length = u32At(this.#waiting[0] as Uint8Array, this.#used);
     if (length < HEAD_BYTES || length > this.#limit)
       throw new DfsError("protocol", `a frame of ${length} bytes is not within the protocol`);
     return length;
   }
 
-  #cut(length: number): Frame {
-    const count = LENGTH_BYTES + length;
+  /** The frame in the next `count` bytes, which are here. */
+  #cut(count: number): Frame {
     // Bytes in one part are returned as they are. Only bytes in several parts are copied.
     if (this.#inFirst < count) return frameIn(this.#copied(count), 0, count);
-    const frame = frameIn(this.#waiting[0] as Uint8Array, this.#taken, count);
+    const frame = frameIn(this.#waiting[0] as Uint8Array, this.#used, count);
     this.#pass(count);
     return frame;
   }
 
   /** How many bytes are left of the first part. */
   get #inFirst(): number {
-    return (this.#waiting[0]?.length ?? 0) - this.#taken;
+    return (this.#waiting[0]?.length ?? 0) - this.#used;
   }
 
   #join(): void {
     const [first, ...rest] = this.#waiting;
-    if (first) this.#waiting = [concat([first.subarray(this.#taken), ...rest])];
-    this.#taken = 0;
+    if (first) this.#waiting = [concat([first.subarray(this.#used), ...rest])];
+    this.#used = 0;
   }
 
   /** A copy of the next bytes, which are in several parts. */
@@ -138,7 +207,7 @@ export class FrameParser {
       const [part] = this.#waiting;
       assert(part, "as many bytes are here");
       const n = Math.min(left, this.#inFirst);
-      taken.push(part.subarray(this.#taken, this.#taken + n));
+      taken.push(part.subarray(this.#used, this.#used + n));
       this.#pass(n);
       left -= n;
     }
@@ -147,11 +216,11 @@ export class FrameParser {
 
   /** Skips the next bytes, which are in the first part. */
   #pass(count: number): void {
-    this.#taken += count;
+    this.#used += count;
     this.#have -= count;
     if (this.#inFirst > 0) return;
     this.#waiting.shift();
-    this.#taken = 0;
+    this.#used = 0;
   }
 }
 

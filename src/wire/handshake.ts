@@ -38,3 +38,7 @@ export function checkGreeting(server: string, reply: ReplyOf<"hello">): void {
       `${server} speaks protocol ${reply.version}, this client ${PROTOCOL_VERSION}`,
     );
 }
+
+/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
+export const isTls = ([type, version]: Uint8Array): boolean =>
+  (type === 0x15 || type === 0x16) && version === 3;

@@ -9,7 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { attributesOf } from "../../src/file/attributes.ts";
-import { keepOrDiscard, targetAt } from "../../src/cli/local/sink.ts";
+import { descriptorTarget, keepOrDiscard, targetAt } from "../../src/cli/local/sink.ts";
 import { DfsError } from "../../src/errors.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
@@ -32,6 +32,25 @@ describe("what get writes to", () => {
     expect(readdirSync(folder)).toEqual(["a"]);
     expect(readFileSync(join(folder, "a"), "utf8")).toBe("abcdef");
     expect(statSync(join(folder, "a")).mode & 0o777).toBe(0o700);
+  });
+
+  test("takes a draft, which what comes after it writes over, and shows it to nobody before", async () => {
+    const folder = newFolder();
+    const target = await targetAt(join(folder, "a"));
+    await target.open(found);
+    const lent = bytes("aXX");
+    target.draft?.(lent, 0);
+    lent.fill(0);
+    target.draft?.(bytes("def"), 3);
+    target.draft?.(bytes("bc"), 1);
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/^\.dfs-[0-9a-f]{16}\.tmp$/)]);
+    await target.keep();
+    expect(readFileSync(join(folder, "a"), "utf8")).toBe("abcdef");
+  });
+
+  test("takes no draft where bytes are seen at once", async () => {
+    expect((await targetAt("/dev/null")).draft).toBeUndefined();
+    expect(descriptorTarget(1).draft).toBeUndefined();
   });
 
   test("stays as it was when the get fails", async () => {

@@ -6,12 +6,15 @@ import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { rootOf, sumsOf } from "../../src/file/checksum.ts";
 import { encodeManifest } from "../../src/file/manifest.ts";
 import { BLOCK_BYTES } from "../../src/limits.ts";
+import type { Taker } from "../../src/wire/arriving_data.ts";
 import type { BodyOf } from "../../src/wire/messages.ts";
 import { ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { World } from "../sim/world.ts";
 import { errorOf } from "../harness/thrown.ts";
 
 const SLOW_MS = 1000;
+/** Parts begin and end anywhere in blocks. */
+const PART_BYTES = 30_001;
 const HOUR_MS = 3_600_000;
 const SERVERS = [0, 1, 2, 3];
 const VID = vidOf(1);
@@ -35,7 +38,10 @@ const version = versionOf({
 });
 
 /** What a server does that is not well: it answers with an error, or other bytes than it should, or late. */
-type Trouble = ErrorCode | "rot" | { readonly ms: number };
+type Trouble = ErrorCode | "rot" | "breaks" | "too much" | { readonly ms: number };
+
+const isError = (trouble: Trouble | undefined): trouble is ErrorCode =>
+  typeof trouble === "string" && !["rot", "breaks", "too much"].includes(trouble);
 
 /** A fetcher, and the servers that it asks; what they are asked for is noted as "slot: kind". */
 class Stage {
@@ -52,9 +58,20 @@ class Stage {
       labelOf: (slot: number) => `DFS${slot + 1}`,
       space: { shown: (name: string) => `the file ${name}` },
       warn: (line: string) => void this.warned.push(line),
-      call: (slot: number, kind: "fetch" | "sums", part: BodyOf<"fetch">) => {
+      call: async (slot: number, kind: "sums", part: BodyOf<"sums">) => {
         this.asked.push(`${slot}: ${kind}`);
-        return this.#answer(slot, kind, part);
+        return { data: await this.#answer(slot, kind, part) };
+      },
+      fetch: async (slot: number, part: BodyOf<"fetch">, take: Taker) => {
+        this.asked.push(`${slot}: fetch`);
+        const data = await this.#answer(slot, "fetch", part);
+        for (let at = 0; at < data.length; at += PART_BYTES) {
+          const lent = data.slice(at, at + PART_BYTES);
+          take(lent);
+          lent.fill(0xee);
+          if (this.troubles[slot] === "breaks") throw new DfsError("down", "the connection broke");
+        }
+        if (this.troubles[slot] === "too much") take(new Uint8Array(1));
       },
     };
     const patience = { clock: this.world.clock(), ms: SLOW_MS };
@@ -65,14 +82,14 @@ class Stage {
   async #answer(slot: number, kind: "fetch" | "sums", { piece, offset, length }: BodyOf<"fetch">) {
     const trouble = this.troubles[slot];
     await this.world.sleep(typeof trouble === "object" ? trouble.ms : 1);
-    if (typeof trouble === "string" && trouble !== "rot") throw new DfsError(trouble, "no");
+    if (isError(trouble)) throw new DfsError(trouble, "no");
     const whole = PIECES[piece]!;
     const data = (kind === "sums" ? sumsOf(VID, piece, 0, whole) : whole).slice(
       offset,
       offset + length,
     );
     if (trouble === "rot") data[0]! ^= 1;
-    return { data };
+    return data;
   }
 
   /** Some bytes of a piece, all of it where nothing else is said. */
@@ -128,6 +145,41 @@ test("who sends something else is named, and its rot remembered", () => {
   expect(stage.fetcher.sawRot).toBe(true);
   stage.get(0);
   expect(stage.asked).toEqual(["1: fetch"]);
+});
+
+test("what comes is put at once, and what was put in vain is written over", () => {
+  for (const trouble of ["rot", "breaks", "too much"] as const) {
+    const stage = new Stage([[0, 1], []]);
+    stage.troubles[0] = trouble;
+    const there = new Uint8Array(PIECE_BYTES);
+    const places: number[] = [];
+    const bringing = stage.fetcher.bring(0, 0, HOUR_MS, (part, at) => {
+      there.set(part, at);
+      places.push(at);
+    });
+    stage.world.finish(bringing);
+    expect(there).toEqual(PIECES[0]!);
+    expect(stage.asked).toEqual(["0: fetch", "1: fetch"]);
+    const whole = Array.from({ length: 5 }, (_, i) => i * PART_BYTES);
+    expect(places).toEqual([...(trouble === "breaks" ? [0] : whole), ...whole]);
+    expect(stage.fetcher.sawRot).toBe(trouble !== "breaks");
+  }
+});
+
+test("what a slow server sends when another one has given the piece is put nowhere", () => {
+  const stage = new Stage([[0, 1], []]);
+  stage.troubles[0] = { ms: 2 * SLOW_MS };
+  const there = new Uint8Array(PIECE_BYTES);
+  let puts = 0;
+  const bringing = stage.fetcher.bring(0, 0, HOUR_MS, (part, at) => {
+    there.set(part, at);
+    puts++;
+  });
+  stage.world.finish(bringing);
+  expect(there).toEqual(PIECES[0]!);
+  expect(puts).toBe(1);
+  stage.world.pass(2 * SLOW_MS);
+  expect(puts).toBe(1);
 });
 
 test("who answers with another error is named, and that is no rot", () => {

@@ -17,6 +17,7 @@ class Counters implements Conn {
   read(): Promise<null> {
     return Promise.resolve(null);
   }
+  giveBack(): void {}
   write(): Promise<void> {
     return Promise.resolve();
   }

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { concat } from "../../src/bytes.ts";
 import {
   blockCount,
+  BlockSums,
   ROOT_BYTES,
   rootOf,
   tableAndRoot,
@@ -166,4 +167,28 @@ describe("it is noticed", () => {
     ])
       expect(Buffer.compare(other, root)).not.toBe(0);
   });
+});
+
+test("sums of bytes that come in parts are those of the whole, wherever they are cut", () => {
+  forAll(
+    [length, piece, fc.nat(1000), fc.array(fc.nat(3 * BLOCK_BYTES), { maxLength: 6 })],
+    (bytes, number, first, cuts) => {
+      const data = pattern(bytes);
+      const places = [0, ...cuts.filter((at) => at < bytes).toSorted((a, b) => a - b)];
+      const sums = new BlockSums(vid, number, first, bytes);
+      for (const [i, at] of places.entries()) {
+        if (at < bytes) expect(sums.table).toBeNull();
+        const lent = data.slice(at, places[i + 1] ?? bytes);
+        sums.add(lent);
+        lent.fill(0xee);
+      }
+      expect(sums.table).toEqual(sumsOf(vid, number, first, data));
+      expect(() => sums.add(new Uint8Array(1))).toThrow();
+    },
+    30,
+  );
+  const sums = new BlockSums(vid, 0, 5, BLOCK_BYTES + 3);
+  const data = pattern(BLOCK_BYTES + 3);
+  for (const byte of data) sums.add(new Uint8Array([byte]));
+  expect(sums.table).toEqual(sumsOf(vid, 0, 5, data));
 });

@@ -69,6 +69,24 @@ export function netContract(harness: Harness): void {
         closeAll(pair);
       }));
 
+    test("bytes that were given back leave those that come after them as they are", () =>
+      harness.run(async (ports) => {
+        const pair = await connected(ports);
+        const bytes = pattern(3_000_000);
+        const sending = pair.client.write(bytes);
+        for (let at = 0; at < bytes.length;) {
+          const got = await pair.server.read();
+          if (!got) throw new Error("the connection ended");
+          expect(same(got, bytes.subarray(at, at + got.length))).toBe(true);
+          at += got.length;
+          pair.server.giveBack(got);
+        }
+        await sending;
+        // The sender's own bytes are not those that were given back.
+        expect(same(bytes, pattern(3_000_000))).toBe(true);
+        closeAll(pair);
+      }));
+
     test("a reader that does not read stops the writer, and nothing is lost by it", () =>
       harness.run(async (ports) => {
         const pair = await connected(ports);

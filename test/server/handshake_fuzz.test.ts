@@ -66,6 +66,7 @@ function connOf(said: Uint8Array, parts: number): Conn & { readonly answers: Fra
     async write(...bytes) {
       answers.push(...parser.push(concat(bytes)));
     },
+    giveBack() {},
     close() {},
   };
 }

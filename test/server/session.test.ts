@@ -60,6 +60,7 @@ function session(users: UserTable | null) {
     sent: 0,
     read: () =>
       state.isClosed ? Promise.resolve(null) : new Promise((resolve) => void (reader = resolve)),
+    giveBack() {},
     write(): Promise<void> {
       if (state.isClosed) return Promise.reject(new DfsError("down", "it was closed"));
       if (state.takes) return Promise.resolve();

@@ -95,6 +95,11 @@ export class SimConn implements Conn {
     return Promise.resolve(bytes);
   }
 
+  /** Whoever still reads them sees that he must not. */
+  giveBack(bytes: Uint8Array): void {
+    bytes.fill(0xee);
+  }
+
   write(...parts: Uint8Array[]): Promise<void> {
     if (!this.owner.alive) return never();
     if (this.#closed || this.#ended) return Promise.reject(this.#broken());

@@ -61,6 +61,9 @@ export function memorySink(inOrder: boolean): Sink & { data: Uint8Array } {
       next = offset + bytes.length;
       sink.data.set(bytes, offset);
     },
+    ...(!inOrder && {
+      draft: (bytes: Uint8Array, offset: number) => sink.data.set(bytes, offset),
+    }),
   };
   return sink;
 }

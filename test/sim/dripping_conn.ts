@@ -55,6 +55,8 @@ export class DrippingConn implements Conn {
     return bytes;
   }
 
+  giveBack(): void {}
+
   close(): void {
     this.#conn.close();
   }

@@ -54,6 +54,8 @@ export class LyingConn implements Conn {
     }
   }
 
+  giveBack(): void {}
+
   close(): void {
     this.#conn.close();
   }

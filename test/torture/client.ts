@@ -91,6 +91,7 @@ function memorySink(inOrder: boolean) {
       next = offset + bytes.length;
       got.data.set(bytes, offset);
     },
+    ...(!inOrder && { draft: (bytes, offset) => got.data.set(bytes, offset) }),
   };
   return { sink, got };
 }

@@ -84,7 +84,7 @@ export async function isCopyGood(
     const size = pieceBytes(version, piece);
     try {
       for (let offset = 0; offset < size; offset += CHUNK_BYTES)
-        await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset));
+        await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset), () => {});
     } catch (error) {
       if (!isDfsError(error, "badPiece", "noPiece")) throw error;
       isGood = false;

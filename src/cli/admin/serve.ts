@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
 import { asDfsError, DfsError, exitStatus, isDfsError } from "../../errors.ts";
-import { bunClock, bunNet, bunRandom } from "../../io/bun.ts";
+import { bunClock, bunNetWith, bunRandom } from "../../io/bun.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
 import { descriptorsMax } from "../../io/descriptors.ts";
 import type { Notify, Notice } from "../../io/ports.ts";
@@ -26,6 +26,7 @@ import { closeCatalog, keepPrivate } from "../../server/process/private_folder.t
 import { RELEASE } from "../../release.ts";
 import { openServerLog, type ServerLog } from "../../server/process/server_log.ts";
 import { SlowDisk } from "../../server/process/slow_disk.ts";
+import { countBytes } from "../../server/process/tidy_memory.ts";
 
 const PORT_MAX = 65_535;
 /** The file of users that the course gives its servers; serve does not read it by itself. */
@@ -194,7 +195,8 @@ async function serveUntilEnd(
   alongside: () => () => void,
 ): Promise<number> {
   const slow = new SlowDisk(bunClock, notify);
-  const ports = { clock: bunClock, random: bunRandom, net: bunNet, disk: slow.watch(bunDisk) };
+  const net = bunNetWith(countBytes);
+  const ports = { clock: bunClock, random: bunRandom, net, disk: slow.watch(bunDisk) };
   const end = Promise.withResolvers<number>();
   const die = (error: DfsError): void => {
     fail(error);

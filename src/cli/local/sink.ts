@@ -171,6 +171,14 @@ function fileTarget(path: string, old: Stats | null, options: TargetOptions): Ta
     forget = undoAtInterrupt(() => rmSync(temporary, { force: true }));
     file = await createFile(temporary);
   };
+  const draft = (bytes: Uint8Array, offset: number): void => {
+    assert(file, "the target is open");
+    try {
+      file.writeNow(bytes, offset);
+    } catch (error) {
+      throw pathInError(path, temporary, error);
+    }
+  };
   const keep = async (): Promise<void> => {
     assert(file, "the target is open");
     // On the file itself: in a folder where others write, its name may belong to another file by
@@ -187,11 +195,8 @@ function fileTarget(path: string, old: Stats | null, options: TargetOptions): Ta
     inOrder: false,
     folder: dirname(path),
     open: (found) => withPathInErrors(path, temporary, () => open(found)),
-    write: (bytes, offset) =>
-      withPathInErrors(path, temporary, async () => {
-        assert(file, "the target is open");
-        await file.write(bytes, offset);
-      }),
+    write: (bytes, offset) => withPathInErrors(path, temporary, () => draft(bytes, offset)),
+    draft,
     keep: () => withPathInErrors(path, temporary, keep),
     discard,
   };
@@ -258,8 +263,11 @@ async function withPathInErrors<T>(
   try {
     return await work();
   } catch (error) {
-    if (error instanceof DfsError)
-      throw new DfsError(error.code, error.message.replace(temporary, path));
-    throw new DfsError("failed", `${path}: ${reasonOf(error)}`);
+    throw pathInError(path, temporary, error);
   }
 }
+
+const pathInError = (path: string, temporary: string, error: unknown): DfsError =>
+  error instanceof DfsError
+    ? new DfsError(error.code, error.message.replace(temporary, path))
+    : new DfsError("failed", `${path}: ${reasonOf(error)}`);

@@ -82,7 +82,7 @@ async function verifyAtHomes(
   try {
     for (const slot of homes)
       for (let offset = 0; offset < size; offset += CHUNK_BYTES)
-        await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset));
+        await reader.read(slot, piece, offset, Math.min(CHUNK_BYTES, size - offset), () => {});
     return true;
   } catch (error) {
     if (!isDfsError(error)) throw error;

@@ -2,6 +2,7 @@
 import { DfsError, isDfsError } from "../../errors.ts";
 import { type Config, requestIdOf } from "../../membership.ts";
 import type { AddressedKind, BodyOf, ReplyOf } from "../../wire/messages.ts";
+import type { Taker } from "../../wire/arriving_data.ts";
 import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
 import type { Greeted } from "./greeter.ts";
@@ -155,6 +156,14 @@ export class Cluster {
   }
 
   /**
+   * Fetches bytes of a piece. `take` gets them as they come: nobody has checked them, and they may
+   * be more or fewer than asked. Throws as `call`.
+   */
+  async fetch(slot: number, part: BodyOf<"fetch">, take: Taker): Promise<void> {
+    await this.#callAt(this.view, slot, "fetch", part, take);
+  }
+
+  /**
    * Asks every live member, except those for which `bodyFor` is null, and returns the answers that
    * are no errors. It ends when all have answered. `patience` says for how many more milliseconds
    * it is worth waiting, given the answers so far (null: without end). Where a server turns out to
@@ -201,6 +210,7 @@ export class Cluster {
     slot: number,
     kind: K,
     body: BodyOf<K>,
+    take?: Taker,
   ): Promise<ReplyOf<K>> {
     const { epoch } = view.config;
     const of = { cluster: requestIdOf(view.config, this.id), epoch, user: this.space.user };
@@ -208,7 +218,7 @@ export class Cluster {
       const peer = this.peer(slot);
       if (!peer) throw new DfsError("down", `${this.labelOf(slot)} does not answer`);
       try {
-        return await peer.call(kind, body, of);
+        return await peer.call(kind, body, of, take);
       } catch (error) {
         if (!isDfsError(error, "epoch", "lives") || tries === CATCH_UPS) throw error;
         await catchUp(this, peer, error.code);

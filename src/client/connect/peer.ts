@@ -11,8 +11,9 @@ import type { Standing } from "../trust/lives.ts";
 import { checkSameServer, type LoggedIn, type Login, logIn } from "./login.ts";
 import { Pulse } from "./pulse.ts";
 import type { Ballot } from "../../version.ts";
-import { ERROR, errorOf, FrameParser, REPLY, requestFrame } from "../../wire/frames.ts";
-import { checkGreeting, HELLO, isLoopback } from "../../wire/handshake.ts";
+import { dataTaker, NO_DATA, type Taker } from "../../wire/arriving_data.ts";
+import { ERROR, errorOf, FrameParser, nextId, REPLY, requestFrame } from "../../wire/frames.ts";
+import { checkGreeting, HELLO, isLoopback, isTls } from "../../wire/handshake.ts";
 import type { SignatureVerifier } from "../../wire/signature.ts";
 import {
   type AddressedKind,
@@ -39,15 +40,9 @@ export interface PeerOptions {
   readonly isPlain?: boolean | undefined;
 }
 
-/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
-const isTls = ([type, version]: Uint8Array): boolean =>
-  (type === 0x15 || type === 0x16) && version === 3;
-
-/** Requests are numbered from 1 to this number, again and again. */
-const IDS = 2 ** 32 - 1;
-
 interface Waiting {
   readonly kind: Kind;
+  readonly take: Taker | undefined;
   readonly resolve: (reply: never) => void;
   readonly reject: (error: DfsError) => void;
 }
@@ -57,7 +52,10 @@ export class Peer {
   readonly #conn: Conn;
   readonly #pulse: Pulse;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #parser = new FrameParser();
+  readonly #parser = new FrameParser(({ kind, id, bodyBytes }) => {
+    const take = kind === REPLY ? this.#waiting.get(id)?.take : null;
+    return take ? dataTaker(bodyBytes, take) : null;
+  });
   #lastId = 0;
   #down: DfsError | null = null;
   /** The address of the last request. */
@@ -215,18 +213,22 @@ export class Peer {
     this.epoch = Math.max(this.epoch, config.epoch);
   }
 
-  /** Sends one request, to a member at an epoch. Throws the server's error, or DfsError("down"). */
+  /**
+   * Sends one request, to a member at an epoch. Throws the server's error, or DfsError("down"). Of
+   * a FETCH, `take` gets the data as it comes, and the reply has none.
+   */
   call<K extends AddressedKind>(
     kind: K,
     body: BodyOf<K>,
     to: Omit<Address, "sid">,
+    take?: Taker,
   ): Promise<ReplyOf<K>> {
     const { cluster, epoch, user } = to;
     // Mostly the same address as before. Then it is the same object, whose bytes are made once.
     const known = this.#to;
     if (known?.epoch !== epoch || known.user !== user || known.cluster !== cluster)
       this.#to = { ...to, sid: this.sid };
-    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>);
+    return this.#request(kind, { to: this.#to, ...body } as unknown as RequestOf<K>, take);
   }
 
   /** Ends the connection. Requests that wait for a reply fail. */
@@ -234,24 +236,17 @@ export class Peer {
     this.#fail("the connection was closed");
   }
 
-  #request<K extends Kind>(kind: K, request: RequestOf<K>): Promise<ReplyOf<K>> {
+  #request<K extends Kind>(kind: K, request: RequestOf<K>, take?: Taker): Promise<ReplyOf<K>> {
     return new Promise((resolve, reject) => {
       if (this.#down) throw this.#down;
-      const id = this.#newId();
+      const id = (this.#lastId = nextId(this.#lastId, this.#waiting));
       // Throws where the request cannot be encoded, so it comes before anything waits for it.
       const frame = requestFrame(kind, id, request);
-      this.#waiting.set(id, { kind, resolve, reject });
+      this.#waiting.set(id, { kind, take, resolve, reject });
       this.#pulse.asked(id);
       const bytes = frame.reduce((sum, { length }) => sum + length, 0);
       this.#pulse.writing(bytes, this.#conn.write(...frame));
     });
-  }
-
-  /** A number that no waiting request has. */
-  #newId(): number {
-    do this.#lastId = (this.#lastId % IDS) + 1;
-    while (this.#waiting.has(this.#lastId));
-    return this.#lastId;
   }
 
   async #receive(): Promise<void> {
@@ -259,10 +254,13 @@ export class Peer {
       for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
         if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
         let ended = 0;
+        let kept = 0;
         for (const { kind, id, body } of this.#parser.push(bytes)) {
           ended++;
+          kept += body.length;
           this.#reply(kind, id, body);
         }
+        if (kept + this.#parser.held === 0) this.#conn.giveBack(bytes);
         this.#pulse.received(ended, this.#parser.isMidFrame);
       }
       this.#fail("the connection broke");
@@ -281,6 +279,7 @@ export class Peer {
     this.#pulse.answered(id);
     if (kind === ERROR) return waiting.reject(errorOf(body));
     if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
+    if (waiting.take) return waiting.resolve(NO_DATA as never);
     try {
       waiting.resolve(decode(MESSAGES[waiting.kind].reply as Codec<never>, body));
     } catch (error) {

@@ -1,14 +1,16 @@
 /**
  * One version on its way to a sink, portion by portion. Each portion is verified before it is
- * written. Used by get.
+ * written; or, where the sink has a draft, before the download ends. Used by get.
  */
+import { free } from "../../cursor.ts";
 import { type DfsError, isDfsError } from "../../errors.ts";
+import { chunkBytes, chunkOffset } from "../../file/split.ts";
 import { CHUNKS_IN_FLIGHT, CHUNKS_PER_PLACE } from "../../limits.ts";
 import type { Vid } from "../../version.ts";
 import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Sink } from "./sink.ts";
-import { bytesIn, type Portion, portionsOf, type Range } from "./portions.ts";
+import { bytesIn, type Portion, portionsOf, type Range, within, cutTo } from "./portions.ts";
 import type { VersionReader } from "./version_reader.ts";
 import { inParallel } from "../connect/window.ts";
 
@@ -98,12 +100,9 @@ export class Download {
       Math.ceil(portion.pieces.length / CHUNKS_PER_PLACE),
     );
     try {
-      const chunks = await this.#reader.read(portion);
-      if (this.#sink.inOrder) await before;
-      for (const { data, at } of bytesIn(this.#reader.version, portion, chunks, this.#range)) {
-        await this.#sink.write(data, at);
-        this.#progress(data.length);
-      }
+      const { draft } = this.#sink;
+      if (draft && !this.#reader.canRebuild) await this.#bringAtOnce(portion, draft);
+      else await this.#bringVerified(portion, before);
       this.#isWritten(number);
       written.resolve();
     } catch (error) {
@@ -112,6 +111,42 @@ export class Download {
       throw error;
     } finally {
       leave();
+    }
+  }
+
+  /** Writes what was verified, after what comes before it. */
+  async #bringVerified(portion: Portion, before: Promise<void>): Promise<void> {
+    const chunks = await this.#reader.read(portion);
+    if (this.#sink.inOrder) await before;
+    for (const { data, at } of bytesIn(this.#reader.version, portion, chunks, this.#range)) {
+      await this.#sink.write(data, at);
+      this.#progress(data.length);
+    }
+    for (const chunk of chunks) free(chunk);
+  }
+
+  /** Writes bytes as they come, and resolves once all are verified. */
+  async #bringAtOnce(
+    { pieces, offset, length }: Portion,
+    draft: NonNullable<Sink["draft"]>,
+  ): Promise<void> {
+    const { version } = this.#reader;
+    for (const piece of pieces) {
+      const begin = chunkOffset(version, piece, offset);
+      // What goes wrong at the sink is not the fault of the server whose bytes they are.
+      let fault: { readonly error: unknown } | null = null as { readonly error: unknown } | null;
+      await this.#reader.bring(piece, offset, length, (part, at) => {
+        if (fault) return;
+        const { data, at: place } = within({ data: part, at: begin + at }, this.#range);
+        try {
+          draft(data, place);
+        } catch (error) {
+          fault = { error };
+        }
+      });
+      if (fault) throw fault.error;
+      const end = begin + chunkBytes(version, piece, offset, length);
+      this.#progress(cutTo(end, this.#range).length - cutTo(begin, this.#range).length);
     }
   }
 }

@@ -2,6 +2,7 @@
  * Chunks of one version's pieces. Each comes from the best of its holders, and from another holder
  * when that one fails or is slow. Used by version_reader.
  */
+import { unfilled } from "../../cursor.ts";
 import { asDfsError, DfsError } from "../../errors.ts";
 import { chunkBytes } from "../../file/split.ts";
 import type { Version } from "../../version.ts";
@@ -9,7 +10,8 @@ import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Space } from "../trust/space.ts";
 import { hedged, type Patience } from "./hedged.ts";
-import { PieceReader, type PieceServers } from "./piece_reader.ts";
+import { PieceReader, type PieceServers, type Put } from "./piece_reader.ts";
+import { Place } from "./place.ts";
 import { balance } from "./plan.ts";
 
 /** The part of a cluster that a Fetcher uses. */
@@ -57,21 +59,33 @@ export class Fetcher {
    * DfsError("noPiece") when no server gives them.
    */
   async fetch(piece: number, offset: number, most: number): Promise<Uint8Array> {
+    const chunk = unfilled(chunkBytes(this.#version, piece, offset, most));
+    await this.bring(piece, offset, most, (part, at) => chunk.set(part, at));
+    return chunk;
+  }
+
+  /**
+   * Puts at most so many bytes at `offset` of a piece, whole blocks, where they belong. They are
+   * put as they come, so damaged ones may be put too, and others are put in their place then. When
+   * this resolves all of them are verified, and no more is put after that, nor after a throw.
+   * Throws as `fetch`.
+   */
+  async bring(piece: number, offset: number, most: number, put: Put): Promise<void> {
     const length = chunkBytes(this.#version, piece, offset, most);
-    const whole = length === 0 ? new Uint8Array() : this.#reader.offered(piece);
-    if (whole) return whole.subarray(offset, offset + length);
-    const delivered = await hedged<number, Uint8Array>(this.#patience, {
+    if (length === 0) return;
+    const whole = this.#reader.offered(piece);
+    if (whole) return put(whole.subarray(offset, offset + length), 0);
+    const place = new Place(length, put);
+    const delivered = await hedged<number, true>(this.#patience, {
       candidates: this.#sources[piece] ?? [],
       first: 1,
       needed: 1,
       isEnough: ({ size }) => size === 1,
-      ask: (slot) => this.#reader.read(slot, piece, offset, length),
+      ask: (slot) => place.fill((into) => this.#reader.read(slot, piece, offset, length, into)),
       onSlow: (slot) => this.#demote(piece, slot),
       onFailed: (slot, error) => this.#complain(slot, piece, error),
     });
-    const [chunk] = delivered?.values() ?? [];
-    if (!chunk) throw new DfsError("noPiece", "no server gives this piece");
-    return chunk;
+    if (!delivered) throw new DfsError("noPiece", "no server gives this piece");
   }
 
   /** From now on this server is the last one asked for this piece. */

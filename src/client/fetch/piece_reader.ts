@@ -3,19 +3,28 @@
  * manifest. Used by fetcher, and by those who mend pieces.
  */
 import { assert, DfsError } from "../../errors.ts";
-import { rootOf, sumsOf, tableBytes, verifies } from "../../file/checksum.ts";
+import { BlockSums, rootOf, sumsOf, tableBytes } from "../../file/checksum.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES } from "../../limits.ts";
 import { type Cid, contentOf, type Version } from "../../version.ts";
+import type { Taker } from "../../wire/arriving_data.ts";
 import type { BodyOf, ReplyOf } from "../../wire/messages.ts";
 import type { SentPiece } from "../../wire/values.ts";
 
 /** Where pieces are read from: a cluster. */
 export interface PieceServers {
-  /** Sends one request to the server in a slot. */
-  call(slot: number, kind: "fetch" | "sums", part: BodyOf<"fetch">): Promise<ReplyOf<"fetch">>;
+  /** Asks the server in a slot for a part of the table of a piece. */
+  call(slot: number, kind: "sums", part: BodyOf<"sums">): Promise<ReplyOf<"sums">>;
+  /** Fetches bytes of a piece from the server in a slot. `take` gets whatever comes, as it comes. */
+  fetch(slot: number, part: BodyOf<"fetch">, take: Taker): Promise<void>;
 }
+
+/**
+ * Puts bytes where they belong, `at` bytes behind the first one that was asked for. They are lent
+ * for the time of the call, and not verified.
+ */
+export type Put = (part: Uint8Array, at: number) => void;
 
 export class PieceReader {
   readonly #servers: PieceServers;
@@ -56,23 +65,30 @@ export class PieceReader {
 
   /**
    * Reads up to a chunk of a piece, from the start of a block on, from the server in this slot.
-   * Throws the error that the server answered with, and DfsError("badPiece") when bytes do not
-   * verify.
+   * `put` gets the bytes as they come. Only when this resolves all of them are verified: throws the
+   * error that the server answered with, and DfsError("badPiece") when bytes do not verify.
    */
-  async read(slot: number, piece: number, offset: number, length: number): Promise<Uint8Array> {
+  async read(slot: number, piece: number, offset: number, length: number, put: Put): Promise<void> {
     const cid = this.#cid;
     const whole = pieceBytes(this.#version, piece);
     // A piece of one chunk is read whole, so its table can be computed from it.
     const table = length === whole ? null : await this.#tableOf(slot, piece, whole);
     const what = { cid, piece, offset, length };
-    const { data } = await this.#servers.call(slot, "fetch", what);
-    const sums = table?.subarray(tableBytes(offset), tableBytes(offset + length));
-    const isGood = sums
-      ? verifies(cid, piece, offset / BLOCK_BYTES, data, sums)
-      : this.#isTable(piece, whole, sumsOf(cid, piece, 0, data));
-    if (data.length !== length || !isGood)
-      throw new DfsError("badPiece", `piece ${piece + 1} arrived damaged`);
-    return data;
+    const arrived = new BlockSums(cid, piece, offset / BLOCK_BYTES, length);
+    let have = 0;
+    await this.#servers.fetch(slot, what, (part) => {
+      const at = have;
+      have += part.length;
+      // More than was asked for will not verify.
+      if (have > length) return;
+      arrived.add(part);
+      put(part, at);
+    });
+    const sums = have === length ? arrived.table : null;
+    const known = table?.subarray(tableBytes(offset), tableBytes(offset + length));
+    const isGood =
+      sums && (known ? Buffer.compare(sums, known) === 0 : this.#isTable(piece, whole, sums));
+    if (!isGood) throw new DfsError("badPiece", `piece ${piece + 1} arrived damaged`);
   }
 
   /** The table of a piece: the one that is here, or else from this server. */

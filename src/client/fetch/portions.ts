@@ -63,23 +63,33 @@ export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator
   }
 }
 
+/** Bytes of a file, and where in it they begin. */
+export interface Located {
+  readonly data: Uint8Array;
+  readonly at: number;
+}
+
+/** Those of the bytes that are in the range. */
+export function within({ data, at }: Located, range: Range): Located {
+  const from = Math.max(at, range.offset);
+  const end = Math.max(from, range.offset + range.length);
+  return { data: data.subarray(from - at, end - at), at: from };
+}
+
 /**
  * The bytes of a fetched portion that are in the range, with their offsets in the file, in its
  * order.
  */
-export function bytesIn(
+export const bytesIn = (
   cut: Cut,
   { pieces, offset }: Portion,
   chunks: readonly Uint8Array[],
   range: Range,
-): { data: Uint8Array; at: number }[] {
-  return pieces.map((piece, i) => {
-    const begin = chunkOffset(cut, piece, offset);
-    const at = Math.max(begin, range.offset);
-    const data = chunks[i]?.subarray(at - begin, range.offset + range.length - begin);
-    return { data: data ?? new Uint8Array(), at };
+): Located[] =>
+  pieces.map((piece, i) => {
+    const data = chunks[i] ?? new Uint8Array();
+    return within({ data, at: chunkOffset(cut, piece, offset) }, range);
   });
-}
 
 /** The portions of one piece, a chunk each. */
 function* chunksIn(cut: Cut, piece: number, range: Range): Generator<Portion> {

@@ -10,6 +10,7 @@ import type { SentPiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { Fetcher } from "./fetcher.ts";
 import type { Patience } from "./hedged.ts";
+import type { Put } from "./piece_reader.ts";
 import type { Portion } from "./portions.ts";
 import { Rebuilder } from "./rebuilder.ts";
 import { type Fetch, remembering } from "./remembering.ts";
@@ -61,6 +62,16 @@ export class VersionReader {
     if (this.#rebuilder) return this.#rebuilder.read(portion);
     const { pieces, offset, length } = portion;
     return Promise.all(pieces.map((piece) => this.#fetcher.fetch(piece, offset, length)));
+  }
+
+  /** Puts bytes of a piece where they belong as they come; as Fetcher has it. */
+  bring(piece: number, offset: number, most: number, put: Put): Promise<void> {
+    return this.#fetcher.bring(piece, offset, most, put);
+  }
+
+  /** Can pieces be made of others, so that they must be whole in memory? */
+  get canRebuild(): boolean {
+    return this.#rebuilder !== null;
   }
 
   /**

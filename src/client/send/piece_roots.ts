@@ -1,9 +1,9 @@
 /**
- * The roots of the pieces of one new content. They show when a source changes while it is read.
- * Used by Pieces.
+ * The roots of the pieces of one new content, made as the pieces are read. They show when a source
+ * changes while it is read. Used by Pieces.
  */
 import { DfsError } from "../../errors.ts";
-import { rootOf } from "../../file/checksum.ts";
+import { blockCount, RunningRoot, sumsOf } from "../../file/checksum.ts";
 import type { Cid } from "../../version.ts";
 
 export class PieceRoots {
@@ -16,11 +16,21 @@ export class PieceRoots {
   }
 
   /**
-   * The root of a piece of `size` bytes with this table of block sums. Throws DfsError("putFailed")
-   * where the piece had another root before.
+   * Begins to read a piece of `size` bytes, from its first byte on. The returned function takes its
+   * bytes in their order, whole blocks but at the end, and returns the root once all are there;
+   * null before. It throws DfsError("putFailed") where the piece had another root before.
    */
-  settle(piece: number, size: number, table: Uint8Array): Uint8Array {
-    const root = rootOf(this.#cid, piece, size, table);
+  reading(piece: number, size: number): (data: Uint8Array) => Uint8Array | null {
+    const root = new RunningRoot(this.#cid, piece, size);
+    let offset = 0;
+    return (data) => {
+      root.add(sumsOf(this.#cid, piece, blockCount(offset), data));
+      offset += data.length;
+      return offset === size ? this.#settle(piece, root.end()) : null;
+    };
+  }
+
+  #settle(piece: number, root: Uint8Array): Uint8Array {
     const known = this.known[piece];
     if (known && Buffer.compare(known, root) !== 0)
       throw new DfsError("putFailed", "the file changed while it was read");

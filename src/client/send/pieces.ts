@@ -3,7 +3,6 @@
  * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
-import { sumsOf } from "../../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
 import {
@@ -14,8 +13,7 @@ import {
   parityPieces,
   pieceBytes,
 } from "../../file/split.ts";
-import { concat } from "../../bytes.ts";
-import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
+import { CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
 import type { Cid, Version, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
 import type { Cluster } from "../connect/cluster.ts";
@@ -180,11 +178,11 @@ export class Pieces implements Supply {
     const cut = this.#cut;
     const transfers = [...targets].map(([piece, slots]) => ({
       piece,
-      sums: [] as Uint8Array[],
+      sum: this.#roots.reading(piece, pieceBytes(cut, piece)),
       alive: new Set(slots),
     }));
     const parity = parityPieces(cut).filter((piece) => targets.has(piece));
-    const underWay: Promise<unknown>[] = [];
+    const underWay = new Set<Promise<unknown>>();
     try {
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
         if (transfers.every(({ alive }) => alive.size === 0)) break;
@@ -192,16 +190,20 @@ export class Pieces implements Supply {
         const { stripe, release } = await stripeInRoom(window, this.#source, cut, offset, parity);
         try {
           // All are summed before any leaves the stripe's memory, so that a changed file is found.
-          const chunks = transfers.flatMap(({ piece, sums, alive }) => {
+          const chunks = transfers.flatMap(({ piece, sum, alive }) => {
             const data = stripe.pieces[piece]?.subarray(0, chunkBytes(cut, piece, offset));
             if (!data || data.length === 0) return [];
-            return [{ piece, data, alive, root: this.#addSums(piece, offset, data, sums) }];
+            return [{ piece, data, alive, root: sum(data) }];
           });
           const sending = chunks.map(
             ({ piece, data, alive, root }) =>
               this.#sendChunk(piece, offset, root, data, alive).acknowledged,
           );
-          underWay.push(Promise.all(sending).finally(release));
+          const sent = Promise.all(sending).finally(() => {
+            release();
+            underWay.delete(sent);
+          });
+          underWay.add(sent);
         } catch (error) {
           release();
           throw error;
@@ -216,17 +218,17 @@ export class Pieces implements Supply {
   /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
     const size = pieceBytes(this.#cut, piece);
-    const sums: Uint8Array[] = [];
+    const sum = this.#roots.reading(piece, size);
     const alive = new Set(targets);
     const underWay: Promise<void>[] = [];
     try {
       for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
-        await underWay.at(-CHUNKS_PER_PIECE);
+        // Those before it were awaited in their turn.
+        if (underWay.length === CHUNKS_PER_PIECE) await underWay.shift();
         const buffer = await this.#cluster.window.take();
         const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
         const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
-          const root = this.#addSums(piece, offset, data, sums);
-          return this.#sendChunk(piece, offset, root, data, alive);
+          return this.#sendChunk(piece, offset, sum(data), data, alive);
         });
         // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
@@ -237,13 +239,6 @@ export class Pieces implements Supply {
       await Promise.allSettled(underWay);
     }
     return alive.size;
-  }
-
-  /** Adds a chunk's sums to those of its piece. Returns the root for the last chunk, else null. */
-  #addSums(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
-    sums.push(sumsOf(this.cid, piece, offset / BLOCK_BYTES, data));
-    const size = pieceBytes(this.#cut, piece);
-    return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
   /** Sends one chunk to all that are alive. Servers that do not take it are no longer alive. */

@@ -179,8 +179,8 @@ export class PieceStore {
   }
 
   /**
-   * FETCH: bytes of a piece, from the start of a block on. Throws DfsError("noPiece", "badPiece").
-   * A bad piece no longer counts as held.
+   * FETCH: bytes of a piece, from the start of a block on; they are the caller's. Throws
+   * DfsError("noPiece", "badPiece"). A bad piece no longer counts as held.
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
