@@ -111,8 +111,8 @@ export function mayCollect(
   const doomed = pending.find((one) => one.vid === vid);
   const { acc, com } = row;
   // rule: collect-behind-fence
-  if (!doomed || row.prom !== ballot || acc?.version.vid === vid || com?.version.vid === vid)
-    return false;
+  const isBehind = row.prom === ballot && acc?.version.vid !== vid && com?.version.vid !== vid;
+  if (!doomed || !isBehind) return false;
   const isElsewhere =
     [acc, com].some((known) => known?.version.cid === doomed.cid) ||
     pending.some((other) => other !== doomed && other.cid === doomed.cid);

@@ -21,6 +21,7 @@ import { World } from "../sim/world.ts";
 
 const LARGE = contentOf(1, 400_000);
 const SMALL = contentOf(2, 500);
+const EMPTY = contentOf(3, 0);
 
 const HOW = { layout: layoutOf("pairs"), placement: "name" } as const;
 const LOOK_MS = 100_000;
@@ -110,6 +111,7 @@ describe("a copy", () => {
   test.each([
     ["large, in pairs", LARGE, "pairs"],
     ["small", SMALL, "pairs"],
+    ["empty", EMPTY, "pairs"],
     ["large, with parity", LARGE, "rs:2+2"],
   ])("%s, has the content of the original, and its homes", (_, bytes, layout) => {
     const stage = new Stage();
@@ -125,6 +127,7 @@ describe("a copy", () => {
   test.each([
     ["large", LARGE],
     ["small", SMALL],
+    ["empty", EMPTY],
   ])(
     "%s, is not chosen before it has all its copies: they are sent where some lack",
     (_, bytes) => {

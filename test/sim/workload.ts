@@ -25,8 +25,8 @@ const MIXES: readonly (readonly number[])[] = [
   [15, 45, 5, 5, 0, 0, 30],
   [20, 5, 30, 30, 0, 0, 15],
   [30, 0, 0, 40, 0, 0, 30],
-  [30, 5, 4, 8, 2, 40, 20],
-  [25, 0, 0, 25, 0, 40, 10],
+  [45, 4, 2, 8, 1, 30, 10],
+  [30, 0, 0, 25, 0, 35, 10],
 ];
 
 /** Many conditional writers of one small file whose clients die and lose servers in mid-write. */
@@ -67,7 +67,10 @@ export function drawChange(rng: Rng, { first, spares, servers }: SimCluster): Or
 
 /** Does it begin with a cluster that is there already, whatever chance says? */
 export const mustBePrepared = ({ mix, changes }: Workload): boolean =>
-  mix === STRAYS || changes > 0;
+  mix === STRAYS || linksOf(mix) > 0 || changes > 0;
+
+/** How often copies and moves come. They need files, and so servers, from the beginning. */
+const linksOf = (mix: Workload["mix"]): number => mix[5] ?? 0;
 
 /** The faults that go with it. */
 export const ratesFor = ({ mix }: Workload, rng: Rng): Rates =>
