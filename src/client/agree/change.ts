@@ -108,6 +108,6 @@ async function adoptIfNewer(cluster: Cluster, config: Config): Promise<void> {
  */
 async function adoptEverywhere(cluster: Cluster, config: Config): Promise<void> {
   const before = cluster.view.members;
-  await cluster.adopt(config);
+  await cluster.epochs.adopt(config);
   await install(cluster, 0n, before);
 }

@@ -14,8 +14,7 @@ interface BehindCluster {
   readonly view: View;
   readonly live: readonly number[];
   peer(slot: number): Peer | null;
-  meet(): Promise<void>;
-  adopt(config: Config): Promise<void>;
+  readonly epochs: { meet(): Promise<void>; adopt(config: Config): Promise<void> };
 }
 
 /**
@@ -25,13 +24,13 @@ interface BehindCluster {
  */
 export async function catchUp(cluster: BehindCluster, peer: Peer, code: ErrorCode): Promise<void> {
   const { config } = await peer.hello();
-  if (code === "lives") return cluster.meet();
+  if (code === "lives") return cluster.epochs.meet();
   const ours = cluster.view.config;
   if ((config?.epoch ?? 0) < ours.epoch) await peer.install(cluster.id, ours, 0n);
-  if (!config || config.epoch <= ours.epoch) return cluster.meet();
+  if (!config || config.epoch <= ours.epoch) return cluster.epochs.meet();
   const greetings = await greetingsOf(cluster.live.flatMap((slot) => cluster.peer(slot) ?? []));
   const next = vouchedConfig(greetings);
-  await (next ? cluster.adopt(next) : cluster.meet());
+  await (next ? cluster.epochs.adopt(next) : cluster.epochs.meet());
 }
 
 /** Asks these servers what they say of themselves now, and returns the answers. */

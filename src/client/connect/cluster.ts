@@ -7,7 +7,6 @@ import { ASK_ALL_MS } from "../../limits.ts";
 import { canRead } from "../../quorum.ts";
 import { catchUp } from "./catch_up.ts";
 import { type Connections } from "./connections.ts";
-import type { Greeted } from "./greeter.ts";
 import { Endless } from "../trust/endless.ts";
 import { gather } from "./gather.ts";
 import { Space } from "../trust/space.ts";
@@ -113,6 +112,11 @@ export class Cluster {
   get #facts(): Omit<ClusterFacts, "config" | "user"> {
     const { ports, connections, id, warn } = this;
     return { ports, connections, id, warn };
+  }
+
+  /** The configurations that this client goes by, and the servers that it meets under them. */
+  get epochs(): Epochs {
+    return this.#shared.epochs;
   }
 
   /** The newest epoch that this client knows of. */
@@ -274,24 +278,6 @@ export class Cluster {
         if (this.view !== view) throw error;
       }
     }
-  }
-
-  /**
-   * Meets the members that can be asked (meet.ts). A server that was put back, or that runs on a
-   * copy of its folder, does not count from then on.
-   */
-  meet(): Promise<void> {
-    return this.#shared.epochs.meet();
-  }
-
-  /** As Epochs has it. */
-  adopt(config: Config): Promise<void> {
-    return this.#shared.epochs.adopt(config);
-  }
-
-  /** As Epochs has it. */
-  reach(config: Config, greeted: readonly Greeted[]): Promise<void> {
-    return this.#shared.epochs.reach(config, greeted);
   }
 
   /** Warns of an error that a server answered with, unless the error is handled elsewhere. */

@@ -27,11 +27,7 @@ import {
 } from "../../wire/messages.ts";
 import type { Address, UserFloor } from "../../wire/values.ts";
 
-export interface ClientPorts {
-  readonly clock: Clock;
-  readonly net: Net;
-  readonly random: Random;
-}
+export type ClientPorts = { readonly clock: Clock; readonly net: Net; readonly random: Random };
 
 export interface PeerOptions {
   /** Who logs in. null: nobody, because there is no password. */
@@ -40,12 +36,6 @@ export interface PeerOptions {
   readonly patienceMs?: number | undefined;
   /** Is TLS left out on the way to other machines too? */
   readonly isPlain?: boolean | undefined;
-}
-
-/** How one call is made; see `Peer.call`. */
-interface CallOptions {
-  readonly take?: Taker | undefined;
-  readonly signal?: AbortSignal | null;
 }
 
 export class Peer {
@@ -62,7 +52,7 @@ export class Peer {
   #to: Address | null = null;
   /** Did the server answer in TLS what was said without TLS? */
   #speaksTls = false;
-  /** The release that the server says it is, and its id. */
+  /** What the server says it is. */
   release = "";
   sid = "";
   /** The epoch of the configuration that the server goes by; 0: it has none. */
@@ -115,20 +105,16 @@ export class Peer {
     until: number,
   ): Promise<{ peer: Peer; greeting: ReplyOf<"hello"> }> {
     const left = until - clock.now();
-    const conn = await net
-      .connect(address.host, address.port, left, secure)
-      .catch((error: unknown) => {
-        throw isDfsError(error, "down")
-          ? new DfsError("down", `${address.name} (${error.message}) does not answer`)
-          : error;
-      });
+    const dialled = net.connect(address.host, address.port, left, secure);
+    const conn = await dialled.catch((error: unknown) => {
+      if (!isDfsError(error, "down")) throw error;
+      throw new DfsError("down", `${address.name} (${error.message}) does not answer`);
+    });
     const peer = new Peer(address, conn, clock);
-    const stopWaiting = clock.after(until - clock.now(), () =>
-      peer.#fail(`it did not answer within ${Math.ceil(left / 100) / 10} s`),
-    );
-    const stopGreeting = clock.after(until - clock.now() + GREETING_MS, () =>
-      peer.#fail("its greeting does not come to an end"),
-    );
+    const failAt = (ms: number, why: string) =>
+      clock.after(ms - clock.now(), () => peer.#fail(why));
+    const stopWaiting = failAt(until, `it did not answer within ${Math.ceil(left / 100) / 10} s`);
+    const stopGreeting = failAt(until + GREETING_MS, "its greeting does not come to an end");
     try {
       // After a sign of life a server may take its time, as one asked with wrong passwords does.
       if (login) {
@@ -222,7 +208,7 @@ export class Peer {
     kind: K,
     body: BodyOf<K>,
     to: Omit<Address, "sid">,
-    { take, signal = null }: CallOptions = {},
+    { take, signal = null }: { take?: Taker | undefined; signal?: AbortSignal | null } = {},
   ): Promise<ReplyOf<K>> {
     const { cluster, epoch, user } = to;
     // Mostly the same address as before. Then it is the same object, whose bytes are made once.

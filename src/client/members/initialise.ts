@@ -61,7 +61,7 @@ export async function initialise(
   const { epoch } = cluster.view.config;
   if (epoch === 0)
     throw new DfsError("tooFew", "the cluster could not be set up: too few servers answer");
-  await cluster.meet();
+  await cluster.epochs.meet();
   if (known && missing.length === 0)
     cluster.warn(
       `all ${membersOf(known).length} servers are empty: the cluster that this computer has used is gone, and a new one begins`,

@@ -81,7 +81,7 @@ async function checkIsThere(cluster: Cluster, slot: number, server: ServerAddres
         `${server.name} runs twice, at ${where} and at ${writtenAddress(other.address)}: one of the two is a copy of its folder; stop that one first`,
       );
   }
-  await cluster.meet();
+  await cluster.epochs.meet();
   if (connections.ofSid(sid)) return;
   throw new DfsError(
     "usage",

@@ -66,8 +66,8 @@ async function connect(
     user: options.user,
     warn: options.warn,
   });
-  await cluster.reach(config, greeted);
-  await cluster.meet();
+  await cluster.epochs.reach(config, greeted);
+  await cluster.epochs.meet();
   await cluster.reachSilent(() => canRead(cluster.view.quorum, cluster.live));
   await joinLateServers(cluster);
   // rule: moves-are-noted
