@@ -75,7 +75,8 @@ export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
 /** The fewest names that a client asks for in a page, where it wants fewer. */
 export const SMALL_PAGE = 64;
-/** How many names of a page a list asks more about at a time. */
+/** How many sealed folders a list reads ahead, and about how many names of a page it asks at once. */
+export const FOLDERS_AHEAD = 4;
 export const ASKED_AT_ONCE = 16;
 /**
  * How many names, and users, one server may report alone, beyond as many as other servers know too,

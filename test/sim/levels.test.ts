@@ -1,95 +1,17 @@
 /** Levels of names, and lists in parts, in the open and sealed: each is what the names below are. */
-import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { placeAfter } from "../harness/arbitraries.ts";
+import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { describe, expect, test } from "bun:test";
-import { unlock } from "../../src/client/agree/unlock.ts";
-import type { Cluster } from "../../src/client/connect/cluster.ts";
-import { entriesIn, list, type Wanted } from "../../src/client/files/list.ts";
-import { makeFolder, put } from "../../src/client/files/put.ts";
-import { remove } from "../../src/client/files/remove.ts";
-import { stat } from "../../src/client/files/stat.ts";
-import { openCluster } from "../../src/client/members/open.ts";
-import { layoutOf } from "../../src/file/layout.ts";
+import { entriesIn, list } from "../../src/client/files/list.ts";
+import { makeFolder } from "../../src/client/files/put.ts";
 import { compareNames } from "../../src/file/names.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { childOf, tombstone } from "../../src/version.ts";
-import { openerOf } from "../harness/secret.ts";
-import { SimCluster } from "./cluster.ts";
-import { contentOf, sourceOf } from "./contents.ts";
-import { checkLevels, levelOf, textOf } from "./levels.ts";
+import { levelOf, textOf } from "./levels.ts";
+import { Stage } from "./levels_stage.ts";
 import { Rng } from "./random.ts";
-import { memory } from "./sealing.ts";
-import { CALM } from "./weather.ts";
-import { World } from "./world.ts";
 
-const SECRET = new Uint8Array(32).fill(7);
-const HOW = { layout: layoutOf("pairs"), placement: "name" } as const;
 const MINUTE = 60_000;
-
-class Stage {
-  readonly world: World;
-  readonly cluster: SimCluster;
-  readonly #isSealed: boolean;
-  readonly #memory = memory();
-
-  constructor(isSealed = false, seed = 1) {
-    this.#isSealed = isSealed;
-    this.world = new World(seed);
-    this.cluster = new SimCluster(this.world, 4, 0, () => {});
-    this.cluster.net.weather = CALM;
-    for (const slot of [0, 1, 2, 3]) this.start(slot);
-  }
-
-  start(slot: number): void {
-    this.cluster.servers[slot]?.start();
-    this.world.pass(1000);
-  }
-
-  stop(slot: number): void {
-    this.cluster.servers[slot]?.kill(false);
-  }
-
-  /** What a client of its own does. */
-  run<T>(work: (cluster: Cluster) => Promise<T>): T {
-    const { ports } = this.cluster.client();
-    const options = { user: "", login: null, warn: () => {} };
-    const done = async (): Promise<T> => {
-      const cluster = await openCluster(ports, this.cluster.addresses, options);
-      const opened = this.#isSealed
-        ? await unlock(cluster, openerOf(SECRET), this.#memory)
-        : cluster;
-      const value = await work(opened);
-      cluster.close();
-      return value;
-    };
-    return this.world.finish(done(), 50_000_000);
-  }
-
-  put(...names: string[]): void {
-    this.run(async (cluster) => {
-      for (const name of names)
-        await (name.endsWith("/")
-          ? makeFolder(cluster, name, NO_ATTRIBUTES)
-          : put(cluster, name, sourceOf(contentOf(1, 50)), HOW));
-    });
-  }
-
-  remove(...names: string[]): void {
-    this.run(async (cluster) => {
-      for (const name of names) await remove(cluster, name);
-    });
-  }
-
-  entries(wanted: Wanted): string[] {
-    return this.run((cluster) => Array.fromAsync(entriesIn(cluster, wanted), textOf));
-  }
-
-  /** The first level of all names, which must be what the names are. */
-  level(): string {
-    this.run(checkLevels);
-    return this.entries({ delimiter: "/" }).join(" ");
-  }
-}
 
 /** A version that these servers accepted, and of which no other one knows. */
 const acceptAt = (stage: Stage, name: string, slots: readonly number[]): void =>
@@ -243,30 +165,13 @@ test.each([false, true])(
       { delimiter: "/" },
       { prefix: "f/", delimiter: "/" },
       { after: "f/5", limit: 7 },
+      { after: "f/5" },
       { prefix: "f/5", after: "f/55/" },
     ])
       expect(stage.entries(wanted)).toEqual(levelOf(folders, wanted));
   },
   2 * MINUTE,
 );
-
-test.each([false, true])("facts are those that stat tells, sealed: %p", (isSealed) => {
-  const stage = new Stage(isSealed);
-  stage.put("d/", "d/one", "two");
-  const told = stage.run(async (cluster) => {
-    const entries = await Array.fromAsync(entriesIn(cluster, { facts: true }));
-    return Promise.all(
-      entries.map(async (entry) =>
-        "name" in entry ? [entry, await stat(cluster, entry.name)] : [],
-      ),
-    );
-  });
-  expect(told.length).toBe(3);
-  for (const [entry, known] of told) {
-    const { bytes, attributes, vid } = known as Awaited<ReturnType<typeof stat>>;
-    expect(entry).toMatchObject({ bytes, facts: { bytes, attributes, vid } });
-  }
-});
 
 test.each([false, true])(
   "whatever servers missed, a level is what the names are, sealed: %p",

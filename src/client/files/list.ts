@@ -7,6 +7,7 @@
  */
 import { DfsError } from "../../errors.ts";
 import { compareNames } from "../../file/names.ts";
+import { FOLDERS_AHEAD } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Guard } from "../trust/guard.ts";
 import {
@@ -104,14 +105,19 @@ async function* sealedTree(
     return isLater && place.startsWith(prefix);
   });
   const folders = entries.filter((entry): entry is Folder => "prefix" in entry);
-  // The servers work on the next folder while the caller looks at this one.
-  const begin = (next: Folder | undefined): Promise<Entry[]> | undefined => {
-    const loading = next && sealedWholeOrLevel(cluster, guard, terms, next.prefix);
-    loading?.catch(() => {});
-    return loading;
+  // The servers work on the next folders while the caller looks at this one.
+  const ahead: Promise<Entry[]>[] = [];
+  let begunAhead = 0;
+  const begin = (): void => {
+    while (limit === null && ahead.length < FOLDERS_AHEAD) {
+      const next = folders[begunAhead++];
+      if (!next) return;
+      const loading = sealedWholeOrLevel(cluster, guard, terms, next.prefix);
+      loading.catch(() => {});
+      ahead.push(loading);
+    }
   };
-  let ahead = limit === null ? begin(folders[0]) : undefined;
-  let at = 0;
+  begin();
   let files: Entry[] = [];
   for (const entry of entries) {
     if ("name" in entry) {
@@ -120,8 +126,8 @@ async function* sealedTree(
     }
     yield files;
     files = [];
-    const loading = ahead;
-    ahead = limit === null ? begin(folders[++at]) : undefined;
+    const loading = ahead.shift();
+    begin();
     yield* sealedTree(cluster, guard, terms, entry.prefix, loading);
   }
   yield files;
