@@ -24,6 +24,8 @@ const spareBlocks: Uint8Array[] = [];
 /** The sums of blocks whose bytes come in parts of any size, in their order. */
 export class BlockSums {
   readonly #place: Uint8Array<ArrayBuffer>;
+  /** Where in `#place` the number of a block goes. */
+  readonly #number: DataView<ArrayBuffer>;
   readonly #first: number;
   readonly #bytes: number;
   readonly #sums: DataView<ArrayBuffer>;
@@ -34,6 +36,7 @@ export class BlockSums {
   /** For `bytes` bytes, which begin at block `first` of the piece. */
   constructor(vid: Vid, piece: number, first: number, bytes: number) {
     this.#place = placeOf(vid, piece);
+    this.#number = new DataView(this.#place.buffer, 24);
     this.#first = first;
     this.#bytes = bytes;
     this.#sums = new DataView(new ArrayBuffer(tableBytes(bytes)));
@@ -70,7 +73,7 @@ export class BlockSums {
 
   #sum(begin: number, block: Uint8Array): void {
     const index = begin / BLOCK_BYTES;
-    new DataView(this.#place.buffer).setBigUint64(24, BigInt(this.#first + index));
+    this.#number.setBigUint64(0, BigInt(this.#first + index));
     const sum = Bun.hash.xxHash3(block) ^ Bun.hash.xxHash3(this.#place);
     this.#sums.setBigUint64(index * SUM_BYTES, sum);
   }

@@ -9,7 +9,7 @@ import { DfsError, INVALID_LOGIN } from "../errors.ts";
 import type { Clock, Conn, Notify } from "../io/ports.ts";
 import { CHUNK_BYTES, REQUESTS_PER_CONNECTION } from "../limits.ts";
 import type { Store } from "../store/store.ts";
-import { errorFrame, type Frame, FrameParser, frameOf, REPLY } from "../wire/frames.ts";
+import { errorFrame, type Frame, FrameParser, frameOf, freeFrame, REPLY } from "../wire/frames.ts";
 import { checkHello } from "../wire/handshake.ts";
 import type { Verifier } from "../wire/login.ts";
 import { ANYBODY, isStillUser, OpeningLimit, type Requester } from "./access/admission.ts";
@@ -56,7 +56,7 @@ export class Session implements Connection {
   readonly #conn: Conn;
   readonly #options: SessionOptions;
   readonly #context: Context;
-  readonly #parser = new FrameParser();
+  readonly #parser = new FrameParser({ giveBack: (bytes) => this.#conn.giveBack(bytes) });
   readonly #login: Login;
   readonly #pace: Pace;
   readonly #ownLoad: ConnectionLoad;
@@ -196,8 +196,8 @@ export class Session implements Connection {
       if ("length" in request)
         charge(requestBytes + replyBytes(kind, Math.min(request.length, CHUNK_BYTES)));
       const reply = await this.#answer(kind, request);
-      const codec = MESSAGES[kind].reply as Codec<ReplyOf<Kind>>;
-      const parts = frameOf(REPLY, frame.id, codec, reply);
+      if (kind === "upload") freeFrame(frame);
+      const parts = frameOf(REPLY, frame.id, MESSAGES[kind].reply as Codec<ReplyOf<Kind>>, reply);
       load.total += parts.reduce((sum, { length }) => sum + length, 0);
       charge(requestBytes + roomOf(parts));
       this.#wakeUp();

@@ -3,7 +3,7 @@
  * the kind REPLY, or ERROR with { u16 code, text }. Used by session.ts and the client's peer.ts.
  */
 import { type Codec, concat, decode, struct, text, u16 } from "../bytes.ts";
-import { u32At, Writer } from "../cursor.ts";
+import { free, u32At, unfilled, Writer } from "../cursor.ts";
 import { asDfsError, assert, codeOfWire, DfsError, wireNumber } from "../errors.ts";
 import { ERROR_TEXT_BYTES, FRAME_BYTES, HELLO_FRAME_BYTES } from "../limits.ts";
 import { printable } from "../printable.ts";
@@ -91,9 +91,17 @@ interface Taken extends Head {
 
 const NO_BODY = new Uint8Array();
 
+export interface ParserOptions {
+  /** It may be asked of the same frame more than once, until it names a taker. */
+  readonly takerOf?: TakerOf;
+  /** Gets each portion that was pushed, once nothing refers to it; not those that frames lie in. */
+  readonly giveBack?: (portion: Uint8Array) => void;
+}
+
 /** Takes bytes in portions of any size, and returns frames. */
 export class FrameParser {
   readonly #takerOf: TakerOf;
+  readonly #giveBack: (portion: Uint8Array) => void;
   #taken: Taken | null = null;
   /** The largest frame allowed; small until the peer has said hello. */
   #limit = HELLO_FRAME_BYTES;
@@ -101,10 +109,12 @@ export class FrameParser {
   /** How many bytes of the first part were used already, and how many are left of all parts. */
   #used = 0;
   #have = 0;
+  /** Is the first part no portion to give back, or does a frame lie in it? */
+  #isKept = false;
 
-  /** `takerOf` may be asked of the same frame more than once, until it names one. */
-  constructor(takerOf: TakerOf = () => null) {
+  constructor({ takerOf = () => null, giveBack = () => {} }: ParserOptions = {}) {
     this.#takerOf = takerOf;
+    this.#giveBack = giveBack;
   }
 
   /** From now on frames may have the full length. */
@@ -187,6 +197,7 @@ export class FrameParser {
     // Bytes in one part are returned as they are. Only bytes in several parts are copied.
     if (this.#inFirst < count) return frameIn(this.#copied(count), 0, count);
     const frame = frameIn(this.#waiting[0] as Uint8Array, this.#used, count);
+    this.#isKept = true;
     this.#pass(count);
     return frame;
   }
@@ -200,20 +211,21 @@ export class FrameParser {
     const [first, ...rest] = this.#waiting;
     if (first) this.#waiting = [concat([first.subarray(this.#used), ...rest])];
     this.#used = 0;
+    this.#isKept = true;
   }
 
   /** A copy of the next bytes, which are in several parts. */
   #copied(count: number): Uint8Array {
-    const taken: Uint8Array[] = [];
-    for (let left = count; left > 0;) {
+    const copy = unfilled(count);
+    for (let at = 0; at < count;) {
       const [part] = this.#waiting;
       assert(part, "as many bytes are here");
-      const n = Math.min(left, this.#inFirst);
-      taken.push(part.subarray(this.#used, this.#used + n));
+      const n = Math.min(count - at, this.#inFirst);
+      copy.set(part.subarray(this.#used, this.#used + n), at);
       this.#pass(n);
-      left -= n;
+      at += n;
     }
-    return concat(taken);
+    return copy;
   }
 
   /** Skips the next bytes, which are in the first part. */
@@ -221,9 +233,17 @@ export class FrameParser {
     this.#used += count;
     this.#have -= count;
     if (this.#inFirst > 0) return;
-    this.#waiting.shift();
+    const part = this.#waiting.shift();
+    if (part && !this.#isKept) this.#giveBack(part);
+    this.#isKept = false;
     this.#used = 0;
   }
+}
+
+/** Frees the memory of a frame that nothing refers to any more, if nothing else is in it. */
+export function freeFrame({ body: { buffer, byteOffset, length } }: Frame): void {
+  const begin = LENGTH_BYTES + HEAD_BYTES;
+  if (byteOffset === begin && buffer.byteLength === begin + length) free(new Uint8Array(buffer));
 }
 
 /** The frame in the `count` bytes from `at` on. Its body is a view of them. */

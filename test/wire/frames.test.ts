@@ -11,6 +11,7 @@ import {
   type Frame,
   FrameParser,
   frameOf,
+  freeFrame,
   REPLY,
   requestFrame,
 } from "../../src/wire/frames.ts";
@@ -85,6 +86,40 @@ describe("the parser", () => {
       const portions = places.map((at, i) => bytes.subarray(at, places[i + 1] ?? bytes.length));
       expect(feed(trusting(), ...portions)).toEqual(all);
     });
+  });
+
+  test("gives back each portion once, and none that a frame lies in", () => {
+    forAll([frames, fc.array(fc.nat(400), { maxLength: 20 })], (all, cuts) => {
+      const bytes = bytesOf(all);
+      const places = [0, ...cuts.filter((at) => at < bytes.length).toSorted((a, b) => a - b)];
+      const portions = places.map((at, i) => bytes.slice(at, places[i + 1] ?? bytes.length));
+      const back: Uint8Array[] = [];
+      const parser = new FrameParser({
+        giveBack(portion) {
+          expect(portions.some((one) => one === portion)).toBe(true);
+          back.push(portion.fill(0xee));
+        },
+      });
+      parser.trust();
+      expect(feed(parser, ...portions)).toEqual(all);
+      expect(new Set(back).size).toBe(back.length);
+    });
+    const [one, two] = [frame(1, 1, new Uint8Array(50)), frame(2, 2, new Uint8Array(50))];
+    const back: number[] = [];
+    const parser = new FrameParser({ giveBack: ({ length }) => void back.push(length) });
+    feed(parser, one.subarray(0, 20), one.subarray(20, 59), two, one.subarray(0, 7));
+    expect(back).toEqual([20, 39]);
+  });
+
+  test("frees a frame whose memory is its own, and no other", () => {
+    const [one, two] = [frame(1, 1, new Uint8Array(50)), frame(2, 2, new Uint8Array(50))];
+    const both = concat([one, two]);
+    const shared = feed(trusting(), both);
+    for (const each of shared) freeFrame(each);
+    expect(shared.map(({ body }) => body.length)).toEqual([50, 50]);
+    const [own] = feed(trusting(), one.slice(0, 30), one.slice(30));
+    if (own) freeFrame(own);
+    expect(own?.body.length).toBe(0);
   });
 
   test("knows whether it is in the middle of a frame", () => {

@@ -43,9 +43,12 @@ export class Peer {
   readonly #conn: Conn;
   readonly #pulse: Pulse;
   readonly #waiting = new Requests();
-  readonly #parser = new FrameParser(({ kind, id, bodyBytes }) => {
-    const take = kind === REPLY ? this.#waiting.takerOf(id) : null;
-    return take ? dataTaker(bodyBytes, take) : null;
+  readonly #parser = new FrameParser({
+    takerOf: ({ kind, id, bodyBytes }) => {
+      const take = kind === REPLY ? this.#waiting.takerOf(id) : null;
+      return take ? dataTaker(bodyBytes, take) : null;
+    },
+    giveBack: (bytes) => this.#conn.giveBack(bytes),
   });
   #down: DfsError | null = null;
   /** The address of the last request. */
@@ -256,13 +259,10 @@ export class Peer {
       for (let bytes = await this.#conn.read(); bytes; bytes = await this.#conn.read()) {
         if (isTls(bytes) && !this.#parser.isMidFrame) throw new DfsError("login", INVALID_LOGIN);
         let ended = 0;
-        let kept = 0;
         for (const { kind, id, body } of this.#parser.push(bytes)) {
           ended++;
-          kept += body.length;
           this.#reply(kind, id, body);
         }
-        if (kept + this.#parser.held === 0) this.#conn.giveBack(bytes);
         this.#pulse.received(ended, this.#parser.isMidFrame);
       }
       this.#fail("the connection broke");
