@@ -97,7 +97,8 @@ export function linkHistory(
   broken: LinkRule | null,
   tilt: LinkTilt = "even",
 ): Judgement {
-  const count = COUNTS[seed % COUNTS.length]!;
+  const isDeaf = tilt === "lists" && seed % 2 === 0;
+  const count = isDeaf ? 5 : COUNTS[seed % COUNTS.length]!;
   const chance = new Chance(seed + 1);
   const world = new LinkWorld(count, broken, chance);
   const isPoor = tilt === "poor";
@@ -110,8 +111,8 @@ export function linkHistory(
   let jump = 0;
   world.now = () => sim.events + jump;
   world.isRoomShort = seed % 4 === 3;
-  if (tilt === "lists" && seed % 4 < 2) world.deaf = count - 1;
-  const names = ["a", "b", "c"].slice(0, 1 + (isPoor ? seed % 2 : seed % 3));
+  if (isDeaf) world.deaf = count - 1;
+  const names = ["a", "b", "c"].slice(0, 1 + (seed % (isPoor || isDeaf ? 2 : 3)));
   const files = new Files(new Rounds(world, sim.chance));
   const mix = Object.entries(MIXES[tilt]) as [Deed, number][];
   const deeds = mix.flatMap(([deed, often]) => Array.from({ length: often }, () => deed));
