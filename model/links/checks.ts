@@ -44,6 +44,7 @@ const link = (rule: LinkRule, from: number, tilt: LinkTilt = "even"): Check =>
 export const LINK_CHECKS: readonly Check[] = [
   right("links", "even"),
   right("links, lists of contents", "lists"),
+  right("links, lists of contents, nothing is kept", "unkept"),
   right("links, a poor network", "poor"),
   {
     ...sound("links, directed traces", tracedSoundly),
