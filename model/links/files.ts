@@ -42,20 +42,19 @@ class Seen {
 export class Files {
   readonly of: Rounds;
   readonly seen = new Seen();
+  readonly #keeps: readonly number[];
 
-  constructor(of: Rounds) {
+  /** `isKeeping`: are older versions kept, each for as long as chance has it? */
+  constructor(of: Rounds, isKeeping: boolean) {
     this.of = of;
-  }
-
-  keep(): number {
-    return this.of.chance.pick([0, 40, 120, 120, 300, FOREVER]);
+    this.#keeps = isKeeping ? [0, 40, 120, 120, 300, FOREVER] : [0];
   }
 
   /** One write, of which the judge is told. */
   write(write: Omit<Write, "vid" | "keep">, vid = ++this.of.vids): Step<Result> {
     const { name, cids, deleted, expected } = write;
     this.seen.lists.set(vid, this.of.world.lists.idOf(cids));
-    const whole = { ...write, vid, keep: this.keep() };
+    const whole = { ...write, vid, keep: this.of.chance.pick(this.#keeps) };
     const isIf = expected !== undefined;
     const kind = deleted ? (isIf ? "deleteIf" : "delete") : isIf ? "putIf" : "put";
     return this.seen.record(name, kind, { vid, expected }, propose(this.of, whole));

@@ -18,8 +18,11 @@ const OPERATIONS = 14;
 /** Longer than anything is kept that is not kept for ever. */
 const LONG = 5000;
 
-/** "lists": more joins and appends than else; "poor": few names, many writes and repairs, a poor network. */
-export type LinkTilt = "even" | "lists" | "poor";
+/**
+ * "lists": more joins and appends than else, and servers that do not hear of lists; "unkept": so too, and no older version is kept;
+ * "poor": few names, many writes and repairs, a poor network.
+ */
+export type LinkTilt = "even" | "lists" | "unkept" | "poor";
 
 type Deed = keyof typeof DEEDS;
 
@@ -78,6 +81,19 @@ const MIXES: Record<LinkTilt, Partial<Record<Deed, number>>> = {
     turn: 3,
     get: 6,
   },
+  unkept: {
+    put: 16,
+    attributes: 12,
+    copy: 8,
+    move: 6,
+    join: 12,
+    joinMove: 8,
+    append: 18,
+    remove: 6,
+    repair: 12,
+    turn: 3,
+    get: 6,
+  },
   poor: { put: 20, attributes: 30, append: 10, remove: 5, expunge: 8, repair: 25, lookBack: 4 },
 };
 
@@ -97,7 +113,8 @@ export function linkHistory(
   broken: LinkRule | null,
   tilt: LinkTilt = "even",
 ): Judgement {
-  const count = COUNTS[seed % COUNTS.length]!;
+  const isDeaf = (tilt === "lists" || tilt === "unkept") && seed % 2 === 0;
+  const count = isDeaf ? 5 : COUNTS[seed % COUNTS.length]!;
   const chance = new Chance(seed + 1);
   const world = new LinkWorld(count, broken, chance);
   const isPoor = tilt === "poor";
@@ -110,9 +127,9 @@ export function linkHistory(
   let jump = 0;
   world.now = () => sim.events + jump;
   world.isRoomShort = seed % 4 === 3;
-  if (tilt === "lists" && seed % 4 < 2) world.deaf = count - 1;
-  const names = ["a", "b", "c"].slice(0, 1 + (isPoor ? seed % 2 : seed % 3));
-  const files = new Files(new Rounds(world, sim.chance));
+  if (isDeaf) world.deaf = count - 1;
+  const names = ["a", "b", "c"].slice(0, 1 + (seed % (isPoor || isDeaf ? 2 : 3)));
+  const files = new Files(new Rounds(world, sim.chance), tilt !== "unkept");
   const mix = Object.entries(MIXES[tilt]) as [Deed, number][];
   const deeds = mix.flatMap(([deed, often]) => Array.from({ length: often }, () => deed));
   for (let i = 0; i < OPERATIONS; i++)

@@ -79,7 +79,7 @@ export function expunge(server: Keeper, request: Of<"expunge">): boolean {
   return true;
 }
 
-/** A tombstone that all hold goes; it becomes kept while the name has kept records here. */
+/** A tombstone that all hold goes; it becomes kept while anything of the name is kept here. */
 export function forget(server: Keeper, { name, ballot }: Of<"forget">): boolean {
   const { catalog } = server;
   const { acc, com, prom } = catalog.register(name);
@@ -87,7 +87,7 @@ export function forget(server: Keeper, { name, ballot }: Of<"forget">): boolean 
   if (acc?.ballot !== ballot || com?.ballot !== ballot || !com.version.deleted) return false;
   const entries = catalog.entries(name);
   if (catalog.broken === "forget leaves kept") entries.clear();
-  const kept = [...entries.values()].filter(({ state, record }) => state === "kept" && record);
+  const kept = [...entries.values()].filter(({ state }) => state === "kept");
   if (kept.length > 0 && !entries.has(com.version.vid)) {
     const until = Math.max(...kept.map((entry) => entry.until));
     entries.set(com.version.vid, keptEntry(com, { until, replaced: Infinity, isCertain: false }));

@@ -79,4 +79,18 @@ export const LIST_TRACES: readonly Trace[] = [
       script.collect(2, 1, ballot, spare);
     },
   },
+  {
+    rule: "upload adds",
+    name: "an upload comes twice, the second time after the link",
+    run: (script) => {
+      script.upload(1, AT_HOME);
+      script.write(1);
+      script.upload(2, AT_HOME);
+      const append = { vid: 2, cids: [1, 2], x: 0, keep: 0, isLinked: true };
+      const ballot = script.nextBallot();
+      const version = script.child(2, append, script.prepare(ballot, append, TWO));
+      script.upload(2, [[0], [], []]);
+      script.sayAll({ is: "accept", ballot, version }, BOTH);
+    },
+  },
 ];

@@ -224,7 +224,7 @@ export class Rounds {
     return "chosen";
   }
 
-  /** Copies of what these servers lack, from whoever has the content: home first, then to others. False: they cannot be had. */
+  /** Copies to these servers, from whoever has the content: home first, then to others. False: they cannot be had. */
   *makeGood(write: Write, cid: number, holders: Holders): Step<boolean> {
     for (let tries = 0; tries < 3; tries++) if (yield* this.#copy(write, cid, holders)) return true;
     return false;
@@ -241,12 +241,12 @@ export class Rounds {
       const homes = this.world.homesOf(x, piece);
       const order = [...new Set([...homes, ...this.all.map((i) => (homes[0]! + i) % count)])];
       for (const server of order) {
-        if (there >= copies || !found.has(server) || isIn(server)) continue;
+        if (there >= copies || !holders.has(server) || isIn(server)) continue;
         const put: Request = { is: "upload", name, vid, cid, pieces: [piece] };
         const taken = yield this.ask(put, undefined, [server]);
         if (!taken.get(server)?.ok) continue;
         there++;
-        holders.set(server, (holders.get(server) ?? new Set()).add(piece));
+        holders.get(server)!.add(piece);
       }
       if (there < copies) return false;
     }

@@ -204,8 +204,11 @@ export class LinkServer {
     const com = { ballot, version };
     const acc = row.acc && row.acc.ballot > ballot ? row.acc : com;
     catalog.registers.set(name, { prom: Math.max(row.prom, ballot), acc, com });
+    const wasKept = catalog.entries(name).get(vid)?.state === "kept";
     catalog.entries(name).delete(vid);
-    moveAncestors(catalog, this.clock, row.com, com, acc.version.vid);
+    // A tombstone that was forgotten here, and is committed anew: what it replaced was dealt with.
+    if (!wasKept || this.world.broken === "ancestors once")
+      moveAncestors(catalog, this.clock, row.com, com, acc.version.vid);
     if (cids) this.link(name, vid, { list, cids });
     this.release(name);
     return true;

@@ -2,6 +2,7 @@
  * Directed traces of rules that random histories seldom come to: right with the rule, wrong without it. Those about lists of contents are in
  * list_traces.ts. Used by checks.ts.
  */
+import { FOREVER } from "./records.ts";
 import type { LinkRule } from "./rules.ts";
 import { AT_HOME, expect, type Script, THIRD_AWAY } from "./script.ts";
 
@@ -206,6 +207,25 @@ export const TRACES: readonly Trace[] = [
       script.upload(3, AT_HOME);
       script.write(3);
       expect(script.at(1e9) === 3, "the current version is not the last one");
+    },
+  },
+  {
+    rule: "ancestors once",
+    name: "a tombstone is forgotten by two, and committed anew",
+    run: (script) => {
+      script.upload(1, AT_HOME);
+      script.write(1);
+      const { ballot: current } = script.write(2, { cids: [1], keep: FOREVER });
+      script.world.truth.asked.add(1);
+      script.sayAll({ is: "expunge", name: "a", vid: 1, current });
+      script.sayAll({ is: "clear", name: "a", vid: 1 });
+      const tombstone = script.write(3, { cids: [], deleted: true, keep: FOREVER });
+      const { ballot, version } = tombstone;
+      script.sayAll({ is: "forget", name: "a", ballot }, TWO);
+      script.commit({ ballot: script.fence(tombstone), version });
+      const answers = script.sayAll({ is: "read", name: "a" });
+      const isBack = answers.some(({ entries }) => entries.some(({ vid }) => vid === 1));
+      expect(!isBack, "an expunged version is kept again");
     },
   },
 ];
