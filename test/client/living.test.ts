@@ -2,7 +2,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { addServer } from "../../src/client/members/members.ts";
 import { moveServer } from "../../src/client/members/moved.ts";
-import { ASK_ALL_MS, RETRY_FIRST_MS, RETRY_MAX_MS } from "../../src/limits.ts";
+import { ASK_ALL_MS, RETRY_FIRST_MS, RETRY_MAX_MS, STRAGGLER_MS } from "../../src/limits.ts";
 import { addressOf } from "../sim/cluster.ts";
 import { contentOf } from "../sim/contents.ts";
 import { LivingStage } from "./living_stage.ts";
@@ -201,6 +201,17 @@ test("whenever a server dies during a put, and another after it is back, no name
     expect(stage.world.finish(stage.names())).toEqual(["a"]);
     expect(stage.world.finish(stage.get("a"))).toEqual(contentOf(1, 100_000));
   }
+});
+
+test("a server that is only slow is waited for before a name is incomplete", () => {
+  const stage = new LivingStage(4);
+  stage.world.finish(stage.put("a", 1, 100_000));
+  stage.stop(1);
+  const { machine } = stage.server(2);
+  if (!machine) throw new Error("it runs");
+  stage.world.freeze(machine);
+  stage.world.after(3 * STRAGGLER_MS, null, "thaw", () => stage.world.thaw(machine));
+  expect(stage.world.finish(stage.names())).toEqual(["a"]);
 });
 
 /** How many messages such a put takes. */

@@ -111,6 +111,8 @@ interface Question {
   readonly at: number;
   readonly name: string;
   readonly folder: string | null;
+  /** Does it lack pieces that some server may not have told of? */
+  readonly isLacking: boolean;
 }
 
 /**
@@ -139,6 +141,7 @@ async function entriesOf(
     const folder = folderOf(name, range);
     const shown = shownOf(cluster, name);
     let entry: Entry | null | "open";
+    let isLacking = false;
     if (folder !== null) {
       entry = folderIn(cluster, page, merged, folder, shown !== null);
       // Others may not know the name, and then there may be nothing to look into.
@@ -151,9 +154,10 @@ async function entriesOf(
       entry =
         is === "doubt" ? "open" : listedOf(cluster, range, { name, shown, reports, is, state });
       if (asked === null && (is !== "current" || isOpen(entry))) return null;
-      if (isOpen(entry) && !isKnownToAll(page, reports, state)) entry = "open";
+      isLacking = isOpen(entry) && entry !== "open" && !isToldByAll(cluster, reports, state);
+      if (isLacking) entry = "open";
     }
-    if (entry === "open") questions.push({ at: entries.length, name, folder });
+    if (entry === "open") questions.push({ at: entries.length, name, folder, isLacking });
     entries.push(entry === "open" ? null : entry);
   }
   for (let done = 0; done < questions.length; done += ASKED_AT_ONCE)
@@ -169,11 +173,11 @@ async function entriesOf(
 }
 
 /**
- * Does each server that answers know this version? One that was restarted in the middle of a put may
- * not, and has pieces of it all the same; a list does not tell of these.
+ * Has every live server told what it holds of this version? A slow one may not have answered yet.
+ * One that was restarted in the middle of a put may not know the version, and has pieces of it.
  */
-const isKnownToAll = ({ answering }: Page, reports: NameReports, state: Told | null): boolean =>
-  answering.every((slot) => {
+const isToldByAll = (cluster: Cluster, reports: NameReports, state: Told | null): boolean =>
+  cluster.live.every((slot) => {
     const report = reports.get(slot);
     return report !== undefined && state !== null && hereOf(report, state.vid) !== null;
   });
@@ -212,9 +216,9 @@ function folderIn(
 async function answerTo(
   cluster: Cluster,
   range: StoredRange,
-  { name, folder }: Question,
+  { name, folder, isLacking }: Question,
 ): Promise<Entry | null> {
-  if (folder === null) return listedByReading(cluster, range, name);
+  if (folder === null) return listedByReading(cluster, range, name, isLacking);
   const below = { prefix: folder, delimiter: "", after: "", limit: 1, facts: false };
   for await (const entries of storedPages(cluster, below))
     if (entries.length > 0) return { prefix: cluster.space.shown(folder) };
@@ -272,8 +276,9 @@ async function listedByReading(
   cluster: Cluster,
   { facts: isWanted }: StoredRange,
   name: string,
+  isLacking: boolean,
 ): Promise<Listed | null> {
-  const reading = await readName(cluster, name);
+  const reading = await readName(cluster, name, isLacking ? { patienceMs: null } : {});
   const version = reading.current?.version ?? null;
   if (!version || isGone(version)) return null;
   const shown = cluster.space.shown(name);
