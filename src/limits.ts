@@ -136,7 +136,11 @@ export const REPAIR_JITTER = 0.3;
 export const ORPHAN_AGE_SECONDS = 3600;
 /** How many versions count as under way on one connection. A client has far fewer at once. */
 export const SENT_PER_CONNECTION = 1024;
-export const TRASH_GRACE_MS = 60_000;
+/** How long content that no name holds any more stays, after somebody read it last. */
+export const TRASH_GRACE_MS = 600_000;
+/** The same where the disk is full: only for readers that are reading now. */
+export const READERS_GRACE_MS = 60_000;
+export const RENEWALS_KEPT = 4096;
 /** How often the trash is looked through within its grace. */
 export const SWEEPS_PER_GRACE = 10;
 /** Bounds for the time from one look through the trash to the next. */

@@ -33,8 +33,8 @@ import {
   type Promised,
   type Proposed,
 } from "./name_state.ts";
-import type { SmallPiece } from "./pieces/piece_id.ts";
-import { checkSmall, PieceStore } from "./pieces/pieces.ts";
+import { checkSmall, type SmallPiece } from "./pieces/piece_id.ts";
+import { PieceStore } from "./pieces/pieces.ts";
 import { Scrub } from "./pieces/scrub.ts";
 
 export interface StoreOptions {

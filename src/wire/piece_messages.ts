@@ -66,4 +66,9 @@ export const PIECE_MESSAGES = {
     struct({ to: address, name, vid: vidCodec, cid: vidCodec }),
     struct({ held: pieceList }),
   ),
+  /**
+   * A reader goes on with this content, which may have been replaced: it stays for some minutes more.
+   * The reply says whether any of it is here.
+   */
+  renew: message(24, struct({ to: address, cid: vidCodec }), struct({ ok: bool })),
 } as const;

@@ -40,14 +40,34 @@ describe("the trash", () => {
       folder.aheadMs = 59_000;
       await store.sweep();
       expect(heldOf(store, VID)).toEqual([]);
-      expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
-      expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
+      expect(store.pieces.inline(idOf(VID, 1))?.length).toBe(10);
+      expect(existsSync(folder.file(VID, 0))).toBe(true);
       folder.aheadMs = 61_000;
       await store.sweep();
       await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
       await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 1), 0, 10));
       expect(existsSync(folder.file(VID, 0))).toBe(false);
       expect(heldOf(await folder.reopen(), VID)).toEqual([]);
+    }));
+
+  test("keeps what somebody reads, or renews, for its grace from then on", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open({ trashGraceMs: 60_000 });
+      await overtaken(store);
+      folder.aheadMs = 61_000;
+      await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES);
+      await store.sweep();
+      expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
+      expect(store.pieces.renew(SPACE, VID)).toBe(true);
+      expect(store.pieces.renew(SPACE, "0".repeat(31).concat("7"))).toBe(false);
+      expect(store.pieces.renew("u:other", VID)).toBe(false);
+      // After a restart nobody knows who reads, and the time begins where it was noted last.
+      const again = await folder.reopen({ trashGraceMs: 60_000 });
+      await again.sweep();
+      expect(existsSync(folder.file(VID, 0))).toBe(true);
+      folder.aheadMs = 200_000;
+      await again.sweep();
+      expect(existsSync(folder.file(VID, 0))).toBe(false);
     }));
 
   test("is emptied wholly, however much is in it", () =>

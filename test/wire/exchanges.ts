@@ -138,6 +138,7 @@ export const EXCHANGES: Exchanges = {
     request: fc.record({ to, cid: vid, piece: any.u8, offset: any.u53, length: any.u32 }),
     reply: fc.record({ data }),
   },
+  renew: { request: fc.record({ to, cid: vid }), reply: ok },
   list: {
     request: fc.record({
       to,

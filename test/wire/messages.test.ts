@@ -68,6 +68,7 @@ test("the numbers of the messages are what they always were", () => {
     lives: 21,
     floors: 22,
     link: 23,
+    renew: 24,
   });
   expect(Object.keys(MESSAGES).toSorted()).toEqual(KINDS.toSorted());
 });

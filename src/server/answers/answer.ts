@@ -137,6 +137,10 @@ const ANSWERS: Answers = {
     return {};
   },
 
+  renew: (context, { cid }) => ({
+    ok: context.store.pieces.renew(spaceOfUser(context.user), cid),
+  }),
+
   status: (context) => context.store.scrub.health(),
 
   spaces(context, { after }) {

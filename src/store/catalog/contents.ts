@@ -149,6 +149,14 @@ export class ContentTable {
     this.#setIdle.run(wall, Uint8Array.fromHex(cid));
   }
 
+  /** An idle piece was read: since then it is idle, in milliseconds since 1970. */
+  renewIdle(cid: Cid, piece: number, wall: number): void {
+    const id = Uint8Array.fromHex(cid);
+    this.#db
+      .query("UPDATE content SET idle = max(idle, ?) WHERE cid = ? AND piece = ?")
+      .run(Math.floor(wall), id, piece);
+  }
+
   /** Marks this very piece as damaged. A piece that has meanwhile taken its place stays good. */
   markBad({ cid, piece, created }: ContentRow): void {
     const id = Uint8Array.fromHex(cid);

@@ -1,4 +1,6 @@
 /** Which piece is meant, and a small piece with its bytes. Used by the store and the server. */
+import { DfsError } from "../../errors.ts";
+import { tableAndRoot } from "../../file/checksum.ts";
 import type { Cid, Vid } from "../../version.ts";
 
 /** Which piece of which content, and in whose space. */
@@ -19,4 +21,10 @@ export interface SmallPiece {
   readonly piece: number;
   readonly root: Uint8Array;
   readonly data: Uint8Array;
+}
+
+/** Throws DfsError("protocol") if a small piece is not what its sender says. */
+export function checkSmall({ cid, piece }: PieceId, { root, data }: SmallPiece): void {
+  if (Buffer.compare(tableAndRoot(cid, piece, data).root, root) === 0) return;
+  throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
 }

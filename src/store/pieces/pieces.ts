@@ -7,7 +7,13 @@ import { hashSlotOf } from "../../file/hash_slot.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { rootOf, tableAndRoot, sumsOf, tableBytes } from "../../file/checksum.ts";
 import type { Clock, Disk, OpenFile } from "../../io/ports.ts";
-import { BLOCK_BYTES, FILES_AT_ONCE, TABLE_BYTES_SMALL, TABLES_AT_ONCE } from "../../limits.ts";
+import {
+  BLOCK_BYTES,
+  FILES_AT_ONCE,
+  READERS_GRACE_MS,
+  TABLE_BYTES_SMALL,
+  TABLES_AT_ONCE,
+} from "../../limits.ts";
 import { Arrivals } from "./arrivals.ts";
 import { Ballast } from "./ballast.ts";
 import type { Catalog } from "../catalog/catalog.ts";
@@ -16,7 +22,9 @@ import { Holds } from "./holds.ts";
 import type { ContentRow } from "../catalog/contents.ts";
 import { damagedPiece, readBlocks, readSums } from "./piece_file.ts";
 import type { Arrival, PieceId, SmallPiece } from "./piece_id.ts";
+import type { Cid } from "../../version.ts";
 import type { FolderPaths } from "./folder_paths.ts";
+import { Renewals } from "./renewals.ts";
 import { Room } from "./room.ts";
 import { sweepIdle } from "./sweep.ts";
 import { UnderWay } from "./under_way.ts";
@@ -29,6 +37,7 @@ export class PieceStore {
   readonly #catalog: Catalog;
   readonly #die: (error: DfsError) => void;
   readonly #arrivals = new Arrivals();
+  readonly #renewals: Renewals;
   /** Limit the files open for a moment, and the tables of sums in memory (which may be large). */
   readonly #files = new Gate(FILES_AT_ONCE);
   readonly #tables = new Gate(TABLES_AT_ONCE);
@@ -50,8 +59,9 @@ export class PieceStore {
     this.#disk = ports.disk;
     this.#paths = paths;
     this.#catalog = catalog;
+    this.#renewals = new Renewals(ports.clock);
     this.holds = new Holds(ports, catalog);
-    this.room = new Room(ports, paths.folder, () => this.sweep(0));
+    this.room = new Room(ports, paths.folder, () => this.#sweep(0, READERS_GRACE_MS));
     this.ballast = new Ballast(ports.disk, paths.catalogFolder);
     catalog.setRelief(() => this.ballast.drop());
   }
@@ -184,6 +194,7 @@ export class PieceStore {
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
+    this.#renewals.renew(id.cid);
     const end = offset + length;
     // A part of a block cannot be verified.
     if (
@@ -260,22 +271,23 @@ export class PieceStore {
     }
   }
 
-  /** Removes pieces that no name has held for `graceMs`. */
+  /** Removes pieces that no name has held, and nobody has read, for `graceMs`. */
   sweep(graceMs: number): Promise<void> {
-    return sweepIdle(
-      this.#disk,
-      this.#paths,
-      this.#catalog,
-      this.#arrivals,
-      () => this.#clock.wall() - graceMs,
-    );
+    return this.#sweep(graceMs, graceMs);
   }
-}
 
-/** Throws DfsError("protocol") if a small piece is not what its sender says. */
-export function checkSmall({ cid, piece }: PieceId, { root, data }: SmallPiece): void {
-  if (Buffer.compare(tableAndRoot(cid, piece, data).root, root) === 0) return;
-  throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
+  #sweep(graceMs: number, readersMs: number): Promise<void> {
+    const [paths, catalog] = [this.#paths, this.#catalog];
+    const [arrivals, renewals] = [this.#arrivals, this.#renewals];
+    const ports = { clock: this.#clock, disk: this.#disk };
+    return sweepIdle({ ...ports, paths, catalog, arrivals, renewals, graceMs, readersMs });
+  }
+
+  /** RENEW: somebody goes on reading this content. Returns whether any of it is here. */
+  renew(space: string, cid: Cid): boolean {
+    this.#renewals.renew(cid);
+    return this.#catalog.contents.goodOf(space, cid).length > 0;
+  }
 }
 
 function isWhole({ cid, piece, data, root }: ContentRow): boolean {
