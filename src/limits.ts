@@ -13,12 +13,21 @@ export const BALLOT_STEP = 2 ** 24;
 export const CLIMB_STEPS = 16;
 
 // Names
-export const NAME_BYTES = 1024;
-export const COMPONENT_BYTES = 255;
-/** The longest sealed component: a tag and a component, in base64. */
-export const SEALED_COMPONENT_BYTES = Math.ceil((4 * (COMPONENT_BYTES + 16)) / 3);
-/** The longest name comes out so long when it is sealed: 512 components of one byte each. */
-export const SEALED_NAME_BYTES = 12 * KIB;
+/** The part of a name before its first "/". */
+export const FIRST_COMPONENT_BYTES = 255;
+/** The part of a name after its first "/". */
+export const REST_BYTES = 1024;
+/** AES-SIV puts a tag before each component. */
+const NAME_TAG_BYTES = 16;
+const inBase64 = (bytes: number): number => Math.ceil((4 * bytes) / 3);
+/**
+ * The longest sealed form of a name: of one whose first component is as long as may be, and whose
+ * others are empty. Each of these takes one byte, the "/" behind it, and becomes a tag and a "/".
+ */
+export const SEALED_NAME_BYTES =
+  inBase64(FIRST_COMPONENT_BYTES + NAME_TAG_BYTES) +
+  1 +
+  REST_BYTES * (inBase64(NAME_TAG_BYTES) + 1);
 export const FOLDERS_REMEMBERED = 4096;
 export const USERS_PAGE = 1000;
 /** How many floors one message has. */

@@ -2,6 +2,7 @@
  * What a server tells of a name: the state of its register, and its pieces. Used by store.ts and,
  * for lists, by the server's list_entry.ts.
  */
+import type { StoredName } from "../file/names.ts";
 import type { Register, Vid } from "../version.ts";
 import type { Refused } from "./acceptor.ts";
 
@@ -18,7 +19,7 @@ export interface Held {
 
 /** One name of a page of a list. */
 export interface PageEntry {
-  readonly name: string;
+  readonly name: StoredName;
   /** The bytes of its register. null: it has no register, only pieces. */
   readonly register: Uint8Array | "damaged" | null;
   readonly held: readonly Omit<Held, "age">[];

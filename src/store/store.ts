@@ -5,7 +5,7 @@
  */
 import { DfsError } from "../errors.ts";
 import { tableAndRoot } from "../file/checksum.ts";
-import { compareNames } from "../file/names.ts";
+import { compareNames, type StoredName } from "../file/names.ts";
 import type { Clock, Disk, Random, Notify } from "../io/ports.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Accepted, Ballot, Register, Version, Vid } from "../version.ts";
@@ -120,7 +120,7 @@ export class Store {
   }
 
   /** READ: the register of a name, and the pieces of its versions. Throws DfsError("damaged"). */
-  read(space: string, name: string): { floor: Ballot; register: Register; held: Held[] } {
+  read(space: string, name: StoredName): { floor: Ballot; register: Register; held: Held[] } {
     const register = this.#row(space, name);
     // The versions of the register come first, in case there are more than fit into a reply.
     const matters = new Set([register.acc?.version.vid, register.com?.version.vid]);
@@ -160,7 +160,7 @@ export class Store {
     return this.#catalog.isDamaged;
   }
 
-  #heldOfName(space: string, name: string): Held[] {
+  #heldOfName(space: string, name: StoredName): Held[] {
     const now = this.#ports.clock.wall();
     const ageOf = (created: number): number => Math.max(0, Math.floor((now - created) / 1000));
     const { underWay } = this.pieces;
@@ -171,7 +171,7 @@ export class Store {
   }
 
   /** The good pieces of a version. */
-  held(space: string, name: string, vid: Vid): number[] {
+  held(space: string, name: StoredName, vid: Vid): number[] {
     return this.#catalog.pieces.ofVersion(space, name, vid);
   }
 
@@ -181,7 +181,7 @@ export class Store {
    */
   async prepare(
     space: string,
-    name: string,
+    name: StoredName,
     ballot: Ballot,
     vid: Vid,
     small: readonly SmallPiece[],
@@ -211,7 +211,7 @@ export class Store {
 
   accept(
     space: string,
-    name: string,
+    name: StoredName,
     ballot: Ballot,
     version: Version,
   ): Promise<{ ok: boolean } & Refused> {
@@ -228,7 +228,7 @@ export class Store {
   /** COMMIT. Without `sync`, a crash may undo it. */
   commit(
     space: string,
-    name: string,
+    name: StoredName,
     accepted: Accepted,
     sync: boolean,
   ): Promise<{ ignored: boolean } & Refused> {
@@ -248,7 +248,7 @@ export class Store {
   }
 
   /** FORGET: drops the row of a tombstone, for good. */
-  forget(space: string, name: string, ballot: Ballot): Promise<{ ok: boolean }> {
+  forget(space: string, name: StoredName, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const row = this.#row(space, name);
       if (!mayForget(row, ballot)) return { ok: false };
@@ -259,7 +259,7 @@ export class Store {
   }
 
   /** COLLECT: puts the pieces of an orphan into the trash, behind the fence. */
-  collect(space: string, name: string, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
+  collect(space: string, name: StoredName, vid: Vid, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const ok = mayCollect(this.#row(space, name), ballot, vid);
       if (ok) this.#catalog.pieces.trash(space, name, vid, this.#ports.clock.wall());
@@ -270,7 +270,7 @@ export class Store {
   /** DROP: puts one piece into the trash, if `isAway` says that it is away from its home. */
   drop(
     space: string,
-    name: string,
+    name: StoredName,
     vid: Vid,
     piece: number,
     isAway: (version: Version) => boolean,
@@ -294,7 +294,7 @@ export class Store {
     this.#catalog.close();
   }
 
-  #row(space: string, name: string): Register {
+  #row(space: string, name: StoredName): Register {
     return this.#catalog.register(space, name) ?? absentRow(this.floors.of(space));
   }
 }

@@ -43,6 +43,7 @@ import {
   user,
   address,
   name,
+  nameText,
   root,
   piece,
   pieceList,
@@ -171,7 +172,7 @@ export const MESSAGES = {
   list: message(
     12,
     /** With `everything`, also names of which there are only pieces. */
-    struct({ to: address, after: name, prefix: name, limit: u16, everything: bool }),
+    struct({ to: address, after: nameText, prefix: nameText, limit: u16, everything: bool }),
     /**
      * Unless `complete`, a missing name is not absent: the server's catalog is damaged somewhere.
      */

@@ -15,6 +15,7 @@ import { removeFolders } from "../harness/program.ts";
 import { without } from "./in_process.ts";
 import { login, user } from "../harness/password.ts";
 import { type ServerProcess, Stage } from "../harness/stage.ts";
+import { named } from "../harness/named.ts";
 
 setDefaultTimeout(120_000);
 
@@ -214,7 +215,7 @@ test("pieces asked for, and replies that are never read", async () => {
   const { version, servers } = await stage.stat("file");
   const piece = (servers[0]?.pieces[0] ?? 0) - 1;
   const to = await addressOf(victim);
-  const name = await without(stage, [], async (cluster) => cluster.space.stored("file"));
+  const name = await without(stage, [], async (cluster) => cluster.space.stored(named("file")));
   const what = { to, name, vid: version, piece, offset: 0 };
   for (const socket of sockets) {
     socket.pause();

@@ -10,6 +10,7 @@ import type { Version } from "../../src/version.ts";
 import type { Held } from "../../src/wire/values.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
+import { named } from "../harness/named.ts";
 
 const vid = vidOf(1);
 const file = (some: Partial<Version> = {}): Version =>
@@ -63,8 +64,8 @@ test.each(["", ".", "a//b"])(
   "the library takes no name %j: it may be a reserved one",
   async (name) => {
     const nowhere = { space: new Space("") } as never;
-    await rejectionOf("usage", remove(nowhere, name));
-    await rejectionOf("usage", stat(nowhere, name));
-    await rejectionOf("usage", get(nowhere, name, { inOrder: false } as never, {}));
+    await rejectionOf("usage", remove(nowhere, named(name)));
+    await rejectionOf("usage", stat(nowhere, named(name)));
+    await rejectionOf("usage", get(nowhere, named(name), { inOrder: false } as never, {}));
   },
 );

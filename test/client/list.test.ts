@@ -10,6 +10,7 @@ import { type Outline, outlinesCodec } from "../../src/version.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
 import { vidOf } from "../harness/arbitraries.ts";
+import { inStore } from "../harness/named.ts";
 
 const outline = (n: number): Outline => ({
   ballot: BigInt(n),
@@ -22,7 +23,7 @@ const outline = (n: number): Outline => ({
 const bytesOf = (value: Outline | null): Uint8Array =>
   encode(outlinesCodec, { acc: value, com: value });
 const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
-  name,
+  name: inStore(name),
   damaged: false,
   others: false,
   outlines: bytesOf(outline(1)),
@@ -67,7 +68,7 @@ describe("the pages of several servers", () => {
   test("are merged, and go no further than the one that ends first", async () => {
     const pages = await pagesOf([named("abcdefg"), named("bdf"), named("abg"), named("")]);
     expect(namesIn(pages)).toBe("abcdefg");
-    expect(pages[0]?.names.map(([name, said]) => [name, [...said.keys()]])).toEqual([
+    expect<unknown>(pages[0]?.names.map(([name, said]) => [name, [...said.keys()]])).toEqual([
       ["a", [0, 2]],
       ["b", [0, 1, 2]],
       ["c", [0]],

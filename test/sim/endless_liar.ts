@@ -4,6 +4,7 @@ import { USERS_PAGE } from "../../src/limits.ts";
 import { outlinesCodec } from "../../src/version.ts";
 import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { vidOf } from "../harness/arbitraries.ts";
+import { inStore } from "../harness/named.ts";
 
 export interface Lies {
   /** Names on each page. */
@@ -39,7 +40,7 @@ export class EndlessLiar {
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next("m"),
+      name: inStore(this.#next("m")),
       damaged: false,
       others: false,
       outlines,

@@ -20,6 +20,7 @@ import { Violation } from "./invariants.ts";
 import { changeMembers, type MemberOrder } from "./member_orders.ts";
 import type { Operation } from "./linearizable.ts";
 import type { Sealing } from "./sealing.ts";
+import { named } from "../harness/named.ts";
 
 /** What to do; contents are numbers, from which the bytes follow. */
 export type Order =
@@ -156,16 +157,16 @@ export class Recorder {
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const source = sourceOf(contentOf(order.value, order.bytes));
         const layout = layoutOf(order.layout ?? "pairs");
-        await put(cluster, order.name, source, { layout, placement: "name", ...condition });
+        await put(cluster, named(order.name), source, { layout, placement: "name", ...condition });
         return null;
       }
       case "get": {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
-        await get(cluster, order.name, sink, {});
+        await get(cluster, named(order.name), sink, {});
         return valueOf(sink.data, this.#contents);
       }
       case "rm":
-        await remove(cluster, order.name);
+        await remove(cluster, named(order.name));
         return null;
       case "list":
         for await (const _ of list(cluster, "")) void _;

@@ -21,6 +21,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 2 * CHUNK_BYTES + BLOCK_BYTES + 1000;
@@ -248,7 +249,7 @@ describe("a small piece", () => {
   test("lies in the catalog, and is read as any other", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, VID, [
+      await store.prepare(SPACE, inStore("a"), 5n, VID, [
         smallPiece(VID, 2, data),
         smallPiece(VID, 3, new Uint8Array()),
       ]);
@@ -269,7 +270,7 @@ describe("a small piece", () => {
     inFolder(async (folder) => {
       const long = pattern(BLOCK_BYTES + 7);
       const store = await folder.open({ inlineBytes: long.length });
-      await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 2, long)]);
+      await store.prepare(SPACE, inStore("a"), 5n, VID, [smallPiece(VID, 2, long)]);
       expect(existsSync(folder.file(VID, 2))).toBe(false);
       const part = async (from: number, to: number): Promise<boolean> =>
         same(await store.pieces.fetch(idOf(VID, 2), from, to - from), long.subarray(from, to));
@@ -281,7 +282,7 @@ describe("a small piece", () => {
   test("is a file where the catalog is not to hold it", () =>
     inFolder(async (folder) => {
       const store = await folder.open({ inlineBytes: 0 });
-      await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 2, data)]);
+      await store.prepare(SPACE, inStore("a"), 5n, VID, [smallPiece(VID, 2, data)]);
       expect(existsSync(folder.file(VID, 2))).toBe(true);
       expect(heldOf(store, VID)).toEqual([2]);
       expect(same(await store.pieces.fetch(idOf(VID, 2), 0, data.length), data)).toBe(true);

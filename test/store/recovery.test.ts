@@ -19,6 +19,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const BYTES = BLOCK_BYTES + 1000;
@@ -74,7 +75,7 @@ describe("a folder that cannot be served", () => {
       const store = await folder.open();
       expect((await rejectionOf("folder", folder.open())).message).toContain("in use");
       // The first one goes on undisturbed.
-      expect(await store.prepare(SPACE, "a", 5n, VID, [])).toMatchObject({ ok: true });
+      expect(await store.prepare(SPACE, inStore("a"), 5n, VID, [])).toMatchObject({ ok: true });
       await folder.reopen();
     }));
 
@@ -174,7 +175,7 @@ describe("a start after a crash", () => {
 
   test("adopts a piece's file that the catalog does not know", () =>
     inFolder(async (folder) => {
-      const name = "Grüße/😀.txt";
+      const name = inStore("Grüße/😀.txt");
       const data = pattern(BYTES);
       await upload(await folder.open(), idOf(VID, 0, name), data);
       await upload(await folder.reopen(), idOf(VID, 1, name), pattern(0));
@@ -197,7 +198,7 @@ describe("a start after a crash", () => {
       folder.catalog("DELETE FROM piece");
       const file = readFileSync(folder.file(VID, 0));
       rmSync(folder.file(VID, 0));
-      await (await folder.open()).prepare(SPACE, "a", 5n, VID, [small]);
+      await (await folder.open()).prepare(SPACE, inStore("a"), 5n, VID, [small]);
       folder.close();
       // The file has its name, and the row that says so was lost with the crash.
       writeFileSync(folder.file(VID, 0), file);
@@ -214,7 +215,7 @@ describe("a start after a crash", () => {
       folder.close();
       rmSync(folder.file(VID, 0));
       const again = await folder.open();
-      expect(again.read(SPACE, "a").held).toMatchObject([{ vid: VID, pieces: [1] }]);
+      expect(again.read(SPACE, inStore("a")).held).toMatchObject([{ vid: VID, pieces: [1] }]);
       await rejectionOf("noPiece", again.pieces.fetch(idOf(VID, 0), 0, 1000));
     }));
 
@@ -271,7 +272,7 @@ describe("a start after a crash", () => {
       const store = await folder.open();
       await upload(store, idOf(VID, 0), pattern(BYTES));
       const value = { ballot: 5n, version: versionOf({ vid: "cd".repeat(16), history: [VID] }) };
-      await store.commit(SPACE, "a", value, true);
+      await store.commit(SPACE, inStore("a"), value, true);
       const again = await folder.reopen({ trashGraceMs: 0 });
       expect(heldOf(again, VID)).toEqual([]);
       await again.sweep();

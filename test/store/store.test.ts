@@ -5,6 +5,7 @@ import { type Accepted, type Ballot, childOf, tombstone, type Version } from "..
 import { versionOf, vidOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const version = (n: number, some: Partial<Version> = {}): Version =>
   versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
@@ -17,15 +18,15 @@ const inline = (n: number) => [
 /** One whole put to this one server. */
 async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
   const n = Number(`0x${value.vid}`);
-  expect(await store.prepare(SPACE, name, ballot, value.vid, inline(n))).toMatchObject({
+  expect(await store.prepare(SPACE, inStore(name), ballot, value.vid, inline(n))).toMatchObject({
     ok: true,
   });
-  expect(await store.accept(SPACE, name, ballot, value)).toMatchObject({
+  expect(await store.accept(SPACE, inStore(name), ballot, value)).toMatchObject({
     ok: true,
     refused: null,
     prom: ballot,
   });
-  expect(await store.commit(SPACE, name, at(ballot, value), false)).toMatchObject({
+  expect(await store.commit(SPACE, inStore(name), at(ballot, value), false)).toMatchObject({
     ignored: false,
   });
 }
@@ -35,32 +36,32 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const register = { prom: 0n, acc: null, com: null };
-      expect(store.read(SPACE, "a")).toEqual({ floor: 0n, register, held: [] });
+      expect(store.read(SPACE, inStore("a"))).toEqual({ floor: 0n, register, held: [] });
     }));
 
   test("goes through a put, and is the same after a restart", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       const one = at(5n, version(1));
-      expect(await store.prepare(SPACE, "a", 5n, vidOf(1), inline(1))).toEqual({
+      expect(await store.prepare(SPACE, inStore("a"), 5n, vidOf(1), inline(1))).toEqual({
         ok: true,
         refused: null,
         floor: 0n,
         register: { prom: 5n, acc: null, com: null },
         held: [0, 1],
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
-      expect(await store.accept(SPACE, "a", 5n, one.version)).toMatchObject({
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(await store.accept(SPACE, inStore("a"), 5n, one.version)).toMatchObject({
         ok: true,
         refused: null,
         prom: 5n,
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: one, com: null });
-      expect(await store.commit(SPACE, "a", one, true)).toMatchObject({ ignored: false });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: one, com: null });
+      expect(await store.commit(SPACE, inStore("a"), one, true)).toMatchObject({ ignored: false });
       const after = { prom: 5n, acc: one, com: one };
-      expect(store.read(SPACE, "a").register).toEqual(after);
+      expect(store.read(SPACE, inStore("a")).register).toEqual(after);
       const again = await folder.reopen();
-      expect(again.read(SPACE, "a").register).toEqual(after);
+      expect(again.read(SPACE, inStore("a")).register).toEqual(after);
       expect(heldOf(again, vidOf(1))).toEqual([0, 1]);
       expect(again.sid).toBe(store.sid);
     }));
@@ -68,8 +69,8 @@ describe("a register", () => {
   test("refuses lower ballots, and says which it has promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, vidOf(1), []);
-      expect(await store.prepare(SPACE, "a", 4n, vidOf(2), inline(2))).toEqual({
+      await store.prepare(SPACE, inStore("a"), 5n, vidOf(1), []);
+      expect(await store.prepare(SPACE, inStore("a"), 4n, vidOf(2), inline(2))).toEqual({
         ok: false,
         refused: "low",
         floor: 0n,
@@ -77,21 +78,21 @@ describe("a register", () => {
         held: [],
       });
       expect(heldOf(store, vidOf(2))).toEqual([]);
-      expect(await store.accept(SPACE, "a", 4n, version(2))).toMatchObject({
+      expect(await store.accept(SPACE, inStore("a"), 4n, version(2))).toMatchObject({
         ok: false,
         refused: "low",
         prom: 5n,
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: null, com: null });
     }));
 
   test("is one of its space and its name", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(store.read(SPACE, "A").register.com).toBeNull();
-      expect(store.read("", "a").register.com).toBeNull();
-      expect(store.read("u:Alice", "a").register.com).toBeNull();
+      expect(store.read(SPACE, inStore("A")).register.com).toBeNull();
+      expect(store.read("", inStore("a")).register.com).toBeNull();
+      expect(store.read("u:Alice", inStore("a")).register.com).toBeNull();
     }));
 
   test("many at once are all answered", () =>
@@ -100,15 +101,15 @@ describe("a register", () => {
       const names = Array.from({ length: 200 }, (_, n) => `n${n}`);
       await Promise.all(names.map((name, n) => put(store, name, 5n, version(n + 1))));
       for (const [n, name] of names.entries())
-        expect(store.read(SPACE, name).register.com?.version.vid).toBe(vidOf(n + 1));
+        expect(store.read(SPACE, inStore(name)).register.com?.version.vid).toBe(vidOf(n + 1));
     }));
 
   test("a small piece that is not what its root says is refused, and nothing is promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
-      await rejectionOf("protocol", store.prepare(SPACE, "a", 5n, vidOf(1), [wrong]));
-      expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 0n }, held: [] });
+      await rejectionOf("protocol", store.prepare(SPACE, inStore("a"), 5n, vidOf(1), [wrong]));
+      expect(store.read(SPACE, inStore("a"))).toMatchObject({ register: { prom: 0n }, held: [] });
     }));
 });
 
@@ -119,8 +120,8 @@ describe("COMMIT", () => {
       await put(store, "b", 5n, version(7));
       await put(store, "a", 5n, version(1));
       // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      await store.prepare(SPACE, "a", 7n, vidOf(3), inline(3));
+      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
+      await store.prepare(SPACE, inStore("a"), 7n, vidOf(3), inline(3));
       await put(store, "a", 8n, version(4, { seq: 3, history: [vidOf(2), vidOf(1)] }));
       expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
       expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
@@ -132,20 +133,22 @@ describe("COMMIT", () => {
       const gone = childOf(version(1), 0n, tombstone(vidOf(2)));
       await put(store, "a", 5n, version(1));
       await put(store, "a", 6n, gone);
-      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, inStore("a"), 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
-      expect(await store.commit(SPACE, "a", at(5n, version(1)), true)).toMatchObject({
+      expect(await store.commit(SPACE, inStore("a"), at(5n, version(1)), true)).toMatchObject({
         ignored: true,
       });
-      expect(await store.commit(SPACE, "a", at(6n, gone), true)).toMatchObject({ ignored: true });
+      expect(await store.commit(SPACE, inStore("a"), at(6n, gone), true)).toMatchObject({
+        ignored: true,
+      });
       const absent = { prom: 6n, acc: null, com: null };
-      expect(store.read(SPACE, "a").register).toEqual(absent);
-      expect(store.read(SPACE, "any other").register).toEqual(absent);
+      expect(store.read(SPACE, inStore("a")).register).toEqual(absent);
+      expect(store.read(SPACE, inStore("any other")).register).toEqual(absent);
       // What one user has forgotten is of no concern to others.
-      expect(store.read("u:other", "a").register.prom).toBe(0n);
+      expect(store.read("u:other", inStore("a")).register.prom).toBe(0n);
       const again = await folder.reopen();
       expect(again.floors.of(SPACE)).toBe(6n);
-      expect(again.read(SPACE, "a").register).toEqual(absent);
+      expect(again.read(SPACE, inStore("a")).register).toEqual(absent);
     }));
 });
 
@@ -154,17 +157,17 @@ describe("FORGET", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
       await put(store, "a", 6n, childOf(version(1), 0n, tombstone(vidOf(2))));
-      await store.prepare(SPACE, "a", 9n, vidOf(3), []);
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      await store.prepare(SPACE, inStore("a"), 9n, vidOf(3), []);
+      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, inStore("a"), 9n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, inStore("a"), 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
       await put(store, "b", 10n, { ...tombstone(vidOf(4)), seq: 1, history: [], birthFloor: 9n });
-      expect(await store.forget(SPACE, "b", 10n)).toEqual({ ok: true });
-      await store.forget(SPACE, "a", 6n);
+      expect(await store.forget(SPACE, inStore("b"), 10n)).toEqual({ ok: true });
+      await store.forget(SPACE, inStore("a"), 6n);
       expect(store.floors.of(SPACE)).toBe(10n);
     }));
 
@@ -174,8 +177,8 @@ describe("FORGET", () => {
       const grave = (n: number): Version => ({ ...version(n), deleted: true });
       for (const [n, name] of ["a", "b"].entries())
         await put(store, name, BigInt(5 + n), grave(n + 1));
-      expect(await store.forget(SPACE, "b", 6n)).toEqual({ ok: true });
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, inStore("b"), 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
       expect((await folder.reopen()).floors.of(SPACE)).toBe(6n);
     }));
@@ -186,11 +189,11 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      expect(await store.collect(SPACE, "a", vidOf(2), 5n)).toEqual({ ok: false });
-      expect(await store.collect(SPACE, "a", vidOf(1), 6n)).toEqual({ ok: false });
+      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
+      expect(await store.collect(SPACE, inStore("a"), vidOf(2), 5n)).toEqual({ ok: false });
+      expect(await store.collect(SPACE, inStore("a"), vidOf(1), 6n)).toEqual({ ok: false });
       expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
-      expect(await store.collect(SPACE, "a", vidOf(2), 6n)).toEqual({ ok: true });
+      expect(await store.collect(SPACE, inStore("a"), vidOf(2), 6n)).toEqual({ ok: true });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
     }));
 
@@ -199,9 +202,14 @@ describe("COLLECT and DROP", () => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
       await put(store, "b", 6n, version(2));
-      await store.collect(SPACE, "b", vidOf(1), 6n);
-      await store.collect("u:Mallory", "b", vidOf(1), 0n);
-      await store.commit(SPACE, "b", at(7n, version(3, { history: [vidOf(2), vidOf(1)] })), true);
+      await store.collect(SPACE, inStore("b"), vidOf(1), 6n);
+      await store.collect("u:Mallory", inStore("b"), vidOf(1), 0n);
+      await store.commit(
+        SPACE,
+        inStore("b"),
+        at(7n, version(3, { history: [vidOf(2), vidOf(1)] })),
+        true,
+      );
       expect(heldOf(store, vidOf(1))).toEqual([0, 1]);
     }));
 
@@ -209,10 +217,14 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, vidOf(2), inline(2));
-      expect(await store.drop(SPACE, "a", vidOf(1), 0, () => false)).toEqual({ ok: false });
-      expect(await store.drop(SPACE, "a", vidOf(2), 0, () => true)).toEqual({ ok: false });
-      expect(await store.drop(SPACE, "a", vidOf(1), 0, ({ vid }) => vid === vidOf(1))).toEqual({
+      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
+      expect(await store.drop(SPACE, inStore("a"), vidOf(1), 0, () => false)).toEqual({
+        ok: false,
+      });
+      expect(await store.drop(SPACE, inStore("a"), vidOf(2), 0, () => true)).toEqual({ ok: false });
+      expect(
+        await store.drop(SPACE, inStore("a"), vidOf(1), 0, ({ vid }) => vid === vidOf(1)),
+      ).toEqual({
         ok: true,
       });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)))).toEqual([[1], [0, 1]]);
@@ -222,8 +234,8 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.drop(SPACE, "a", vidOf(1), 0, () => true);
-      const { held } = await store.prepare(SPACE, "a", 6n, vidOf(1), inline(1));
+      await store.drop(SPACE, inStore("a"), vidOf(1), 0, () => true);
+      const { held } = await store.prepare(SPACE, inStore("a"), 6n, vidOf(1), inline(1));
       expect(held).toEqual([0, 1]);
     }));
 });
@@ -233,21 +245,25 @@ describe("READ", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const current = versionOf({ vid: "f".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 5n, current.vid, [smallPiece(current.vid, 0, pattern(9))]);
-      await store.commit(SPACE, "a", at(5n, current), true);
+      await store.prepare(SPACE, inStore("a"), 5n, current.vid, [
+        smallPiece(current.vid, 0, pattern(9)),
+      ]);
+      await store.commit(SPACE, inStore("a"), at(5n, current), true);
       const orphans = Array.from({ length: 300 }, (_, n) => n + 1);
       await Promise.all(
         orphans.map((n) =>
-          store.prepare(SPACE, "a", 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
+          store.prepare(SPACE, inStore("a"), 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
         ),
       );
-      expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(256);
+      expect(store.read(SPACE, inStore("a")).held.length).toBeLessThanOrEqual(256);
       expect(heldOf(store, current.vid)).toEqual([0]);
       // So are those of what is accepted.
       const pending = versionOf({ vid: "e".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 7n, pending.vid, [smallPiece(pending.vid, 0, pattern(9))]);
-      await store.accept(SPACE, "a", 7n, pending);
-      const { held } = store.read(SPACE, "a");
+      await store.prepare(SPACE, inStore("a"), 7n, pending.vid, [
+        smallPiece(pending.vid, 0, pattern(9)),
+      ]);
+      await store.accept(SPACE, inStore("a"), 7n, pending);
+      const { held } = store.read(SPACE, inStore("a"));
       expect(held.length).toBe(256);
       expect(held.slice(0, 2).map(({ vid }) => vid)).toEqual([pending.vid, current.vid]);
     }));
@@ -258,10 +274,11 @@ describe("LIST", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const names = ["a", "a/b", "a/c", "b", "z", "ä", "\uFFFD", "😀"];
-      for (const name of names.toReversed()) await store.prepare(SPACE, name, 5n, vidOf(1), []);
-      await store.prepare("u:other", "aa", 5n, vidOf(1), []);
+      for (const name of names.toReversed())
+        await store.prepare(SPACE, inStore(name), 5n, vidOf(1), []);
+      await store.prepare("u:other", inStore("aa"), 5n, vidOf(1), []);
       const page = (after: string, from: string, limit: number, everything = false) =>
-        store.page(SPACE, after, from, limit, everything).map(({ name }) => name);
+        store.page(SPACE, after, from, limit, everything).map(({ name }): string => name);
       expect(page("", "", 100)).toEqual(names);
       expect(page("", "", 3)).toEqual(names.slice(0, 3));
       expect(page("a/c", "", 100)).toEqual(names.slice(3));
@@ -275,12 +292,12 @@ describe("LIST", () => {
       const store = await folder.open();
       await put(store, "b", 5n, version(1));
       await store.pieces.putFile(
-        { space: SPACE, name: "a", vid: vidOf(2), piece: 0 },
+        { space: SPACE, name: inStore("a"), vid: vidOf(2), piece: 0 },
         smallPiece(vidOf(2), 0, pattern(5)),
       );
-      expect(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
+      expect<string[]>(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
       const all = store.page(SPACE, "", "", 9, true);
-      expect(all.map(({ name }) => name)).toEqual(["a", "b"]);
+      expect<string[]>(all.map(({ name }) => name)).toEqual(["a", "b"]);
       expect(all[0]?.register).toBeNull();
     }));
 });

@@ -17,6 +17,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 3 * BLOCK_BYTES + 1000;
@@ -25,8 +26,8 @@ describe("the trash", () => {
   /** A file's piece and a small one, both of a version that was then overtaken. */
   async function overtaken(store: Store): Promise<void> {
     await upload(store, idOf(VID, 0), pattern(LARGE));
-    await store.prepare(SPACE, "a", 5n, VID, [smallPiece(VID, 1, pattern(10))]);
-    expect(await store.collect(SPACE, "a", VID, 5n)).toEqual({ ok: true });
+    await store.prepare(SPACE, inStore("a"), 5n, VID, [smallPiece(VID, 1, pattern(10))]);
+    expect(await store.collect(SPACE, inStore("a"), VID, 5n)).toEqual({ ok: true });
   }
 
   test("keeps pieces for readers until its grace is over, though they are not held any more", () =>
@@ -52,8 +53,8 @@ describe("the trash", () => {
       const vids = Array.from({ length: 40 }, (_, n) => vidOf(n + 1));
       const all = (vid: string) =>
         Array.from({ length: 60 }, (_, piece) => smallPiece(vid, piece, pattern(1)));
-      await Promise.all(vids.map((vid) => store.prepare(SPACE, "a", 5n, vid, all(vid))));
-      for (const vid of vids) await store.collect(SPACE, "a", vid, 5n);
+      await Promise.all(vids.map((vid) => store.prepare(SPACE, inStore("a"), 5n, vid, all(vid))));
+      for (const vid of vids) await store.collect(SPACE, inStore("a"), vid, 5n);
       await store.sweep();
       for (const vid of vids) await rejectionOf("noPiece", store.pieces.fetch(idOf(vid, 0), 0, 1));
     }));
@@ -96,14 +97,14 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       await overtaken(store);
       expect(heldOf(store, VID)).toEqual([]);
-      const { ok, held } = await store.prepare(SPACE, "a", 6n, VID, []);
+      const { ok, held } = await store.prepare(SPACE, inStore("a"), 6n, VID, []);
       expect({ ok, held }).toEqual({ ok: true, held: [0, 1] });
       folder.aheadMs = 3_600_000;
       await store.sweep();
       expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
       expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
       // Who condemned them did so behind a promise that is not the last one any more.
-      expect(await store.collect(SPACE, "a", VID, 5n)).toEqual({ ok: false });
+      expect(await store.collect(SPACE, inStore("a"), VID, 5n)).toEqual({ ok: false });
       expect(heldOf(await folder.reopen(), VID)).toEqual([0, 1]);
     }));
 
@@ -111,11 +112,20 @@ describe("the trash", () => {
     inFolder(async (folder) => {
       const store = await folder.open({ trashGraceMs: 0 });
       await overtaken(store);
-      expect(await store.prepare(SPACE, "a", 4n, VID, [])).toMatchObject({ ok: false, held: [] });
-      expect(await store.prepare(SPACE, "b", 9n, VID, [])).toMatchObject({ ok: true, held: [] });
+      expect(await store.prepare(SPACE, inStore("a"), 4n, VID, [])).toMatchObject({
+        ok: false,
+        held: [],
+      });
+      expect(await store.prepare(SPACE, inStore("b"), 9n, VID, [])).toMatchObject({
+        ok: true,
+        held: [],
+      });
       await store.sweep();
       await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
-      expect(await store.prepare(SPACE, "a", 9n, VID, [])).toMatchObject({ ok: true, held: [] });
+      expect(await store.prepare(SPACE, inStore("a"), 9n, VID, [])).toMatchObject({
+        ok: true,
+        held: [],
+      });
     }));
 
   test("what was current once and is so no more stays in it, and so does what is damaged", () =>
@@ -123,17 +133,23 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       const version = versionOf({ vid: VID });
       await upload(store, idOf(VID, 0), pattern(LARGE));
-      await store.commit(SPACE, "a", { ballot: 5n, version }, false);
+      await store.commit(SPACE, inStore("a"), { ballot: 5n, version }, false);
       const next = versionOf({ vid: vidOf(7), seq: 2, history: [VID] });
-      await store.commit(SPACE, "a", { ballot: 6n, version: next }, false);
-      expect(await store.prepare(SPACE, "a", 7n, VID, [])).toMatchObject({ ok: true, held: [] });
+      await store.commit(SPACE, inStore("a"), { ballot: 6n, version: next }, false);
+      expect(await store.prepare(SPACE, inStore("a"), 7n, VID, [])).toMatchObject({
+        ok: true,
+        held: [],
+      });
 
       const bad = vidOf(8);
       await upload(store, idOf(bad, 0), pattern(LARGE));
       flip(folder.file(bad, 0), 100);
       await rejectionOf("badPiece", store.pieces.fetch(idOf(bad, 0), 0, BLOCK_BYTES));
-      await store.collect(SPACE, "a", bad, 7n);
-      expect(await store.prepare(SPACE, "a", 8n, bad, [])).toMatchObject({ ok: true, held: [] });
+      await store.collect(SPACE, inStore("a"), bad, 7n);
+      expect(await store.prepare(SPACE, inStore("a"), 8n, bad, [])).toMatchObject({
+        ok: true,
+        held: [],
+      });
     }));
 
   test("a promise that comes while the trash is swept takes out what is still there, and no more", () =>
@@ -143,7 +159,8 @@ describe("the trash", () => {
         { trashGraceMs: 0 },
         {
           async remove(path) {
-            if (path === folder.file(VID, 0)) promises.push(store.prepare(SPACE, "a", 6n, VID, []));
+            if (path === folder.file(VID, 0))
+              promises.push(store.prepare(SPACE, inStore("a"), 6n, VID, []));
             await bunDisk.remove(path);
           },
         },
@@ -191,7 +208,7 @@ describe("the trash", () => {
     inFolder(async (folder) => {
       const store = await betweenNameAndRow(folder, async (busy) => {
         await upload(busy, idOf(VID, 0), pattern(LARGE));
-        await busy.collect(SPACE, "a", VID, 5n);
+        await busy.collect(SPACE, inStore("a"), VID, 5n);
         await busy.sweep();
       });
       await upload(store, idOf(VID, 0), pattern(LARGE));

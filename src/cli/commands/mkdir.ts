@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { makeFolder } from "../../client/files/put.ts";
 import { isDfsError } from "../../errors.ts";
-import { checkFolder } from "../../file/names.ts";
+import { checkFolder, checkNewName } from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { setUp, withCluster } from "../config/open.ts";
 import { notPut } from "../local/outcomes.ts";
@@ -15,7 +15,7 @@ export const mkdirCommand = defineCommand({
     ...plainFlags,
   },
   async run({ args }) {
-    const name = checkFolder(args["dir/"]);
+    const name = checkNewName(checkFolder(args["dir/"]));
     await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name)).catch(
       (error: unknown) => {
         throw isDfsError(error, "tooFew") ? notPut(error) : error;

@@ -2,6 +2,7 @@
  * Decides which servers' answers about a name to believe: not those of a server that must be lying.
  * Used by register and rounds.
  */
+import type { StoredName } from "../../file/names.ts";
 import { type Accepted, unsoundness } from "../../version.ts";
 import type { Quorum } from "../../quorum.ts";
 import type { Cluster } from "../connect/cluster.ts";
@@ -13,7 +14,7 @@ import { liars, type Answer } from "../trust/liars.ts";
  */
 export function believed<T extends Answer>(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Map<number, T> {
@@ -40,7 +41,7 @@ export function believed<T extends Answer>(
  */
 export async function believedInEnd<T extends Answer>(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Promise<Map<number, T>> {

@@ -2,6 +2,7 @@
  * Sends pieces to the homes that lack them, copied or rebuilt. It goes chunk by chunk, with a few
  * chunks under way at once. Used by bring_home.
  */
+import type { StoredName } from "../../file/names.ts";
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { hasParity, pieceBytes } from "../../file/split.ts";
@@ -29,7 +30,7 @@ export interface Delivered {
 
 export class Delivery {
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly #name: StoredName;
   readonly #version: Version;
   readonly #roots: readonly Uint8Array[];
   readonly #reader: VersionReader;
@@ -40,7 +41,7 @@ export class Delivery {
   /** `holders` has the slots that hold each piece. */
   constructor(
     cluster: Cluster,
-    name: string,
+    name: StoredName,
     version: Version,
     holders: readonly (readonly number[])[],
     progress: (bytes: number) => void,

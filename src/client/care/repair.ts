@@ -4,7 +4,7 @@
  * be killed at any point. Used by the repair command, and by the server's background repair.
  */
 import { DfsError, type ErrorCode, isDfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { CONFIG_NAME, KEY_NAME, type StoredName } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { NAMES_IN_REPAIR } from "../../limits.ts";
 import { type Accepted, highest, type Version, type Vid } from "../../version.ts";
@@ -78,7 +78,7 @@ export async function* repairAll(
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options, full);
   // Where floors are far apart, some servers would refuse every ballot that the others grant.
   if (!options.dryRun) await carryFloors(cluster);
-  const config = await repairName(cluster, "", options);
+  const config = await repairName(cluster, CONFIG_NAME, options);
   if (isNews(config)) yield config;
   // Before a server leaves, its pieces are moved. And what keeps a change from finishing may be the
   // very thing that is to be repaired.
@@ -155,7 +155,7 @@ const sumOf = (a: Work, b: Work): Work => ({
  */
 export async function repairName(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   options: RepairOptions,
   isEmpty = false,
   full = new FullServers(),
@@ -187,7 +187,7 @@ export async function repairName(
       const found = { ...plan, isEmpty: isEmpty && round === 0 };
       // The configuration has the name "". No register holds it while there has only been the first
       // one.
-      if (name === "" && current === null && !found.isStray) return report(null);
+      if (name === CONFIG_NAME && current === null && !found.isStray) return report(null);
       lost = [...found.lost, ...moved.lost].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
@@ -235,7 +235,7 @@ const mayForget = (current: Accepted | null, found: Found, replies: Replies<"rea
 
 async function carryOut(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   { current: read, replies, view }: Omit<Reading, "is">,
   found: Found,
   options: RepairOptions,
@@ -281,7 +281,7 @@ async function carryOut(
 /** The orphans were listed before the fence. Behind it no lower ballot can make them current. */
 async function collect(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   fence: Accepted,
   orphans: readonly Vid[],
   epoch: number,

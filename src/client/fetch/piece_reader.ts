@@ -2,6 +2,7 @@
  * Reads bytes of pieces from servers and believes none of them: every block is checked against the
  * manifest. Used by fetcher, and by those who mend pieces.
  */
+import type { StoredName } from "../../file/names.ts";
 import { assert, DfsError } from "../../errors.ts";
 import { rootOf, sumsOf, tableBytes, verifies } from "../../file/checksum.ts";
 import { rootsOf } from "../../file/manifest.ts";
@@ -19,7 +20,7 @@ export interface PieceServers {
 
 export class PieceReader {
   readonly #servers: PieceServers;
-  readonly #name: string;
+  readonly #name: StoredName;
   readonly #version: Version;
   readonly #roots: readonly Uint8Array[];
   /** The table of block sums of each piece, once it was checked against the root. */
@@ -28,7 +29,7 @@ export class PieceReader {
   readonly #offered = new Map<number, Uint8Array>();
 
   /** Throws as `rootsOf`. */
-  constructor(servers: PieceServers, name: string, version: Version) {
+  constructor(servers: PieceServers, name: StoredName, version: Version) {
     this.#servers = servers;
     this.#name = name;
     this.#version = version;

@@ -3,7 +3,7 @@
  * `get` would decide it. Used by the commands, and by members and care, which look at all names.
  */
 import { DfsError } from "../../errors.ts";
-import { compareNames, KEY_NAME } from "../../file/names.ts";
+import { compareNames, KEY_NAME, type StoredName } from "../../file/names.ts";
 import { plainBytes } from "../../file/seal.ts";
 import { LIST_PAGE, SERVERS_MAX, STRAGGLER_MS } from "../../limits.ts";
 import { isGone, type Outline, type Pair, type Vid } from "../../version.ts";
@@ -54,6 +54,7 @@ async function* listSealed(cluster: Cluster, prefix: string): AsyncGenerator<Lis
 }
 
 async function* listStored(cluster: Cluster, prefix: string): AsyncGenerator<Listed> {
+  if (cluster.space.storedPrefix(prefix) === null) return;
   const after = yield* listBriefly(cluster, prefix);
   if (after !== null) yield* listFully(cluster, prefix, after);
 }
@@ -118,7 +119,7 @@ function listedBy(cluster: Cluster, page: Page): Listed[] | null {
 
 /** A name with what servers report of it. */
 export interface ReportedName {
-  readonly name: string;
+  readonly name: StoredName;
   readonly reports: NameReports;
   /** The slots of the servers that answered. */
   readonly answering: readonly number[];
@@ -154,9 +155,8 @@ async function* wantedIn(
   after = "",
 ): AsyncGenerator<ReportedName[]> {
   const { guard } = cluster.space;
-  // Sealed names keep their folders, so servers can list a folder. They cannot list by a part of a
-  // name.
-  const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
+  const known = cluster.space.storedPrefix(prefix);
+  if (known === null) return;
   const pages = pagesIn(cluster, known, everything, { after });
   for await (const { names, answering, vouching, quorum } of pages) {
     const wanted = guard ? names.filter(([name]) => isWanted(cluster, guard, name, prefix)) : names;
@@ -164,7 +164,7 @@ async function* wantedIn(
   }
 }
 
-function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string): boolean {
+function isWanted(cluster: Cluster, guard: Guard, stored: StoredName, prefix: string): boolean {
   if (stored === KEY_NAME) return prefix === "";
   const name = guard.shown(stored);
   if (name === null)
@@ -176,7 +176,7 @@ function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string
 
 /** One interval of names, sorted, with what servers report of them. See `ReportedName`. */
 export interface Page {
-  readonly names: readonly (readonly [string, NameReports])[];
+  readonly names: readonly (readonly [StoredName, NameReports])[];
   readonly answering: readonly number[];
   readonly vouching: readonly number[];
   readonly quorum: Quorum;
@@ -265,7 +265,7 @@ function listedOf(
 const bytesOf = (cluster: Cluster, stored: number): number =>
   cluster.space.guard ? plainBytes(stored) : stored;
 
-async function listedByReading(cluster: Cluster, name: string): Promise<Listed | null> {
+async function listedByReading(cluster: Cluster, name: StoredName): Promise<Listed | null> {
   const reading = await readName(cluster, name);
   const version = reading.current?.version ?? null;
   if (!version || isGone(version)) return null;

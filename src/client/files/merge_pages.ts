@@ -1,7 +1,7 @@
 /** Merges pages of names from several servers into one list. Pure. Used by list.ts. */
 import { decode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
-import { compareNames, mayBeStored } from "../../file/names.ts";
+import { compareNames, type StoredName } from "../../file/names.ts";
 import { type Outline, outlinesCodec, type Pair } from "../../version.ts";
 import type { Here, ListEntry } from "../../wire/values.ts";
 import type { Replies } from "../connect/cluster.ts";
@@ -18,22 +18,19 @@ export interface NameReport extends Pair<Outline> {
 }
 
 /**
- * The pages that can be true: with names that may exist, in order, after `after`. A server that
- * sends other pages could keep a client busy for ever, or write anything on a terminal.
+ * The pages that can be true: with names in order, after `after`. A server that sends other pages
+ * could keep a client busy for ever.
  */
 export function soundPages(replies: Replies<"list">, after: string): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
   let previous: readonly ListEntry[] = [];
   for (const [slot, reply] of replies) {
     const { entries, done } = reply;
-    // Mostly all pages begin with the same names. To compare with the page before takes less time
-    // than to check each name.
+    // Mostly all pages begin with the same names. To compare for equality takes less time.
     let isSameSoFar = true;
     const isSound = entries.every(({ name }, i) => {
       isSameSoFar &&= name === previous[i]?.name;
-      return (
-        isSameSoFar || (mayBeStored(name) && compareNames(entries[i - 1]?.name ?? after, name) < 0)
-      );
+      return isSameSoFar || compareNames(entries[i - 1]?.name ?? after, name) < 0;
     });
     if (!isSound || (!done && entries.length === 0)) continue;
     sound.set(slot, reply);
@@ -73,11 +70,14 @@ function outlinesIn(bytes: Uint8Array): Pair<Outline> | null {
  * Merges the pages up to `horizon`. Mostly all servers say the same of a name, so equal bytes are
  * decoded only once.
  */
-export function namesUpTo(pages: Replies<"list">, horizon: string | null): [string, NameReports][] {
-  const names: [string, NameReports][] = [];
+export function namesUpTo(
+  pages: Replies<"list">,
+  horizon: string | null,
+): [StoredName, NameReports][] {
+  const names: [StoredName, NameReports][] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
   for (;;) {
-    let name: string | null = null;
+    let name: StoredName | null = null;
     for (const { entries, at } of heads) {
       const next = entries[at]?.name ?? null;
       if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;

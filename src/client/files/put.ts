@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { type Layout, shapeOf } from "../../file/layout.ts";
 import { encodeManifest, storableTime } from "../../file/manifest.ts";
-import { checkFolder, checkNewName } from "../../file/names.ts";
+import type { NewName, StoredName } from "../../file/names.ts";
 import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../../limits.ts";
@@ -15,6 +15,7 @@ import { type Content, tombstone, type Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Condition } from "../agree/decide.ts";
 import { shortOf } from "../../quorum.ts";
+import { factsOf } from "./get.ts";
 import { Pieces } from "../send/pieces.ts";
 import { type Outcome, type Proposal, propose } from "../agree/propose.ts";
 import { reachToChange, silentText } from "../connect/silent.ts";
@@ -38,17 +39,16 @@ export interface Stored {
 }
 
 /**
- * Stores a file under a name. Throws DfsError("usage") for a bad name, ("putFailed") when nothing
- * was changed, ("open") when it cannot be told whether something was changed, and ("conflict") when
- * the condition does not hold.
+ * Stores a file under a name. Throws DfsError("usage") for a file that is too large, ("putFailed")
+ * when nothing was changed, ("open") when it cannot be told whether something was changed, and
+ * ("conflict") when the condition does not hold.
  */
 export async function put(
   cluster: Cluster,
-  name: string,
+  name: NewName,
   source: Source,
   options: PutOptions,
 ): Promise<Stored> {
-  checkNewName(name);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
   await checkEnoughLive(cluster);
@@ -96,7 +96,7 @@ export async function put(
  */
 function withManifest(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   { mode, bytes, isFolder = false, ...about }: About,
   roots: Uint8Array[],
   key: Uint8Array | null,
@@ -116,10 +116,11 @@ function withManifest(
 /** What a manifest says of a file or a folder. */
 type About = Pick<Source, "modified" | "mode" | "bytes"> & { readonly isFolder?: boolean };
 
-/** Makes a folder that exists without files in it: a name that ends in "/". Throws as `put`. */
-export async function makeFolder(cluster: Cluster, folder: string): Promise<void> {
-  const name = checkFolder(folder);
-  checkNewName(name.slice(0, -1));
+/**
+ * Makes a folder that exists without files in it: a name that ends in "/". One that is there stays
+ * as it is. Throws as `put`, and DfsError("conflict") where the name is that of a file.
+ */
+export async function makeFolder(cluster: Cluster, name: NewName): Promise<void> {
   await checkEnoughLive(cluster);
   const { random, clock } = cluster.ports;
   const vid = random.bytes(16).toHex();
@@ -129,10 +130,12 @@ export async function makeFolder(cluster: Cluster, folder: string): Promise<void
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
     ...withManifest(cluster, stored, about, [], key, content),
-    condition: null,
+    condition: { vid: null },
     supply: null,
   });
-  storedOrThrow(name, outcome, vid);
+  const there = outcome.is === "refused" ? outcome.current : null;
+  if (there && factsOf(cluster, name, stored, there).isFolder) return;
+  storedOrThrow(name, outcome, vid, { vid: null });
 }
 
 async function checkEnoughLive(cluster: Cluster): Promise<void> {

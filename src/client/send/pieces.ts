@@ -2,6 +2,7 @@
  * Sends the pieces of one new version to their homes. Where a home is silent or full, a piece is
  * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
+import type { StoredName } from "../../file/names.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { sumsOf } from "../../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
@@ -31,7 +32,7 @@ import { inParallel } from "../connect/window.ts";
 
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly #name: StoredName;
   readonly #version: Pick<Version, "vid" | "ring" | "copies" | "needed">;
   readonly #source: Source;
   readonly #cut: Cut;
@@ -45,7 +46,7 @@ export class Pieces implements Supply {
 
   constructor(
     cluster: Cluster,
-    name: string,
+    name: StoredName,
     vid: Vid,
     source: Source,
     { pieces, needed, copies }: Shape,

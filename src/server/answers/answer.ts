@@ -3,7 +3,7 @@
  * session.ts.
  */
 import { DfsError } from "../../errors.ts";
-import { checkStored } from "../../file/names.ts";
+import { CONFIG_NAME, type StoredName } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
 import {
   BLOCK_BYTES,
@@ -51,19 +51,20 @@ type Answers = {
 
 /** The configuration of the cluster is a register in a space of its own, "". */
 const SPACE = "u:";
-const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
+const spaceOf = (user: string, name: StoredName): string =>
+  name === CONFIG_NAME ? "" : SPACE + user;
 
 /** The space of a user; with null, that of the configuration. */
 export const spaceOfUser = (user: string | null): string => (user === null ? "" : SPACE + user);
 const userOf = (space: string): string | null => (space === "" ? null : space.slice(SPACE.length));
 
-const keyOf = ({ user }: InSpace, name: string): [space: string, name: string] => [
-  spaceOf(user, checkStored(name)),
+const keyOf = ({ user }: InSpace, name: StoredName): [space: string, name: StoredName] => [
+  spaceOf(user, name),
   name,
 ];
 
-const idOf = (context: InSpace, name: string): { space: string; name: string } => ({
-  space: keyOf(context, name)[0],
+const idOf = ({ user }: InSpace, name: StoredName): { space: string; name: StoredName } => ({
+  space: spaceOf(user, name),
   name,
 });
 
@@ -156,7 +157,7 @@ const ANSWERS: Answers = {
 
   list(context, { after, prefix, limit, everything }) {
     const { store } = context;
-    const space = spaceOf(context.user, "/");
+    const space = spaceOfUser(context.user);
     const entries: ListEntry[] = [];
     let bytes = 0;
     let from = after;
@@ -237,7 +238,7 @@ function checkRight(
   if (requester.isOperator || OF_NO_SPACE.has(kind)) return;
   if (OF_ALL_SPACES.has(kind) || request.to.user !== requester.user)
     throw new DfsError("forbidden", `${requester.user} may not look into the files of others`);
-  if ("name" in request && request.name === "" && kind !== "read")
+  if ("name" in request && request.name === CONFIG_NAME && kind !== "read")
     checkRightToInstall(store, requester);
 }
 

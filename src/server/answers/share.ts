@@ -2,6 +2,7 @@
  * The small pieces that a server sends along with its reply to READ, so that a get of a small file
  * takes one round trip. Used by answer.ts.
  */
+import type { StoredName } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
 import type { PieceStore } from "../../store/pieces/pieces.ts";
@@ -12,7 +13,7 @@ import type { SentPiece } from "../../wire/values.ts";
 /** Whose name it is, and the register of it here. */
 interface Known {
   readonly space: string;
-  readonly name: string;
+  readonly name: StoredName;
   readonly register: Register;
 }
 

@@ -2,6 +2,7 @@
  * The catalog's table of pieces: which pieces this server holds, the bytes of the small ones, and
  * when each was last read back. Used by catalog.ts, pieces.ts and scrub.ts.
  */
+import type { StoredName } from "../../file/names.ts";
 import type { Database } from "bun:sqlite";
 import { DfsError } from "../../errors.ts";
 import type { Notify } from "../../io/ports.ts";
@@ -67,7 +68,7 @@ export interface PieceRow {
   readonly vid: Vid;
   readonly piece: number;
   readonly space: string;
-  readonly name: string;
+  readonly name: StoredName;
   readonly bytes: number;
   readonly root: Uint8Array;
   readonly data: Uint8Array | null;
@@ -131,7 +132,7 @@ export class PieceTable {
   }
 
   /** The good pieces of a version of a name. */
-  ofVersion(space: string, name: string, vid: Vid): number[] {
+  ofVersion(space: string, name: StoredName, vid: Vid): number[] {
     const rows = this.#reading(() => this.#ofVersion.all(vid, space, name));
     return rows.map((row) => row.piece).sort((a, b) => a - b);
   }
@@ -140,13 +141,17 @@ export class PieceTable {
    * The pieces of all versions of a name that are not in the trash, and when the newest piece of
    * each version came.
    */
-  ofName(space: string, name: string): HeldVersion[] {
+  ofName(space: string, name: StoredName): HeldVersion[] {
     return this.ofNames(space, name, name)[0]?.versions ?? [];
   }
 
   /** The same for each name from `first` to `last` that has pieces, in byte order. */
-  ofNames(space: string, first: string, last: string): { name: string; versions: HeldVersion[] }[] {
-    const held: { name: string; versions: HeldVersion[] }[] = [];
+  ofNames(
+    space: string,
+    first: StoredName,
+    last: StoredName,
+  ): { name: StoredName; versions: HeldVersion[] }[] {
+    const held: { name: StoredName; versions: HeldVersion[] }[] = [];
     const rows = this.#reading(() => this.#ofNames.all(space, first, last));
     for (const { name, vid, piece, bad, created } of rows) {
       this.#checkVid(name, vid);
@@ -162,7 +167,7 @@ export class PieceTable {
   }
 
   /** Does the index of all held pieces know this piece? */
-  isHeld(space: string, name: string, vid: Vid, piece: number): boolean {
+  isHeld(space: string, name: StoredName, vid: Vid, piece: number): boolean {
     const query = this.#db.query<unknown, [string, string, string, number]>(
       "SELECT 1 FROM piece INDEXED BY piece_by_holding WHERE space = ? AND name = ? AND vid = ? AND piece = ?",
     );
@@ -170,7 +175,7 @@ export class PieceTable {
   }
 
   /** Throws DfsError("damaged") if `vid` is not an id: it would be sent as one. */
-  #checkVid(name: string, vid: string): void {
+  #checkVid(name: StoredName, vid: string): void {
     if (/^[0-9a-f]{32}$/.test(vid)) return;
     this.#onStray();
     throw new DfsError("damaged", `${name}: this server's record of its pieces is damaged`);
@@ -197,7 +202,7 @@ export class PieceTable {
   }
 
   /** Puts all pieces of a version of a name into the trash. */
-  trash(space: string, name: string, vid: Vid, wall: number): void {
+  trash(space: string, name: StoredName, vid: Vid, wall: number): void {
     this.#db
       .query(
         "UPDATE piece SET trashed = ? WHERE vid = ? AND space = ? AND name = ? AND trashed IS NULL",
@@ -206,7 +211,7 @@ export class PieceTable {
   }
 
   /** Puts one piece into the trash. */
-  trashOne(space: string, name: string, vid: Vid, piece: number, wall: number): void {
+  trashOne(space: string, name: StoredName, vid: Vid, piece: number, wall: number): void {
     this.#db
       .query(
         "UPDATE piece SET trashed = ? WHERE vid = ? AND piece = ? AND space = ? AND name = ? AND trashed IS NULL",
@@ -215,7 +220,7 @@ export class PieceTable {
   }
 
   /** Takes the good pieces of a version of a name out of the trash. */
-  restore(space: string, name: string, vid: Vid): void {
+  restore(space: string, name: StoredName, vid: Vid): void {
     this.#restore.run(vid, space, name);
   }
 

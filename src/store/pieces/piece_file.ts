@@ -18,13 +18,14 @@ import {
 import { unfilled } from "../../cursor.ts";
 import { DfsError } from "../../errors.ts";
 import { ROOT_BYTES, SUM_BYTES, tableBytes, verifies } from "../../file/checksum.ts";
+import { storedName } from "../../file/names.ts";
 import type { OpenFile } from "../../io/ports.ts";
 import { BLOCK_BYTES, SEALED_NAME_BYTES } from "../../limits.ts";
 import { vidCodec } from "../../version.ts";
 
 const footerCodec = struct({
   space: text(300),
-  name: text(SEALED_NAME_BYTES),
+  name: storedName,
   vid: vidCodec,
   piece: u8,
   bytes: u53,

@@ -1,10 +1,11 @@
 /** Which piece is meant, and a small piece with its bytes. Used by the store and the server. */
+import type { StoredName } from "../../file/names.ts";
 import type { Vid } from "../../version.ts";
 
 /** Which piece, and in whose space. */
 export interface PieceId {
   readonly space: string;
-  readonly name: string;
+  readonly name: StoredName;
   readonly vid: Vid;
   readonly piece: number;
 }
