@@ -13,21 +13,11 @@ export const BALLOT_STEP = 2 ** 24;
 export const CLIMB_STEPS = 16;
 
 // Names
-/** The part of a name before its first "/". */
+/** Of a name before its first "/", and after it. */
 export const FIRST_COMPONENT_BYTES = 255;
-/** The part of a name after its first "/". */
 export const REST_BYTES = 1024;
-/** AES-SIV puts a tag before each component. */
-const NAME_TAG_BYTES = 16;
-const inBase64 = (bytes: number): number => Math.ceil((4 * bytes) / 3);
-/**
- * The longest sealed form of a name: of one whose first component is as long as may be, and whose
- * others are empty. Each of these takes one byte, the "/" behind it, and becomes a tag and a "/".
- */
-export const SEALED_NAME_BYTES =
-  inBase64(FIRST_COMPONENT_BYTES + NAME_TAG_BYTES) +
-  1 +
-  REST_BYTES * (inBase64(NAME_TAG_BYTES) + 1);
+/** The longest sealed name: 255 bytes, and 1,024 empty components, which become 23 bytes each. */
+export const SEALED_NAME_BYTES = 362 + 1 + REST_BYTES * 23;
 export const FOLDERS_REMEMBERED = 4096;
 export const USERS_PAGE = 1000;
 /** How many floors one message has. */

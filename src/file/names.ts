@@ -2,7 +2,8 @@
  * The names of files: UTF-8 paths inside a user's space, with "/" between their parts. Used by
  * client, server, store and cli.
  */
-import { type Codec, text } from "../bytes.ts";
+import { type Codec, text as textCodec } from "../bytes.ts";
+import { malformed } from "../cursor.ts";
 import { DfsError } from "../errors.ts";
 import { FIRST_COMPONENT_BYTES, REST_BYTES, SEALED_NAME_BYTES } from "../limits.ts";
 
@@ -71,11 +72,15 @@ export function checkStored(name: string): StoredName {
   throw new DfsError("usage", `${quoted(name)} cannot be a name: ${why}`);
 }
 
-const storedText = text(SEALED_NAME_BYTES);
+const storedText = textCodec(SEALED_NAME_BYTES);
 /** A name as servers know it. What is read must be one that `checkStored` accepts. */
 export const storedName: Codec<StoredName> = {
   write: (w, v) => storedText.write(w, v),
-  read: (r) => checkStored(storedText.read(r)),
+  read(r) {
+    const name = storedText.read(r);
+    if (mayBeStored(name)) return name;
+    throw malformed("a name is none");
+  },
 };
 
 /** Would `checkStored` accept the name? */

@@ -159,14 +159,7 @@ export const MESSAGES = {
   drop: message(10, struct({ to: address, name, vid: vidCodec, piece }), struct({ ok: bool })),
   fetch: message(
     11,
-    struct({
-      to: address,
-      name,
-      vid: vidCodec,
-      piece,
-      offset: u53,
-      length: u32,
-    }),
+    struct({ to: address, name, vid: vidCodec, piece, offset: u53, length: u32 }),
     struct({ data: bytes(CHUNK_BYTES) }),
   ),
   list: message(

@@ -68,7 +68,7 @@ describe("the pages of several servers", () => {
   test("are merged, and go no further than the one that ends first", async () => {
     const pages = await pagesOf([named("abcdefg"), named("bdf"), named("abg"), named("")]);
     expect(namesIn(pages)).toBe("abcdefg");
-    expect<unknown>(pages[0]?.names.map(([name, said]) => [name, [...said.keys()]])).toEqual([
+    expect(pages[0]?.names.map(([name, said]) => [name as string, [...said.keys()]])).toEqual([
       ["a", [0, 2]],
       ["b", [0, 1, 2]],
       ["c", [0]],

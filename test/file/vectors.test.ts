@@ -129,7 +129,7 @@ test("names are sealed so", () => {
   ];
   for (const [name, stored] of sealed) {
     expect<string>(sealName(keys, name)).toBe(stored);
-    expect<unknown>(openName(keys, inStore(stored))).toBe(name);
+    expect<string | null>(openName(keys, inStore(stored))).toBe(name);
   }
 });
 

@@ -7,6 +7,7 @@ import { rejectionOf } from "../harness/thrown.ts";
 import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
 import { inStore } from "../harness/named.ts";
 
+const A = inStore("a");
 const version = (n: number, some: Partial<Version> = {}): Version =>
   versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
 const at = (ballot: Ballot, value: Version): Accepted => ({ ballot, version: value });
@@ -36,32 +37,32 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const register = { prom: 0n, acc: null, com: null };
-      expect(store.read(SPACE, inStore("a"))).toEqual({ floor: 0n, register, held: [] });
+      expect(store.read(SPACE, A)).toEqual({ floor: 0n, register, held: [] });
     }));
 
   test("goes through a put, and is the same after a restart", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       const one = at(5n, version(1));
-      expect(await store.prepare(SPACE, inStore("a"), 5n, vidOf(1), inline(1))).toEqual({
+      expect(await store.prepare(SPACE, A, 5n, vidOf(1), inline(1))).toEqual({
         ok: true,
         refused: null,
         floor: 0n,
         register: { prom: 5n, acc: null, com: null },
         held: [0, 1],
       });
-      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: null, com: null });
-      expect(await store.accept(SPACE, inStore("a"), 5n, one.version)).toMatchObject({
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(await store.accept(SPACE, A, 5n, one.version)).toMatchObject({
         ok: true,
         refused: null,
         prom: 5n,
       });
-      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: one, com: null });
-      expect(await store.commit(SPACE, inStore("a"), one, true)).toMatchObject({ ignored: false });
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: one, com: null });
+      expect(await store.commit(SPACE, A, one, true)).toMatchObject({ ignored: false });
       const after = { prom: 5n, acc: one, com: one };
-      expect(store.read(SPACE, inStore("a")).register).toEqual(after);
+      expect(store.read(SPACE, A).register).toEqual(after);
       const again = await folder.reopen();
-      expect(again.read(SPACE, inStore("a")).register).toEqual(after);
+      expect(again.read(SPACE, A).register).toEqual(after);
       expect(heldOf(again, vidOf(1))).toEqual([0, 1]);
       expect(again.sid).toBe(store.sid);
     }));
@@ -69,8 +70,8 @@ describe("a register", () => {
   test("refuses lower ballots, and says which it has promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, inStore("a"), 5n, vidOf(1), []);
-      expect(await store.prepare(SPACE, inStore("a"), 4n, vidOf(2), inline(2))).toEqual({
+      await store.prepare(SPACE, A, 5n, vidOf(1), []);
+      expect(await store.prepare(SPACE, A, 4n, vidOf(2), inline(2))).toEqual({
         ok: false,
         refused: "low",
         floor: 0n,
@@ -78,12 +79,12 @@ describe("a register", () => {
         held: [],
       });
       expect(heldOf(store, vidOf(2))).toEqual([]);
-      expect(await store.accept(SPACE, inStore("a"), 4n, version(2))).toMatchObject({
+      expect(await store.accept(SPACE, A, 4n, version(2))).toMatchObject({
         ok: false,
         refused: "low",
         prom: 5n,
       });
-      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: null, com: null });
     }));
 
   test("is one of its space and its name", () =>
@@ -91,8 +92,8 @@ describe("a register", () => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
       expect(store.read(SPACE, inStore("A")).register.com).toBeNull();
-      expect(store.read("", inStore("a")).register.com).toBeNull();
-      expect(store.read("u:Alice", inStore("a")).register.com).toBeNull();
+      expect(store.read("", A).register.com).toBeNull();
+      expect(store.read("u:Alice", A).register.com).toBeNull();
     }));
 
   test("many at once are all answered", () =>
@@ -108,8 +109,8 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
-      await rejectionOf("protocol", store.prepare(SPACE, inStore("a"), 5n, vidOf(1), [wrong]));
-      expect(store.read(SPACE, inStore("a"))).toMatchObject({ register: { prom: 0n }, held: [] });
+      await rejectionOf("protocol", store.prepare(SPACE, A, 5n, vidOf(1), [wrong]));
+      expect(store.read(SPACE, A)).toMatchObject({ register: { prom: 0n }, held: [] });
     }));
 });
 
@@ -120,8 +121,8 @@ describe("COMMIT", () => {
       await put(store, "b", 5n, version(7));
       await put(store, "a", 5n, version(1));
       // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
-      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
-      await store.prepare(SPACE, inStore("a"), 7n, vidOf(3), inline(3));
+      await store.prepare(SPACE, A, 6n, vidOf(2), inline(2));
+      await store.prepare(SPACE, A, 7n, vidOf(3), inline(3));
       await put(store, "a", 8n, version(4, { seq: 3, history: [vidOf(2), vidOf(1)] }));
       expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
       expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
@@ -133,22 +134,22 @@ describe("COMMIT", () => {
       const gone = childOf(version(1), 0n, tombstone(vidOf(2)));
       await put(store, "a", 5n, version(1));
       await put(store, "a", 6n, gone);
-      expect(await store.forget(SPACE, inStore("a"), 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, A, 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
-      expect(await store.commit(SPACE, inStore("a"), at(5n, version(1)), true)).toMatchObject({
+      expect(await store.commit(SPACE, A, at(5n, version(1)), true)).toMatchObject({
         ignored: true,
       });
-      expect(await store.commit(SPACE, inStore("a"), at(6n, gone), true)).toMatchObject({
+      expect(await store.commit(SPACE, A, at(6n, gone), true)).toMatchObject({
         ignored: true,
       });
       const absent = { prom: 6n, acc: null, com: null };
-      expect(store.read(SPACE, inStore("a")).register).toEqual(absent);
+      expect(store.read(SPACE, A).register).toEqual(absent);
       expect(store.read(SPACE, inStore("any other")).register).toEqual(absent);
       // What one user has forgotten is of no concern to others.
-      expect(store.read("u:other", inStore("a")).register.prom).toBe(0n);
+      expect(store.read("u:other", A).register.prom).toBe(0n);
       const again = await folder.reopen();
       expect(again.floors.of(SPACE)).toBe(6n);
-      expect(again.read(SPACE, inStore("a")).register).toEqual(absent);
+      expect(again.read(SPACE, A).register).toEqual(absent);
     }));
 });
 
@@ -157,17 +158,17 @@ describe("FORGET", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
       await put(store, "a", 6n, childOf(version(1), 0n, tombstone(vidOf(2))));
-      await store.prepare(SPACE, inStore("a"), 9n, vidOf(3), []);
-      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, inStore("a"), 9n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, inStore("a"), 6n)).toEqual({ ok: true });
+      await store.prepare(SPACE, A, 9n, vidOf(3), []);
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 9n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
       await put(store, "b", 10n, { ...tombstone(vidOf(4)), seq: 1, history: [], birthFloor: 9n });
       expect(await store.forget(SPACE, inStore("b"), 10n)).toEqual({ ok: true });
-      await store.forget(SPACE, inStore("a"), 6n);
+      await store.forget(SPACE, A, 6n);
       expect(store.floors.of(SPACE)).toBe(10n);
     }));
 
@@ -178,7 +179,7 @@ describe("FORGET", () => {
       for (const [n, name] of ["a", "b"].entries())
         await put(store, name, BigInt(5 + n), grave(n + 1));
       expect(await store.forget(SPACE, inStore("b"), 6n)).toEqual({ ok: true });
-      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
       expect((await folder.reopen()).floors.of(SPACE)).toBe(6n);
     }));
@@ -189,11 +190,11 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
-      expect(await store.collect(SPACE, inStore("a"), vidOf(2), 5n)).toEqual({ ok: false });
-      expect(await store.collect(SPACE, inStore("a"), vidOf(1), 6n)).toEqual({ ok: false });
+      await store.prepare(SPACE, A, 6n, vidOf(2), inline(2));
+      expect(await store.collect(SPACE, A, vidOf(2), 5n)).toEqual({ ok: false });
+      expect(await store.collect(SPACE, A, vidOf(1), 6n)).toEqual({ ok: false });
       expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
-      expect(await store.collect(SPACE, inStore("a"), vidOf(2), 6n)).toEqual({ ok: true });
+      expect(await store.collect(SPACE, A, vidOf(2), 6n)).toEqual({ ok: true });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
     }));
 
@@ -217,14 +218,12 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, inStore("a"), 6n, vidOf(2), inline(2));
-      expect(await store.drop(SPACE, inStore("a"), vidOf(1), 0, () => false)).toEqual({
+      await store.prepare(SPACE, A, 6n, vidOf(2), inline(2));
+      expect(await store.drop(SPACE, A, vidOf(1), 0, () => false)).toEqual({
         ok: false,
       });
-      expect(await store.drop(SPACE, inStore("a"), vidOf(2), 0, () => true)).toEqual({ ok: false });
-      expect(
-        await store.drop(SPACE, inStore("a"), vidOf(1), 0, ({ vid }) => vid === vidOf(1)),
-      ).toEqual({
+      expect(await store.drop(SPACE, A, vidOf(2), 0, () => true)).toEqual({ ok: false });
+      expect(await store.drop(SPACE, A, vidOf(1), 0, ({ vid }) => vid === vidOf(1))).toEqual({
         ok: true,
       });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)))).toEqual([[1], [0, 1]]);
@@ -234,8 +233,8 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.drop(SPACE, inStore("a"), vidOf(1), 0, () => true);
-      const { held } = await store.prepare(SPACE, inStore("a"), 6n, vidOf(1), inline(1));
+      await store.drop(SPACE, A, vidOf(1), 0, () => true);
+      const { held } = await store.prepare(SPACE, A, 6n, vidOf(1), inline(1));
       expect(held).toEqual([0, 1]);
     }));
 });
@@ -245,25 +244,21 @@ describe("READ", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const current = versionOf({ vid: "f".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, inStore("a"), 5n, current.vid, [
-        smallPiece(current.vid, 0, pattern(9)),
-      ]);
-      await store.commit(SPACE, inStore("a"), at(5n, current), true);
+      await store.prepare(SPACE, A, 5n, current.vid, [smallPiece(current.vid, 0, pattern(9))]);
+      await store.commit(SPACE, A, at(5n, current), true);
       const orphans = Array.from({ length: 300 }, (_, n) => n + 1);
       await Promise.all(
         orphans.map((n) =>
-          store.prepare(SPACE, inStore("a"), 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
+          store.prepare(SPACE, A, 6n, vidOf(n), [smallPiece(vidOf(n), 0, pattern(9))]),
         ),
       );
-      expect(store.read(SPACE, inStore("a")).held.length).toBeLessThanOrEqual(256);
+      expect(store.read(SPACE, A).held.length).toBeLessThanOrEqual(256);
       expect(heldOf(store, current.vid)).toEqual([0]);
       // So are those of what is accepted.
       const pending = versionOf({ vid: "e".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, inStore("a"), 7n, pending.vid, [
-        smallPiece(pending.vid, 0, pattern(9)),
-      ]);
-      await store.accept(SPACE, inStore("a"), 7n, pending);
-      const { held } = store.read(SPACE, inStore("a"));
+      await store.prepare(SPACE, A, 7n, pending.vid, [smallPiece(pending.vid, 0, pattern(9))]);
+      await store.accept(SPACE, A, 7n, pending);
+      const { held } = store.read(SPACE, A);
       expect(held.length).toBe(256);
       expect(held.slice(0, 2).map(({ vid }) => vid)).toEqual([pending.vid, current.vid]);
     }));
@@ -292,7 +287,7 @@ describe("LIST", () => {
       const store = await folder.open();
       await put(store, "b", 5n, version(1));
       await store.pieces.putFile(
-        { space: SPACE, name: inStore("a"), vid: vidOf(2), piece: 0 },
+        { space: SPACE, name: A, vid: vidOf(2), piece: 0 },
         smallPiece(vidOf(2), 0, pattern(5)),
       );
       expect<string[]>(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);

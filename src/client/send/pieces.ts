@@ -2,11 +2,11 @@
  * Sends the pieces of one new version to their homes. Where a home is silent or full, a piece is
  * handed off to the next live server, so that it has its copies all the same. Used by put.
  */
-import type { StoredName } from "../../file/names.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { sumsOf } from "../../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
+import type { StoredName } from "../../file/names.ts";
 import {
   chunkBytes,
   chunkOffset,
@@ -286,8 +286,7 @@ export class Pieces implements Supply {
       }
     });
     const progress = piece < this.#cut.needed ? data.length : 0;
-    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
-    return { acknowledged };
+    return { acknowledged: Promise.all(calls).then(() => this.#progress(progress)) };
   }
 
   /** Reads a small file, and makes all its pieces. */
