@@ -86,6 +86,10 @@ export const storedName: Codec<StoredName> = {
 /** Would `checkStored` accept the name? */
 export const mayBeStored = (name: string): name is StoredName => storedFaultOf(name) === null;
 
+/** May a name begin so? */
+export const mayBegin = (prefix: string): boolean =>
+  prefix === CONFIG_NAME || prefix === KEY_NAME || faultOf(prefix) === null;
+
 /** The name in quotes, on one line. Only its beginning, if it is long. */
 const quoted = (name: string): string => JSON.stringify(name.slice(0, 80).toWellFormed());
 

@@ -8,6 +8,7 @@ import {
   checkNewName,
   checkStored,
   compareNames,
+  mayBegin,
   mayBeStored,
   type Name,
   type NewName,
@@ -115,6 +116,13 @@ describe("names that may not", () => {
   test("a server may say names up to the length of the longest sealed one", () => {
     expect(mayBeStored("c".repeat(SEALED_NAME_BYTES))).toBe(true);
     expect(mayBeStored("c".repeat(SEALED_NAME_BYTES + 1))).toBe(false);
+  });
+
+  test("a prefix is what a name may begin with", () => {
+    for (const prefix of ["", ".", "./", "a", "a/", "a//b", "\u009b", `${"c".repeat(255)}/`])
+      expect(mayBegin(prefix)).toBe(true);
+    for (const prefix of ["a\n", "\ud83d", "c".repeat(256), `/${"c".repeat(1025)}`])
+      expect(mayBegin(prefix)).toBe(false);
   });
 
   test("any text is a good name, or refused in one line", () => {
