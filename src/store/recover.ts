@@ -10,7 +10,7 @@ import type { FolderPaths } from "./pieces/folder_paths.ts";
 import type { Catalog } from "./catalog/catalog.ts";
 import { readFooter } from "./pieces/piece_file.ts";
 
-export const STORE_FORMAT = 2;
+export const STORE_FORMAT = 3;
 
 /** What format.json says. */
 export interface Format {

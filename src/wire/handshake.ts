@@ -7,7 +7,7 @@ import type { ReplyOf, RequestOf } from "./messages.ts";
 
 /** "DFS", and a byte that no text begins with. */
 const MAGIC = 0x444653_f5;
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The client's first request. */
 export const HELLO: RequestOf<"hello"> = { magic: MAGIC, version: PROTOCOL_VERSION, user: "" };

@@ -31,7 +31,7 @@ describe("a new folder", () => {
       const path = join(folder.path, "new/and/deep");
       const store = await folder.open({ folder: path, catalogFolder: path });
       const format = JSON.parse(readFileSync(join(path, "format.json"), "utf8"));
-      expect(format).toEqual({ format: 2, sid: store.sid });
+      expect(format).toEqual({ format: 3, sid: store.sid });
       expect(store.sid).toMatch(/^[0-9a-f]{32}$/);
       expect((await readdir(path)).toSorted()).toEqual([
         "ballast",
@@ -82,7 +82,7 @@ describe("a folder that cannot be served", () => {
   test.each([
     [
       "because it is of a newer format",
-      (text: string) => text.replace('"format":2', '"format":3'),
+      (text: string) => text.replace('"format":3', '"format":4'),
       "upgrade",
     ],
     ["because its format is no JSON", () => "{", "does not read"],
@@ -154,7 +154,7 @@ test("a format.json that is gone is written again, with the same id", () =>
     folder.close();
     rmSync(formatOf(folder));
     expect((await folder.open()).sid).toBe(sid);
-    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 2, sid });
+    expect(JSON.parse(readFileSync(formatOf(folder), "utf8"))).toEqual({ format: 3, sid });
   }));
 
 describe("a start after a crash", () => {

