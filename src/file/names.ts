@@ -1,6 +1,6 @@
 /**
  * The names of files: UTF-8 paths inside a user's space, with "/" between their parts. Used by
- * client, server, store and cli.
+ * client, server, store, wire and cli.
  */
 import { type Codec, text as textCodec } from "../bytes.ts";
 import { malformed } from "../cursor.ts";

@@ -37,7 +37,7 @@ export type Address = Value<typeof address>;
  * key.
  */
 export const name = storedName;
-/** A place in the order of names, or how names begin. It need not be a name. */
+/** A place in the order of names, or how names begin. It need not be a name itself. */
 export const nameText = text(SEALED_NAME_BYTES);
 export const root = fixed(32);
 export const piece = u8;

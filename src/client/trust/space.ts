@@ -2,7 +2,14 @@
  * One user's names and files: what servers know a name by, and which values of it to believe. Held
  * by Cluster.
  */
-import { checkStored, KEY_NAME, mayBegin, type Name, type StoredName } from "../../file/names.ts";
+import {
+  checkStored,
+  KEY_NAME,
+  mayBegin,
+  mayBeStored,
+  type Name,
+  type StoredName,
+} from "../../file/names.ts";
 import type { Guard } from "./guard.ts";
 import { type Judge, takeAll } from "./judge.ts";
 
@@ -30,8 +37,9 @@ export class Space {
    * it begins other names too.
    */
   storedPrefix(prefix: string): string | null {
+    if (!this.guard) return mayBeStored(prefix) ? prefix : null;
     if (!mayBegin(prefix)) return null;
-    return this.guard?.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) ?? prefix;
+    return this.guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1));
   }
 
   /**
