@@ -1,4 +1,5 @@
 /** Levels of names, and lists in parts, in the open and sealed: each is what the names below are. */
+import { inStore, named } from "../harness/named.ts";
 import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { placeAfter } from "../harness/arbitraries.ts";
 import { describe, expect, test } from "bun:test";
@@ -69,14 +70,14 @@ class Stage {
     this.run(async (cluster) => {
       for (const name of names)
         await (name.endsWith("/")
-          ? makeFolder(cluster, name, NO_ATTRIBUTES)
-          : put(cluster, name, sourceOf(contentOf(1, 50)), HOW));
+          ? makeFolder(cluster, named(name), NO_ATTRIBUTES)
+          : put(cluster, named(name), sourceOf(contentOf(1, 50)), HOW));
     });
   }
 
   remove(...names: string[]): void {
     this.run(async (cluster) => {
-      for (const name of names) await remove(cluster, name);
+      for (const name of names) await remove(cluster, named(name));
     });
   }
 
@@ -92,8 +93,9 @@ class Stage {
 }
 
 /** A version that these servers accepted, and of which no other one knows. */
-const acceptAt = (stage: Stage, name: string, slots: readonly number[]): void =>
+const acceptAt = (stage: Stage, shown: string, slots: readonly number[]): void =>
   stage.run(async (cluster) => {
+    const name = inStore(shown);
     const vid = "7".repeat(32);
     const ballot = (9n << 64n) | 1n;
     const body = new Uint8Array([1]);
@@ -233,7 +235,7 @@ test.each([false, true])(
         await Promise.all(
           names
             .slice(done, done + 50)
-            .map((name) => makeFolder(cluster, `${name}/`, NO_ATTRIBUTES)),
+            .map((name) => makeFolder(cluster, named(`${name}/`), NO_ATTRIBUTES)),
         );
     });
     const folders = names.map((name) => `${name}/`).toSorted(compareNames);
@@ -257,7 +259,7 @@ test.each([false, true])("facts are those that stat tells, sealed: %p", (isSeale
     const entries = await Array.fromAsync(entriesIn(cluster, { facts: true }));
     return Promise.all(
       entries.map(async (entry) =>
-        "name" in entry ? [entry, await stat(cluster, entry.name)] : [],
+        "name" in entry ? [entry, await stat(cluster, named(entry.name))] : [],
       ),
     );
   });

@@ -23,6 +23,7 @@ import { changeMembers, type MemberOrder } from "./member_orders.ts";
 import { Contents, linkedOn, type LinkOrder, runLink, type Witness } from "./links.ts";
 import type { Operation } from "./linearizable.ts";
 import type { Sealing } from "./sealing.ts";
+import { named } from "../harness/named.ts";
 
 /** What to do; contents are numbers, from which the bytes follow. */
 export type Order =
@@ -173,16 +174,16 @@ export class Recorder {
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const source = sourceOf(contentOf(order.value, order.bytes), attributesFor(order.value));
         const layout = layoutOf(order.layout ?? "pairs");
-        await put(cluster, order.name, source, { layout, placement: "name", ...condition });
+        await put(cluster, named(order.name), source, { layout, placement: "name", ...condition });
         return null;
       }
       case "get": {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
-        const { attributes } = await get(cluster, order.name, sink, {});
+        const { attributes } = await get(cluster, named(order.name), sink, {});
         return valueOf(sink.data, attributes, this.#contents.lengths);
       }
       case "rm":
-        await remove(cluster, order.name);
+        await remove(cluster, named(order.name));
         return null;
       case "copy":
       case "rename":

@@ -5,6 +5,7 @@
 import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
+import type { StoredName } from "../../file/names.ts";
 import {
   chunkBytes,
   chunkOffset,
@@ -36,7 +37,7 @@ import { inParallel } from "../connect/window.ts";
 
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly #name: StoredName;
   /** The content is new: it has the id of its version. */
   readonly cid: Cid;
   readonly #version: Pick<Version, "cid" | "ring"> & CutInCopies;
@@ -52,7 +53,7 @@ export class Pieces implements Supply {
 
   constructor(
     cluster: Cluster,
-    name: string,
+    name: StoredName,
     vid: Vid,
     source: Source,
     { pieces, needed, copies }: Shape,
@@ -263,8 +264,7 @@ export class Pieces implements Supply {
       }
     });
     const progress = piece < this.#cut.needed ? data.length : 0;
-    const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
-    return { acknowledged };
+    return { acknowledged: Promise.all(calls).then(() => this.#progress(progress)) };
   }
 
   /** Reads a small file, and makes all its pieces. */

@@ -1,5 +1,6 @@
 /** Which piece is meant, and a small piece with its bytes. Used by the store and the server. */
 import type { Cid, Vid } from "../../version.ts";
+import type { StoredName } from "../../file/names.ts";
 
 /** Which piece of which content, and in whose space. */
 export interface PieceId {
@@ -10,7 +11,7 @@ export interface PieceId {
 
 /** A piece that comes, and the name and the version that it comes for. */
 export interface Arrival extends PieceId {
-  readonly name: string;
+  readonly name: StoredName;
   readonly vid: Vid;
 }
 
