@@ -56,7 +56,11 @@ function fileOf(name: string, { floors }: Store, of: Config) {
 
 async function putOne(name: string, of: Config): Promise<void> {
   const { version, ballot, small } = fileOf(name, store, of);
-  await store.prepare(SPACE, inStore(name), ballot, { vid: version.vid, link: version.cid, inline: small });
+  await store.prepare(SPACE, inStore(name), ballot, {
+    vid: version.vid,
+    link: version.cid,
+    inline: small,
+  });
   await store.accept(SPACE, inStore(name), ballot, version);
   await store.commit(SPACE, inStore(name), { ballot, version }, true);
 }

@@ -1,5 +1,5 @@
 /**
- * Every limit and default, with its unit in its name; those of logins are in login_limits.ts. No
+ * Every limit and default, with its unit in its name; those of logins are in server/access/login_limits.ts. No
  * other file has a bare number with a meaning. Used everywhere.
  */
 

@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 const VALUES: Record<string, string[]> = {
   errors: [],
   limits: [],
-  login_limits: [],
   printable: [],
   counted: [],
   release: [],

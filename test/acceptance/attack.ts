@@ -201,7 +201,14 @@ export async function fill(target: Target): Promise<void> {
     const name = `${String(i)}-`.padEnd(200, "x").concat(`/${"y".repeat(200)}`.repeat(3));
     if (name.length > NAME_LENGTH) throw new Error("bug: the name is too long");
     const vid = (i + 1).toString(16).padStart(32, "a");
-    await line.ask("prepare", { to, name: inStore(name), ballot: 1n << 64n, vid, link: null, inline: [] });
+    await line.ask("prepare", {
+      to,
+      name: inStore(name),
+      ballot: 1n << 64n,
+      vid,
+      link: null,
+      inline: [],
+    });
   }
   line.conn.close();
 }

@@ -35,7 +35,9 @@ afterAll(async () => {
 });
 
 const store = (name: string, attributes: Attributes, bytes = TEXT) =>
-  without(stage, [], (cluster) => put(cluster, named(name), { ...sourceOf(bytes), attributes }, OPTIONS));
+  without(stage, [], (cluster) =>
+    put(cluster, named(name), { ...sourceOf(bytes), attributes }, OPTIONS),
+  );
 
 interface Shown {
   readonly modified: string | null;

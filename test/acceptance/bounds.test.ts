@@ -87,7 +87,13 @@ async function expectWritable(
 test("a user who takes the highest ballots there are, and has them forgotten, is no concern of others", async () => {
   const { stage, of } = await withUsers(3);
   await of("alice").put("f1", "first");
-  const prepare = (ballot: Ballot) => ({ name: inStore("zz"), ballot, vid: vid(), link: null, inline: [] });
+  const prepare = (ballot: Ballot) => ({
+    name: inStore("zz"),
+    ballot,
+    vid: vid(),
+    link: null,
+    inline: [],
+  });
   for (const { ok, refused } of await mallory.ask(stage.servers, "prepare", () => prepare(FAR)))
     expect({ ok, refused }).toEqual({ ok: false, refused: "high" });
   // As fast as servers let one: a thousand steps, forgotten each time.

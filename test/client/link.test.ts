@@ -136,7 +136,9 @@ describe("a copy", () => {
       stage.world.pass(1000);
       // Half of the pieces have one copy left.
       const share = bytes.length / 2;
-      expect(stage.sent(() => copy(stage.cluster, named("a"), named("b")))).toBeGreaterThanOrEqual(share);
+      expect(stage.sent(() => copy(stage.cluster, named("a"), named("b")))).toBeGreaterThanOrEqual(
+        share,
+      );
       expect(stage.copiesOf("b")).toEqual([2, 2, 2, 2]);
       expect(stage.get("b")).toEqual(bytes);
     },
@@ -248,7 +250,9 @@ describe("a move", () => {
     const other = stage.client();
     // The second promises are those of the deletion.
     before(stage.cluster, "prepare", 2, () => put(other, named("a"), sourceOf(SMALL), HOW));
-    const { message } = stage.run(rejectionOf("conflict", move(stage.cluster, named("a"), named("b"))));
+    const { message } = stage.run(
+      rejectionOf("conflict", move(stage.cluster, named("a"), named("b"))),
+    );
     expect(message).toContain("b is there");
     expect(message).toContain("a was changed by someone else");
     expect(stage.get("a")).toEqual(SMALL);

@@ -8,7 +8,7 @@ import {
   LOGIN_QUEUE,
   LOGIN_WAITING,
   PASSWD_MS,
-} from "../../src/login_limits.ts";
+} from "../../src/server/access/login_limits.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { alice, bob, logIn, newDoor, nobody, settled, wrong } from "./door.ts";
 

@@ -24,7 +24,9 @@ const pageOf = (store: Store, asked: Asked) => {
 
 const promise = async (store: Store, names: readonly string[]): Promise<void> => {
   await Promise.all(
-    names.map((name) => store.prepare(SPACE, inStore(name), 5n, { vid: vidOf(1), link: null, inline: [] })),
+    names.map((name) =>
+      store.prepare(SPACE, inStore(name), 5n, { vid: vidOf(1), link: null, inline: [] }),
+    ),
   );
 };
 

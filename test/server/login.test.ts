@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { INVALID_LOGIN } from "../../src/errors.ts";
-import { LOGIN_ATTEMPTS_PER_CONNECTION, LOGIN_DELAY_MAX_MS } from "../../src/login_limits.ts";
+import {
+  LOGIN_ATTEMPTS_PER_CONNECTION,
+  LOGIN_DELAY_MAX_MS,
+} from "../../src/server/access/login_limits.ts";
 import { credentialsOf, type Proof, proofOf } from "../../src/wire/login.ts";
 import { errorOf, rejectionOf } from "../harness/thrown.ts";
 import { alice, begin, bob, logIn, newDoor, nobody, settled, wrong } from "./door.ts";

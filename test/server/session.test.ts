@@ -11,7 +11,7 @@ import {
   IDLE_MS,
   LOOK_MS,
 } from "../../src/limits.ts";
-import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../src/login_limits.ts";
+import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../src/server/access/login_limits.ts";
 import { Doorkeeper } from "../../src/server/access/doorkeeper.ts";
 import type { UserTable } from "../../src/server/access/login.ts";
 import { ConnectionLimit } from "../../src/server/bounds/connection_limit.ts";

@@ -27,7 +27,8 @@ export function drawLink(rng: Rng, names: readonly string[]): LinkOrder {
 
 export async function runLink(cluster: Cluster, order: LinkOrder): Promise<void> {
   const { from, name } = order;
-  if (order.do === "touch") await changeAttributes(cluster, named(name), (attributes) => attributes);
+  if (order.do === "touch")
+    await changeAttributes(cluster, named(name), (attributes) => attributes);
   else await (order.do === "copy" ? copy : move)(cluster, named(from), named(name));
 }
 

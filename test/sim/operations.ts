@@ -19,41 +19,12 @@ import { areEqual, attributesFor, contentOf, memorySink, sourceOf } from "./cont
 import { jump } from "./hostile.ts";
 import { Violation } from "./invariants.ts";
 import { checkLevels } from "./levels.ts";
-import { changeMembers, type MemberOrder } from "./member_orders.ts";
-import { Contents, linkedOn, type LinkOrder, runLink, type Witness } from "./links.ts";
+import { changeMembers } from "./member_orders.ts";
+import { Contents, linkedOn, runLink, type Witness } from "./links.ts";
 import type { Operation } from "./linearizable.ts";
+import type { Order } from "./orders.ts";
 import type { Sealing } from "./sealing.ts";
 import { named } from "../harness/named.ts";
-
-/** What to do; contents are numbers, from which the bytes follow. */
-export type Order =
-  | {
-      readonly do: "put";
-      readonly name: string;
-      readonly value: number;
-      readonly bytes: number;
-      readonly layout?: string;
-    }
-  /** Of the version that the content `expected` came with; 0: only if there is no file. */
-  | {
-      readonly do: "putIf";
-      readonly name: string;
-      readonly value: number;
-      readonly bytes: number;
-      readonly expected: number;
-      readonly layout?: string;
-    }
-  | { readonly do: "get"; readonly name: string }
-  | { readonly do: "rm"; readonly name: string }
-  | LinkOrder
-  | { readonly do: "list" }
-  /** Looks at a level of names, while nobody writes. */
-  | { readonly do: "levels" }
-  /** By somebody who means harm, of some servers. */
-  | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
-  | { readonly do: "repair" }
-  | MemberOrder
-  | { readonly do: "rebalance" };
 
 export interface Recorded {
   readonly id: number;

@@ -77,7 +77,9 @@ describe("a start after a crash", () => {
       folder.catalog("DELETE FROM content");
       const file = readFileSync(folder.file(VID, 0));
       rmSync(folder.file(VID, 0));
-      await (await folder.open()).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: [small] });
+      await (
+        await folder.open()
+      ).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: [small] });
       folder.close();
       // The file has its name, and the row that says so was lost with the crash.
       writeFileSync(folder.file(VID, 0), file);

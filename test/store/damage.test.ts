@@ -68,7 +68,9 @@ describe("a piece's file", () => {
       await rejectionOf("badPiece", readAll(store));
       expect(heldOf(store, VID)).toEqual([1]);
       expect(store.held(SPACE, inStore("a"), VID)).toEqual([1]);
-      expect(store.read(SPACE, inStore("a")).held).toMatchObject([{ cid: VID, pieces: [1], bad: [0] }]);
+      expect(store.read(SPACE, inStore("a")).held).toMatchObject([
+        { cid: VID, pieces: [1], bad: [0] },
+      ]);
       await rejectionOf("badPiece", readAll(store));
       await readAll(store, 1);
       expect(heldOf(await folder.reopen(), VID)).toEqual([1]);
@@ -133,7 +135,9 @@ describe("a piece in the catalog", () => {
   ])("when %s: it is damaged, and not held any more", (_, change) =>
     inFolder(async (folder) => {
       const small = [0, 1].map((piece) => smallPiece(VID, piece, pattern(100, piece)));
-      await (await folder.open()).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small });
+      await (
+        await folder.open()
+      ).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small });
       folder.catalog(`UPDATE content SET ${change} WHERE piece = 0`);
       const store = await folder.open();
       await rejectionOf("badPiece", store.pieces.fetch(idOf(VID, 0), 0, 100));
@@ -183,9 +187,15 @@ describe("a register's row", () => {
             store.prepare(SPACE, inStore(name), 9n, { vid: VID, link: VID, inline: [] }),
           );
           await rejectionOf("damaged", store.accept(SPACE, inStore(name), 9n, value.version));
-          await rejectionOf("damaged", store.commit(SPACE, inStore(name), { ...value, ballot: 9n }, true));
+          await rejectionOf(
+            "damaged",
+            store.commit(SPACE, inStore(name), { ...value, ballot: 9n }, true),
+          );
           await rejectionOf("damaged", store.forget(SPACE, inStore(name), 5n));
-          await rejectionOf("damaged", store.collect(SPACE, inStore(name), 5n, { vid: VID, spare: false }));
+          await rejectionOf(
+            "damaged",
+            store.collect(SPACE, inStore(name), 5n, { vid: VID, spare: false }),
+          );
         }
         expect(
           await store.prepare(SPACE, inStore("b"), 9n, { vid: VID, link: VID, inline: [] }),

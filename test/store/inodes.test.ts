@@ -51,7 +51,11 @@ describe("a disk with no inodes for pieces", () => {
       // What lies in the catalog takes none.
       const small = [smallPiece(vidOf(1), 1, pattern(10))];
       expect(
-        await store.prepare(SPACE, inStore("b"), 5n, { vid: vidOf(1), link: vidOf(1), inline: small }),
+        await store.prepare(SPACE, inStore("b"), 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: small,
+        }),
       ).toMatchObject({
         held: [1],
       });

@@ -192,12 +192,18 @@ describe("a configuration", () => {
       const value = { ballot: 5n, version: versionOf({ vid: vidOf(1) }) };
       await store.commit(SPACE, inStore("a"), value, true);
       await store.membership.install(joint, 8n);
-      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: value, com: value });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({
+        prom: 5n,
+        acc: value,
+        com: value,
+      });
       expect(store.read(SPACE, inStore("b")).register).toEqual({ prom: 8n, acc: null, com: null });
       expect(
         await store.prepare(SPACE, inStore("b"), 7n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
       ).toMatchObject({ ok: false });
-      expect(await store.accept(SPACE, inStore("b"), 7n, value.version)).toMatchObject({ ok: false });
+      expect(await store.accept(SPACE, inStore("b"), 7n, value.version)).toMatchObject({
+        ok: false,
+      });
       expect(await store.commit(SPACE, inStore("c"), value, true)).toMatchObject({ ignored: true });
       expect(
         await store.prepare(SPACE, inStore("b"), 9n, { vid: vidOf(2), link: vidOf(2), inline: [] }),

@@ -67,8 +67,12 @@ describe("a disk with no room for pieces", () => {
         await store.prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small }),
       ).toMatchObject({ ok: true, held: [] });
       expect(store.read(SPACE, inStore("a"))).toMatchObject({ register: { prom: 5n }, held: [] });
-      expect(await store.accept(SPACE, inStore("a"), 5n, value(5).version)).toMatchObject({ ok: true });
-      expect(await store.commit(SPACE, inStore("a"), value(5), true)).toMatchObject({ ignored: false });
+      expect(await store.accept(SPACE, inStore("a"), 5n, value(5).version)).toMatchObject({
+        ok: true,
+      });
+      expect(await store.commit(SPACE, inStore("a"), value(5), true)).toMatchObject({
+        ignored: false,
+      });
     }));
 
   test("gives up its trash for a new piece", () =>

@@ -51,7 +51,9 @@ async function fill(folder: Folder): Promise<Buffer> {
     link: vidOf(50),
     inline: [smallPiece(vidOf(50), 1, pattern(100))],
   });
-  expect(await store.collect(SPACE, inStore("orphan"), 4n, { vid: vidOf(50), spare: false })).toEqual({
+  expect(
+    await store.collect(SPACE, inStore("orphan"), 4n, { vid: vidOf(50), spare: false }),
+  ).toEqual({
     ok: true,
   });
   await store.commit(SPACE, inStore("gone"), GONE, true);

@@ -43,7 +43,12 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const register = { prom: 0n, acc: null, com: null };
-      expect(store.read(SPACE, inStore("a"))).toEqual({ floor: 0n, register, held: [], pending: [] });
+      expect(store.read(SPACE, A)).toEqual({
+        floor: 0n,
+        register,
+        held: [],
+        pending: [],
+      });
     }));
 
   test("goes through a put, and is the same after a restart", () =>
@@ -51,7 +56,11 @@ describe("a register", () => {
       const store = await folder.open();
       const one = at(5n, version(1));
       expect(
-        await store.prepare(SPACE, inStore("a"), 5n, { vid: vidOf(1), link: vidOf(1), inline: inline(1) }),
+        await store.prepare(SPACE, A, 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: inline(1),
+        }),
       ).toEqual({
         ok: true,
         refused: null,
@@ -78,9 +87,13 @@ describe("a register", () => {
   test("refuses lower ballots, and says which it has promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, inStore("a"), 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+      await store.prepare(SPACE, A, 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
       expect(
-        await store.prepare(SPACE, inStore("a"), 4n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) }),
+        await store.prepare(SPACE, A, 4n, {
+          vid: vidOf(2),
+          link: vidOf(2),
+          inline: inline(2),
+        }),
       ).toEqual({
         ok: false,
         refused: "low",
@@ -121,9 +134,9 @@ describe("a register", () => {
       const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
       await rejectionOf(
         "protocol",
-        store.prepare(SPACE, inStore("a"), 5n, { vid: vidOf(1), link: vidOf(1), inline: [wrong] }),
+        store.prepare(SPACE, A, 5n, { vid: vidOf(1), link: vidOf(1), inline: [wrong] }),
       );
-      expect(store.read(SPACE, inStore("a"))).toMatchObject({ register: { prom: 0n }, held: [] });
+      expect(store.read(SPACE, A)).toMatchObject({ register: { prom: 0n }, held: [] });
     }));
 });
 
@@ -134,8 +147,16 @@ describe("COMMIT", () => {
       await put(store, "b", 5n, version(7));
       await put(store, "a", 5n, version(1));
       // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
-      await store.prepare(SPACE, inStore("a"), 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      await store.prepare(SPACE, inStore("a"), 7n, { vid: vidOf(3), link: vidOf(3), inline: inline(3) });
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      await store.prepare(SPACE, A, 7n, {
+        vid: vidOf(3),
+        link: vidOf(3),
+        inline: inline(3),
+      });
       await put(store, "a", 8n, version(4, { seq: 3, history: historyOf(vidOf(2), vidOf(1)) }));
       expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
       expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
@@ -171,17 +192,17 @@ describe("FORGET", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
       await put(store, "a", 6n, childOf(placeAfter(version(1)), tombstone(vidOf(2))));
-      await store.prepare(SPACE, inStore("a"), 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
-      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, inStore("a"), 9n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, inStore("a"), 6n)).toEqual({ ok: true });
+      await store.prepare(SPACE, A, 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 9n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
       await put(store, "b", 10n, childOf(placeAfter(null, 9n), tombstone(vidOf(4))));
       expect(await store.forget(SPACE, inStore("b"), 10n)).toEqual({ ok: true });
-      await store.forget(SPACE, inStore("a"), 6n);
+      await store.forget(SPACE, A, 6n);
       expect(store.floors.of(SPACE)).toBe(10n);
     }));
 
@@ -203,15 +224,19 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, inStore("a"), 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      expect(await store.collect(SPACE, inStore("a"), 5n, { vid: vidOf(2), spare: false })).toEqual({
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      expect(await store.collect(SPACE, A, 5n, { vid: vidOf(2), spare: false })).toEqual({
         ok: false,
       });
-      expect(await store.collect(SPACE, inStore("a"), 6n, { vid: vidOf(1), spare: false })).toEqual({
+      expect(await store.collect(SPACE, A, 6n, { vid: vidOf(1), spare: false })).toEqual({
         ok: false,
       });
       expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
-      expect(await store.collect(SPACE, inStore("a"), 6n, { vid: vidOf(2), spare: false })).toEqual({
+      expect(await store.collect(SPACE, A, 6n, { vid: vidOf(2), spare: false })).toEqual({
         ok: true,
       });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
@@ -237,15 +262,19 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, inStore("a"), 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      expect(await store.drop(SPACE, inStore("a"), { cid: vidOf(1), piece: 0 }, () => false)).toEqual({
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      expect(await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, () => false)).toEqual({
         ok: false,
       });
-      expect(await store.drop(SPACE, inStore("a"), { cid: vidOf(2), piece: 0 }, () => true)).toEqual({
+      expect(await store.drop(SPACE, A, { cid: vidOf(2), piece: 0 }, () => true)).toEqual({
         ok: false,
       });
       expect(
-        await store.drop(SPACE, inStore("a"), { cid: vidOf(1), piece: 0 }, ({ vid }) => vid === vidOf(1)),
+        await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, ({ vid }) => vid === vidOf(1)),
       ).toEqual({
         ok: true,
       });
@@ -256,8 +285,8 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.drop(SPACE, inStore("a"), { cid: vidOf(1), piece: 0 }, () => true);
-      const { held } = await store.prepare(SPACE, inStore("a"), 6n, {
+      await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, () => true);
+      const { held } = await store.prepare(SPACE, A, 6n, {
         vid: vidOf(1),
         link: vidOf(1),
         inline: inline(1),

@@ -79,8 +79,16 @@ describe("LIST", () => {
       const store = await folder.open();
       const names = ["a", "a/b", "a/c", "b", "z", "ä", "\uFFFD", "😀"];
       for (const name of names.toReversed())
-        await store.prepare(SPACE, inStore(name), 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
-      await store.prepare("u:other", inStore("aa"), 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+        await store.prepare(SPACE, inStore(name), 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: [],
+        });
+      await store.prepare("u:other", inStore("aa"), 5n, {
+        vid: vidOf(1),
+        link: vidOf(1),
+        inline: [],
+      });
       const page = (after: string, from: string, limit: number, everything = false) =>
         store.page(SPACE, after, from, limit, everything).map(({ name }): string => name);
       expect(page("", "", 100)).toEqual(names);

@@ -31,7 +31,9 @@ describe("the trash", () => {
       link: VID,
       inline: [smallPiece(VID, 1, pattern(10))],
     });
-    expect(await store.collect(SPACE, inStore("a"), 5n, { vid: VID, spare: false })).toEqual({ ok: true });
+    expect(await store.collect(SPACE, inStore("a"), 5n, { vid: VID, spare: false })).toEqual({
+      ok: true,
+    });
   }
 
   test("keeps pieces for readers until its grace is over, though they are not held any more", () =>
@@ -58,9 +60,12 @@ describe("the trash", () => {
       const all = (vid: string) =>
         Array.from({ length: 60 }, (_, piece) => smallPiece(vid, piece, pattern(1)));
       await Promise.all(
-        vids.map((vid) => store.prepare(SPACE, inStore("a"), 5n, { vid: vid, link: vid, inline: all(vid) })),
+        vids.map((vid) =>
+          store.prepare(SPACE, inStore("a"), 5n, { vid: vid, link: vid, inline: all(vid) }),
+        ),
       );
-      for (const vid of vids) await store.collect(SPACE, inStore("a"), 5n, { vid: vid, spare: false });
+      for (const vid of vids)
+        await store.collect(SPACE, inStore("a"), 5n, { vid: vid, spare: false });
       await store.sweep();
       for (const vid of vids) await rejectionOf("noPiece", store.pieces.fetch(idOf(vid, 0), 0, 1));
     }));
@@ -103,7 +108,11 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       await overtaken(store);
       expect(heldOf(store, VID)).toEqual([]);
-      const { ok, held } = await store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: [] });
+      const { ok, held } = await store.prepare(SPACE, inStore("a"), 6n, {
+        vid: VID,
+        link: VID,
+        inline: [],
+      });
       expect({ ok, held }).toEqual({ ok: true, held: [0, 1] });
       folder.aheadMs = 3_600_000;
       await store.sweep();
@@ -163,7 +172,9 @@ describe("the trash", () => {
         {
           async remove(path) {
             if (path === folder.file(VID, 0))
-              promises.push(store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: [] }));
+              promises.push(
+                store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: [] }),
+              );
             await bunDisk.remove(path);
           },
         },

@@ -16,7 +16,7 @@ import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
-import type { Order } from "../sim/operations.ts";
+import type { Order } from "../sim/orders.ts";
 import { netTo } from "../harness/reach.ts";
 import { Rng } from "../sim/random.ts";
 import { at, now } from "./clock.ts";

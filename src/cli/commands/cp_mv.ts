@@ -6,7 +6,14 @@ import { defineCommand } from "citty";
 import { copy, type Linked, move } from "../../client/files/link.ts";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { type Name, type NewName, baseName, checkFolder, checkName, checkNewName } from "../../file/names.ts";
+import {
+  type Name,
+  type NewName,
+  baseName,
+  checkFolder,
+  checkName,
+  checkNewName,
+} from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { failed, notPut, outcomeOf, reportOutcomes, type Summary } from "../local/outcomes.ts";

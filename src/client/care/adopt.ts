@@ -8,7 +8,13 @@ import { Space } from "../trust/space.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { isFolder, knownIn } from "../../file/attributes.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
-import { KEY_NAME, checkNewName, type Name, type NewName, type StoredName } from "../../file/names.ts";
+import {
+  KEY_NAME,
+  checkNewName,
+  type Name,
+  type NewName,
+  type StoredName,
+} from "../../file/names.ts";
 import { manifestOf } from "../../file/manifest.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";

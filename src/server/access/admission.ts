@@ -3,7 +3,7 @@
  * who has logged in is still one of the users. Used by session.ts.
  */
 import { DfsError } from "../../errors.ts";
-import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../login_limits.ts";
+import { LOGIN_ATTEMPTS_PER_CONNECTION } from "./login_limits.ts";
 import type { Kind } from "../../wire/messages.ts";
 import type { UserTable } from "./login.ts";
 

@@ -21,7 +21,7 @@ import {
   LOGIN_WAITING_OF_USER,
   PASSWD_MS,
   PASSWD_WAIT_MS,
-} from "../../login_limits.ts";
+} from "./login_limits.ts";
 import { impossibleVerifiers } from "../../wire/login.ts";
 
 const SECRET_BYTES = 32;

@@ -4,7 +4,7 @@
  */
 import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
 import type { Notify } from "../../io/ports.ts";
-import { LOGIN_ATTEMPTS_PER_CONNECTION } from "../../login_limits.ts";
+import { LOGIN_ATTEMPTS_PER_CONNECTION } from "./login_limits.ts";
 import type { Doorkeeper } from "./doorkeeper.ts";
 import { hostOf } from "./host.ts";
 import { loginFailed } from "./notices.ts";

@@ -108,7 +108,11 @@ export class HoldingTable {
   }
 
   /** The same for each name from `first` to `last` that holds anything, in byte order. */
-  ofNames(space: string, first: StoredName, last: StoredName): { name: StoredName; contents: HeldContent[] }[] {
+  ofNames(
+    space: string,
+    first: StoredName,
+    last: StoredName,
+  ): { name: StoredName; contents: HeldContent[] }[] {
     const held: { name: StoredName; contents: HeldContent[] }[] = [];
     for (const row of this.#reading(() => this.#ofNames.all(space, first, last))) {
       this.#check(row.name, row.cid);
