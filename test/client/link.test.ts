@@ -179,6 +179,10 @@ describe("a copy", () => {
     stage.run(copy(stage.cluster, named("a/"), named("b/")));
     expect(stage.versionOf("b/")).toMatchObject({ pieces: 0, cid: null, deleted: false });
     stage.run(rejectionOf("usage", copy(stage.cluster, named("a/"), named("b"))));
+    // A file may have such a name too.
+    stage.put("f/", SMALL);
+    stage.run(copy(stage.cluster, named("f/"), named("g")));
+    expect(stage.get("g")).toEqual(SMALL);
   });
 
   test("is made only where its condition holds", () => {

@@ -11,7 +11,7 @@ import { remove } from "../../src/client/files/remove.ts";
 import { stat } from "../../src/client/files/stat.ts";
 import { openCluster } from "../../src/client/members/open.ts";
 import { layoutOf } from "../../src/file/layout.ts";
-import { compareNames } from "../../src/file/names.ts";
+import { compareNames, type StoredName } from "../../src/file/names.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { childOf, tombstone } from "../../src/version.ts";
 import { openerOf } from "../harness/secret.ts";
@@ -23,7 +23,6 @@ import { memory } from "./sealing.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
 
-const SECRET = new Uint8Array(32).fill(7);
 const HOW = { layout: layoutOf("pairs"), placement: "name" } as const;
 const MINUTE = 60_000;
 
@@ -57,7 +56,7 @@ class Stage {
     const done = async (): Promise<T> => {
       const cluster = await openCluster(ports, this.cluster.addresses, options);
       const opened = this.#isSealed
-        ? await unlock(cluster, openerOf(SECRET), this.#memory)
+        ? await unlock(cluster, openerOf(new Uint8Array(32).fill(7)), this.#memory)
         : cluster;
       const value = await work(opened);
       cluster.close();
@@ -93,12 +92,11 @@ class Stage {
 }
 
 /** A version that these servers accepted, and of which no other one knows. */
-const acceptAt = (stage: Stage, shown: string, slots: readonly number[]): void =>
+const acceptAt = (stage: Stage, name: StoredName, slots: readonly number[]): void =>
   stage.run(async (cluster) => {
-    const name = inStore(shown);
+    const body = new Uint8Array([1]);
     const vid = "7".repeat(32);
     const ballot = (9n << 64n) | 1n;
-    const body = new Uint8Array([1]);
     const version = childOf(placeAfter(null), { ...tombstone(vid), deleted: false, body });
     for (const slot of slots) {
       await cluster.call(slot, "prepare", { name, ballot, vid, link: null, inline: [] });
@@ -165,14 +163,14 @@ describe("a folder with nothing but what was never chosen", () => {
   test.each([[[0]], [[0, 1]]])("by the servers %j is not there while all answer", (slots) => {
     const stage = new Stage();
     stage.put("z");
-    acceptAt(stage, "f/1", slots);
+    acceptAt(stage, inStore("f/1"), slots);
     expect(stage.level()).toBe("z");
   });
 
   test("is what the doubt about it is settled to", () => {
     const stage = new Stage();
     stage.put("z");
-    acceptAt(stage, "f/1", [0, 1]);
+    acceptAt(stage, inStore("f/1"), [0, 1]);
     stage.stop(3);
     // Two have accepted it and the third that it takes is silent: whoever looks must finish it.
     expect(stage.level()).toBe("f/* z");
@@ -181,12 +179,12 @@ describe("a folder with nothing but what was never chosen", () => {
   test("does not hide what is beside it", () => {
     const stage = new Stage();
     stage.put("f/2", "z");
-    acceptAt(stage, "f/1", [1]);
+    acceptAt(stage, inStore("f/1"), [1]);
     expect(stage.level()).toBe("f/* z");
   });
 });
 
-const COMPONENTS = ["a", "a-", "a.b", "a0", "b", "é", "\u{10400}"];
+const COMPONENTS = ["", "..", "a", "a-", "a.b", "a0", "b", "é", "\u{10400}"];
 
 /** Names that meet in many ways. */
 function drawNames(rng: Rng, count: number): string[] {
@@ -195,7 +193,7 @@ function drawNames(rng: Rng, count: number): string[] {
     const parts = Array.from({ length: 1 + rng.int(3) }, () => rng.pick(COMPONENTS));
     names.add(parts.join("/") + (rng.chance(0.1) ? "/" : ""));
   }
-  return [...names];
+  return [...names].filter((name) => name !== "");
 }
 
 test.each([false, true])(
@@ -252,6 +250,13 @@ test.each([false, true])(
   2 * MINUTE,
 );
 
+test("a delimiter that no name has makes no folder", () => {
+  const stage = new Stage();
+  stage.put("a/b", "\u{1f600}");
+  for (const delimiter of ["\ud83d", "\n", "x".repeat(30_000)])
+    expect(stage.entries({ delimiter })).toEqual(["a/b", "\u{1f600}"]);
+});
+
 test.each([false, true])("facts are those that stat tells, sealed: %p", (isSealed) => {
   const stage = new Stage(isSealed);
   stage.put("d/", "d/one", "two");
@@ -274,8 +279,7 @@ test.each([false, true])(
   "whatever servers missed, a level is what the names are, sealed: %p",
   (isSealed) => {
     for (let seed = 1; seed <= 8; seed++) {
-      const stage = new Stage(isSealed, seed);
-      const rng = new Rng(seed);
+      const [stage, rng] = [new Stage(isSealed, seed), new Rng(seed)];
       const names = ["a", "f/1", "f/2", "g/1", "g/h/1", "g/h/2"];
       const there = new Set<string>();
       for (let step = 0; step < 12; step++) {

@@ -105,7 +105,7 @@ describe("a folder that cannot be served", () => {
   test("because a newer program has made its tables, though format.json does not say so", () =>
     inFolder(async (folder) => {
       await folder.open();
-      folder.catalog("ALTER TABLE piece RENAME TO holding");
+      folder.catalog("ALTER TABLE content RENAME TO blob");
       folder.catalog("DROP TABLE pulse");
       const before = tablesOf(folder);
       const { message } = await rejectionOf("folder", folder.open());

@@ -36,7 +36,7 @@ function commandOf(description: string, work: Work) {
       ...plainFlags,
     },
     async run({ args }) {
-      const from = fileNamed(args.from);
+      const from = checkName(args.from);
       const to = targetOf(from, args.to);
       const setup = await setUp(args);
       return reportOutcomes(await linked(setup, work, from, to), () => null, setup.log, args);
@@ -62,11 +62,13 @@ async function linked(setup: Setup, work: Work, from: Name, to: NewName): Promis
   }
 }
 
-function fileNamed(name: string): Name {
-  if (!name.endsWith("/")) return checkName(name);
-  throw new DfsError("usage", `${name} is a folder; name the files in it`);
-}
-
 /** The new name of a file. In a folder it keeps the last part of its name. */
-const targetOf = (from: Name, to: string): NewName =>
-  checkNewName(to.endsWith("/") ? checkFolder(to) + baseName(from) : to);
+function targetOf(from: Name, to: string): NewName {
+  if (!to.endsWith("/")) return checkNewName(to);
+  const last = baseName(from);
+  if (last !== "") return checkNewName(checkFolder(to) + last);
+  throw new DfsError(
+    "usage",
+    `${from} is a folder; name the files in it, or if it is a file say the whole name that it gets`,
+  );
+}

@@ -41,7 +41,8 @@ const LOOKS = 8;
  * Makes the current file or folder `from` the next version of `to`. It has the content of `from`
  * from then on, whatever becomes of that name. Of a folder only its own record is copied.
  *
- * Throws DfsError("noSuchName") where there is no `from`; as `get` where it cannot be told what is
+ * Throws DfsError("noSuchName") where there is no `from`, and ("usage") where it is a folder and `to`
+ * has no "/" at its end; as `get` where it cannot be told what is
  * current of it; and as `put`.
  */
 export async function copy(
@@ -56,7 +57,10 @@ export async function copy(
     const found = await find(cluster, from);
     const { version, holders } = found;
     if (isFolder(found.about.attributes) && !to.endsWith("/"))
-      throw new DfsError("usage", `${from} is a folder, and the name of a folder ends in "/"`);
+      throw new DfsError(
+        "usage",
+        `${from} is a folder, so its copy must have a name that ends in "/"`,
+      );
     const stored = cluster.space.stored(to);
     const vid = cluster.ports.random.bytes(16).toHex();
     const supply =
