@@ -15,6 +15,7 @@ import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { MIB } from "../src/limits.ts";
 import { noiseOf } from "./client.ts";
+import { named } from "../test/harness/named.ts";
 
 const STAMP_BYTES = 64;
 
@@ -49,7 +50,7 @@ async function timed(times: number[], work: () => Promise<unknown>): Promise<voi
 async function goOn(cluster: Cluster, lane: string, until: number): Promise<void> {
   const data = noise.slice();
   for (let i = 0; performance.now() < until; i++) {
-    const file = `crowd/${name}/${lane}/${i}`;
+    const file = named(`crowd/${name}/${lane}/${i}`);
     data.set(Buffer.from(file.padEnd(STAMP_BYTES)));
     try {
       await timed(part.puts, () =>

@@ -14,6 +14,7 @@ import { INLINE_BYTES, KIB, TRASH_GRACE_MS } from "../src/limits.ts";
 import type { Config } from "../src/membership.ts";
 import { Store } from "../src/store/store.ts";
 import { type Ballot, ballotAbove, childOf, type Version } from "../src/version.ts";
+import { inStore } from "../test/harness/named.ts";
 
 /** The space of those who have no user. */
 const SPACE = "u:";
@@ -55,9 +56,13 @@ function fileOf(name: string, { floors }: Store, of: Config) {
 
 async function putOne(name: string, of: Config): Promise<void> {
   const { version, ballot, small } = fileOf(name, store, of);
-  await store.prepare(SPACE, name, ballot, { vid: version.vid, link: version.cid, inline: small });
-  await store.accept(SPACE, name, ballot, version);
-  await store.commit(SPACE, name, { ballot, version }, true);
+  await store.prepare(SPACE, inStore(name), ballot, {
+    vid: version.vid,
+    link: version.cid,
+    inline: small,
+  });
+  await store.accept(SPACE, inStore(name), ballot, version);
+  await store.commit(SPACE, inStore(name), { ballot, version }, true);
 }
 
 // Those of a folder one after the other: the tables grow where they were just read.

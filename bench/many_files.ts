@@ -9,6 +9,7 @@ import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { KIB } from "../src/limits.ts";
 import type { Stage } from "../test/harness/stage.ts";
+import { named } from "../test/harness/named.ts";
 
 const IN_FLIGHT = 64;
 
@@ -33,6 +34,6 @@ async function putOne(cluster: Cluster, i: number): Promise<void> {
     attributes: NO_ATTRIBUTES,
     read: async (into, offset) => void into.fill((i + offset) & 0xff),
   };
-  const name = `folder ${i % 100}/file ${i}`;
+  const name = named(`folder ${i % 100}/file ${i}`);
   await put(cluster, name, source, { layout: PAIRS, placement: "name" });
 }

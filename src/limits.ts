@@ -13,12 +13,11 @@ export const BALLOT_STEP = 2 ** 24;
 export const CLIMB_STEPS = 16;
 
 // Names
-export const NAME_BYTES = 1024;
-export const COMPONENT_BYTES = 255;
-/** The longest sealed component: a tag and a component, in base64. */
-export const SEALED_COMPONENT_BYTES = Math.ceil((4 * (COMPONENT_BYTES + 16)) / 3);
-/** The longest name comes out so long when it is sealed: 512 components of one byte each. */
-export const SEALED_NAME_BYTES = 12 * KIB;
+/** Of a name before its first "/", and after it. */
+export const FIRST_COMPONENT_BYTES = 255;
+export const REST_BYTES = 1024;
+/** The longest sealed name: 255 bytes, and 1,024 empty components, which become 23 bytes each. */
+export const SEALED_NAME_BYTES = 362 + 1 + REST_BYTES * 23;
 export const FOLDERS_REMEMBERED = 4096;
 export const USERS_PAGE = 1000;
 /** How many floors one message has. */

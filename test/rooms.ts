@@ -54,7 +54,7 @@ export const PARTS: Record<string, Part> = {
   file: { parts: values, modules: HASHES },
   "file/parity": { parts: [...values, "file/split"], modules: [] },
   "file/sealed_name": { parts: [...values, "file"], modules: ["@noble/ciphers/aes.js"] },
-  wire: { parts: values, modules: HASHES },
+  wire: { parts: [...values, "file/names"], modules: HASHES },
   "io/ports": { parts: values, modules: ["bun:sqlite"] },
   "io/replace_durably": { parts: [...values, "io/ports"], modules: [] },
   io: { parts: [...values, "file", "wire"], modules: "any" },

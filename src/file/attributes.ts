@@ -101,6 +101,9 @@ export function knownIn(attributes: Attributes): Known {
   return known;
 }
 
+/** Are they those of a folder? */
+export const isFolder = (attributes: Attributes): boolean => knownIn(attributes).kind === "folder";
+
 /** The first and the last moment, in nanoseconds since 1970, that a time can be: 1677 and 2262. */
 const TIME_MIN = -(2n ** 63n);
 const TIME_MAX = 2n ** 63n - 1n;

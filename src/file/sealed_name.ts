@@ -2,13 +2,14 @@
  * Sealed names. Each component of a path is sealed by itself with AES-SIV (RFC 5297), which gives
  * the same result each time. It is bound to the sealed path before it. So servers see how many
  * components a name has and how long each is. The names in a folder begin alike, and equal names in
- * different folders look different. Used by the client's trust.
+ * different folders look different. An empty component is sealed too, but not the one after a "/"
+ * at the end of a name. Used by the client's trust.
  */
 import { aessiv } from "@noble/ciphers/aes.js";
 import { isDfsError } from "../errors.ts";
 import { FOLDERS_REMEMBERED } from "../limits.ts";
 import type { Keys } from "./keys.ts";
-import { checkFolder, checkName } from "./names.ts";
+import { checkName, type Name, type StoredName } from "./names.ts";
 
 const utf8 = new TextEncoder();
 
@@ -40,27 +41,26 @@ function partsOf(path: string): { folders: string[]; last: string } {
 }
 
 /**
- * The name that servers know a name by. A "/" at its end, that of a folder, stays. A name with an
- * empty component, which no file has, is sealed as "".
+ * What servers know a name by, or the names that begin with a path: the "" and the "/" at its end
+ * stay.
  */
-export function sealName(keys: Keys, name: string): string {
+export function sealName(keys: Keys, name: string): StoredName {
   const { folders, last } = partsOf(name);
   const { sealed } = memoryOf(keys);
   let done = "";
   let path = "";
   for (const folder of folders) {
-    if (folder === "") return "";
     const before = done;
     path += `${folder}/`;
     done += `${recall(sealed, path, () => sealComponent(keys, before, folder)) ?? ""}/`;
   }
-  return last === "" ? done : done + sealComponent(keys, done, last);
+  return (last === "" ? done : done + sealComponent(keys, done, last)) as StoredName;
 }
 
 /**
  * The name that was sealed so; null where it was not sealed with these keys, or may not be a name.
  */
-export function openName(keys: Keys, sealed: string): string | null {
+export function openName(keys: Keys, sealed: StoredName): Name | null {
   const { folders, last } = partsOf(sealed);
   const { opened } = memoryOf(keys);
   let name = "";
@@ -72,14 +72,16 @@ export function openName(keys: Keys, sealed: string): string | null {
     if (plain === null) return null;
     name += `${plain}/`;
   }
-  const plain = last === "" ? "" : openComponent(keys, path, last);
-  return plain === null ? null : nameOrNull(name + plain);
+  if (last === "") return nameOrNull(name);
+  // The empty component at the end of a name has no sealed form.
+  const plain = openComponent(keys, path, last);
+  return plain ? nameOrNull(name + plain) : null;
 }
 
 /** null where it may not be a name. */
-function nameOrNull(name: string): string | null {
+function nameOrNull(name: string): Name | null {
   try {
-    return name.endsWith("/") ? checkFolder(name) : checkName(name);
+    return checkName(name);
   } catch (error) {
     if (isDfsError(error)) return null;
     throw error;
@@ -95,7 +97,8 @@ function openComponent(keys: Keys, before: string, sealed: string): string | nul
     // A name has only one sealed form. Another text for the same bytes was not made by its user.
     if (textOf(bytes) !== sealed) return null;
     const plain = cipherFor(keys, before).decrypt(bytes);
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plain);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(plain);
+    return text.includes("/") ? null : text;
   } catch {
     // The base64, the tag or the text is not what was sealed. The library throws errors of its own
     // for that.

@@ -4,6 +4,7 @@
  */
 import { decode, encode, optional, struct } from "../bytes.ts";
 import { DfsError } from "../errors.ts";
+import { CONFIG_NAME } from "../file/names.ts";
 import { type Config, configCodec, idCodec, NO_BIRTH, requestIdOf, slotOf } from "../membership.ts";
 import type { Ballot } from "../version.ts";
 import type { Catalog } from "./catalog/catalog.ts";
@@ -122,7 +123,7 @@ export class Membership {
         // All listed servers agreed on the founding. From here on the voters decide, in a register
         // of their own.
         // rule: founding-starts-anew
-        if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", "");
+        if (isFirst && config.birth !== NO_BIRTH) this.#catalog.dropRegister("", CONFIG_NAME);
       });
     } finally {
       this.#recall();

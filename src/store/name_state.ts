@@ -3,7 +3,7 @@
  * and, for lists, by the server's list_entry.ts.
  */
 import type { Cid, Register, Vid } from "../version.ts";
-import { compareNames } from "../file/names.ts";
+import { type StoredName, compareNames } from "../file/names.ts";
 import { VIDS_PER_NAME_MAX } from "../limits.ts";
 import type { Refused } from "./acceptor.ts";
 import type { Catalog } from "./catalog/catalog.ts";
@@ -30,7 +30,7 @@ export interface NameState extends Pick<Refused, "floor"> {
 
 /** One name of a page of a list. */
 export interface PageEntry {
-  readonly name: string;
+  readonly name: StoredName;
   /** The bytes of its register. null: it has no register, only pending versions. */
   readonly register: Uint8Array | "damaged" | null;
   readonly held: readonly HeldContent[];
@@ -57,7 +57,7 @@ export interface Promised extends Pick<Refused, "refused" | "floor"> {
 export function heldOf(
   { holdings }: Catalog,
   space: string,
-  name: string,
+  name: StoredName,
   { acc, com }: Register,
   now: number,
   underWay: UnderWay,

@@ -4,6 +4,7 @@
  * it is answered; what is deleted leaves the catalog before the disk. Used by the server.
  */
 import { DfsError } from "../errors.ts";
+import type { StoredName } from "../file/names.ts";
 import type { Clock, Disk, Random, Notify } from "../io/ports.ts";
 import type { Accepted, Ballot, Cid, Register, Version, Vid } from "../version.ts";
 import {
@@ -125,7 +126,7 @@ export class Store {
   }
 
   /** READ: the register of a name, and what the name holds. Throws DfsError("damaged"). */
-  read(space: string, name: string): NameState {
+  read(space: string, name: StoredName): NameState {
     const register = this.#row(space, name);
     const now = this.#ports.clock.wall();
     const held = heldOf(this.#catalog, space, name, register, now, this.pieces.underWay);
@@ -156,7 +157,7 @@ export class Store {
   }
 
   /** The good pieces of a content that a name holds. */
-  held(space: string, name: string, cid: Cid | null): number[] {
+  held(space: string, name: StoredName, cid: Cid | null): number[] {
     return cid === null ? [] : this.#catalog.holdings.ofContent(space, name, cid);
   }
 
@@ -167,7 +168,7 @@ export class Store {
    */
   async prepare(
     space: string,
-    name: string,
+    name: StoredName,
     ballot: Ballot,
     { vid, link, inline: small }: Proposed,
   ): Promise<Promised> {
@@ -192,7 +193,7 @@ export class Store {
   }
 
   /** LINK: the name holds what is here of the content, for a version that may come. */
-  link(space: string, name: string, vid: Vid, cid: Cid): Promise<{ held: number[] }> {
+  link(space: string, name: StoredName, vid: Vid, cid: Cid): Promise<{ held: number[] }> {
     return this.#catalog.write(/* rule: link-is-durable */ true, () => {
       this.pieces.holds.link(space, name, this.#row(space, name), vid, cid);
       return { held: this.held(space, name, cid) };
@@ -201,7 +202,7 @@ export class Store {
 
   accept(
     space: string,
-    name: string,
+    name: StoredName,
     ballot: Ballot,
     version: Version,
   ): Promise<{ ok: boolean } & Refused> {
@@ -218,7 +219,7 @@ export class Store {
   /** COMMIT. Without `sync`, a crash may undo it. */
   commit(
     space: string,
-    name: string,
+    name: StoredName,
     accepted: Accepted,
     sync: boolean,
   ): Promise<{ ignored: boolean } & Refused> {
@@ -237,7 +238,7 @@ export class Store {
   }
 
   /** FORGET: drops the row of a tombstone, for good. */
-  forget(space: string, name: string, ballot: Ballot): Promise<{ ok: boolean }> {
+  forget(space: string, name: StoredName, ballot: Ballot): Promise<{ ok: boolean }> {
     return this.#catalog.write(true, () => {
       const row = this.#row(space, name);
       if (!mayForget(row, ballot)) return { ok: false };
@@ -251,7 +252,7 @@ export class Store {
   /** COLLECT: ends a pending version that can never become current, behind the fence. */
   collect(
     space: string,
-    name: string,
+    name: StoredName,
     ballot: Ballot,
     doomed: { readonly vid: Vid; readonly spare: boolean },
   ): Promise<{ ok: boolean }> {
@@ -266,7 +267,7 @@ export class Store {
   /** DROP: the name holds a piece no longer here, if `isAway` says that it has other homes. */
   drop(
     space: string,
-    name: string,
+    name: StoredName,
     { cid, piece }: { readonly cid: Cid; readonly piece: number },
     isAway: (version: Version) => boolean,
   ): Promise<{ ok: boolean }> {
@@ -287,11 +288,11 @@ export class Store {
     this.#catalog.close();
   }
 
-  #put(space: string, name: string, row: Register): void {
+  #put(space: string, name: StoredName, row: Register): void {
     this.#catalog.putRegister(space, name, row, this.membership.epoch);
   }
 
-  #row(space: string, name: string): Register {
+  #row(space: string, name: StoredName): Register {
     return this.#catalog.register(space, name) ?? absentRow(this.floors.of(space));
   }
 }

@@ -40,17 +40,6 @@ export const requestFrame = <K extends Kind>(
 ): Uint8Array[] =>
   frameOf(MESSAGES[kind].number, id, MESSAGES[kind].request as Codec<RequestOf<K>>, request);
 
-/** Requests are numbered from 1 to this number, again and again. */
-const IDS = 2 ** 32 - 1;
-
-/** The id after `last` that no request has which still waits for its reply. */
-export function nextId(last: number, waiting: ReadonlyMap<number, unknown>): number {
-  let id = last;
-  do id = (id % IDS) + 1;
-  while (waiting.has(id));
-  return id;
-}
-
 const errorCodec = struct({ code: u16, message: text(ERROR_TEXT_BYTES) });
 
 /** The parts of a frame that answers with an error. */
@@ -252,7 +241,3 @@ const frameIn = (bytes: Uint8Array, at: number, count: number): Frame => ({
   id: u32At(bytes, at + LENGTH_BYTES + 1),
   body: bytes.subarray(at + LENGTH_BYTES + HEAD_BYTES, at + count),
 });
-
-/** Do these bytes begin a TLS record, such as an alert? No frame begins like that. */
-export const isTls = ([type, version]: Uint8Array): boolean =>
-  (type === 0x15 || type === 0x16) && version === 3;

@@ -10,11 +10,14 @@ export interface Level {
   readonly delimiter: string;
 }
 
-/** The common prefix that a name falls into; null where it stands for itself. */
-export function folderOf(name: string, { prefix, delimiter }: Level): string | null {
+/**
+ * The common prefix that a name falls into; null where it stands for itself. That of a stored name is
+ * one that could be stored.
+ */
+export function folderOf<N extends string>(name: N, { prefix, delimiter }: Level): N | null {
   if (delimiter === "" || !name.startsWith(prefix)) return null;
   const at = name.indexOf(delimiter, prefix.length);
-  return at < 0 ? null : name.slice(0, at + delimiter.length);
+  return at < 0 ? null : (name.slice(0, at + delimiter.length) as N);
 }
 
 /**

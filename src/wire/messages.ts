@@ -31,6 +31,7 @@ import {
   address,
   level,
   name,
+  nameText,
   pieceList,
   loginNonce,
   heldCodec,
@@ -133,7 +134,7 @@ export const MESSAGES = {
   list: message(
     12,
     /** With `everything`, also names of which there are only pieces. */
-    struct({ to: address, after: name, ...level, limit: u16, facts: bool, everything: bool }),
+    struct({ to: address, after: nameText, ...level, limit: u16, facts: bool, everything: bool }),
     /** Unless `complete`, a missing name is not absent: the catalog is damaged somewhere. */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
   ),

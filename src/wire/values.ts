@@ -14,6 +14,7 @@ import {
   unchanging,
   type Value,
 } from "../bytes.ts";
+import { storedName } from "../file/names.ts";
 import {
   INLINE_BYTES,
   LOGIN_NONCE_BYTES,
@@ -36,9 +37,11 @@ export type Address = Value<typeof address>;
  * A file's name, sealed or not. "" is reserved for the cluster's configuration, "." for a user's
  * key.
  */
-export const name = text(SEALED_NAME_BYTES);
+export const name = storedName;
+/** A place in the order of names, or a part of names. It need not be a name itself. */
+export const nameText = text(SEALED_NAME_BYTES);
 /** Whose names a list has (levels.ts). */
-export const level = { prefix: name, delimiter: name };
+export const level = { prefix: nameText, delimiter: nameText };
 export const root = fixed(32);
 export const piece = u8;
 export const pieceList = list(piece, PIECES_MAX);

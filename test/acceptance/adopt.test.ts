@@ -135,6 +135,17 @@ test("a file's attributes, size and layout stay, and a folder's attributes", asy
   expect(await factsOf(alice)).toEqual(were);
 });
 
+test("names that no file system would take are adopted too, and a file whose name ends in a slash is none", async () => {
+  const odd = ["f/", "f/below", "/x//y", "..", "/"];
+  await withUsersNow(async (stage) => {
+    const before = new Computer(stage.servers, "");
+    for (const name of odd) await before.put(name, `what ${name} has`);
+  });
+  expectDone(await alice.dfs("adopt"));
+  expect(await openCount()).toBe(0);
+  for (const name of odd) expect((await alice.get(name)).toString()).toBe(`what ${name} has`);
+});
+
 /** The network of a process that comes to say so many things, and is killed then. */
 function netOf(things: number): Net {
   let left = things;

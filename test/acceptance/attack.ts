@@ -12,6 +12,7 @@ import { HELLO } from "../../src/wire/handshake.ts";
 import { type Kind, MESSAGES, type RequestOf } from "../../src/wire/messages.ts";
 import type { Address } from "../../src/wire/values.ts";
 import { credentialsOf, proofOf } from "../../src/wire/login.ts";
+import { inStore } from "../harness/named.ts";
 
 const HOST = "127.0.0.1";
 const CONNECT_MS = 5000;
@@ -172,7 +173,7 @@ export const ATTACKS = {
     for (let i = 0; i < REQUESTS_PER_CONNECTION; i++) {
       const vid = (i + 1).toString(16).padStart(32, "f");
       const piece = {
-        name: "x",
+        name: inStore("x"),
         vid,
         cid: vid,
         piece: 0,
@@ -200,7 +201,14 @@ export async function fill(target: Target): Promise<void> {
     const name = `${String(i)}-`.padEnd(200, "x").concat(`/${"y".repeat(200)}`.repeat(3));
     if (name.length > NAME_LENGTH) throw new Error("bug: the name is too long");
     const vid = (i + 1).toString(16).padStart(32, "a");
-    await line.ask("prepare", { to, name, ballot: 1n << 64n, vid, link: null, inline: [] });
+    await line.ask("prepare", {
+      to,
+      name: inStore(name),
+      ballot: 1n << 64n,
+      vid,
+      link: null,
+      inline: [],
+    });
   }
   line.conn.close();
 }

@@ -1,4 +1,5 @@
 /** Attributes: what put stores beside the bytes, what stat shows of it, and what get does with it. */
+import { named } from "../harness/named.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,7 +35,9 @@ afterAll(async () => {
 });
 
 const store = (name: string, attributes: Attributes, bytes = TEXT) =>
-  without(stage, [], (cluster) => put(cluster, name, { ...sourceOf(bytes), attributes }, OPTIONS));
+  without(stage, [], (cluster) =>
+    put(cluster, named(name), { ...sourceOf(bytes), attributes }, OPTIONS),
+  );
 
 interface Shown {
   readonly modified: string | null;
@@ -132,7 +135,7 @@ test("what is well known and what is not is stored, shown and told", async () =>
   expect(lines).toContain("sum:sha256  32 bytes that are no text");
   expect(lines).toContain("evil        \\u001b[31m\\u000ared");
   await without(stage, [], async (cluster) => {
-    const found = await get(cluster, "object", nowhere, {});
+    const found = await get(cluster, named("object"), nowhere, {});
     expect(found.attributes).toEqual(attributes);
   });
 });
@@ -173,12 +176,12 @@ test("attributes that no version can have are refused, and nothing is stored", a
     for (const attributes of wrong) {
       await rejectionOf(
         "usage",
-        put(cluster, "refused", { ...sourceOf(TEXT), attributes }, OPTIONS),
+        put(cluster, named("refused"), { ...sourceOf(TEXT), attributes }, OPTIONS),
       );
     }
     await rejectionOf(
       "usage",
-      makeFolder(cluster, "refused/", attributesOf({ target: "elsewhere" })),
+      makeFolder(cluster, named("refused/"), attributesOf({ target: "elsewhere" })),
     );
   });
   expect((await stage.dfs("list", "refused")).out).toBe("");

@@ -20,6 +20,7 @@ import { removeFolders } from "../harness/program.ts";
 import { Attacker, LyingServer } from "./attacker.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { expectDone, ServerProcess, Stage } from "../harness/stage.ts";
+import { inStore } from "../harness/named.ts";
 
 setDefaultTimeout(180_000);
 
@@ -86,7 +87,13 @@ async function expectWritable(
 test("a user who takes the highest ballots there are, and has them forgotten, is no concern of others", async () => {
   const { stage, of } = await withUsers(3);
   await of("alice").put("f1", "first");
-  const prepare = (ballot: Ballot) => ({ name: "zz", ballot, vid: vid(), link: null, inline: [] });
+  const prepare = (ballot: Ballot) => ({
+    name: inStore("zz"),
+    ballot,
+    vid: vid(),
+    link: null,
+    inline: [],
+  });
   for (const { ok, refused } of await mallory.ask(stage.servers, "prepare", () => prepare(FAR)))
     expect({ ok, refused }).toEqual({ ok: false, refused: "high" });
   // As fast as servers let one: a thousand steps, forgotten each time.
@@ -97,7 +104,7 @@ test("a user who takes the highest ballots there are, and has them forgotten, is
     const replies = await mallory.ask([server], "prepare", jump, 1000);
     expect(replies.every(({ ok }) => ok)).toBe(true);
   }
-  await mallory.ask(stage.servers, "forget", () => ({ name: "zz", ballot: FAR }));
+  await mallory.ask(stage.servers, "forget", () => ({ name: inStore("zz"), ballot: FAR }));
   await expectWritable(of);
   // Her own client climbs to where she left two of three.
   await of("mallory").put("zz", "hers");
@@ -192,9 +199,9 @@ const madeUp = (some: Partial<Content>): Version =>
 /** Has servers accept and commit it, without any piece. */
 async function make(stage: Stage, name: string, version: Version): Promise<void> {
   const ballot = (5n << 64n) | 1n;
-  await mallory.ask(stage.servers, "accept", () => ({ name, ballot, version }));
+  await mallory.ask(stage.servers, "accept", () => ({ name: inStore(name), ballot, version }));
   await mallory.ask(stage.servers, "commit", () => ({
-    name,
+    name: inStore(name),
     accepted: { ballot, version },
     sync: true,
   }));

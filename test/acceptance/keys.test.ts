@@ -19,6 +19,7 @@ import { Computer, lineOf, usersFile } from "./computer.ts";
 import { sourceOf } from "./in_process.ts";
 import { newMemory } from "../harness/password.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
+import { named } from "../harness/named.ts";
 
 setDefaultTimeout(120_000);
 
@@ -55,7 +56,10 @@ async function locked<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
 const store = (name: string): Promise<unknown> =>
   locked(async (cluster) => {
     const unlocked = await unlock(cluster, new Opener(password), newMemory());
-    await put(unlocked, name, sourceOf(randomBytes(1000)), { layout: PAIRS, placement: "name" });
+    await put(unlocked, named(name), sourceOf(randomBytes(1000)), {
+      layout: PAIRS,
+      placement: "name",
+    });
   });
 
 const namesThere = (): Promise<string[]> =>

@@ -3,6 +3,7 @@
  * no operation fails, for each has its quorum; memory stays flat, and no descriptor is left.
  * ACCEPTANCE=full does 10,000 operations, and restarts each server 20 times.
  */
+import { named } from "../harness/named.ts";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -65,7 +66,7 @@ class Worker {
     const bytes = [40, 3 * KIB, 70 * KIB, 600 * KIB][turn % 4] ?? 0;
     const data = Buffer.alloc(bytes, `${name} ${turn} `);
     const layout = layoutOf(turn % 3 === 0 ? "rs:2+2" : "pairs");
-    await put(this.#cluster, name, sourceOf(data), { layout, placement: "name" });
+    await put(this.#cluster, named(name), sourceOf(data), { layout, placement: "name" });
     this.#there.set(name, data);
   }
 
@@ -73,12 +74,12 @@ class Worker {
     let data = Buffer.alloc(0);
     const open = async ({ bytes }: { bytes: number }) => void (data = Buffer.alloc(bytes));
     const write = async (part: Uint8Array, offset: number) => void data.set(part, offset);
-    await get(this.#cluster, name, { inOrder: false, open, write }, {});
+    await get(this.#cluster, named(name), { inOrder: false, open, write }, {});
     expect(Buffer.compare(data, this.#there.get(name) ?? Buffer.alloc(0))).toBe(0);
   }
 
   async #remove(name: string): Promise<void> {
-    await remove(this.#cluster, name);
+    await remove(this.#cluster, named(name));
     this.#there.delete(name);
   }
 

@@ -16,6 +16,7 @@ import { Rng } from "../sim/random.ts";
 import { sourceOf, without } from "./in_process.ts";
 import { storedBytes, isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
+import { named } from "../harness/named.ts";
 
 setDefaultTimeout(600_000);
 
@@ -54,7 +55,7 @@ async function brought(cluster: Cluster, name: string): Promise<string> {
     write: async (bytes: Uint8Array, offset: number) => data.set(bytes, offset),
   };
   try {
-    await get(cluster, name, sink, {});
+    await get(cluster, named(name), sink, {});
     return digestOf(data);
   } catch (error) {
     if (isDfsError(error)) return error.code;
@@ -118,7 +119,7 @@ test.each([
   const stage = await Stage.open(y);
   const store = (dead: readonly number[], name: string): Promise<string> =>
     without(stage, dead, (cluster) =>
-      put(cluster, name, sourceOf(FILES[name] ?? new Uint8Array()), {
+      put(cluster, named(name), sourceOf(FILES[name] ?? new Uint8Array()), {
         layout: layoutOf(layout),
         placement: "name",
       }).then(

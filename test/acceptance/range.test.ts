@@ -15,6 +15,7 @@ import { rejectionOf } from "../harness/thrown.ts";
 import { sourceOf, without } from "./in_process.ts";
 import { isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
+import { named } from "../harness/named.ts";
 
 setDefaultTimeout(120_000);
 
@@ -49,7 +50,7 @@ async function ranged(
       got.set(offset, data.slice());
     },
   };
-  await get(cluster, name, sink, { range, progress: (bytes) => void (progress += bytes) });
+  await get(cluster, named(name), sink, { range, progress: (bytes) => void (progress += bytes) });
   const sorted = [...got].toSorted(([a], [b]) => a - b);
   expect(sorted[0]?.[0] ?? range.offset).toBe(range.offset);
   const data = Buffer.concat(sorted.map(([, part]) => part));
@@ -92,7 +93,7 @@ describe.each([
   afterAll(() => stage.close());
 
   const store = (cluster: Cluster, name: string, data: Uint8Array) =>
-    put(cluster, name, sourceOf(data), { layout: layoutOf(layout), placement: "name" });
+    put(cluster, named(name), sourceOf(data), { layout: layoutOf(layout), placement: "name" });
 
   test.each(deaths.map((dead) => [dead]))("any range, with %p dead", async (dead) => {
     await without(stage, dead, async (cluster) => {

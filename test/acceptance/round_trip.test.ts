@@ -134,16 +134,10 @@ function copy(from: string, to: string): void {
 
 describe("names that cannot be", () => {
   const BAD = [
-    ["..", /component "\.\."/],
-    [".", /component "\."/],
-    ["a/../b", /component "\.\."/],
-    ["a/./b", /component "\."/],
-    ["../a", /component "\.\."/],
-    ["/etc/passwd", /absolute path/],
-    ["a//b", /empty component/],
+    [".", /reserved/],
     ["", /empty/],
     ["a\nb", /control character/],
-    [`${`${"x".repeat(250)}/`.repeat(4)}${"x".repeat(21)}`, /longer than 1024 bytes/],
+    [`x/${`${"x".repeat(250)}/`.repeat(4)}${"x".repeat(21)}`, /longer than 1024 bytes/],
     ["é".repeat(128), /longer than 255 bytes/],
   ] as const;
 

@@ -2,6 +2,7 @@
  * What servers and wires see of a user with a password: no 16 bytes of any content, no component of any name, no password. The
  * same look finds all of that where there is no password.
  */
+import { named } from "../harness/named.ts";
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -75,7 +76,7 @@ async function putWithAttributes(
   try {
     const mine = password ? await unlock(cluster, new Opener(password), newMemory()) : cluster;
     const source = { ...sourceOf(new Uint8Array(9)), attributes: ATTRIBUTES };
-    await put(mine, "attributed", source, { layout: PAIRS, placement: "name" });
+    await put(mine, named("attributed"), source, { layout: PAIRS, placement: "name" });
   } finally {
     cluster.close();
   }

@@ -16,6 +16,7 @@ import { rejectionOf } from "../harness/thrown.ts";
 import { sourceOf, without } from "./in_process.ts";
 import { isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
+import { named } from "../harness/named.ts";
 
 setDefaultTimeout(120_000);
 
@@ -42,7 +43,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([stage.close(), other.close()]));
 
 const store = (cluster: Cluster, name: string, source: Source, layout: string) =>
-  put(cluster, name, source, { layout: layoutOf(layout), placement: "name" });
+  put(cluster, named(name), source, { layout: layoutOf(layout), placement: "name" });
 
 /** Reads at places drawn by chance, several at once. */
 async function expectReads(source: Source, expected: Uint8Array): Promise<void> {
@@ -61,7 +62,7 @@ test.each(LAYOUTS)("%s: read at any place, while a server is killed too", async 
     store(cluster, layout, { ...sourceOf(data), attributes: ATTRIBUTES }, layout),
   );
   await without(stage, [], async (cluster) => {
-    const { found, version, source } = await openStored(cluster, layout);
+    const { found, version, source } = await openStored(cluster, named(layout));
     expect(found).toMatchObject({ name: layout, vid: version.vid, bytes: data.length });
     expect(source).toMatchObject({ bytes: data.length, attributes: ATTRIBUTES });
     await expectReads(source, data);
@@ -75,14 +76,14 @@ test.each(LAYOUTS.flatMap((from) => LAYOUTS.map((to) => [from, to])))(
     const name = `${from}, then ${to}`;
     await without(stage, [], (cluster) => store(cluster, name, sourceOf(data), from));
     await without(stage, [], async (cluster) => {
-      const { found, source } = await openStored(cluster, name);
+      const { found, source } = await openStored(cluster, named(name));
       const options = { layout: layoutOf(to), placement: "name" } as const;
-      await put(cluster, name, source, { ...options, condition: { vid: found.vid } });
+      await put(cluster, named(name), source, { ...options, condition: { vid: found.vid } });
       const reads = cluster.traffic.received / data.length;
       expect(reads).toBeLessThan(READS_MOST);
       await rejectionOf(
         "conflict",
-        put(cluster, name, sourceOf(data), { ...options, condition: { vid: found.vid } }),
+        put(cluster, named(name), sourceOf(data), { ...options, condition: { vid: found.vid } }),
       );
       console.log(`${from} to ${to}: received ${reads.toFixed(3)} x`);
     });
@@ -103,7 +104,7 @@ test.each([
   await without(stage, [], (cluster) => store(cluster, "away", sourceOf(data), layout));
   await without(stage, dead, (from) =>
     without(other, [], async (to) => {
-      const { source } = await openStored(from, "away");
+      const { source } = await openStored(from, named("away"));
       await store(to, layout, source, "pairs");
       const reads = from.traffic.received / data.length;
       expect(reads).toBeLessThan(READS_MOST);
@@ -120,7 +121,7 @@ test.each(["empty", "byte", "small"])("%s files too", async (name) => {
   for (const from of LAYOUTS)
     await without(stage, [], async (cluster) => {
       await store(cluster, name, sourceOf(bytes), from);
-      const { source } = await openStored(cluster, name);
+      const { source } = await openStored(cluster, named(name));
       await expectReads(source, bytes);
       await store(cluster, name, source, "rs:2+2");
       expect(digestOf(await stage.get(name))).toBe(digestOf(bytes));
@@ -135,9 +136,9 @@ test.each([
   async (how, code) => {
     await without(stage, [], async (cluster) => {
       const { vid } = await store(cluster, "changing", sourceOf(data), "pairs");
-      const { source } = await openStored(cluster, "changing");
+      const { source } = await openStored(cluster, named("changing"));
       if (how === "put") await store(cluster, "changing", sourceOf(data.toReversed()), "pairs");
-      else await remove(cluster, "changing");
+      else await remove(cluster, named("changing"));
       await expectReads(source, data);
       for (const { folder } of stage.servers)
         for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" }))
@@ -150,7 +151,7 @@ test.each([
 test("there is nothing to read of what is not there, and of a folder", async () => {
   await stage.dfs("mkdir", "folder");
   await without(stage, [], async (cluster) => {
-    await rejectionOf("noSuchName", openStored(cluster, "nothing"));
-    await rejectionOf("usage", openStored(cluster, "folder/"));
+    await rejectionOf("noSuchName", openStored(cluster, named("nothing")));
+    await rejectionOf("usage", openStored(cluster, named("folder/")));
   });
 });

@@ -144,10 +144,11 @@ describe("folders", () => {
 
   test("one bad name does not stop the others", async () => {
     const folder = newFolder();
-    const { status, err } = await stage.dfsIn(folder, "get", "dir/", "f", "a//b");
+    const { status, err } = await stage.dfsIn(folder, "get", "dir/", "f", "a\n", "dir/..");
     expect(status).toBe(3);
     expect(err).toContain("dir/ is a folder");
-    expect(err).toContain('"a//b" cannot be a name');
+    expect(err).toContain('"a\\n" cannot be a name');
+    expect(err).toContain('".." cannot be a file name here');
     expect(readdirSync(folder)).toEqual(["f"]);
   });
 });

@@ -10,11 +10,12 @@ import { executable } from "../harness/program.ts";
 import { without } from "./in_process.ts";
 import { isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
+import { inStore } from "../harness/named.ts";
 
 setDefaultTimeout(60_000);
 
 /** CSI in one character, and an override of the direction: what names could be had before these were refused. */
-const EVIL = "evil\u009b31mred\u009b0m\u202egpj.\u2028txt";
+const EVIL = inStore("evil\u009b31mred\u009b0m\u202egpj.\u2028txt");
 const SHOWN = "evil\\u009b31mred\\u009b0m\\u202egpj.\\u2028txt";
 
 let stage: Stage;

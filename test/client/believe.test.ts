@@ -5,6 +5,7 @@ import { takeAll, type Judged } from "../../src/client/trust/judge.ts";
 import { groupOf } from "../../src/quorum.ts";
 import { type Accepted, type Ballot, tombstone } from "../../src/version.ts";
 import { versionOf, vidOf } from "../harness/arbitraries.ts";
+import { inStore } from "../harness/named.ts";
 
 const FOUR = [groupOf([0, 1, 2, 3])] as const;
 
@@ -24,7 +25,7 @@ const told = (acc: Accepted | null, com: Accepted | null = acc, floor = 0n): Ans
 });
 const absent = told(null);
 
-const worthOf = (accepted: Accepted): Judged | null => takeAll("a", accepted);
+const worthOf = (accepted: Accepted): Judged | null => takeAll(inStore("a"), accepted);
 const found = (...all: (Answer | null)[]): number[] => {
   const replies = new Map(all.flatMap((one, slot) => (one ? [[slot, one] as const] : [])));
   return liars([...FOUR], replies, worthOf).toSorted((a, b) => a - b);
@@ -83,7 +84,7 @@ describe("a server that lies is caught", () => {
 
 test("what nobody made counts against its server, and for nothing", () => {
   const mine = (accepted: Accepted): Judged | null =>
-    accepted.version.seq === 9 ? null : takeAll("a", accepted);
+    accepted.version.seq === 9 ? null : takeAll(inStore("a"), accepted);
   const replies = new Map([told(v(2, 20n)), told(v(9, 90n)), told(v(2, 20n))].entries());
   expect(liars([...FOUR], replies, mine)).toEqual([1]);
 });

@@ -11,6 +11,7 @@ import type { BodyOf } from "../../src/wire/messages.ts";
 import { ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { World } from "../sim/world.ts";
 import { errorOf } from "../harness/thrown.ts";
+import { inStore } from "../harness/named.ts";
 
 const SLOW_MS = 1000;
 /** Parts begin and end anywhere in blocks. */
@@ -75,7 +76,7 @@ class Stage {
       },
     };
     const patience = { clock: this.world.clock(), ms: SLOW_MS };
-    this.fetcher = new Fetcher(servers, patience, "name", version);
+    this.fetcher = new Fetcher(servers, patience, inStore("name"), version);
     this.fetcher.aim(holders, []);
   }
 

@@ -1,15 +1,10 @@
 /** Files that never had pieces, beside those that wait for the server that has them. */
-import { Space } from "../../src/client/trust/space.ts";
 import { describe, expect, test } from "bun:test";
-import { get } from "../../src/client/files/get.ts";
 import { neverHeld } from "../../src/client/members/hollow.ts";
-import { remove } from "../../src/client/files/remove.ts";
-import { stat } from "../../src/client/files/stat.ts";
 import { viewOf } from "../../src/client/connect/view.ts";
 import type { Version } from "../../src/version.ts";
 import type { Held } from "../../src/wire/values.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
-import { rejectionOf } from "../harness/thrown.ts";
 
 const vid = vidOf(1);
 const file = (some: Partial<Version> = {}): Version =>
@@ -58,13 +53,3 @@ test("what has no pieces never waits for any", () => {
   const folder = file({ pieces: 0, needed: 0, copies: 0, ring: [] });
   expect(neverHeld(folder, none, view, 3)).toBe(false);
 });
-
-test.each(["", ".", "a//b"])(
-  "the library takes no name %j: it may be a reserved one",
-  async (name) => {
-    const nowhere = { space: new Space("") } as never;
-    await rejectionOf("usage", remove(nowhere, name));
-    await rejectionOf("usage", stat(nowhere, name));
-    await rejectionOf("usage", get(nowhere, name, { inOrder: false } as never, {}));
-  },
-);

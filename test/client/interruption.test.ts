@@ -1,4 +1,5 @@
 /** Work that is aborted: at whatever message, it ends at once, leaves nothing behind, and the next work goes on. */
+import { named } from "../harness/named.ts";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { orInterrupted } from "../../src/client/connect/living/interruption.ts";
@@ -53,7 +54,7 @@ describe.each(["pairs", "rs:2+1"])("%s: aborted at each of its messages", (layou
     ["a large put", (stage, cluster) => stage.put("a", 2, LARGE, cluster, layout)],
     ["a get", (stage, cluster) => stage.get("large", cluster)],
     ["a list", (stage, cluster) => stage.names(cluster)],
-    ["a removal", (_, cluster) => remove(cluster, "a")],
+    ["a removal", (_, cluster) => remove(cluster, named("a"))],
   ];
   test.each(works)("%s", (what, work) => {
     const stage = new LivingStage(3);

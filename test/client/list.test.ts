@@ -10,6 +10,7 @@ import { type Outline, outlinesCodec } from "../../src/outline.ts";
 import type { ReplyOf } from "../../src/wire/messages.ts";
 import type { ListEntry } from "../../src/wire/values.ts";
 import { vidOf } from "../harness/arbitraries.ts";
+import { inStore } from "../harness/named.ts";
 
 const outline = (n: number): Outline => ({
   put: 0,
@@ -23,7 +24,7 @@ const outline = (n: number): Outline => ({
 const bytesOf = (value: Outline | null): Uint8Array =>
   encode(outlinesCodec, { acc: value, com: value });
 const entry = (name: string, some: Partial<ListEntry> = {}): ListEntry => ({
-  name,
+  name: inStore(name),
   damaged: false,
   others: false,
   values: bytesOf(outline(1)),
@@ -77,7 +78,7 @@ describe("the pages of several servers", () => {
   test("are merged, and go no further than the one that ends first", async () => {
     const pages = await pagesOf([named("abcdefg"), named("bdf"), named("abg"), named("")]);
     expect(namesIn(pages)).toBe("abcdefg");
-    expect(pages[0]?.names.map(([name, said]) => [name, [...said.keys()]])).toEqual([
+    expect(pages[0]?.names.map(([name, said]) => [name as string, [...said.keys()]])).toEqual([
       ["a", [0, 2]],
       ["b", [0, 1, 2]],
       ["c", [0]],
@@ -112,7 +113,7 @@ describe("levels of several servers", () => {
   const level = { delimiter: "/" };
   const tell = (pages: readonly Page[]) =>
     pages.flatMap(({ names }) =>
-      names.map(([name, said, later]) => [name, [...said.keys()], later]),
+      names.map(([name, said, later]) => [name as string, [...said.keys()], later]),
     );
   const of = (...names: string[]) => holding(...names.map((name) => entry(name)));
 

@@ -1,4 +1,5 @@
 /** One client that lives on, over simulated servers that come and go. */
+import { named } from "../harness/named.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { get } from "../../src/client/files/get.ts";
 import { list } from "../../src/client/files/list.ts";
@@ -104,13 +105,13 @@ export class LivingStage {
   }
 
   putSource(name: string, source: Source, cluster = this.cluster, layout = "pairs") {
-    return put(cluster, name, source, { layout: layoutOf(layout), placement: "name" });
+    return put(cluster, named(name), source, { layout: layoutOf(layout), placement: "name" });
   }
 
   /** What lies under a name. */
   async get(name: string, cluster = this.cluster): Promise<Uint8Array> {
     const sink = memorySink(true);
-    await get(cluster, name, sink, {});
+    await get(cluster, named(name), sink, {});
     return sink.data;
   }
 

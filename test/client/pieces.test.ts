@@ -10,6 +10,7 @@ import { SimCluster } from "../sim/cluster.ts";
 import { CALM } from "../sim/weather.ts";
 import { World } from "../sim/world.ts";
 import { asDfsError } from "../../src/errors.ts";
+import { named } from "../harness/named.ts";
 
 const BYTES = 100_000;
 const NAMES = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -41,7 +42,7 @@ test("a file with parity that changes while it is put gives back all room that i
   const lines = NAMES.map((name) => {
     const how = { layout: layoutOf("rs:2+1"), placement: "name" } as const;
     try {
-      world.finish(put(cluster, name, changing(), how));
+      world.finish(put(cluster, named(name), changing(), how));
       return "done";
     } catch (error) {
       return asDfsError(error).message;

@@ -1,3 +1,4 @@
+/** Which texts are names, and how they are ordered. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
@@ -7,17 +8,19 @@ import {
   checkNewName,
   checkStored,
   compareNames,
+  mayBegin,
   mayBeStored,
+  type Name,
+  type NewName,
+  storedAgain,
+  type StoredName,
 } from "../../src/file/names.ts";
-import { NAME_BYTES } from "../../src/limits.ts";
+import { FIRST_COMPONENT_BYTES, REST_BYTES, SEALED_NAME_BYTES } from "../../src/limits.ts";
 import { textUpTo } from "../harness/arbitraries.ts";
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
 
 const bytesIn = (text: string): number => new TextEncoder().encode(text).length;
-
-/** A name of exactly `n` bytes, of components of 100. */
-const nameOf = (n: number): string => `${"c".repeat(100)}/`.repeat(Math.ceil(n / 101)).slice(0, n);
 
 describe("names that may be stored", () => {
   test.each([
@@ -25,61 +28,76 @@ describe("names that may be stored", () => {
     ["one with a path", "a/b/c.txt"],
     ["dots that are no component of dots", ".a/..b/c../..."],
     ["spaces, quotes, backslashes", " a b/'\"\\"],
+    ["what means something in a URL", 'a+b%2Fc?d#e&f=<>^{}"'],
     ["umlauts", "Grüße/Übermaß.txt"],
     ["the same letter composed otherwise", "u\u0308"],
     ["an emoji", "😀/👨‍👩‍👧.png"],
     ["the last code point", "\u{10FFFF}"],
     ["a byte-order mark", "\uFEFFa"],
-    ["a component of 255 bytes", "c".repeat(255)],
-    ["a component of 255 bytes in 128 letters", `${"ä".repeat(127)}c`],
-    ["1024 bytes", nameOf(1024)],
+    ["two dots", ".."],
+    ["a way up", "a/../../b"],
+    ["a dot and more", "./x"],
+    ["a dot and a slash", "./"],
+    ["a dot in between", "a/./b"],
+    ["a slash at the begin", "/lead"],
+    ["a slash at the end", "a/"],
+    ["two slashes", "a//b"],
+    ["nothing but slashes", "///"],
+    ["one slash", "/"],
+    ["what turns the direction of writing", "a\u200fb\u202ec"],
+    ["a separator of lines", "a\u2028b"],
+    ["a separator of paragraphs", "a\u2029b"],
+    ["a name like a reserved one", ".dfsx/a"],
+    ["the reserved component further in", "a/.dfs/b"],
+    ["a first component of 255 bytes", "c".repeat(255)],
+    ["a first component of 255 bytes in 128 letters", `${"ä".repeat(127)}c`],
+    ["a component of 1,024 bytes after the first", `a/${"c".repeat(1024)}`],
+    ["1,024 slashes after the first", `a/${"/".repeat(1024)}`],
+    ["1,024 bytes without a first component", `/${"ä".repeat(512)}`],
+    ["the longest", `${"c".repeat(255)}/${"d/".repeat(512)}`],
   ])("%s", (_, name) => {
-    expect(checkName(name)).toBe(name);
+    expect<string>(checkNewName(name)).toBe(name);
+    expect<string>(checkName(name)).toBe(name);
+    expect<string>(checkStored(name)).toBe(name);
   });
 });
 
 describe("names that may not", () => {
   test.each([
     ["nothing", "", "empty"],
-    ["the folder above", "..", '".."'],
-    ["a way up", "a/../b", '".."'],
-    ["a way up at the end", "a/..", '".."'],
-    ["the folder itself", ".", '"."'],
-    ["the folder itself, in between", "a/./b", '"."'],
-    ["an absolute path", "/a", "absolute"],
-    ["the root", "/", "absolute"],
-    ["a slash at the end", "a/", "empty component"],
-    ["two slashes", "a//b", "empty component"],
+    ["the reserved name of a key", ".", "reserved"],
     ["NUL", "a\0b", "control"],
     ["a line feed", "a\nb", "control"],
     ["a carriage return", "a\rb", "control"],
     ["an escape", "a\u001b[31m", "control"],
     ["the last of the control characters", "a\u001f", "control"],
     ["DEL", "a\u007f", "control"],
-    ["a component of 256 bytes", "c".repeat(256), "255 bytes"],
-    ["a component of 256 bytes in 128 letters", "ä".repeat(128), "255 bytes"],
-    ["a component of 256 bytes after another", `a/${"c".repeat(256)}`, "255 bytes"],
-    ["1025 bytes", nameOf(1025), "1024 bytes"],
-    ["1026 bytes in fewer letters", nameOf(1024).replace("cc", "ää"), "1024 bytes"],
+    ["a first component of 256 bytes", "c".repeat(256), "255 bytes"],
+    ["a first component of 256 bytes in 128 letters", "ä".repeat(128), "255 bytes"],
+    ["a first component of 256 bytes before another", `${"c".repeat(256)}/a`, "255 bytes"],
+    ["1,025 bytes after the first", `a/${"c".repeat(1025)}`, "1024 bytes"],
+    ["1,026 bytes in 513 letters after the first", `a/${"ä".repeat(513)}`, "1024 bytes"],
+    ["1,025 slashes after the first", `a/${"/".repeat(1025)}`, "1024 bytes"],
     ["a high surrogate alone", "a\ud83d", "Unicode"],
     ["a low surrogate alone", "\ude00a", "Unicode"],
     ["surrogates the wrong way round", "\ude00\ud83d", "Unicode"],
   ])("%s", (_, name, why) => {
     expect(errorOf("usage", () => checkName(name)).message).toContain(why);
+    expect(errorOf("usage", () => checkNewName(name)).message).not.toContain("\n");
   });
 
   test.each([
-    ["C1, which begins a sequence", "a\u009b31m"],
-    ["a separator of lines", "a\u2028b"],
-    ["a separator of paragraphs", "a\u2029b"],
-  ])("%s: not in a new one, and what has it can be reached", (_, name) => {
-    expect(errorOf("usage", () => checkNewName(name)).message).toContain("control");
-    expect(checkName(name)).toBe(name);
-    expect(checkStored(name)).toBe(name);
-  });
-
-  test.each(["a\u200fb", "می‌خواهم", "\u202ea", "a b/c"])("a new one may be %j", (name) => {
-    expect(checkNewName(name)).toBe(name);
+    ["C1, which begins a sequence", "a\u009b31m", "control"],
+    ["the first of C1", "\u0080", "control"],
+    ["the last of C1", "a/\u009f", "control"],
+    ["what is reserved", ".dfs", "reserved"],
+    ["what is below it", ".dfs/a", "reserved"],
+    ["its folder", ".dfs/", "reserved"],
+  ])("%s: not in a new one, and what has it can be reached", (_, name, why) => {
+    expect(errorOf("usage", () => checkNewName(name)).message).toContain(why);
+    expect<string>(checkName(name)).toBe(name);
+    expect<string>(checkStored(name)).toBe(name);
+    expect<string>(storedAgain(checkName(name))).toBe(name);
   });
 
   test.each([
@@ -87,52 +105,81 @@ describe("names that may not", () => {
     [".", true],
     ["a/", true],
     ["a\u009b", true],
+    ["//", true],
     ["a\u001b[2J", false],
-    ["a//", false],
-    ["/", false],
-    ["c".repeat(363), false],
+    ["a\ud83d", false],
   ])("a server may say %j: %p", (name, may) => {
     expect(mayBeStored(name)).toBe(may);
+    if (!may) expect(errorOf("usage", () => checkStored(name)).message.length).toBeLessThan(200);
+  });
+
+  test("a server may say names up to the length of the longest sealed one", () => {
+    expect(mayBeStored("c".repeat(SEALED_NAME_BYTES))).toBe(true);
+    expect(mayBeStored("c".repeat(SEALED_NAME_BYTES + 1))).toBe(false);
+  });
+
+  test("a prefix is what a name may begin with", () => {
+    for (const prefix of ["", ".", "./", "a", "a/", "a//b", "\u009b", `${"c".repeat(255)}/`])
+      expect(mayBegin(prefix)).toBe(true);
+    for (const prefix of ["a\n", "\ud83d", "c".repeat(256), `/${"c".repeat(1025)}`])
+      expect(mayBegin(prefix)).toBe(false);
   });
 
   test("any text is a good name, or refused in one line", () => {
     forAll(
       [
-        fc.array(fc.oneof(textUpTo(8), fc.constantFrom("/", "..", ".", "\0", "\ud800")), {
-          maxLength: 5,
+        fc.array(fc.oneof(textUpTo(300), fc.constantFrom("/", "..", ".", "\0", "\ud800")), {
+          maxLength: 8,
         }),
       ],
       (parts) => {
         const name = parts.join("");
-        let checked: string;
-        try {
-          checked = checkName(name);
-        } catch {
-          errorOf("usage", () => checkName(name));
-          return;
-        }
-        expect(checked).toBe(name);
-        expect(name.isWellFormed() && bytesIn(name) <= NAME_BYTES).toBe(true);
-        expect(name.split("/").some((part) => ["", ".", ".."].includes(part))).toBe(false);
+        const [first = "", ...rest] = name.split("/");
+        const isGood =
+          name !== "" &&
+          name !== "." &&
+          name.isWellFormed() &&
+          Array.from(name).every((letter) => letter >= " " && letter !== "\u007f") &&
+          bytesIn(first) <= FIRST_COMPONENT_BYTES &&
+          bytesIn(rest.join("/")) <= REST_BYTES;
+        if (isGood) expect<string>(checkName(name)).toBe(name);
+        else expect(errorOf("usage", () => checkName(name)).message).not.toMatch(/[\n\0]/);
       },
       500,
     );
   });
 });
 
+test("a text is no name until it was checked, and a name is not what servers know it by", () => {
+  const [name, fresh, stored] = [checkName("a"), checkNewName("a"), checkStored("a")];
+  const ofUser: Name = fresh;
+  // @ts-expect-error
+  const one: Name = "a";
+  // @ts-expect-error
+  const two: NewName = name;
+  // @ts-expect-error
+  const three: StoredName = name;
+  // @ts-expect-error
+  const four: Name = stored;
+  expect(new Set<string>([ofUser, one, two, three, four]).size).toBe(1);
+});
+
 describe("folders", () => {
-  test("a folder's name ends in one slash, given or not", () => {
-    expect(checkFolder("a/b")).toBe("a/b/");
-    expect(checkFolder("a/b/")).toBe("a/b/");
+  test("a folder's name ends in a slash, given or not", () => {
+    expect<string>(checkFolder("a/b")).toBe("a/b/");
+    expect<string>(checkFolder("a/b/")).toBe("a/b/");
+    expect<string>(checkFolder("a//")).toBe("a//");
+    expect<string>(checkFolder("..")).toBe("../");
   });
 
-  test.each(["", "/", "//", "a//", "/a/", "../", "a/../"])("%j is none", (name) => {
-    errorOf("usage", () => checkFolder(name));
+  test("nothing is none", () => {
+    errorOf("usage", () => checkFolder(""));
   });
 
-  test("a folder's name, its slash included, has no more bytes than a name may have", () => {
-    expect(bytesIn(checkFolder(nameOf(1023)))).toBe(1024);
-    errorOf("usage", () => checkFolder(nameOf(1024)));
+  test("the slash at its end counts, but not behind the first component", () => {
+    expect(bytesIn(checkFolder("c".repeat(255)))).toBe(256);
+    expect(bytesIn(checkFolder(`a/${"c".repeat(1023)}`))).toBe(1026);
+    errorOf("usage", () => checkFolder(`a/${"c".repeat(1024)}`));
   });
 });
 

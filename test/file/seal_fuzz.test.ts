@@ -7,6 +7,7 @@ import { isDfsError } from "../../src/errors.ts";
 import { attributesOf } from "../../src/file/attributes.ts";
 import { costOf, costsIn, keysOf, unwrapMaster, wrapMaster } from "../../src/file/keys.ts";
 import { encodeManifest, manifestOf, rootsOf } from "../../src/file/manifest.ts";
+import { mayBeStored } from "../../src/file/names.ts";
 import { openName, sealName } from "../../src/file/sealed_name.ts";
 import { readSigned, signVersion } from "../../src/file/sealed_manifest.ts";
 import { WRAP_KIB_MAX } from "../../src/limits.ts";
@@ -83,6 +84,7 @@ const stored = utf8.encode(sealName(keys, name));
 
 function names(roll: Dice): void {
   const other = latin1.decode(damage(stored, roll));
+  if (!mayBeStored(other)) return;
   const found = openName(keys, other);
   if (found === null || other === sealName(keys, found)) return;
   throw new Error(`${other} opened as ${found}`);

@@ -2,6 +2,7 @@
  * What a client or a server that was interrupted leaves in the folders of servers. Each change is
  * one that a crash at the right moment makes. The servers must not run. Used by make.ts.
  */
+import { inStore } from "../harness/named.ts";
 import { Database } from "bun:sqlite";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -66,7 +67,7 @@ export function age(folder: string): void {
 export async function leaveOrphan(path: string, user: string, name: string): Promise<void> {
   const folder = new Folder(path);
   const vid = randomBytes(16).toString("hex");
-  const id = { space: `u:${user}`, name, vid, cid: vid, piece: 0 };
+  const id = { space: `u:${user}`, name: inStore(name), vid, cid: vid, piece: 0 };
   await upload(await folder.open(), id, pattern(70_000));
   folder.close();
 }

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { plugin } from "bun";
 
-const RULE = "if (!/[\\p{Cc}\\p{Zl}\\p{Zp}]/u.test(name)) return name;";
+const RULE = "C1.test(name)";
 
 void plugin({
   name: "names of before",
@@ -13,7 +13,7 @@ void plugin({
     build.onLoad({ filter: /src\/file\/names\.ts$/ }, ({ path }) => {
       const code = readFileSync(path, "utf8");
       if (!code.includes(RULE)) throw new Error(`${path} has another rule for new names`);
-      return { contents: code.replace(RULE, "return name;"), loader: "ts" };
+      return { contents: code.replace(RULE, "(false as boolean)"), loader: "ts" };
     });
   },
 });

@@ -14,6 +14,7 @@ import { CHUNK_BYTES, INLINE_BYTES } from "../../src/limits.ts";
 import type { Arrival, SmallPiece } from "../../src/store/pieces/piece_id.ts";
 import { Store, type StoreOptions } from "../../src/store/store.ts";
 import type { Vid } from "../../src/version.ts";
+import { inStore } from "./named.ts";
 
 /** The space that all tests are in. */
 export const SPACE = "u:";
@@ -97,7 +98,7 @@ export const smallPiece = (vid: Vid, piece: number, data: Uint8Array): SmallPiec
 
 export const idOf = (vid: Vid, piece: number, name = "a"): Arrival => ({
   space: SPACE,
-  name,
+  name: inStore(name),
   vid,
   cid: vid,
   piece,
@@ -113,7 +114,7 @@ export async function upload(store: Store, id: Arrival, data: Uint8Array): Promi
 
 /** The pieces of a version that the server says it holds, and would serve. */
 export const heldOf = (store: Store, vid: Vid, name = "a"): number[] =>
-  store.read(SPACE, name).held.find((held) => held.cid === vid)?.pieces ?? [];
+  store.read(SPACE, inStore(name)).held.find((held) => held.cid === vid)?.pieces ?? [];
 
 export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 

@@ -15,11 +15,12 @@ import type { Address } from "../../src/wire/values.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { heldOf, idOf, inFolder, pattern, smallPiece, upload } from "../harness/folder.ts";
 import { rejectionOf } from "../harness/thrown.ts";
+import { inStore } from "../harness/named.ts";
 
 const CLUSTER = "1".repeat(32);
 const ANYBODY = { user: "", isOperator: true };
 const vid = vidOf(1);
-const name = "a";
+const name = inStore("a");
 const EVERYTHING = {
   after: "",
   prefix: "",
@@ -62,7 +63,7 @@ describe("a greeting", () => {
   test("tells the configuration that comes next, where that is accepted", () =>
     withMember(async (_, store) => {
       expect((await greeting(store, "")).register.acc).toBeNull();
-      await store.accept("", "", 5n, next);
+      await store.accept("", inStore(""), 5n, next);
       expect((await greeting(store, "")).register.acc?.version).toEqual(next);
     }));
 

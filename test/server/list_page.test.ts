@@ -1,4 +1,5 @@
 /** Pages of a list from one server: all names of a range in order, and of each common prefix one. */
+import { inStore } from "../harness/named.ts";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { decode } from "../../src/bytes.ts";
@@ -23,7 +24,9 @@ const pageOf = (store: Store, asked: Asked) => {
 
 const promise = async (store: Store, names: readonly string[]): Promise<void> => {
   await Promise.all(
-    names.map((name) => store.prepare(SPACE, name, 5n, { vid: vidOf(1), link: null, inline: [] })),
+    names.map((name) =>
+      store.prepare(SPACE, inStore(name), 5n, { vid: vidOf(1), link: null, inline: [] }),
+    ),
   );
 };
 
@@ -117,12 +120,12 @@ describe("a page of a list", () => {
         const version = versionOf({ ...one, vid: vidOf(i + 1) });
         const piece = smallPiece(version.vid, 0, pattern(9));
         const { vid } = version;
-        await store.prepare(SPACE, name, 5n, { vid, link: vid, inline: [piece] });
-        await store.accept(SPACE, name, 5n, version);
-        if (name === "a") await store.commit(SPACE, name, { ballot: 5n, version }, true);
+        await store.prepare(SPACE, inStore(name), 5n, { vid, link: vid, inline: [piece] });
+        await store.accept(SPACE, inStore(name), 5n, version);
+        if (name === "a") await store.commit(SPACE, inStore(name), { ballot: 5n, version }, true);
       }
       const { entries } = pageOf(store, { delimiter: "/", facts: true });
-      expect(entries.map(({ name, here }) => [name, here[0]?.held])).toEqual([
+      expect(entries.map(({ name, here }) => [name as string, here[0]?.held])).toEqual([
         ["a", [0]],
         ["b/c", [0]],
         ["d", [0]],
@@ -141,7 +144,7 @@ describe("a page of a list", () => {
       const body = pattern(MANIFEST_BYTES);
       for (let i = 0; i < 20; i++) {
         const version = versionOf({ vid: vidOf(i + 1), body });
-        await store.accept(SPACE, `${i}`, 5n, version);
+        await store.accept(SPACE, inStore(`${i}`), 5n, version);
       }
       const { entries, done } = pageOf(store, { facts: true });
       expect(done).toBe(false);

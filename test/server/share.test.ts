@@ -6,9 +6,10 @@ import type { Store } from "../../src/store/store.ts";
 import { type Version, NO_BALLOT } from "../../src/version.ts";
 import { configOf, ringFrom, versionOf, vidOf } from "../harness/arbitraries.ts";
 import { inFolder, pattern, smallPiece } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const SPACE = "u:";
-const NAME = "a";
+const NAME = inStore("a");
 const vid = vidOf(1);
 const accepted = (version: Version, ballot = 5n) => ({ ballot, version });
 const pairs = versionOf({ vid, pieces: 4, needed: 4, copies: 2, ring: ringFrom(0, 4) });

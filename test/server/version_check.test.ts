@@ -17,6 +17,7 @@ import {
 } from "../harness/arbitraries.ts";
 import { inFolder } from "../harness/folder.ts";
 import { errorOf } from "../harness/thrown.ts";
+import { inStore } from "../harness/named.ts";
 
 const body = new Uint8Array([1]);
 const vid = vidOf(1);
@@ -114,7 +115,7 @@ describe("a server refuses", () => {
   const configured = folder({ body: encode(configCodec, config) });
   const gone = childOf(placeAfter(configured), tombstone(vidOf(2)));
 
-  const inStore = (work: (store: Store) => Promise<void>): Promise<void> =>
+  const withStore = (work: (store: Store) => Promise<void>): Promise<void> =>
     inFolder(async (at) => {
       const store = await at.open();
       await store.membership.join(vidOf(9));
@@ -122,31 +123,31 @@ describe("a server refuses", () => {
       await work(store);
     });
   const refusalOf = (store: Store, space: string, name: string, version: Version) =>
-    errorOf("protocol", () => checkVersion(store, space, name, version)).message;
+    errorOf("protocol", () => checkVersion(store, space, inStore(name), version)).message;
 
   test("what is not sound, and what names servers that there never were", () =>
-    inStore(async (store) => {
-      checkVersion(store, "u:", "a", pairs(4));
+    withStore(async (store) => {
+      checkVersion(store, "u:", inStore("a"), pairs(4));
       expect(refusalOf(store, "u:", "a", pairs(4, { needed: 0 }))).toContain("no layout");
       expect(refusalOf(store, "u:", "a", pairs(3, { ring: [0, 1, 4] }))).toContain("never had");
     }));
 
   test("not what it has already, from before it looked", () =>
-    inStore(async (store) => {
+    withStore(async (store) => {
       const old = pairs(4, { needed: 0 });
-      await store.commit("u:", "a", { ballot: 5n, version: old }, true);
-      checkVersion(store, "u:", "a", old);
+      await store.commit("u:", inStore("a"), { ballot: 5n, version: old }, true);
+      checkVersion(store, "u:", inStore("a"), old);
       expect(refusalOf(store, "u:", "b", old)).toContain("no layout");
     }));
 
   test("under the reserved name all but configurations, and the deletion of one", () =>
-    inStore(async (store) => {
-      checkVersion(store, "", "", configured);
-      checkVersion(store, "", "", gone);
+    withStore(async (store) => {
+      checkVersion(store, "", inStore(""), configured);
+      checkVersion(store, "", inStore(""), gone);
       for (const version of [folder(), pairs(4)])
         expect(refusalOf(store, "", "", version)).toContain("the configuration's");
-      await store.commit("", "", { ballot: 5n, version: configured }, true);
+      await store.commit("", inStore(""), { ballot: 5n, version: configured }, true);
       expect(refusalOf(store, "", "", gone)).toContain("the configuration's");
-      checkVersion(store, "", "", configured);
+      checkVersion(store, "", inStore(""), configured);
     }));
 });

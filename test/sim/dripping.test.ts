@@ -17,6 +17,7 @@ import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { drippingNet } from "./dripping_conn.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
+import { named } from "../harness/named.ts";
 
 /** Until nothing is expected of such a server any more, and some time for the work with the others. */
 const MOST_MS = PROGRESS_MS + 5000;
@@ -66,8 +67,8 @@ class Stage {
 
 const putBoth = async (cluster: Cluster): Promise<void> => {
   const how = { layout: layoutOf("pairs"), placement: "name" } as const;
-  await put(cluster, "small", sourceOf(contentOf(1, 50)), how);
-  await put(cluster, "large", sourceOf(contentOf(2, LARGE)), how);
+  await put(cluster, named("small"), sourceOf(contentOf(1, 50)), how);
+  await put(cluster, named("large"), sourceOf(contentOf(2, LARGE)), how);
 };
 const getBoth = async (cluster: Cluster): Promise<void> => {
   for (const [name, content] of [
@@ -75,7 +76,7 @@ const getBoth = async (cluster: Cluster): Promise<void> => {
     ["large", contentOf(2, LARGE)],
   ] as const) {
     const sink = memorySink(true);
-    await get(cluster, name, sink, {});
+    await get(cluster, named(name), sink, {});
     expect(Buffer.compare(sink.data, content)).toBe(0);
   }
 };

@@ -18,6 +18,7 @@ import { LyingConn } from "./lying_conn.ts";
 import { memory } from "./sealing.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
+import { named } from "../harness/named.ts";
 
 const NAMES = ["a", "b", "x", "y"];
 const LIAR = "dfs3";
@@ -42,7 +43,7 @@ class Stage {
     this.run(async (cluster) => {
       for (const [i, name] of NAMES.entries()) {
         const how = { layout: layoutOf("pairs"), placement: "name" } as const;
-        await put(cluster, name, sourceOf(contentOf(i, 50)), how);
+        await put(cluster, named(name), sourceOf(contentOf(i, 50)), how);
       }
     }, false);
   }

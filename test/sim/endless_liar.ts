@@ -4,6 +4,7 @@ import { USERS_PAGE } from "../../src/limits.ts";
 import { outlinesCodec } from "../../src/outline.ts";
 import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { vidOf } from "../harness/arbitraries.ts";
+import { inStore } from "../harness/named.ts";
 
 export interface Lies {
   /** Names on each page. */
@@ -43,7 +44,7 @@ export class EndlessLiar {
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];
     const entries = Array.from({ length: this.#lies.page }, () => ({
-      name: this.#next(this.#lies.begin ?? "m") + (this.#lies.end ?? ""),
+      name: inStore(this.#next(this.#lies.begin ?? "m") + (this.#lies.end ?? "")),
       damaged: false,
       others: false,
       values,

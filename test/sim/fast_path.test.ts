@@ -9,6 +9,7 @@ import { layoutOf } from "../../src/file/layout.ts";
 import { SimCluster, type SimServer } from "./cluster.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { World } from "./world.ts";
+import { named } from "../harness/named.ts";
 
 const SEED = 1;
 const SMALL = 3000;
@@ -49,14 +50,14 @@ class Stage {
   put(name: string, data: Uint8Array, layout = "pairs"): void {
     const cluster = this.open();
     const options = { layout: layoutOf(layout), placement: "name" } as const;
-    this.world.finish(put(cluster, name, sourceOf(data), options));
+    this.world.finish(put(cluster, named(name), sourceOf(data), options));
     cluster.close();
   }
 
   /** Gets a file, which must be this one; the slots of the servers that were asked. */
   asked(cluster: Cluster, name: string, data: Uint8Array): number[] {
     const sink = memorySink(true);
-    const slots = this.slotsAsked(cluster, () => get(cluster, name, sink, {}));
+    const slots = this.slotsAsked(cluster, () => get(cluster, named(name), sink, {}));
     expect(Buffer.compare(sink.data, data)).toBe(0);
     return slots;
   }

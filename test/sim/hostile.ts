@@ -17,6 +17,7 @@ import type { Kind, ReplyOf } from "../../src/wire/messages.ts";
 import { Violation } from "./invariants.ts";
 import { LyingConn } from "./lying_conn.ts";
 import { labelHash, Rng } from "./random.ts";
+import { inStore, named } from "../harness/named.ts";
 
 const HOSTILE_CHANCE = 0.25;
 const JUMP_CHANCE = 0.2;
@@ -106,7 +107,7 @@ export async function jump(cluster: Cluster, name: string, steps: number): Promi
   for (const slot of cluster.live) {
     if (random.fraction() < 0.3) continue;
     try {
-      await jumpAt(cluster, slot, cluster.space.stored(name), steps);
+      await jumpAt(cluster, slot, cluster.space.stored(named(name)), steps);
     } catch (error) {
       if (!isDfsError(error)) throw error;
     }
@@ -116,13 +117,13 @@ export async function jump(cluster: Cluster, name: string, steps: number): Promi
 async function jumpAt(cluster: Cluster, slot: number, name: string, steps: number): Promise<void> {
   const vid = cluster.ports.random.bytes(16).toHex();
   const prepare = (ballot: Ballot) =>
-    cluster.call(slot, "prepare", { name, ballot, vid, link: null, inline: [] });
+    cluster.call(slot, "prepare", { name: inStore(name), ballot, vid, link: null, inline: [] });
   let told = await prepare(BALLOT_MAX);
   if (told.ok) throw new Violation(`${cluster.labelOf(slot)} promised the highest ballot there is`);
   for (let step = 0; step < steps; step++)
     told = await prepare(boundOf(told.register.prom, told.floor));
   await takesNone(cluster, slot, name, boundOf(told.register.prom, told.floor));
-  await cluster.call(slot, "forget", { name, ballot: BALLOT_MAX });
+  await cluster.call(slot, "forget", { name: inStore(name), ballot: BALLOT_MAX });
 }
 
 /** No server takes a version that could not have been put. */
@@ -134,7 +135,7 @@ async function takesNone(
 ): Promise<void> {
   for (const version of madeUp(cluster.ports.random.bytes(16).toHex()))
     try {
-      const { ok } = await cluster.call(slot, "accept", { name, ballot, version });
+      const { ok } = await cluster.call(slot, "accept", { name: inStore(name), ballot, version });
       if (ok) throw new Violation(`${cluster.labelOf(slot)} took a version that nobody can put`);
     } catch (error) {
       if (!isDfsError(error, "protocol")) throw error;

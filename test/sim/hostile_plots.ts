@@ -5,7 +5,7 @@ import type { Run } from "./history_run.ts";
 import { Hostile } from "./hostile.ts";
 import { floorFor, floorsIn } from "./installed.ts";
 import { Violation } from "./invariants.ts";
-import type { Order } from "./operations.ts";
+import type { Order } from "./orders.ts";
 import { CALM as FAIR } from "./weather.ts";
 
 const NAME = "a";

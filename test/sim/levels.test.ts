@@ -1,10 +1,11 @@
 /** Levels of names, and lists in parts, in the open and sealed: each is what the names below are. */
+import { inStore, named } from "../harness/named.ts";
 import { placeAfter } from "../harness/arbitraries.ts";
 import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { describe, expect, test } from "bun:test";
 import { entriesIn, list } from "../../src/client/files/list.ts";
 import { makeFolder } from "../../src/client/files/put.ts";
-import { compareNames } from "../../src/file/names.ts";
+import { compareNames, type StoredName } from "../../src/file/names.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { childOf, tombstone } from "../../src/version.ts";
 import { levelOf, textOf } from "./levels.ts";
@@ -14,11 +15,11 @@ import { Rng } from "./random.ts";
 const MINUTE = 60_000;
 
 /** A version that these servers accepted, and of which no other one knows. */
-const acceptAt = (stage: Stage, name: string, slots: readonly number[]): void =>
+const acceptAt = (stage: Stage, name: StoredName, slots: readonly number[]): void =>
   stage.run(async (cluster) => {
+    const body = new Uint8Array([1]);
     const vid = "7".repeat(32);
     const ballot = (9n << 64n) | 1n;
-    const body = new Uint8Array([1]);
     const version = childOf(placeAfter(null), { ...tombstone(vid), deleted: false, body });
     for (const slot of slots) {
       await cluster.call(slot, "prepare", { name, ballot, vid, link: null, inline: [] });
@@ -85,14 +86,14 @@ describe("a folder with nothing but what was never chosen", () => {
   test.each([[[0]], [[0, 1]]])("by the servers %j is not there while all answer", (slots) => {
     const stage = new Stage();
     stage.put("z");
-    acceptAt(stage, "f/1", slots);
+    acceptAt(stage, inStore("f/1"), slots);
     expect(stage.level()).toBe("z");
   });
 
   test("is what the doubt about it is settled to", () => {
     const stage = new Stage();
     stage.put("z");
-    acceptAt(stage, "f/1", [0, 1]);
+    acceptAt(stage, inStore("f/1"), [0, 1]);
     stage.stop(3);
     // Two have accepted it and the third that it takes is silent: whoever looks must finish it.
     expect(stage.level()).toBe("f/* z");
@@ -101,12 +102,12 @@ describe("a folder with nothing but what was never chosen", () => {
   test("does not hide what is beside it", () => {
     const stage = new Stage();
     stage.put("f/2", "z");
-    acceptAt(stage, "f/1", [1]);
+    acceptAt(stage, inStore("f/1"), [1]);
     expect(stage.level()).toBe("f/* z");
   });
 });
 
-const COMPONENTS = ["a", "a-", "a.b", "a0", "b", "é", "\u{10400}"];
+const COMPONENTS = ["", "..", "a", "a-", "a.b", "a0", "b", "é", "\u{10400}"];
 
 /** Names that meet in many ways. */
 function drawNames(rng: Rng, count: number): string[] {
@@ -115,7 +116,7 @@ function drawNames(rng: Rng, count: number): string[] {
     const parts = Array.from({ length: 1 + rng.int(3) }, () => rng.pick(COMPONENTS));
     names.add(parts.join("/") + (rng.chance(0.1) ? "/" : ""));
   }
-  return [...names];
+  return [...names].filter((name) => name !== "");
 }
 
 test.each([false, true])(
@@ -155,7 +156,7 @@ test.each([false, true])(
         await Promise.all(
           names
             .slice(done, done + 50)
-            .map((name) => makeFolder(cluster, `${name}/`, NO_ATTRIBUTES)),
+            .map((name) => makeFolder(cluster, named(`${name}/`), NO_ATTRIBUTES)),
         );
     });
     const folders = names.map((name) => `${name}/`).toSorted(compareNames);
@@ -173,12 +174,18 @@ test.each([false, true])(
   2 * MINUTE,
 );
 
+test("a delimiter that no name has makes no folder", () => {
+  const stage = new Stage();
+  stage.put("a/b", "\u{1f600}");
+  for (const delimiter of ["\ud83d", "\n", "x".repeat(30_000)])
+    expect(stage.entries({ delimiter })).toEqual(["a/b", "\u{1f600}"]);
+});
+
 test.each([false, true])(
   "whatever servers missed, a level is what the names are, sealed: %p",
   (isSealed) => {
     for (let seed = 1; seed <= 8; seed++) {
-      const stage = new Stage(isSealed, seed);
-      const rng = new Rng(seed);
+      const [stage, rng] = [new Stage(isSealed, seed), new Rng(seed)];
       const names = ["a", "f/1", "f/2", "g/1", "g/h/1", "g/h/2"];
       const there = new Set<string>();
       for (let step = 0; step < 12; step++) {

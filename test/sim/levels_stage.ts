@@ -1,4 +1,5 @@
 /** Four servers, and clients that put names, remove them, and list levels of them; in the open or sealed. */
+import { named } from "../harness/named.ts";
 import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { unlock } from "../../src/client/agree/unlock.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -63,14 +64,14 @@ export class Stage {
     this.run(async (cluster) => {
       for (const name of names)
         await (name.endsWith("/")
-          ? makeFolder(cluster, name, NO_ATTRIBUTES)
-          : put(cluster, name, sourceOf(contentOf(1, 50)), HOW));
+          ? makeFolder(cluster, named(name), NO_ATTRIBUTES)
+          : put(cluster, named(name), sourceOf(contentOf(1, 50)), HOW));
     });
   }
 
   remove(...names: string[]): void {
     this.run(async (cluster) => {
-      for (const name of names) await remove(cluster, name);
+      for (const name of names) await remove(cluster, named(name));
     });
   }
 

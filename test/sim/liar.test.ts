@@ -21,6 +21,7 @@ import { labelHash, Rng } from "./random.ts";
 import { memory } from "./sealing.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { World } from "./world.ts";
+import { named } from "../harness/named.ts";
 
 const LIES = Number(process.env.LIES ?? 4000);
 const LIES_PER_WORLD = 400;
@@ -86,9 +87,9 @@ class Stage {
       for (let version = 1; version <= 3; version++) {
         const data = contentOf(++this.#values, this.rng.pick(SIZES));
         const layout = layoutOf(this.rng.pick(["pairs", "rs:2+2"]));
-        await put(cluster, name, sourceOf(data), { layout, placement: "name" });
+        await put(cluster, named(name), sourceOf(data), { layout, placement: "name" });
         this.contents.set(`${user} ${name}`, data);
-        if (version === 2 && name === "a") await remove(cluster, name);
+        if (version === 2 && name === "a") await remove(cluster, named(name));
       }
     cluster.close();
   }
@@ -110,7 +111,7 @@ class Stage {
   async get(cluster: Cluster, name: string): Promise<string | null> {
     const sink = memorySink(this.rng.chance(0.3));
     try {
-      await get(cluster, name, sink, {});
+      await get(cluster, named(name), sink, {});
     } catch (error) {
       return asDfsError(error).code;
     }

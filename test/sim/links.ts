@@ -3,6 +3,7 @@
  * did to the history of a name. Which content a copy has is seen from the ACCEPTs that its client
  * sends: nothing else can make its version current.
  */
+import { named } from "../harness/named.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { changeAttributes, copy, move } from "../../src/client/files/link.ts";
 import { sealedBytes } from "../../src/file/seal.ts";
@@ -26,8 +27,9 @@ export function drawLink(rng: Rng, names: readonly string[]): LinkOrder {
 
 export async function runLink(cluster: Cluster, order: LinkOrder): Promise<void> {
   const { from, name } = order;
-  if (order.do === "touch") await changeAttributes(cluster, name, (attributes) => attributes);
-  else await (order.do === "copy" ? copy : move)(cluster, from, name);
+  if (order.do === "touch")
+    await changeAttributes(cluster, named(name), (attributes) => attributes);
+  else await (order.do === "copy" ? copy : move)(cluster, named(from), named(name));
 }
 
 /** What an operation of a client asked servers to accept of its own. */

@@ -1,4 +1,5 @@
 /** The facts that a list tells: those of the files, whatever a server says. */
+import { named } from "../harness/named.ts";
 import { expect, test } from "bun:test";
 import { decode, encode } from "../../src/bytes.ts";
 import { entriesIn } from "../../src/client/files/list.ts";
@@ -18,7 +19,7 @@ test.each([false, true])("facts are those that stat tells, sealed: %p", (isSeale
     const entries = await Array.fromAsync(entriesIn(cluster, { facts: true }));
     return Promise.all(
       entries.map(async (entry) =>
-        "name" in entry ? [entry, await stat(cluster, entry.name)] : [],
+        "name" in entry ? [entry, await stat(cluster, named(entry.name))] : [],
       ),
     );
   });

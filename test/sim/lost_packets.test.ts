@@ -15,6 +15,7 @@ import { addressOf, SimCluster } from "./cluster.ts";
 import { contentOf, memorySink, sourceOf } from "./contents.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
+import { named } from "../harness/named.ts";
 
 const SEEDS = 15;
 const LARGE = 300_000;
@@ -38,7 +39,7 @@ class Stage {
     for (const server of this.cluster.servers) server.start();
     this.world.pass(1000);
     for (const [name, value, bytes] of FILES)
-      this.run((cluster) => put(cluster, name, sourceOf(contentOf(value, bytes)), HOW));
+      this.run((cluster) => put(cluster, named(name), sourceOf(contentOf(value, bytes)), HOW));
   }
 
   /** A client of its own does this; virtual milliseconds that it took, and what came of it. */
@@ -98,14 +99,14 @@ const HOW = { layout: layoutOf("pairs"), placement: "name" } as const;
 const getAll = async (cluster: Cluster): Promise<unknown> => {
   for (const [name, value, bytes] of FILES) {
     const sink = memorySink(true);
-    await get(cluster, name, sink, {});
+    await get(cluster, named(name), sink, {});
     expect(Buffer.compare(sink.data, contentOf(value, bytes))).toBe(0);
   }
   return null;
 };
 const putAll = async (cluster: Cluster): Promise<unknown> => {
   for (const [name, value, bytes] of FILES)
-    await put(cluster, name, sourceOf(contentOf(value, bytes)), HOW);
+    await put(cluster, named(name), sourceOf(contentOf(value, bytes)), HOW);
   return null;
 };
 const names = (cluster: Cluster): Promise<string[]> =>
@@ -123,10 +124,10 @@ describe("the first packets to two of four servers are lost", () => {
         getAll,
         async (cluster) => expect(await names(cluster)).toEqual(["large", "small"]),
         async (cluster) =>
-          expect(await stat(cluster, "large")).toMatchObject({ isIncomplete: false }),
+          expect(await stat(cluster, named("large"))).toMatchObject({ isIncomplete: false }),
         async (cluster) =>
           expect(["HEALTHY", "DEGRADED"]).toContain((await statusOf(cluster)).word),
-        (cluster) => remove(cluster, "small"),
+        (cluster) => remove(cluster, named("small")),
       ];
       for (const work of works) {
         lose();
@@ -198,7 +199,7 @@ describe("what a server costs", () => {
     stage.lose(BESIDE, Infinity);
     const { ms } = stage.run(async (cluster) => {
       for (let i = 0; i < 20; i++)
-        await get(cluster, "large", memorySink(true), {}).catch(() => {});
+        await get(cluster, named("large"), memorySink(true), {}).catch(() => {});
     });
     expect(ms).toBeLessThan(WAIT_MS + WORK_MS);
   });

@@ -2,7 +2,7 @@
 import { addressOf } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import { Violation } from "./invariants.ts";
-import type { Order } from "./operations.ts";
+import type { Order } from "./orders.ts";
 import {
   NAME,
   BYTES,

@@ -20,41 +20,13 @@ import { jump } from "./hostile.ts";
 import type { LastingClient } from "./lasting.ts";
 import { Violation } from "./invariants.ts";
 import { checkLevels } from "./levels.ts";
-import { changeMembers, type MemberOrder } from "./member_orders.ts";
-import { Contents, linkedOn, type LinkOrder, runLink, type Witness } from "./links.ts";
+import { changeMembers } from "./member_orders.ts";
+import { Contents, linkedOn, runLink, type Witness } from "./links.ts";
 import { operationOf } from "./effects.ts";
 import type { Operation } from "./linearizable.ts";
+import type { Order } from "./orders.ts";
 import type { Sealing } from "./sealing.ts";
-
-/** What to do; contents are numbers, from which the bytes follow. */
-export type Order =
-  | {
-      readonly do: "put";
-      readonly name: string;
-      readonly value: number;
-      readonly bytes: number;
-      readonly layout?: string;
-    }
-  /** Of the version that the content `expected` came with; 0: only if there is no file. */
-  | {
-      readonly do: "putIf";
-      readonly name: string;
-      readonly value: number;
-      readonly bytes: number;
-      readonly expected: number;
-      readonly layout?: string;
-    }
-  | { readonly do: "get"; readonly name: string }
-  | { readonly do: "rm"; readonly name: string }
-  | LinkOrder
-  | { readonly do: "list" }
-  /** Looks at a level of names, while nobody writes. */
-  | { readonly do: "levels" }
-  /** By somebody who means harm, of some servers. */
-  | { readonly do: "jump"; readonly name: string; readonly steps: number; readonly user?: string }
-  | { readonly do: "repair" }
-  | MemberOrder
-  | { readonly do: "rebalance" };
+import { named } from "../harness/named.ts";
 
 export interface Recorded {
   readonly id: number;
@@ -184,16 +156,16 @@ export class Recorder {
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const source = sourceOf(contentOf(order.value, order.bytes), attributesFor(order.value));
         const layout = layoutOf(order.layout ?? "pairs");
-        await put(cluster, order.name, source, { layout, placement: "name", ...condition });
+        await put(cluster, named(order.name), source, { layout, placement: "name", ...condition });
         return null;
       }
       case "get": {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
-        const { attributes } = await get(cluster, order.name, sink, {});
+        const { attributes } = await get(cluster, named(order.name), sink, {});
         return valueOf(sink.data, attributes, this.#contents.lengths);
       }
       case "rm":
-        await remove(cluster, order.name);
+        await remove(cluster, named(order.name));
         return null;
       case "copy":
       case "rename":

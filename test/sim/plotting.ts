@@ -3,7 +3,7 @@ import type { Ballot } from "../../src/version.ts";
 import type { SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
 import type { Machine } from "./machine.ts";
-import type { Order } from "./operations.ts";
+import type { Order } from "./orders.ts";
 
 export const NAME = "a";
 export const BYTES = 50;

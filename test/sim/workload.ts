@@ -2,7 +2,7 @@
 import { addressOf, type SimCluster } from "./cluster.ts";
 import { CALM, drawRates, type Rates } from "./faults.ts";
 import { drawLink } from "./links.ts";
-import type { Order } from "./operations.ts";
+import type { Order } from "./orders.ts";
 import { WEIGHT_MAX } from "../../src/limits.ts";
 import type { Rng } from "./random.ts";
 

@@ -1,4 +1,5 @@
 /** What a start makes of the files of pieces after a crash. */
+import { inStore } from "../harness/named.ts";
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -60,9 +61,9 @@ describe("a start after a crash", () => {
       await upload(await folder.open(), idOf(VID, 0), pattern(BYTES));
       for (const table of ["content", "holding", "entry"]) folder.catalog(`DELETE FROM ${table}`);
       const store = await folder.open();
-      expect(store.read(SPACE, "a")).toMatchObject({ held: [], pending: [] });
+      expect(store.read(SPACE, inStore("a"))).toMatchObject({ held: [], pending: [] });
       expect((await store.pieces.fetch(idOf(VID, 0), 0, BYTES)).length).toBe(BYTES);
-      expect(await store.link(SPACE, "b", VID, VID)).toEqual({ held: [0] });
+      expect(await store.link(SPACE, inStore("b"), VID, VID)).toEqual({ held: [0] });
       folder.aheadMs = 3_600_000;
       await store.sweep();
       expect(heldOf(store, VID, "b")).toEqual([0]);
@@ -76,7 +77,9 @@ describe("a start after a crash", () => {
       folder.catalog("DELETE FROM content");
       const file = readFileSync(folder.file(VID, 0));
       rmSync(folder.file(VID, 0));
-      await (await folder.open()).prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [small] });
+      await (
+        await folder.open()
+      ).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: [small] });
       folder.close();
       // The file has its name, and the row that says so was lost with the crash.
       writeFileSync(folder.file(VID, 0), file);
@@ -93,7 +96,7 @@ describe("a start after a crash", () => {
       folder.close();
       rmSync(folder.file(VID, 0));
       const again = await folder.open();
-      expect(again.read(SPACE, "a").held).toMatchObject([{ cid: VID, pieces: [1] }]);
+      expect(again.read(SPACE, inStore("a")).held).toMatchObject([{ cid: VID, pieces: [1] }]);
       await rejectionOf("noPiece", again.pieces.fetch(idOf(VID, 0), 0, 1000));
     }));
 
@@ -153,7 +156,7 @@ describe("a start after a crash", () => {
         ballot: 5n,
         version: versionOf({ vid: "cd".repeat(16), history: historyOf(VID) }),
       };
-      await store.commit(SPACE, "a", value, true);
+      await store.commit(SPACE, inStore("a"), value, true);
       const again = await folder.reopen({ trashGraceMs: 0 });
       expect(heldOf(again, VID)).toEqual([]);
       await again.sweep();

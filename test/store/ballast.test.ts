@@ -5,6 +5,7 @@ import { versionOf, vidOf } from "../harness/arbitraries.ts";
 import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
+import { inStore } from "../harness/named.ts";
 
 const FOLDER = "/dfs";
 const OPTIONS = { folder: FOLDER, catalogFolder: FOLDER, inlineBytes: 16 * 1024, trashGraceMs: 0 };
@@ -34,7 +35,7 @@ test("it is given up for a deletion, and taken on again when there is room", () 
   for (let n = 1; n <= 40; n++) {
     const version = versionOf({ vid: vidOf(n), deleted: true, body: new Uint8Array(500) });
     const accepted = { ballot: 5n, version };
-    world.finish(store.commit(SPACE, `name ${n}`, accepted, true));
+    world.finish(store.commit(SPACE, inStore(`name ${n}`), accepted, true));
   }
   expect(isThere(disk)).toBe(false);
   world.finish(store.pieces.ballast.load());
@@ -52,7 +53,7 @@ test("without it a full disk is said, and nothing is changed", () => {
   disk.capacityBytes = disk.usedBytes;
   const outcomes = Array.from({ length: 40 }, (_, n) => {
     const version = versionOf({ vid: vidOf(n + 1), body: new Uint8Array(500) });
-    const work = store.commit(SPACE, `name ${n}`, { ballot: 5n, version }, true);
+    const work = store.commit(SPACE, inStore(`name ${n}`), { ballot: 5n, version }, true);
     return world.finish(
       work.then(
         () => "done",
@@ -62,5 +63,7 @@ test("without it a full disk is said, and nothing is changed", () => {
   });
   expect(new Set(outcomes)).toEqual(new Set(["done", "noRoom"]));
   for (const [n, outcome] of outcomes.entries())
-    expect(store.read(SPACE, `name ${n}`).register.com === null).toBe(outcome === "noRoom");
+    expect(store.read(SPACE, inStore(`name ${n}`)).register.com === null).toBe(
+      outcome === "noRoom",
+    );
 });

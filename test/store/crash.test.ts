@@ -7,6 +7,7 @@ import { SimDisk } from "../sim/disk.ts";
 import { simRandom } from "../sim/random.ts";
 import { World } from "../sim/world.ts";
 import { heldOf, idOf, pattern, smallPiece, SPACE, upload, toldOf } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const SEEDS = 40;
 const OPTIONS = { folder: "/dfs", catalogFolder: "/dfs", inlineBytes: 16 * 1024, trashGraceMs: 0 };
@@ -48,13 +49,13 @@ function afterCrash(
 test("a promise, with the pieces that came with it", () => {
   afterCrash(
     (store) =>
-      store.prepare(SPACE, "a", 5n, {
+      store.prepare(SPACE, inStore("a"), 5n, {
         vid: VID,
         link: VID,
         inline: [smallPiece(VID, 1, pattern(100))],
       }),
     async (store) => {
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: null, com: null });
       expect(heldOf(store, VID)).toEqual([1]);
       expect((await store.pieces.fetch(idOf(VID, 1), 0, 100)).length).toBe(100);
     },
@@ -63,8 +64,9 @@ test("a promise, with the pieces that came with it", () => {
 
 test("an accepted value", () => {
   afterCrash(
-    (store) => store.accept(SPACE, "a", 5n, value.version),
-    (store) => expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: value, com: null }),
+    (store) => store.accept(SPACE, inStore("a"), 5n, value.version),
+    (store) =>
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 5n, acc: value, com: null }),
   );
 });
 
@@ -81,10 +83,10 @@ test("a piece in a file", () => {
 test("a commit that was to be durable, though all it says was said before", () => {
   afterCrash(
     async (store) => {
-      await store.commit(SPACE, "a", grave, false);
-      await store.commit(SPACE, "a", grave, true);
+      await store.commit(SPACE, inStore("a"), grave, false);
+      await store.commit(SPACE, inStore("a"), grave, true);
     },
-    (store) => expect(store.read(SPACE, "a").register.com).toEqual(grave),
+    (store) => expect(store.read(SPACE, inStore("a")).register.com).toEqual(grave),
   );
 });
 
@@ -92,11 +94,11 @@ test("a commit that was not, with everything it was answered before", () => {
   const seen = new Set<boolean>();
   afterCrash(
     async (store) => {
-      await store.accept(SPACE, "a", 5n, value.version);
-      await store.commit(SPACE, "a", value, false);
+      await store.accept(SPACE, inStore("a"), 5n, value.version);
+      await store.commit(SPACE, inStore("a"), value, false);
     },
     (store) => {
-      const { acc, com } = store.read(SPACE, "a").register;
+      const { acc, com } = store.read(SPACE, inStore("a")).register;
       expect(acc).toEqual(value);
       seen.add(com !== null);
     },
@@ -107,12 +109,12 @@ test("a commit that was not, with everything it was answered before", () => {
 test("a forgotten name, and the floor in its place", () => {
   afterCrash(
     async (store) => {
-      await store.commit(SPACE, "a", grave, true);
-      await store.forget(SPACE, "a", 6n);
+      await store.commit(SPACE, inStore("a"), grave, true);
+      await store.forget(SPACE, inStore("a"), 6n);
     },
     (store) => {
       expect(store.floors.of(SPACE)).toBe(6n);
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 6n, acc: null, com: null });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({ prom: 6n, acc: null, com: null });
     },
   );
 });
@@ -148,14 +150,14 @@ test("pieces are swept only once what condemned them is durable", () => {
   afterCrash(
     async (store) => {
       await upload(store, idOf(VID, 0), pattern(100));
-      await store.commit(SPACE, "a", value, true);
+      await store.commit(SPACE, inStore("a"), value, true);
       const next = { ballot: 7n, version: versionOf({ vid: vidOf(7), history: historyOf(VID) }) };
-      await store.commit(SPACE, "a", next, false);
+      await store.commit(SPACE, inStore("a"), next, false);
       await store.sweep();
     },
     (store) => {
       if (heldOf(store, VID).length === 0)
-        expect(store.read(SPACE, "a").register.com?.version.vid).toBe(vidOf(7));
+        expect(store.read(SPACE, inStore("a")).register.com?.version.vid).toBe(vidOf(7));
     },
   );
 });

@@ -22,6 +22,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const OTHER = "ac".repeat(16);
@@ -66,8 +67,10 @@ describe("a piece's file", () => {
       expect(heldOf(store, VID)).toEqual([0, 1]);
       await rejectionOf("badPiece", readAll(store));
       expect(heldOf(store, VID)).toEqual([1]);
-      expect(store.held(SPACE, "a", VID)).toEqual([1]);
-      expect(store.read(SPACE, "a").held).toMatchObject([{ cid: VID, pieces: [1], bad: [0] }]);
+      expect(store.held(SPACE, inStore("a"), VID)).toEqual([1]);
+      expect(store.read(SPACE, inStore("a")).held).toMatchObject([
+        { cid: VID, pieces: [1], bad: [0] },
+      ]);
       await rejectionOf("badPiece", readAll(store));
       await readAll(store, 1);
       expect(heldOf(await folder.reopen(), VID)).toEqual([1]);
@@ -132,7 +135,9 @@ describe("a piece in the catalog", () => {
   ])("when %s: it is damaged, and not held any more", (_, change) =>
     inFolder(async (folder) => {
       const small = [0, 1].map((piece) => smallPiece(VID, piece, pattern(100, piece)));
-      await (await folder.open()).prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small });
+      await (
+        await folder.open()
+      ).prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small });
       folder.catalog(`UPDATE content SET ${change} WHERE piece = 0`);
       const store = await folder.open();
       await rejectionOf("badPiece", store.pieces.fetch(idOf(VID, 0), 0, 100));
@@ -140,7 +145,7 @@ describe("a piece in the catalog", () => {
       await store.pieces.fetch(idOf(VID, 1), 0, 100);
       // A PREPARE brings it again.
       expect(
-        await store.prepare(SPACE, "a", 6n, { vid: VID, link: VID, inline: small }),
+        await store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: small }),
       ).toMatchObject({ held: [0, 1] });
       expect(same(await store.pieces.fetch(idOf(VID, 0), 0, 100), pattern(100))).toBe(true);
     }),
@@ -153,7 +158,7 @@ describe("a register's row", () => {
   /** A server with the names a and b, whose row of a was changed while it was down. */
   async function withDamage(folder: Folder, change: string): Promise<Store> {
     const store = await folder.open();
-    for (const name of ["a", "b"]) await store.commit(SPACE, name, value, true);
+    for (const name of ["a", "b"]) await store.commit(SPACE, inStore(name), value, true);
     folder.catalog(`UPDATE register SET ${change} WHERE name = 'a'`);
     return folder.open();
   }
@@ -173,21 +178,27 @@ describe("a register's row", () => {
       inFolder(async (folder) => {
         const store = await withDamage(folder, change);
         expect(store.isDamaged).toBe(true);
-        expect(store.read(SPACE, "b").register.com).toEqual(value);
+        expect(store.read(SPACE, inStore("b")).register.com).toEqual(value);
         for (const name of ["a", "never put"]) {
-          const read = async (): Promise<unknown> => store.read(SPACE, name);
+          const read = async (): Promise<unknown> => store.read(SPACE, inStore(name));
           await rejectionOf("damaged", read());
           await rejectionOf(
             "damaged",
-            store.prepare(SPACE, name, 9n, { vid: VID, link: VID, inline: [] }),
+            store.prepare(SPACE, inStore(name), 9n, { vid: VID, link: VID, inline: [] }),
           );
-          await rejectionOf("damaged", store.accept(SPACE, name, 9n, value.version));
-          await rejectionOf("damaged", store.commit(SPACE, name, { ...value, ballot: 9n }, true));
-          await rejectionOf("damaged", store.forget(SPACE, name, 5n));
-          await rejectionOf("damaged", store.collect(SPACE, name, 5n, { vid: VID, spare: false }));
+          await rejectionOf("damaged", store.accept(SPACE, inStore(name), 9n, value.version));
+          await rejectionOf(
+            "damaged",
+            store.commit(SPACE, inStore(name), { ...value, ballot: 9n }, true),
+          );
+          await rejectionOf("damaged", store.forget(SPACE, inStore(name), 5n));
+          await rejectionOf(
+            "damaged",
+            store.collect(SPACE, inStore(name), 5n, { vid: VID, spare: false }),
+          );
         }
         expect(
-          await store.prepare(SPACE, "b", 9n, { vid: VID, link: VID, inline: [] }),
+          await store.prepare(SPACE, inStore("b"), 9n, { vid: VID, link: VID, inline: [] }),
         ).toMatchObject({ ok: true });
       }),
   );
@@ -197,7 +208,7 @@ describe("a register's row", () => {
       const store = await withDamage(folder, "sum = zeroblob(8)");
       expect(store.isDamaged).toBe(true);
       const page = store.page(SPACE, "", "", 10, false);
-      expect(page.map(({ name }) => name)).toEqual(["a", "b"]);
+      expect<string[]>(page.map(({ name }) => name)).toEqual(["a", "b"]);
       expect(page[0]?.register).toBe("damaged");
       const whole = page[1]?.register as Uint8Array;
       expect(decode(registerCodec, whole)).toMatchObject({ com: value });
@@ -207,7 +218,7 @@ describe("a register's row", () => {
     inFolder(async (folder) => {
       const store = await withDamage(folder, "name = name");
       expect(store.isDamaged).toBe(false);
-      expect(store.read(SPACE, "never put").register.com).toBeNull();
+      expect(store.read(SPACE, inStore("never put")).register.com).toBeNull();
     }));
 });
 
@@ -218,11 +229,16 @@ describe("the catalog as a whole", () => {
     for (let n = 0; n < 200; n++)
       void store.commit(
         SPACE,
-        `n${n}`,
+        inStore(`n${n}`),
         { ballot: 5n, version: versionOf({ vid: VID, body: pattern(2000) }) },
         false,
       );
-    await store.commit(SPACE, "last", { ballot: 5n, version: versionOf({ vid: VID }) }, true);
+    await store.commit(
+      SPACE,
+      inStore("last"),
+      { ballot: 5n, version: versionOf({ vid: VID }) },
+      true,
+    );
     folder.close();
     damage(join(folder.path, "catalog.sqlite"));
     return (await rejectionOf("folder", folder.open())).message;
@@ -264,8 +280,8 @@ describe("the catalog as a whole", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const gone = { ballot: 5n, version: { ...versionOf({ vid: VID }), deleted: true } };
-      await store.commit(SPACE, "a", gone, true);
-      await store.forget(SPACE, "a", 5n);
+      await store.commit(SPACE, inStore("a"), gone, true);
+      await store.forget(SPACE, inStore("a"), 5n);
       folder.catalog(change);
       expect((await rejectionOf("folder", folder.open())).message).toContain("a floor");
     }),

@@ -155,7 +155,19 @@ test("a start that fails after a crash leaves the log", () =>
     expect((await folder.open()).sid).toBe(sid);
   }));
 
-test("a folder of format 1 goes on as its server, in its first life that is told apart", () =>
+test.each([1, 2])(
+  "a folder of format %d goes on as its server, and becomes one of today's",
+  (format) =>
+    inFolder(async (folder) => {
+      const { sid } = await folder.open();
+      folder.close();
+      writeFileSync(join(folder.path, "format.json"), JSON.stringify({ format, sid }));
+      expect((await folder.open()).sid).toBe(sid);
+      expect(await Bun.file(join(folder.path, "format.json")).json()).toEqual({ format: 3, sid });
+    }),
+);
+
+test("a folder of format 1 goes on in its first life that is told apart", () =>
   inFolder(async (folder) => {
     const { sid } = await folder.open();
     folder.close();

@@ -20,6 +20,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const OTHER = "cd".repeat(16);
@@ -30,7 +31,7 @@ const filesOf = (free: number): Space => ({ bytes: null, files: { free, total: 1
 const condemn = (store: Store): Promise<unknown> =>
   store.commit(
     SPACE,
-    "a",
+    inStore("a"),
     { ballot: 6n, version: versionOf({ vid: vidOf(6), history: historyOf(VID) }) },
     true,
   );
@@ -50,7 +51,11 @@ describe("a disk with no inodes for pieces", () => {
       // What lies in the catalog takes none.
       const small = [smallPiece(vidOf(1), 1, pattern(10))];
       expect(
-        await store.prepare(SPACE, "b", 5n, { vid: vidOf(1), link: vidOf(1), inline: small }),
+        await store.prepare(SPACE, inStore("b"), 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: small,
+        }),
       ).toMatchObject({
         held: [1],
       });
@@ -132,7 +137,7 @@ test("a disk that tells no sizes is not full", () =>
     await upload(store, idOf(VID, 0), pattern(BYTES));
     const small = [smallPiece(VID, 1, pattern(10))];
     expect(
-      await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small }),
+      await store.prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small }),
     ).toMatchObject({ held: [0, 1] });
     expect(await store.scrub.health()).toMatchObject({ free: null, total: null, short: "" });
     expect(existsSync(join(folder.path, "ballast"))).toBe(true);

@@ -4,6 +4,7 @@ import type { Store } from "../../src/store/store.ts";
 import { configOf, versionOf, vidOf, withHeirs } from "../harness/arbitraries.ts";
 import { errorOf, rejectionOf } from "../harness/thrown.ts";
 import { inFolder, SPACE, toldOf } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const [one, other] = ["1".repeat(32), "2".repeat(32)];
 
@@ -131,7 +132,7 @@ describe("a configuration", () => {
       await store.membership.install(joint, 0n, [{ space: "u:a", floor: 3n }]);
       await store.membership.install(joint, 7n);
       for (const space of ["", "u:a", "u:b"]) expect(store.floors.of(space)).toBe(7n);
-      expect(store.read("u:b", "x").register.prom).toBe(7n);
+      expect(store.read("u:b", inStore("x")).register.prom).toBe(7n);
     }));
 
   const born = configOf(4, { birth: vidOf(70) });
@@ -169,16 +170,16 @@ describe("a configuration", () => {
     inFolder(async (folder) => {
       const value = { ballot: 5n, version: versionOf({ vid: vidOf(1) }) };
       const store = await joined(await folder.open());
-      const empty = store.read("", "").register;
-      await store.commit("", "", value, true);
-      await store.commit(SPACE, "a", value, true);
+      const empty = store.read("", inStore("")).register;
+      await store.commit("", inStore(""), value, true);
+      await store.commit(SPACE, inStore("a"), value, true);
       await store.membership.install(born, 0n);
-      expect(store.read("", "").register).toEqual(empty);
-      await store.commit("", "", value, true);
+      expect(store.read("", inStore("")).register).toEqual(empty);
+      await store.commit("", inStore(""), value, true);
       await store.membership.install({ ...born, epoch: 2 }, 0n);
       const again = await folder.reopen();
       for (const space of ["", SPACE])
-        expect(again.read(space, space && "a").register).toEqual({
+        expect(again.read(space, inStore(space && "a")).register).toEqual({
           prom: 5n,
           acc: value,
           com: value,
@@ -189,17 +190,23 @@ describe("a configuration", () => {
     inFolder(async (folder) => {
       const store = await joined(await folder.open());
       const value = { ballot: 5n, version: versionOf({ vid: vidOf(1) }) };
-      await store.commit(SPACE, "a", value, true);
+      await store.commit(SPACE, inStore("a"), value, true);
       await store.membership.install(joint, 8n);
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: value, com: value });
-      expect(store.read(SPACE, "b").register).toEqual({ prom: 8n, acc: null, com: null });
+      expect(store.read(SPACE, inStore("a")).register).toEqual({
+        prom: 5n,
+        acc: value,
+        com: value,
+      });
+      expect(store.read(SPACE, inStore("b")).register).toEqual({ prom: 8n, acc: null, com: null });
       expect(
-        await store.prepare(SPACE, "b", 7n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
+        await store.prepare(SPACE, inStore("b"), 7n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
       ).toMatchObject({ ok: false });
-      expect(await store.accept(SPACE, "b", 7n, value.version)).toMatchObject({ ok: false });
-      expect(await store.commit(SPACE, "c", value, true)).toMatchObject({ ignored: true });
+      expect(await store.accept(SPACE, inStore("b"), 7n, value.version)).toMatchObject({
+        ok: false,
+      });
+      expect(await store.commit(SPACE, inStore("c"), value, true)).toMatchObject({ ignored: true });
       expect(
-        await store.prepare(SPACE, "b", 9n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
+        await store.prepare(SPACE, inStore("b"), 9n, { vid: vidOf(2), link: vidOf(2), inline: [] }),
       ).toMatchObject({ ok: true });
     }));
 });

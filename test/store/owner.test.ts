@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { idOf, inFolder, pattern, same, smallPiece, SPACE, upload } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 
@@ -26,7 +27,7 @@ describe("the id of another user's version", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const small = pattern(100);
-      await store.prepare(SPACE, "a", 5n, {
+      await store.prepare(SPACE, inStore("a"), 5n, {
         vid: VID,
         link: VID,
         inline: [smallPiece(VID, 3, small)],
@@ -34,7 +35,7 @@ describe("the id of another user's version", () => {
       const other = [smallPiece(VID, 3, pattern(100, 1))];
       await rejectionOf(
         "forbidden",
-        store.prepare(theirs.space, "a", 5n, { vid: VID, link: VID, inline: other }),
+        store.prepare(theirs.space, inStore("a"), 5n, { vid: VID, link: VID, inline: other }),
       );
       expect(same(await store.pieces.fetch(idOf(VID, 3), 0, 100), small)).toBe(true);
     }));

@@ -21,6 +21,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 2 * CHUNK_BYTES + BLOCK_BYTES + 1000;
@@ -249,7 +250,7 @@ describe("a small piece", () => {
   test("lies in the catalog, and is read as any other", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, {
+      await store.prepare(SPACE, inStore("a"), 5n, {
         vid: VID,
         link: VID,
         inline: [smallPiece(VID, 2, data), smallPiece(VID, 3, new Uint8Array())],
@@ -271,7 +272,7 @@ describe("a small piece", () => {
     inFolder(async (folder) => {
       const long = pattern(BLOCK_BYTES + 7);
       const store = await folder.open({ inlineBytes: long.length });
-      await store.prepare(SPACE, "a", 5n, {
+      await store.prepare(SPACE, inStore("a"), 5n, {
         vid: VID,
         link: VID,
         inline: [smallPiece(VID, 2, long)],
@@ -287,7 +288,7 @@ describe("a small piece", () => {
   test("is a file where the catalog is not to hold it", () =>
     inFolder(async (folder) => {
       const store = await folder.open({ inlineBytes: 0 });
-      await store.prepare(SPACE, "a", 5n, {
+      await store.prepare(SPACE, inStore("a"), 5n, {
         vid: VID,
         link: VID,
         inline: [smallPiece(VID, 2, data)],

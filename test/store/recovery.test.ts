@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { BLOCK_BYTES } from "../../src/limits.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { type Folder, heldOf, idOf, inFolder, pattern, SPACE, upload } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const BYTES = BLOCK_BYTES + 1000;
@@ -68,7 +69,7 @@ describe("a folder that cannot be served", () => {
       expect((await rejectionOf("folder", folder.open())).message).toContain("in use");
       // The first one goes on undisturbed.
       expect(
-        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true });
       await folder.reopen();
     }));
@@ -104,7 +105,7 @@ describe("a folder that cannot be served", () => {
   test("because a newer program has made its tables, though format.json does not say so", () =>
     inFolder(async (folder) => {
       await folder.open();
-      folder.catalog("ALTER TABLE piece RENAME TO holding");
+      folder.catalog("ALTER TABLE content RENAME TO blob");
       folder.catalog("DROP TABLE pulse");
       const before = tablesOf(folder);
       const { message } = await rejectionOf("folder", folder.open());

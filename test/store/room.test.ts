@@ -21,6 +21,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const BYTES = 100_000;
@@ -63,11 +64,15 @@ describe("a disk with no room for pieces", () => {
       const store = await folder.open({}, { space: async () => bytesOf(1, total) });
       const small = [smallPiece(VID, 0, pattern(10))];
       expect(
-        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: small }),
+        await store.prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: small }),
       ).toMatchObject({ ok: true, held: [] });
-      expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 5n }, held: [] });
-      expect(await store.accept(SPACE, "a", 5n, value(5).version)).toMatchObject({ ok: true });
-      expect(await store.commit(SPACE, "a", value(5), true)).toMatchObject({ ignored: false });
+      expect(store.read(SPACE, inStore("a"))).toMatchObject({ register: { prom: 5n }, held: [] });
+      expect(await store.accept(SPACE, inStore("a"), 5n, value(5).version)).toMatchObject({
+        ok: true,
+      });
+      expect(await store.commit(SPACE, inStore("a"), value(5), true)).toMatchObject({
+        ignored: false,
+      });
     }));
 
   test("gives up its trash for a new piece", () =>
@@ -107,7 +112,7 @@ describe("a disk with no room for pieces", () => {
       expect(heldOf(store, VID)).toEqual([]);
       // It was no error after which nobody knows what is durable.
       expect(
-        await store.prepare(SPACE, "a", 5n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 5n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true });
     }));
 });
@@ -116,7 +121,7 @@ describe("a disk with no room for pieces", () => {
 const condemn = (store: Store): Promise<unknown> =>
   store.commit(
     SPACE,
-    "a",
+    inStore("a"),
     { ballot: 6n, version: versionOf({ vid: vidOf(6), history: historyOf(VID) }) },
     true,
   );
@@ -150,37 +155,39 @@ describe("a catalog with no room", () => {
   test("refuses what does not fit, all that came with it, and is as it was before", () =>
     inFolder(async (folder) => {
       const { store, fill, makeRoom } = await withLimit(folder);
-      await store.commit(SPACE, "a", value(5), true);
+      await store.commit(SPACE, inStore("a"), value(5), true);
       fill();
       const many = Array.from({ length: 60 }, (_, n) =>
-        store.commit(SPACE, `n${n}`, value(6), true),
+        store.commit(SPACE, inStore(`n${n}`), value(6), true),
       );
       for (const one of many) await rejectionOf("noRoom", one);
-      expect(store.read(SPACE, "a").register.com).toEqual(value(5));
-      expect(store.read(SPACE, "n1").register).toEqual({ prom: 0n, acc: null, com: null });
+      expect(store.read(SPACE, inStore("a")).register.com).toEqual(value(5));
+      expect(store.read(SPACE, inStore("n1")).register).toEqual({ prom: 0n, acc: null, com: null });
       makeRoom();
-      expect(await store.commit(SPACE, "n1", value(6), true)).toMatchObject({ ignored: false });
-      expect(store.read(SPACE, "n1").register.com).toEqual(value(6));
+      expect(await store.commit(SPACE, inStore("n1"), value(6), true)).toMatchObject({
+        ignored: false,
+      });
+      expect(store.read(SPACE, inStore("n1")).register.com).toEqual(value(6));
       const again = await folder.reopen();
-      expect(again.read(SPACE, "n1").register.com).toEqual(value(6));
-      expect(again.read(SPACE, "n2").register.com).toBeNull();
+      expect(again.read(SPACE, inStore("n1")).register.com).toEqual(value(6));
+      expect(again.read(SPACE, inStore("n2")).register.com).toBeNull();
     }));
 
   test("takes back the floor that was raised in a transaction that was undone", () =>
     inFolder(async (folder) => {
       const { store, fill, makeRoom } = await withLimit(folder);
       const gone = { ballot: 5n, version: { ...versionOf({ vid: VID }), deleted: true } };
-      await store.commit(SPACE, "a", gone, true);
+      await store.commit(SPACE, inStore("a"), gone, true);
       fill();
-      const forgotten = store.forget(SPACE, "a", 5n);
+      const forgotten = store.forget(SPACE, inStore("a"), 5n);
       const many = Array.from({ length: 60 }, (_, n) =>
-        store.commit(SPACE, `n${n}`, value(6), true),
+        store.commit(SPACE, inStore(`n${n}`), value(6), true),
       );
       await Promise.all([...many, forgotten].map((one) => rejectionOf("noRoom", one)));
       expect(store.floors.of(SPACE)).toBe(0n);
-      expect(store.read(SPACE, "a").register.com).toEqual(gone);
+      expect(store.read(SPACE, inStore("a")).register.com).toEqual(gone);
       makeRoom();
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, inStore("a"), 5n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(5n);
     }));
 });
@@ -226,10 +233,10 @@ describe("a disk that fails", () => {
           () => answers.push("no"),
         );
       const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
-      hear(store.collect(SPACE, "a", 0n, { vid: VID, spare: false }));
-      hear(store.commit(SPACE, "b", value(5), true));
+      hear(store.collect(SPACE, inStore("a"), 0n, { vid: VID, spare: false }));
+      hear(store.commit(SPACE, inStore("b"), value(5), true));
       await turn();
-      hear(store.commit(SPACE, "c", value(6), true));
+      hear(store.commit(SPACE, inStore("c"), value(6), true));
       await turn();
       expect(answers).toEqual([]);
       expect(folder.deaths.splice(0).map(({ message }) => message)).toEqual([

@@ -19,6 +19,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const FILES = 12;
 const BYTES = 20_000;
@@ -42,19 +43,21 @@ async function fill(folder: Folder): Promise<Buffer> {
     const vid = vidOf(n + 1);
     await upload(store, idOf(vid, 0, nameOf(n)), pattern(BYTES, n));
     const small = [smallPiece(vid, 1, pattern(700, n))];
-    await store.prepare(SPACE, nameOf(n), 4n, { vid: vid, link: vid, inline: small });
-    await store.commit(SPACE, nameOf(n), valueOf(n), true);
+    await store.prepare(SPACE, inStore(nameOf(n)), 4n, { vid: vid, link: vid, inline: small });
+    await store.commit(SPACE, inStore(nameOf(n)), valueOf(n), true);
   }
-  await store.prepare(SPACE, "orphan", 4n, {
+  await store.prepare(SPACE, inStore("orphan"), 4n, {
     vid: vidOf(50),
     link: vidOf(50),
     inline: [smallPiece(vidOf(50), 1, pattern(100))],
   });
-  expect(await store.collect(SPACE, "orphan", 4n, { vid: vidOf(50), spare: false })).toEqual({
+  expect(
+    await store.collect(SPACE, inStore("orphan"), 4n, { vid: vidOf(50), spare: false }),
+  ).toEqual({
     ok: true,
   });
-  await store.commit(SPACE, "gone", GONE, true);
-  expect(await store.forget(SPACE, "gone", 5n)).toEqual({ ok: true });
+  await store.commit(SPACE, inStore("gone"), GONE, true);
+  expect(await store.forget(SPACE, inStore("gone"), 5n)).toEqual({ ok: true });
   folder.close();
   return readFileSync(catalogOf(folder));
 }
@@ -79,7 +82,7 @@ async function openWith(folder: Folder, sound: Buffer, offset: number, bit: numb
 /** What it says is so, or it says that it cannot tell. */
 async function judge(store: Store): Promise<void> {
   for (let n = 0; n < FILES; n++) {
-    const told = orDamaged(() => store.read(SPACE, nameOf(n)));
+    const told = orDamaged(() => store.read(SPACE, inStore(nameOf(n))));
     if (told === "damaged") continue;
     expect(told.register).toMatchObject({ acc: valueOf(n), com: valueOf(n) });
     for (const piece of heldOf(store, vidOf(n + 1), nameOf(n))) {
@@ -95,7 +98,7 @@ async function judge(store: Store): Promise<void> {
     }
   }
   for (const name of ["gone", "never there"]) {
-    const told = orDamaged(() => store.read(SPACE, name));
+    const told = orDamaged(() => store.read(SPACE, inStore(name)));
     if (told !== "damaged") expect(told.register).toEqual({ prom: 5n, acc: null, com: null });
   }
   expect(store.floors.of(SPACE)).toBe(5n);
@@ -177,12 +180,12 @@ describe("one bit in an index of the pieces", () => {
       const id = Uint8Array.fromHex(vidOf(4));
       for (const table of ["content", "holding"])
         databases[0]?.run(`UPDATE ${table} SET cid = x'70' WHERE cid = ?`, [id]);
-      const read = async (): Promise<unknown> => store.read(SPACE, nameOf(3));
+      const read = async (): Promise<unknown> => store.read(SPACE, inStore(nameOf(3)));
       await rejectionOf("damaged", read());
-      expect(store.read(SPACE, nameOf(4)).held).toMatchObject([{ pieces: [0, 1] }]);
+      expect(store.read(SPACE, inStore(nameOf(4))).held).toMatchObject([{ pieces: [0, 1] }]);
       while (await store.scrub.run(1e6, 0)) if (lines.length > 0) break;
       expect(lines).toEqual([expect.stringContaining("4 records were lost")]);
-      expect(store.read(SPACE, nameOf(3)).held).toEqual([]);
+      expect(store.read(SPACE, inStore(nameOf(3))).held).toEqual([]);
     }));
 });
 

@@ -5,7 +5,9 @@ import { type Accepted, type Ballot, childOf, tombstone, type Version } from "..
 import { versionOf, vidOf, historyOf, placeAfter } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
+const A = inStore("a");
 const version = (n: number, some: Partial<Version> = {}): Version =>
   versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
 const at = (ballot: Ballot, value: Version): Accepted => ({ ballot, version: value });
@@ -18,7 +20,7 @@ const inline = (n: number) => [
 async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
   const n = Number(`0x${value.vid}`);
   expect(
-    await store.prepare(SPACE, name, ballot, {
+    await store.prepare(SPACE, inStore(name), ballot, {
       vid: value.vid,
       link: value.vid,
       inline: inline(n),
@@ -26,12 +28,12 @@ async function put(store: Store, name: string, ballot: Ballot, value: Version): 
   ).toMatchObject({
     ok: true,
   });
-  expect(await store.accept(SPACE, name, ballot, value)).toMatchObject({
+  expect(await store.accept(SPACE, inStore(name), ballot, value)).toMatchObject({
     ok: true,
     refused: null,
     prom: ballot,
   });
-  expect(await store.commit(SPACE, name, at(ballot, value), false)).toMatchObject({
+  expect(await store.commit(SPACE, inStore(name), at(ballot, value), false)).toMatchObject({
     ignored: false,
   });
 }
@@ -41,7 +43,12 @@ describe("a register", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const register = { prom: 0n, acc: null, com: null };
-      expect(store.read(SPACE, "a")).toEqual({ floor: 0n, register, held: [], pending: [] });
+      expect(store.read(SPACE, A)).toEqual({
+        floor: 0n,
+        register,
+        held: [],
+        pending: [],
+      });
     }));
 
   test("goes through a put, and is the same after a restart", () =>
@@ -49,7 +56,11 @@ describe("a register", () => {
       const store = await folder.open();
       const one = at(5n, version(1));
       expect(
-        await store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: inline(1) }),
+        await store.prepare(SPACE, A, 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: inline(1),
+        }),
       ).toEqual({
         ok: true,
         refused: null,
@@ -57,18 +68,18 @@ describe("a register", () => {
         register: { prom: 5n, acc: null, com: null },
         held: [0, 1],
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
-      expect(await store.accept(SPACE, "a", 5n, one.version)).toMatchObject({
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(await store.accept(SPACE, A, 5n, one.version)).toMatchObject({
         ok: true,
         refused: null,
         prom: 5n,
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: one, com: null });
-      expect(await store.commit(SPACE, "a", one, true)).toMatchObject({ ignored: false });
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: one, com: null });
+      expect(await store.commit(SPACE, A, one, true)).toMatchObject({ ignored: false });
       const after = { prom: 5n, acc: one, com: one };
-      expect(store.read(SPACE, "a").register).toEqual(after);
+      expect(store.read(SPACE, A).register).toEqual(after);
       const again = await folder.reopen();
-      expect(again.read(SPACE, "a").register).toEqual(after);
+      expect(again.read(SPACE, A).register).toEqual(after);
       expect(heldOf(again, vidOf(1))).toEqual([0, 1]);
       expect(again.sid).toBe(store.sid);
     }));
@@ -76,9 +87,13 @@ describe("a register", () => {
   test("refuses lower ballots, and says which it has promised", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
-      await store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+      await store.prepare(SPACE, A, 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
       expect(
-        await store.prepare(SPACE, "a", 4n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) }),
+        await store.prepare(SPACE, A, 4n, {
+          vid: vidOf(2),
+          link: vidOf(2),
+          inline: inline(2),
+        }),
       ).toEqual({
         ok: false,
         refused: "low",
@@ -87,21 +102,21 @@ describe("a register", () => {
         held: [],
       });
       expect(heldOf(store, vidOf(2))).toEqual([]);
-      expect(await store.accept(SPACE, "a", 4n, version(2))).toMatchObject({
+      expect(await store.accept(SPACE, A, 4n, version(2))).toMatchObject({
         ok: false,
         refused: "low",
         prom: 5n,
       });
-      expect(store.read(SPACE, "a").register).toEqual({ prom: 5n, acc: null, com: null });
+      expect(store.read(SPACE, A).register).toEqual({ prom: 5n, acc: null, com: null });
     }));
 
   test("is one of its space and its name", () =>
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(store.read(SPACE, "A").register.com).toBeNull();
-      expect(store.read("", "a").register.com).toBeNull();
-      expect(store.read("u:Alice", "a").register.com).toBeNull();
+      expect(store.read(SPACE, inStore("A")).register.com).toBeNull();
+      expect(store.read("", A).register.com).toBeNull();
+      expect(store.read("u:Alice", A).register.com).toBeNull();
     }));
 
   test("many at once are all answered", () =>
@@ -110,7 +125,7 @@ describe("a register", () => {
       const names = Array.from({ length: 200 }, (_, n) => `n${n}`);
       await Promise.all(names.map((name, n) => put(store, name, 5n, version(n + 1))));
       for (const [n, name] of names.entries())
-        expect(store.read(SPACE, name).register.com?.version.vid).toBe(vidOf(n + 1));
+        expect(store.read(SPACE, inStore(name)).register.com?.version.vid).toBe(vidOf(n + 1));
     }));
 
   test("a small piece that is not what its root says is refused, and nothing is promised", () =>
@@ -119,9 +134,9 @@ describe("a register", () => {
       const wrong = { ...smallPiece(vidOf(1), 0, pattern(10)), data: pattern(10, 1) };
       await rejectionOf(
         "protocol",
-        store.prepare(SPACE, "a", 5n, { vid: vidOf(1), link: vidOf(1), inline: [wrong] }),
+        store.prepare(SPACE, A, 5n, { vid: vidOf(1), link: vidOf(1), inline: [wrong] }),
       );
-      expect(store.read(SPACE, "a")).toMatchObject({ register: { prom: 0n }, held: [] });
+      expect(store.read(SPACE, A)).toMatchObject({ register: { prom: 0n }, held: [] });
     }));
 });
 
@@ -132,8 +147,16 @@ describe("COMMIT", () => {
       await put(store, "b", 5n, version(7));
       await put(store, "a", 5n, version(1));
       // Two that were overtaken: an ancestor that was never committed here, and one that is no ancestor.
-      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      await store.prepare(SPACE, "a", 7n, { vid: vidOf(3), link: vidOf(3), inline: inline(3) });
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      await store.prepare(SPACE, A, 7n, {
+        vid: vidOf(3),
+        link: vidOf(3),
+        inline: inline(3),
+      });
       await put(store, "a", 8n, version(4, { seq: 3, history: historyOf(vidOf(2), vidOf(1)) }));
       expect([1, 2, 3, 4].map((n) => heldOf(store, vidOf(n)).length)).toEqual([0, 0, 2, 2]);
       expect(heldOf(store, vidOf(7), "b")).toEqual([0, 1]);
@@ -145,20 +168,22 @@ describe("COMMIT", () => {
       const gone = childOf(placeAfter(version(1)), tombstone(vidOf(2)));
       await put(store, "a", 5n, version(1));
       await put(store, "a", 6n, gone);
-      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, A, 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
-      expect(await store.commit(SPACE, "a", at(5n, version(1)), true)).toMatchObject({
+      expect(await store.commit(SPACE, A, at(5n, version(1)), true)).toMatchObject({
         ignored: true,
       });
-      expect(await store.commit(SPACE, "a", at(6n, gone), true)).toMatchObject({ ignored: true });
+      expect(await store.commit(SPACE, A, at(6n, gone), true)).toMatchObject({
+        ignored: true,
+      });
       const absent = { prom: 6n, acc: null, com: null };
-      expect(store.read(SPACE, "a").register).toEqual(absent);
-      expect(store.read(SPACE, "any other").register).toEqual(absent);
+      expect(store.read(SPACE, A).register).toEqual(absent);
+      expect(store.read(SPACE, inStore("any other")).register).toEqual(absent);
       // What one user has forgotten is of no concern to others.
-      expect(store.read("u:other", "a").register.prom).toBe(0n);
+      expect(store.read("u:other", A).register.prom).toBe(0n);
       const again = await folder.reopen();
       expect(again.floors.of(SPACE)).toBe(6n);
-      expect(again.read(SPACE, "a").register).toEqual(absent);
+      expect(again.read(SPACE, A).register).toEqual(absent);
     }));
 });
 
@@ -167,17 +192,17 @@ describe("FORGET", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
       await put(store, "a", 6n, childOf(placeAfter(version(1)), tombstone(vidOf(2))));
-      await store.prepare(SPACE, "a", 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, "a", 9n)).toEqual({ ok: false });
-      expect(await store.forget(SPACE, "a", 6n)).toEqual({ ok: true });
+      await store.prepare(SPACE, A, 9n, { vid: vidOf(3), link: vidOf(3), inline: [] });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 9n)).toEqual({ ok: false });
+      expect(await store.forget(SPACE, A, 6n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(9n);
       // It never sinks.
       await put(store, "b", 10n, childOf(placeAfter(null, 9n), tombstone(vidOf(4))));
-      expect(await store.forget(SPACE, "b", 10n)).toEqual({ ok: true });
-      await store.forget(SPACE, "a", 6n);
+      expect(await store.forget(SPACE, inStore("b"), 10n)).toEqual({ ok: true });
+      await store.forget(SPACE, A, 6n);
       expect(store.floors.of(SPACE)).toBe(10n);
     }));
 
@@ -187,8 +212,8 @@ describe("FORGET", () => {
       const grave = (n: number): Version => ({ ...version(n), deleted: true });
       for (const [n, name] of ["a", "b"].entries())
         await put(store, name, BigInt(5 + n), grave(n + 1));
-      expect(await store.forget(SPACE, "b", 6n)).toEqual({ ok: true });
-      expect(await store.forget(SPACE, "a", 5n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, inStore("b"), 6n)).toEqual({ ok: true });
+      expect(await store.forget(SPACE, A, 5n)).toEqual({ ok: true });
       expect(store.floors.of(SPACE)).toBe(6n);
       expect((await folder.reopen()).floors.of(SPACE)).toBe(6n);
     }));
@@ -199,15 +224,19 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      expect(await store.collect(SPACE, "a", 5n, { vid: vidOf(2), spare: false })).toEqual({
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      expect(await store.collect(SPACE, A, 5n, { vid: vidOf(2), spare: false })).toEqual({
         ok: false,
       });
-      expect(await store.collect(SPACE, "a", 6n, { vid: vidOf(1), spare: false })).toEqual({
+      expect(await store.collect(SPACE, A, 6n, { vid: vidOf(1), spare: false })).toEqual({
         ok: false,
       });
       expect(heldOf(store, vidOf(2))).toEqual([0, 1]);
-      expect(await store.collect(SPACE, "a", 6n, { vid: vidOf(2), spare: false })).toEqual({
+      expect(await store.collect(SPACE, A, 6n, { vid: vidOf(2), spare: false })).toEqual({
         ok: true,
       });
       expect([1, 2].map((n) => heldOf(store, vidOf(n)).length)).toEqual([2, 0]);
@@ -218,11 +247,11 @@ describe("COLLECT and DROP", () => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
       await put(store, "b", 6n, version(2));
-      await store.collect(SPACE, "b", 6n, { vid: vidOf(1), spare: false });
-      await store.collect("u:Mallory", "b", 0n, { vid: vidOf(1), spare: false });
+      await store.collect(SPACE, inStore("b"), 6n, { vid: vidOf(1), spare: false });
+      await store.collect("u:Mallory", inStore("b"), 0n, { vid: vidOf(1), spare: false });
       await store.commit(
         SPACE,
-        "b",
+        inStore("b"),
         at(7n, version(3, { history: historyOf(vidOf(2), vidOf(1)) })),
         true,
       );
@@ -233,15 +262,19 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.prepare(SPACE, "a", 6n, { vid: vidOf(2), link: vidOf(2), inline: inline(2) });
-      expect(await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, () => false)).toEqual({
+      await store.prepare(SPACE, A, 6n, {
+        vid: vidOf(2),
+        link: vidOf(2),
+        inline: inline(2),
+      });
+      expect(await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, () => false)).toEqual({
         ok: false,
       });
-      expect(await store.drop(SPACE, "a", { cid: vidOf(2), piece: 0 }, () => true)).toEqual({
+      expect(await store.drop(SPACE, A, { cid: vidOf(2), piece: 0 }, () => true)).toEqual({
         ok: false,
       });
       expect(
-        await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, ({ vid }) => vid === vidOf(1)),
+        await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, ({ vid }) => vid === vidOf(1)),
       ).toEqual({
         ok: true,
       });
@@ -252,8 +285,8 @@ describe("COLLECT and DROP", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       await put(store, "a", 5n, version(1));
-      await store.drop(SPACE, "a", { cid: vidOf(1), piece: 0 }, () => true);
-      const { held } = await store.prepare(SPACE, "a", 6n, {
+      await store.drop(SPACE, A, { cid: vidOf(1), piece: 0 }, () => true);
+      const { held } = await store.prepare(SPACE, A, 6n, {
         vid: vidOf(1),
         link: vidOf(1),
         inline: inline(1),

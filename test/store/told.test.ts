@@ -1,4 +1,5 @@
 /** What a server tells of names: READ, and the pages of lists. */
+import { inStore } from "../harness/named.ts";
 import { describe, expect, test } from "bun:test";
 import type { Store } from "../../src/store/store.ts";
 import { type Accepted, type Ballot, type Version } from "../../src/version.ts";
@@ -17,7 +18,7 @@ const inline = (n: number) => [
 async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
   const n = Number(`0x${value.vid}`);
   expect(
-    await store.prepare(SPACE, name, ballot, {
+    await store.prepare(SPACE, inStore(name), ballot, {
       vid: value.vid,
       link: value.vid,
       inline: inline(n),
@@ -25,12 +26,12 @@ async function put(store: Store, name: string, ballot: Ballot, value: Version): 
   ).toMatchObject({
     ok: true,
   });
-  expect(await store.accept(SPACE, name, ballot, value)).toMatchObject({
+  expect(await store.accept(SPACE, inStore(name), ballot, value)).toMatchObject({
     ok: true,
     refused: null,
     prom: ballot,
   });
-  expect(await store.commit(SPACE, name, at(ballot, value), false)).toMatchObject({
+  expect(await store.commit(SPACE, inStore(name), at(ballot, value), false)).toMatchObject({
     ignored: false,
   });
 }
@@ -40,33 +41,33 @@ describe("READ", () => {
     inFolder(async (folder) => {
       const store = await folder.open();
       const current = versionOf({ vid: "f".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 5n, {
+      await store.prepare(SPACE, inStore("a"), 5n, {
         vid: current.vid,
         link: current.vid,
         inline: [smallPiece(current.vid, 0, pattern(9))],
       });
-      await store.commit(SPACE, "a", at(5n, current), true);
+      await store.commit(SPACE, inStore("a"), at(5n, current), true);
       const orphans = Array.from({ length: 300 }, (_, n) => n + 1);
       await Promise.all(
         orphans.map((n) =>
-          store.prepare(SPACE, "a", 6n, {
+          store.prepare(SPACE, inStore("a"), 6n, {
             vid: vidOf(n),
             link: vidOf(n),
             inline: [smallPiece(vidOf(n), 0, pattern(9))],
           }),
         ),
       );
-      expect(store.read(SPACE, "a").held.length).toBeLessThanOrEqual(128);
+      expect(store.read(SPACE, inStore("a")).held.length).toBeLessThanOrEqual(128);
       expect(heldOf(store, current.vid)).toEqual([0]);
       // So are those of what is accepted.
       const pending = versionOf({ vid: "e".repeat(32), pieces: 1, needed: 1 });
-      await store.prepare(SPACE, "a", 7n, {
+      await store.prepare(SPACE, inStore("a"), 7n, {
         vid: pending.vid,
         link: pending.vid,
         inline: [smallPiece(pending.vid, 0, pattern(9))],
       });
-      await store.accept(SPACE, "a", 7n, pending);
-      const { held } = store.read(SPACE, "a");
+      await store.accept(SPACE, inStore("a"), 7n, pending);
+      const { held } = store.read(SPACE, inStore("a"));
       expect(held.length).toBe(128);
       expect(held.slice(0, 2).map(({ cid }) => cid)).toEqual([pending.vid, current.vid]);
     }));
@@ -78,10 +79,18 @@ describe("LIST", () => {
       const store = await folder.open();
       const names = ["a", "a/b", "a/c", "b", "z", "ä", "\uFFFD", "😀"];
       for (const name of names.toReversed())
-        await store.prepare(SPACE, name, 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
-      await store.prepare("u:other", "aa", 5n, { vid: vidOf(1), link: vidOf(1), inline: [] });
+        await store.prepare(SPACE, inStore(name), 5n, {
+          vid: vidOf(1),
+          link: vidOf(1),
+          inline: [],
+        });
+      await store.prepare("u:other", inStore("aa"), 5n, {
+        vid: vidOf(1),
+        link: vidOf(1),
+        inline: [],
+      });
       const page = (after: string, from: string, limit: number, everything = false) =>
-        store.page(SPACE, after, from, limit, everything).map(({ name }) => name);
+        store.page(SPACE, after, from, limit, everything).map(({ name }): string => name);
       expect(page("", "", 100)).toEqual(names);
       expect(page("", "", 3)).toEqual(names.slice(0, 3));
       expect(page("a/c", "", 100)).toEqual(names.slice(3));
@@ -95,9 +104,9 @@ describe("LIST", () => {
       const store = await folder.open();
       await put(store, "b", 5n, version(1));
       await store.pieces.putFile(idOf(vidOf(2), 0), smallPiece(vidOf(2), 0, pattern(5)));
-      expect(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
+      expect<string[]>(store.page(SPACE, "", "", 9, false).map(({ name }) => name)).toEqual(["b"]);
       const all = store.page(SPACE, "", "", 9, true);
-      expect(all.map(({ name }) => name)).toEqual(["a", "b"]);
+      expect<string[]>(all.map(({ name }) => name)).toEqual(["a", "b"]);
       expect(all[0]?.register).toBeNull();
     }));
 });

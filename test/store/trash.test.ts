@@ -17,6 +17,7 @@ import {
   SPACE,
   upload,
 } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 const VID = "ab".repeat(16);
 const LARGE = 3 * BLOCK_BYTES + 1000;
@@ -25,12 +26,14 @@ describe("the trash", () => {
   /** A file's piece and a small one, both of a version that was then overtaken. */
   async function overtaken(store: Store): Promise<void> {
     await upload(store, idOf(VID, 0), pattern(LARGE));
-    await store.prepare(SPACE, "a", 5n, {
+    await store.prepare(SPACE, inStore("a"), 5n, {
       vid: VID,
       link: VID,
       inline: [smallPiece(VID, 1, pattern(10))],
     });
-    expect(await store.collect(SPACE, "a", 5n, { vid: VID, spare: false })).toEqual({ ok: true });
+    expect(await store.collect(SPACE, inStore("a"), 5n, { vid: VID, spare: false })).toEqual({
+      ok: true,
+    });
   }
 
   test("keeps pieces for readers until its grace is over, though they are not held any more", () =>
@@ -77,9 +80,12 @@ describe("the trash", () => {
       const all = (vid: string) =>
         Array.from({ length: 60 }, (_, piece) => smallPiece(vid, piece, pattern(1)));
       await Promise.all(
-        vids.map((vid) => store.prepare(SPACE, "a", 5n, { vid: vid, link: vid, inline: all(vid) })),
+        vids.map((vid) =>
+          store.prepare(SPACE, inStore("a"), 5n, { vid: vid, link: vid, inline: all(vid) }),
+        ),
       );
-      for (const vid of vids) await store.collect(SPACE, "a", 5n, { vid: vid, spare: false });
+      for (const vid of vids)
+        await store.collect(SPACE, inStore("a"), 5n, { vid: vid, spare: false });
       await store.sweep();
       for (const vid of vids) await rejectionOf("noPiece", store.pieces.fetch(idOf(vid, 0), 0, 1));
     }));
@@ -122,14 +128,18 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       await overtaken(store);
       expect(heldOf(store, VID)).toEqual([]);
-      const { ok, held } = await store.prepare(SPACE, "a", 6n, { vid: VID, link: VID, inline: [] });
+      const { ok, held } = await store.prepare(SPACE, inStore("a"), 6n, {
+        vid: VID,
+        link: VID,
+        inline: [],
+      });
       expect({ ok, held }).toEqual({ ok: true, held: [0, 1] });
       folder.aheadMs = 3_600_000;
       await store.sweep();
       expect((await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES)).length).toBe(BLOCK_BYTES);
       expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
       // Who condemned them did so behind a promise that is not the last one any more.
-      expect(await store.collect(SPACE, "a", 5n, { vid: VID, spare: false })).toEqual({
+      expect(await store.collect(SPACE, inStore("a"), 5n, { vid: VID, spare: false })).toEqual({
         ok: false,
       });
       expect(heldOf(await folder.reopen(), VID)).toEqual([0, 1]);
@@ -140,15 +150,15 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 0 });
       await overtaken(store);
       expect(
-        await store.prepare(SPACE, "a", 4n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 4n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: false, held: [] });
       expect(
-        await store.prepare("u:other", "a", 9n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare("u:other", inStore("a"), 9n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true, held: [] });
       await store.sweep();
       await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES));
       expect(
-        await store.prepare(SPACE, "a", 9n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 9n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true, held: [] });
     }));
 
@@ -157,20 +167,20 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       const version = versionOf({ vid: VID });
       await upload(store, idOf(VID, 0), pattern(LARGE));
-      await store.commit(SPACE, "a", { ballot: 5n, version }, false);
+      await store.commit(SPACE, inStore("a"), { ballot: 5n, version }, false);
       const next = versionOf({ vid: vidOf(7), seq: 2, history: historyOf(VID) });
-      await store.commit(SPACE, "a", { ballot: 6n, version: next }, false);
+      await store.commit(SPACE, inStore("a"), { ballot: 6n, version: next }, false);
       expect(
-        await store.prepare(SPACE, "a", 7n, { vid: VID, link: VID, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 7n, { vid: VID, link: VID, inline: [] }),
       ).toMatchObject({ ok: true, held: [] });
 
       const bad = vidOf(8);
       await upload(store, idOf(bad, 0), pattern(LARGE));
       flip(folder.file(bad, 0), 100);
       await rejectionOf("badPiece", store.pieces.fetch(idOf(bad, 0), 0, BLOCK_BYTES));
-      await store.collect(SPACE, "a", 7n, { vid: bad, spare: false });
+      await store.collect(SPACE, inStore("a"), 7n, { vid: bad, spare: false });
       expect(
-        await store.prepare(SPACE, "a", 8n, { vid: bad, link: bad, inline: [] }),
+        await store.prepare(SPACE, inStore("a"), 8n, { vid: bad, link: bad, inline: [] }),
       ).toMatchObject({ ok: true, held: [] });
     }));
 
@@ -182,7 +192,9 @@ describe("the trash", () => {
         {
           async remove(path) {
             if (path === folder.file(VID, 0))
-              promises.push(store.prepare(SPACE, "a", 6n, { vid: VID, link: VID, inline: [] }));
+              promises.push(
+                store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: [] }),
+              );
             await bunDisk.remove(path);
           },
         },
@@ -230,7 +242,7 @@ describe("the trash", () => {
     inFolder(async (folder) => {
       const store = await betweenNameAndRow(folder, async (busy) => {
         await upload(busy, idOf(VID, 0), pattern(LARGE));
-        await busy.collect(SPACE, "a", 5n, { vid: VID, spare: false });
+        await busy.collect(SPACE, inStore("a"), 5n, { vid: VID, spare: false });
         await busy.sweep();
       });
       await upload(store, idOf(VID, 0), pattern(LARGE));

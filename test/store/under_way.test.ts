@@ -4,6 +4,7 @@ import { SENT_PER_CONNECTION } from "../../src/limits.ts";
 import { UnderWay } from "../../src/store/pieces/under_way.ts";
 import { vidOf } from "../harness/arbitraries.ts";
 import { idOf, inFolder, pattern, SPACE, upload } from "../harness/folder.ts";
+import { inStore } from "../harness/named.ts";
 
 test("a version is under way until the last connection is closed over which it came", () => {
   const all = new UnderWay();
@@ -51,7 +52,7 @@ test("its pieces are told as new, however long ago they came, also where the clo
     sender.sends(vid);
     await upload(store, idOf(vid, 0), pattern(100_000));
     folder.aheadMs = 7_200_000;
-    expect(store.read(SPACE, "a").pending).toMatchObject([{ vid, age: 0 }]);
+    expect(store.read(SPACE, inStore("a")).pending).toMatchObject([{ vid, age: 0 }]);
     sender.close();
-    expect(store.read(SPACE, "a").pending).toMatchObject([{ vid, age: 7200 }]);
+    expect(store.read(SPACE, inStore("a")).pending).toMatchObject([{ vid, age: 7200 }]);
   }));

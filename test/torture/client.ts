@@ -16,12 +16,13 @@ import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
-import type { Order } from "../sim/operations.ts";
+import type { Order } from "../sim/orders.ts";
 import { netTo } from "../harness/reach.ts";
 import { Rng } from "../sim/random.ts";
 import { at, now } from "./clock.ts";
 import { contentOf, valueOf } from "./contents.ts";
 import { openAs, type Person } from "./person.ts";
+import { named } from "../harness/named.ts";
 
 /** How often a client does what. "cas" reads a file and replaces it only if it is still the same. */
 export type Mix = Readonly<
@@ -236,7 +237,7 @@ class Client {
           order.do === "putIf" && order.expected > 0 ? this.#vids.get(order.expected) : null;
         if (vid === undefined) throw new Error(`the version of ${value} is not known`);
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
-        const stored = await put(cluster, name, source, {
+        const stored = await put(cluster, named(name), source, {
           layout: layoutOf(order.layout ?? "pairs"),
           placement: "name",
           ...condition,
@@ -246,7 +247,7 @@ class Client {
       }
       case "get": {
         const { sink, got } = memorySink(this.#rng.chance(0.3));
-        await get(cluster, order.name, sink, {});
+        await get(cluster, named(order.name), sink, {});
         this.#bytes = got.data.length;
         const value = valueOf(got.data);
         if (value !== null) this.#vids.set(value, got.vid);
@@ -257,7 +258,7 @@ class Client {
       case "levels":
         throw new Error("nobody means harm here, no server moves, and others write");
       case "rm":
-        await remove(cluster, order.name);
+        await remove(cluster, named(order.name));
         return 0;
       case "list":
         this.#listed = await listedIn(cluster);

@@ -1,6 +1,6 @@
 /** The check of recorded histories: what no store could have shown is found, however many outcomes are open. */
 import { expect, test } from "bun:test";
-import type { Order } from "../sim/operations.ts";
+import type { Order } from "../sim/orders.ts";
 import { Rng } from "../sim/random.ts";
 import type { Deed } from "./crowd.ts";
 import { checkHistories } from "./history.ts";

@@ -11,6 +11,7 @@ import { CHUNK_BYTES } from "../../src/limits.ts";
 import { netTo } from "../harness/reach.ts";
 import { openAs } from "./person.ts";
 import type { Servers } from "./servers.ts";
+import { named } from "../harness/named.ts";
 
 /** Servers that between them hold a copy of each piece, when each is at home. */
 export const OPPOSITE: readonly (readonly number[])[] = [
@@ -43,7 +44,7 @@ export async function readThrough(
         write: async (bytes, offset) => data.set(bytes, offset),
       };
       try {
-        await get(cluster, name, sink, {});
+        await get(cluster, named(name), sink, {});
         reads.push({ name, outcome: "done", data, why: "" });
       } catch (error) {
         if (!isDfsError(error)) throw error;
@@ -78,7 +79,7 @@ export async function isCopyGood(
 ): Promise<boolean> {
   let isGood = true;
   await withCluster(servers, servers.slots, async (cluster) => {
-    const stored = cluster.space.stored(name);
+    const stored = cluster.space.stored(named(name));
     const version = currentOf(cluster, name, await readName(cluster, stored));
     const reader = new PieceReader(cluster, stored, version);
     const size = pieceBytes(version, piece);

@@ -1,7 +1,8 @@
 /** For every message the requests and the replies that there may be. */
 import fc from "fast-check";
-import { INLINE_BYTES, NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
+import { INLINE_BYTES, SEALED_NAME_BYTES, USER_BYTES } from "../../src/limits.ts";
 import { OUTLINES_BYTES } from "../../src/outline.ts";
+import { mayBeStored } from "../../src/file/names.ts";
 import { type Kind, type ReplyOf, type RequestOf } from "../../src/wire/messages.ts";
 import type {
   Address,
@@ -14,10 +15,12 @@ import type {
 } from "../../src/wire/values.ts";
 import * as any from "../harness/arbitraries.ts";
 
-const name = fc.oneof(
-  any.textUpTo(40),
-  fc.constantFrom("", "a/b", "ü".repeat(NAME_BYTES / 2), "c".repeat(NAME_BYTES)),
-);
+const name = fc
+  .oneof(
+    any.textUpTo(40),
+    fc.constantFrom("", ".", "a/b", "//", "ü".repeat(512), "c".repeat(SEALED_NAME_BYTES)),
+  )
+  .filter(mayBeStored);
 const id = any.hexOf(16);
 const to: fc.Arbitrary<Address> = fc.record({
   cluster: id,

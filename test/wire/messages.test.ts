@@ -23,6 +23,7 @@ import { historyOf, configOf, versionOf, vidOf } from "../harness/arbitraries.ts
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
 import { EXCHANGES, KINDS } from "./exchanges.ts";
+import { inStore } from "../harness/named.ts";
 
 /** The codec of either side of a message, its type forgotten. */
 const codecOf = (kind: Kind, side: "request" | "reply"): Codec<unknown> => MESSAGES[kind][side];
@@ -80,7 +81,7 @@ test("a number leads to its message, any other to none", () => {
 
 describe("the largest messages fit into a frame", () => {
   const to = { cluster: vidOf(1), epoch: 1, sid: vidOf(2), user: "u".repeat(USER_BYTES) };
-  const name = "c".repeat(SEALED_NAME_BYTES);
+  const name = inStore("c".repeat(SEALED_NAME_BYTES));
   const root = new Uint8Array(32);
   const vids = Array.from({ length: HISTORY_LENGTH }, (_, n) => vidOf(n));
   const history = historyOf(...vids);
@@ -126,7 +127,7 @@ describe("the largest messages fit into a frame", () => {
   });
 
   test("a page of the longest names, each counted as the server counts it", () => {
-    const long = "\uFFFF".repeat(341 * 12);
+    const long = inStore("\uFFFF".repeat(Math.floor(SEALED_NAME_BYTES / 3)));
     const values = new Uint8Array(VALUES_BYTES);
     const here = [1, 2].map(() => ({ held: pieces, lacking: 1, astray: 1 }));
     const entry = { name: long, damaged: false, others: false, values, here };

@@ -6,12 +6,19 @@ import { defineCommand } from "citty";
 import { copy, type Linked, move } from "../../client/files/link.ts";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { baseName, checkFolder, checkName, checkNewName } from "../../file/names.ts";
+import {
+  type Name,
+  type NewName,
+  baseName,
+  checkFolder,
+  checkName,
+  checkNewName,
+} from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { failed, notPut, outcomeOf, reportOutcomes, type Summary } from "../local/outcomes.ts";
 
-type Work = (cluster: Cluster, from: string, to: string) => Promise<Linked>;
+type Work = (cluster: Cluster, from: Name, to: NewName) => Promise<Linked>;
 
 export const cpCommand = commandOf("Copy a file of the store to another name", copy);
 export const mvCommand = commandOf("Move a file of the store to another name", move);
@@ -29,7 +36,7 @@ function commandOf(description: string, work: Work) {
       ...plainFlags,
     },
     async run({ args }) {
-      const from = fileNamed(args.from);
+      const from = checkName(args.from);
       const to = targetOf(from, args.to);
       const setup = await setUp(args);
       return reportOutcomes(await linked(setup, work, from, to), () => null, setup.log, args);
@@ -37,7 +44,7 @@ function commandOf(description: string, work: Work) {
   });
 }
 
-async function linked(setup: Setup, work: Work, from: string, to: string): Promise<Summary> {
+async function linked(setup: Setup, work: Work, from: Name, to: NewName): Promise<Summary> {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   try {
@@ -55,11 +62,13 @@ async function linked(setup: Setup, work: Work, from: string, to: string): Promi
   }
 }
 
-function fileNamed(name: string): string {
-  if (!name.endsWith("/")) return checkName(name);
-  throw new DfsError("usage", `${name} is a folder; name the files in it`);
-}
-
 /** The new name of a file. In a folder it keeps the last part of its name. */
-const targetOf = (from: string, to: string): string =>
-  checkNewName(to.endsWith("/") ? checkFolder(to) + baseName(from) : to);
+function targetOf(from: Name, to: string): NewName {
+  if (!to.endsWith("/")) return checkNewName(to);
+  const last = baseName(from);
+  if (last !== "") return checkNewName(checkFolder(to) + last);
+  throw new DfsError(
+    "usage",
+    `${from} is a folder; name the files in it, or if it is a file say the whole name that it gets`,
+  );
+}

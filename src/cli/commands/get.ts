@@ -3,11 +3,12 @@ import { defineCommand } from "citty";
 import { get } from "../../client/files/get.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
-import { baseName, checkName } from "../../file/names.ts";
+import { baseName, checkName, type Name } from "../../file/names.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { warnOfOpen } from "./adopt.ts";
 import { commonFlags } from "../../terminal/flags.ts";
-import { folderOf, openDescriptor, pathIn } from "../local/local_target.ts";
+import { folderOf, openDescriptor } from "../local/local_target.ts";
+import { pathBelow } from "../local/path_below.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import type { Log } from "../../terminal/log.ts";
 import { failed, outcomeOf, type Summary, reportOutcomes } from "../local/outcomes.ts";
@@ -55,13 +56,13 @@ export const getCommand = defineCommand({
   },
   async run({ args }) {
     const wanted = wantedOf(args._, args.output, args.to);
-    const isForStdout = wanted[0]?.path === STDOUT;
+    const isForStdout = aimsOf(wanted)[0]?.path === STDOUT;
     if (args.json && isForStdout) {
       throw new DfsError("usage", "--json and -o - would both write to stdout; leave out one");
     }
     const setup = await setUp(args);
     const progress = openProgress(
-      wanted.length === 1 ? `get ${wanted[0]?.name}` : `get ${wanted.length} files`,
+      wanted.length === 1 ? `get ${wanted[0]?.label}` : `get ${wanted.length} files`,
       args,
     );
     try {
@@ -75,11 +76,20 @@ export const getCommand = defineCommand({
   },
 });
 
-interface Wanted {
-  readonly name: string;
-  /** The local path to write to, or an open descriptor, or the reason why it can go nowhere. */
-  readonly path: string | number | DfsError;
+/** A name, and the local path or the open descriptor to write to. */
+interface Aim {
+  readonly name: Name;
+  readonly path: string | number;
 }
+
+/** An aim, or the reason why there is none. `label` is for messages. */
+interface Wanted {
+  readonly label: string;
+  readonly what: Aim | DfsError;
+}
+
+const aimsOf = (wanted: readonly Wanted[]): Aim[] =>
+  wanted.flatMap(({ what }) => (what instanceof DfsError ? [] : [what]));
 
 /** Which file goes where. Throws DfsError("usage"). */
 function wantedOf(
@@ -94,18 +104,19 @@ function wantedOf(
       "-o is for a single name; several go to the current folder, or with -o DIR/ to another",
     );
   }
-  const wanted = names.map((name): Wanted => {
+  const wanted = names.map((label): Wanted => {
     try {
-      checkIsFile(name);
-      return { name, path: into ? pathIn(into.folder, baseName(name)) : outputOf(output ?? "") };
+      const name = checkName(label);
+      const path = into ? pathIn(into.folder, name) : outputOf(output ?? "");
+      return { label, what: { name, path } };
     } catch (error) {
       // One bad name does not stop the others.
       if (names.length === 1 || !isDfsError(error)) throw error;
-      return { name, path: error };
+      return { label, what: error };
     }
   });
   refuseDuplicates(
-    wanted.filter(({ path }) => !(path instanceof DfsError)),
+    aimsOf(wanted),
     ({ path }) => String(path),
     (item, other, path) =>
       item.name === other.name
@@ -115,10 +126,14 @@ function wantedOf(
   return wanted;
 }
 
-function checkIsFile(name: string): void {
-  if (name.length > 1 && name.endsWith("/"))
-    throw new DfsError("usage", `${name} is a folder; name the files in it, as list ${name} does`);
-  checkName(name);
+/** The path of a file in a local folder: only the last component of its name counts. */
+function pathIn(folder: string, name: Name): string {
+  if (name.endsWith("/"))
+    throw new DfsError(
+      "usage",
+      `${name} is a folder; name the files in it, as list ${name} does, or if it is a file say where it goes with -o FILE`,
+    );
+  return pathBelow(folder, baseName(name));
 }
 
 /** The target that -o names, if that is no folder. */
@@ -153,8 +168,8 @@ async function getAll(
   } catch (error) {
     // Too few servers to begin with: each of the files fails.
     if (!isDfsError(error, "tooFew")) throw error;
-    const outcomes = wanted.map(({ name, path }) =>
-      failed(name, path instanceof DfsError ? path : error),
+    const outcomes = wanted.map(({ label, what }) =>
+      failed(label, what instanceof DfsError ? what : error),
     );
     const seconds = (performance.now() - started) / 1000;
     return { outcomes, traffic: { sent: 0, received: 0 }, seconds };
@@ -172,9 +187,10 @@ function bringAll(
   const folders = new Set<string>();
   const options = { progress: (bytes: number) => progress.add(bytes) };
   return withCluster(setup, async (cluster) => {
-    const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ name, path }) =>
-      outcomeOf(name, setup.log, async () => {
-        if (path instanceof DfsError) throw path;
+    const outcomes = await eachOf(wanted, FILES_IN_FLIGHT, ({ label, what }) =>
+      outcomeOf(label, setup.log, async () => {
+        if (what instanceof DfsError) throw what;
+        const { name, path } = what;
         const target = await (typeof path === "number"
           ? descriptorTarget(path)
           : targetAt(path, targetOptions));

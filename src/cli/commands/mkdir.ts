@@ -3,7 +3,7 @@ import { defineCommand } from "citty";
 import { makeFolder } from "../../client/files/put.ts";
 import { isDfsError } from "../../errors.ts";
 import { attributesOf, timeOfMs } from "../../file/attributes.ts";
-import { checkFolder } from "../../file/names.ts";
+import { checkFolder, checkNewName } from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { setUp, withCluster } from "../config/open.ts";
 import { notPut } from "../local/outcomes.ts";
@@ -18,7 +18,7 @@ export const mkdirCommand = defineCommand({
     ...plainFlags,
   },
   async run({ args }) {
-    const name = checkFolder(args["dir/"]);
+    const name = checkNewName(checkFolder(args["dir/"]));
     const about = attributesOf({ time: timeOfMs(Date.now()), mode: MODE, by: "command" });
     await withCluster(await setUp(args), (cluster) => makeFolder(cluster, name, about)).catch(
       (error: unknown) => {

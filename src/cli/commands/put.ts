@@ -5,7 +5,7 @@ import type { Condition } from "../../client/agree/decide.ts";
 import { put } from "../../client/files/put.ts";
 import { asDfsError, DfsError, isDfsError } from "../../errors.ts";
 import { type Layout, layoutOf } from "../../file/layout.ts";
-import { checkFolder, checkNewName } from "../../file/names.ts";
+import { checkFolder, checkNewName, type NewName } from "../../file/names.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { commonFlags } from "../../terminal/flags.ts";
 import { isFolder } from "../local/local_target.ts";
@@ -76,14 +76,14 @@ export const putCommand = defineCommand({
     const layout = named ?? setup.configuration.layout;
     const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
     const stream = spooled instanceof DfsError ? spooled : spooled?.file;
-    const fileFor = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
-      fault ?? stream ?? localFile(path).catch(asDfsError);
+    const jobFor = async ({ path, name }: Wanted): Promise<Job> => {
+      if (name instanceof DfsError) return { label: path, what: name };
+      const file = stream ?? (await localFile(path).catch(asDfsError));
+      return { label: name, what: file instanceof DfsError ? file : { name, file } };
+    };
     const progress = openProgress(labelOf(wanted), args);
     try {
-      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (item) => ({
-        ...item,
-        file: await fileFor(item),
-      }));
+      const jobs = await eachOf(wanted, FILES_IN_FLIGHT, jobFor);
       const summary = await putAll(setup, jobs, progress, layout, condition);
       progress.stop();
       return await reportOutcomes(summary, (name) => `${name} put failed`, setup.log, args);
@@ -97,14 +97,13 @@ export const putCommand = defineCommand({
 /** A local path, and the name to store it under; or the reason why it has none. */
 interface Wanted {
   readonly path: string;
-  readonly name: string;
-  readonly fault: DfsError | null;
+  readonly name: NewName | DfsError;
 }
 
-/** A name, and its file; or the reason why there is none. */
+/** A name and its file, or the reason why one of them is missing. `label` is for messages. */
 interface Job {
-  readonly name: string;
-  readonly file: LocalFile | DfsError;
+  readonly label: string;
+  readonly what: { readonly name: NewName; readonly file: LocalFile } | DfsError;
 }
 
 /** With --from-command there are no files: its output is treated like stdin. */
@@ -138,20 +137,20 @@ function wantedOf(
   const folder = to === undefined ? "" : checkFolder(to);
   const wanted = paths.map((path): Wanted => {
     try {
-      return { path, name: nameOf(path, folder, name), fault: null };
+      return { path, name: nameOf(path, folder, name) };
     } catch (error) {
       // One bad name does not stop the others.
       if (!isDfsError(error) || (paths.length === 1 && error.code === "usage")) throw error;
-      return { path, name: path, fault: error };
+      return { path, name: error };
     }
   });
   refuseDuplicates(
-    wanted.filter(({ fault }) => !fault),
-    (item) => item.name,
+    wanted.filter(({ name: known }) => !(known instanceof DfsError)),
+    (item) => String(item.name),
     (item, other) =>
       item.path === other.path
         ? `${item.path} is named twice`
-        : `${item.path} and ${other.path} would both be stored as ${item.name}; put one of them elsewhere, with --to DIR/`,
+        : `${item.path} and ${other.path} would both be stored as ${String(item.name)}; put one of them elsewhere, with --to DIR/`,
   );
   return wanted;
 }
@@ -160,7 +159,7 @@ function wantedOf(
  * The name that a path is stored under. Throws DfsError("usage"), or DfsError("failed") for a
  * folder whose name could be no name.
  */
-function nameOf(path: string, folder: string, name: string | undefined): string {
+function nameOf(path: string, folder: string, name: string | undefined): NewName {
   if (path.includes(NO_UTF8)) {
     const why = "is not UTF-8, and cannot be opened by its name";
     throw new DfsError("usage", `${path} ${why}; use: dfs-tool put - --name NAME < FILE`);
@@ -184,7 +183,7 @@ async function spooledFor(
   const spooled = await (command === undefined ? spoolStdin() : spoolCommand(command));
   if (spooled.file.bytes === 0) {
     const what = command === undefined ? "stdin was empty" : `${command} printed nothing`;
-    log.warn(`${what}: ${first.name} is stored, with no bytes`);
+    log.warn(`${what}: ${String(first.name)} is stored, with no bytes`);
   }
   return spooled;
 }
@@ -205,7 +204,7 @@ function conditionOf(ifAbsent: boolean | undefined, version: string | undefined)
 }
 
 const labelOf = (wanted: readonly Wanted[]): string =>
-  wanted.length === 1 ? `put ${wanted[0]?.name}` : `put ${wanted.length} files`;
+  wanted.length === 1 ? `put ${String(wanted[0]?.name)}` : `put ${wanted.length} files`;
 
 async function putAll(
   setup: Setup,
@@ -218,11 +217,11 @@ async function putAll(
   const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
     return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
   };
-  const faults = jobs.flatMap(({ name, file }) =>
-    file instanceof DfsError ? [failed(name, file)] : [],
+  const faults = jobs.flatMap(({ label, what }) =>
+    what instanceof DfsError ? [failed(label, what)] : [],
   );
   if (faults.length === jobs.length) return summary(faults);
-  for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
+  for (const { what } of jobs) if (!(what instanceof DfsError)) progress.expect(what.file.bytes);
   const { placement } = setup.configuration;
   const options = {
     layout,
@@ -232,9 +231,10 @@ async function putAll(
   };
   try {
     return await withCluster(setup, async (cluster) => {
-      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>
-        outcomeOf(name, setup.log, async () => {
-          if (file instanceof DfsError) throw file;
+      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ label, what }) =>
+        outcomeOf(label, setup.log, async () => {
+          if (what instanceof DfsError) throw what;
+          const { name, file } = what;
           return withSource(file, async (source) => {
             const { vid, rotation, bytes } = await put(cluster, name, source, options);
             if (source.hasGrown())
@@ -250,7 +250,7 @@ async function putAll(
     if (!isDfsError(error, "tooFew")) throw error;
     const why = notPut(error);
     return summary(
-      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : why)),
+      jobs.map(({ label, what }) => failed(label, what instanceof DfsError ? what : why)),
     );
   }
 }

@@ -9,7 +9,7 @@ import { remove } from "../../client/files/remove.ts";
 import { removeFolder } from "../../client/files/remove_folder.ts";
 import { checkRemovable, namesOf, removeFrom, spaceOf } from "../../client/care/remove_others.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { checkFileOrFolder } from "../../file/names.ts";
+import { checkName, type Name, type StoredName } from "../../file/names.ts";
 import { FILES_IN_FLIGHT } from "../../limits.ts";
 import { confirm } from "../../terminal/confirm.ts";
 import { plainFlags } from "../../terminal/flags.ts";
@@ -36,7 +36,8 @@ export const rmCommand = defineCommand({
   },
   async run({ args }) {
     const { user, all = false, yes = false } = args;
-    const names = args._.map(user === undefined ? checkFileOrFolder : checkRemovable);
+    const { _: names } = args;
+    const removeThese = removerOf(names, user, all, yes);
     checkFlags(names, user, all, yes);
     refuseDuplicates(
       names,
@@ -46,10 +47,7 @@ export const rmCommand = defineCommand({
     const started = performance.now();
     const setup = await setUp(args);
     const work = async (cluster: Cluster) => {
-      const outcomes =
-        user === undefined
-          ? await removeOwn(cluster, setup, names)
-          : await removeOf(cluster, setup, user, all ? null : names, yes);
+      const outcomes = await removeThese(cluster, setup);
       return { outcomes, traffic: cluster.traffic, seconds: (performance.now() - started) / 1000 };
     };
     // The keys of another user are not known here.
@@ -62,6 +60,21 @@ export const rmCommand = defineCommand({
     );
   },
 });
+
+/** What removes these names. Throws DfsError("usage") for one that cannot be a name. */
+function removerOf(
+  args: readonly string[],
+  user: string | undefined,
+  all: boolean,
+  isSure: boolean,
+): (cluster: Cluster, setup: Setup) => Promise<Outcome[]> {
+  if (user === undefined) {
+    const names = args.map((name) => checkName(name));
+    return (cluster, setup) => removeOwn(cluster, setup, names);
+  }
+  const names = args.map(checkRemovable);
+  return (cluster, setup) => removeOf(cluster, setup, user, all ? null : names, isSure);
+}
 
 /** Throws DfsError("usage") if flags and names do not fit together. */
 function checkFlags(
@@ -77,10 +90,10 @@ function checkFlags(
   if (names.length === 0 && !all) throw new DfsError("usage", "NAME... is missing");
 }
 
-const removeEach = (
+const removeEach = <N extends string>(
   { log }: Setup,
-  names: readonly string[],
-  work: (name: string) => Promise<void>,
+  names: readonly N[],
+  work: (name: N) => Promise<void>,
 ): Promise<Outcome[]> =>
   eachOf(names, FILES_IN_FLIGHT, (name) =>
     outcomeOf(name, log, async () => {
@@ -96,7 +109,7 @@ const removeEach = (
 async function removeOwn(
   cluster: Cluster,
   setup: Setup,
-  names: readonly string[],
+  names: readonly Name[],
 ): Promise<Outcome[]> {
   const files = names.filter((name) => !name.endsWith("/"));
   const outcomes = new Map<string, Outcome>();
@@ -115,7 +128,7 @@ async function removeOf(
   cluster: Cluster,
   setup: Setup,
   user: string,
-  wanted: readonly string[] | null,
+  wanted: readonly StoredName[] | null,
   isSure: boolean,
 ): Promise<Outcome[]> {
   const space = spaceOf(cluster, user);

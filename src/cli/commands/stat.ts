@@ -6,8 +6,8 @@ import { defineCommand } from "citty";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { type Stat, stat } from "../../client/files/stat.ts";
 import { isDfsError } from "../../errors.ts";
-import { type Attributes, knownIn, msOf } from "../../file/attributes.ts";
-import { checkFolder, checkName } from "../../file/names.ts";
+import { type Attributes, isFolder, knownIn, msOf } from "../../file/attributes.ts";
+import { checkFolder, checkName, type Name } from "../../file/names.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { setUp, withCluster } from "../config/open.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
@@ -20,22 +20,25 @@ export const statCommand = defineCommand({
     ...plainFlags,
   },
   async run({ args }) {
-    checkName(args.name.replace(/\/$/, ""));
-    const found = await withCluster(await setUp(args), (cluster) => statOf(cluster, args.name));
+    const name = checkName(args.name);
+    const found = await withCluster(await setUp(args), (cluster) => statOf(cluster, name));
     if (args.json) return printJson(asJson(found));
     for (const line of asLines(found)) await print(line);
   },
 });
 
 /** The stat of a file, or of an empty folder, whose "/" may be left out. */
-async function statOf(cluster: Cluster, name: string): Promise<Stat> {
+async function statOf(cluster: Cluster, name: Name): Promise<Stat> {
   try {
     return await stat(cluster, name);
   } catch (error) {
     if (!isDfsError(error, "noSuchName") || name.endsWith("/")) throw error;
-    return await stat(cluster, checkFolder(name)).catch((second: unknown) => {
+    const folder = await stat(cluster, checkFolder(name)).catch((second: unknown) => {
       throw isDfsError(second, "noSuchName") ? error : second;
     });
+    // A file whose own name ends in "/" is found by that name only.
+    if (!isFolder(folder.attributes)) throw error;
+    return folder;
   }
 }
 

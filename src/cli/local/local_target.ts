@@ -3,7 +3,7 @@
  * open descriptors. Used by get and sink.ts.
  */
 import { fstatSync, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { codeOf, reasonOf } from "../../io/reason.ts";
 
@@ -94,17 +94,4 @@ export function isFolder(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/**
- * The path for a stored name in a folder; "" is the current folder. `base` is the last component of
- * the name.
- */
-export function pathIn(folder: string, base: string): string {
-  // On Windows these characters would lead to another folder, or to a device.
-  if (process.platform !== "win32" || !/[\\:]/.test(base)) return join(folder, base);
-  throw new DfsError(
-    "usage",
-    `${base} cannot be a file name on Windows; say where it goes with -o FILE`,
-  );
 }

@@ -12,6 +12,7 @@ import { put, type PutOptions } from "../../client/files/put.ts";
 import { remove } from "../../client/files/remove.ts";
 import { inParallel } from "../../client/connect/window.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
+import { checkNewName, type NewName } from "../../file/names.ts";
 import { FILES_IN_FLIGHT, KIB, MIB } from "../../limits.ts";
 import { bunDisk } from "../../io/bun_disk.ts";
 import { keepOrDiscard, targetAt } from "../local/sink.ts";
@@ -78,7 +79,7 @@ export class BenchFiles {
           this.#stop.throwIfAborted();
           return source.read(into, offset);
         };
-        return put(this.#cluster, this.prefix + name, { ...source, read }, this.#options);
+        return put(this.#cluster, this.#named(name), { ...source, read }, this.#options);
       }).catch((error: unknown) => {
         // That error says that nothing was changed.
         if (isDfsError(error, "putFailed")) this.#stored.delete(name);
@@ -96,7 +97,7 @@ export class BenchFiles {
         return target.write(bytes, offset);
       };
       await keepOrDiscard(target, () =>
-        get(this.#cluster, this.prefix + name, { ...target, write }, {}),
+        get(this.#cluster, this.#named(name), { ...target, write }, {}),
       );
     });
   }
@@ -122,9 +123,13 @@ export class BenchFiles {
     });
   }
 
+  #named(name: string): NewName {
+    return checkNewName(this.prefix + name);
+  }
+
   async #remove(name: string): Promise<void> {
     try {
-      await remove(this.#cluster, this.prefix + name);
+      await remove(this.#cluster, this.#named(name));
     } catch (error) {
       if (!isDfsError(error, "noSuchName")) throw error;
     }

@@ -4,6 +4,7 @@
  */
 import { type Accepted } from "../../version.ts";
 import { unsoundness } from "../../soundness.ts";
+import type { StoredName } from "../../file/names.ts";
 import type { Quorum } from "../../quorum.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { liars, type Answer } from "../trust/liars.ts";
@@ -14,7 +15,7 @@ import { liars, type Answer } from "../trust/liars.ts";
  */
 export function believed<T extends Answer>(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Map<number, T> {
@@ -41,7 +42,7 @@ export function believed<T extends Answer>(
  */
 export async function believedInEnd<T extends Answer>(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   quorum: Quorum,
   replies: Map<number, T>,
 ): Promise<Map<number, T>> {

@@ -4,6 +4,7 @@
  */
 import { decode, encode } from "../../bytes.ts";
 import { assert, DfsError, isDfsError } from "../../errors.ts";
+import { CONFIG_NAME } from "../../file/names.ts";
 import { MANIFEST_BYTES } from "../../limits.ts";
 import { type Config, configCodec, isSound } from "../../membership.ts";
 import { type Ballot, isGone, tombstone } from "../../version.ts";
@@ -11,9 +12,6 @@ import type { Cluster } from "../connect/cluster.ts";
 import type { UserFloor } from "../../wire/values.ts";
 import { propose } from "./propose.ts";
 import { readName } from "./register.ts";
-
-/** The reserved name whose register holds the configuration. */
-export const CONFIG_NAME = "";
 
 /**
  * The configuration that was chosen last. The servers may not have been told of it yet. null: there

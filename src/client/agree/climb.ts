@@ -4,6 +4,7 @@
  * again, until the ballot fits. Nobody proposes at such a ballot, and everybody may ask for it.
  * Used by rounds and repair.
  */
+import type { StoredName } from "../../file/names.ts";
 import { isDfsError } from "../../errors.ts";
 import { CLIMB_STEPS, STRAGGLER_MS } from "../../limits.ts";
 import {
@@ -44,7 +45,7 @@ const fits = (ballot: Ballot, { prom, floor }: Position): boolean =>
  */
 export async function climb(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballot: Ballot,
   refusing: ReadonlyMap<number, Position>,
   reached = new Map<number, Position>(),
@@ -74,7 +75,7 @@ const REPAIR_CLIMBS = 16;
  */
 export async function bringUp(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   answers: ReadonlyMap<number, { readonly register: Register; readonly floor: Ballot }>,
 ): Promise<void> {
   const known = new Map(
@@ -89,7 +90,7 @@ export async function bringUp(
 
 async function climbOne(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballot: Ballot,
   slot: number,
   from: Position,

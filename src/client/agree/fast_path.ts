@@ -2,6 +2,7 @@
  * Fast path: ask a read quorum that together holds every piece (every other server of the ring). On
  * any doubt fall back to asking all servers, for a minute. Used by get and list.
  */
+import type { StoredName } from "../../file/names.ts";
 import { digestOfName } from "../../file/placement.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { FEW_PATIENCE_MS, INLINE_BYTES } from "../../limits.ts";
@@ -34,7 +35,7 @@ export const everyOther = ({ slots, read }: Group, start: number): number[] =>
  * What a read quorum tells of a name, with all pieces of a small file; null where all servers must
  * be asked.
  */
-export async function readFast(cluster: Cluster, name: string): Promise<Reading | null> {
+export async function readFast(cluster: Cluster, name: StoredName): Promise<Reading | null> {
   const slots = slotsToAsk(cluster, digestOfName(name)[0] as number);
   if (!slots) return null;
   const { replies, view } = await cluster.ask(

@@ -5,11 +5,11 @@
  * A floor is followed as any number of a server is: up to where two servers confirm it, and only a
  * bounded way beyond. What one server alone has forgotten, the others still have rows of.
  */
-import { compareNames } from "../../file/names.ts";
+import { compareNames, CONFIG_NAME, type StoredName } from "../../file/names.ts";
 import { type Ballot, BALLOT_MAX, type Register } from "../../version.ts";
 import type { UserFloor } from "../../wire/values.ts";
 import { claimsIn, reachOf, vouchedFor } from "./ballots.ts";
-import { CONFIG_NAME, install } from "./change.ts";
+import { install } from "./change.ts";
 import type { Cluster, Replies, Round } from "../connect/cluster.ts";
 import { canAccept } from "../../quorum.ts";
 
@@ -36,7 +36,7 @@ export async function carryFloors(cluster: Cluster): Promise<boolean> {
  */
 export async function levelFor(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   answers: ReadonlyMap<number, { readonly register: Register }>,
 ): Promise<void> {
   const claims = claimsIn(answers);

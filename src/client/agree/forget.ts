@@ -2,6 +2,7 @@
  * Forgets a name: removes its tombstone, or a row that holds nothing, from every server. Used by
  * repair.
  */
+import type { StoredName } from "../../file/names.ts";
 import type { Accepted } from "../../version.ts";
 import type { Cluster, Round } from "../connect/cluster.ts";
 import { sendCommit } from "./rounds.ts";
@@ -19,7 +20,7 @@ const isByAll = ({ replies, view }: Round<"commit"> | Round<"read">): boolean =>
  */
 export async function forget(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   current: Accepted | null,
   isWorth: boolean,
   epoch: number,
@@ -37,7 +38,7 @@ export async function forget(
 
 async function isHeldByAll(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   tombstone: Accepted,
   epoch: number,
 ): Promise<boolean> {

@@ -2,6 +2,7 @@
  * propose: one write, from its first promise to its outcome (docs/consistency.md section 3). Used
  * by put, remove, change and unlock.
  */
+import type { StoredName } from "../../file/names.ts";
 import { isDfsError } from "../../errors.ts";
 import { PROPOSE_MS, WATCH_MS } from "../../limits.ts";
 import {
@@ -49,7 +50,7 @@ export type Outcome =
  */
 async function backOffWatching(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   vid: Vid,
   attempts: Attempt[],
   tries: number,
@@ -72,7 +73,7 @@ async function backOffWatching(
 /** propose: makes `content` the next version of the name, or says why not. */
 export async function propose(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   proposal: Proposal,
 ): Promise<Outcome> {
   const { content, condition, supply, sign = (version: Version) => version } = proposal;

@@ -2,6 +2,7 @@
  * Reads what is current of a name, and settles it where that is in doubt (docs/consistency.md
  * section 3). Used by everything that reads or repairs a name.
  */
+import type { StoredName } from "../../file/names.ts";
 import { DfsError } from "../../errors.ts";
 import { DOUBT_PAUSE_MS, DOUBT_TRIES, PROPOSE_MS, READ_PATIENCE_MS } from "../../limits.ts";
 import {
@@ -47,7 +48,7 @@ export interface ReadOptions {
 /** Reads a name, and finishes what a writer left in doubt. */
 export async function readName(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   { patienceMs = READ_PATIENCE_MS, pieces = false }: ReadOptions = {},
 ): Promise<Reading> {
   for (let tries = 0; ; tries++) {
@@ -90,7 +91,7 @@ export async function readName(
 }
 
 /** Enough servers answer, but what too many of them say cannot be true. */
-const notBelieved = (cluster: Cluster, name: string): DfsError =>
+const notBelieved = (cluster: Cluster, name: StoredName): DfsError =>
   new DfsError(
     "integrity",
     `${cluster.space.shown(name)}: what the servers say of it is not authentic, or contradicts itself`,
@@ -100,7 +101,7 @@ const notBelieved = (cluster: Cluster, name: string): DfsError =>
  * The current value, if one round of READ can tell it; else null. It waits for nothing more, and
  * settles nothing.
  */
-export async function readOnce(cluster: Cluster, name: string): Promise<Accepted | null> {
+export async function readOnce(cluster: Cluster, name: StoredName): Promise<Accepted | null> {
   const { replies, view } = await cluster.ask(
     "read",
     () => ({ name, asked: [] }),
@@ -120,7 +121,7 @@ export async function readOnce(cluster: Cluster, name: string): Promise<Accepted
  */
 export async function settle(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   above?: Ballot,
   revise: (version: Version) => Version = (version) => version,
 ): Promise<Accepted | null | "failed"> {
@@ -168,7 +169,7 @@ export const birthFloorOf = (granted: Replies<"prepare">): Ballot =>
  */
 export function fenceOf(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballot: Ballot,
   floor: Ballot,
   vid: Vid,

@@ -2,6 +2,7 @@
  * The rounds of one register: PREPARE, ACCEPT and COMMIT to all servers, and when enough have
  * answered (docs/consistency.md section 2). Used by register, propose, forget and repair.
  */
+import type { StoredName } from "../../file/names.ts";
 import { STRAGGLER_MS } from "../../limits.ts";
 import type { Accepted, Ballot, Cid, Register, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
@@ -64,7 +65,7 @@ export interface PrepareRequest {
  */
 export async function prepare(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballots: Ballots,
   request: PrepareRequest,
 ): Promise<Promises> {
@@ -81,7 +82,7 @@ export async function prepare(
 
 async function prepareOnce(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballots: Ballots,
   { ballot, vid, enough, supply }: PrepareRequest,
 ): Promise<Promises & { high: Map<number, PositionReply> }> {
@@ -142,7 +143,7 @@ export interface AcceptRequest extends Accepted {
  */
 export async function acceptAndCommit(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   ballots: Ballots,
   { ballot, version, epoch, until }: AcceptRequest,
 ): Promise<"chosen" | "refused" | "tooFew"> {
@@ -186,7 +187,7 @@ const takersIn = (replies: Replies<"accept">): number[] =>
  */
 export async function sendCommit(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   accepted: Accepted,
   sync: boolean,
   epoch: number,

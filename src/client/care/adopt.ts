@@ -6,9 +6,15 @@
  */
 import { Space } from "../trust/space.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { knownIn } from "../../file/attributes.ts";
+import { isFolder, knownIn } from "../../file/attributes.ts";
 import { layoutName, layoutOf } from "../../file/layout.ts";
-import { checkFileOrFolder, KEY_NAME } from "../../file/names.ts";
+import {
+  KEY_NAME,
+  checkNewName,
+  type Name,
+  type NewName,
+  type StoredName,
+} from "../../file/names.ts";
 import { manifestOf } from "../../file/manifest.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { CHUNK_BYTES, ORPHAN_AGE_SECONDS } from "../../limits.ts";
@@ -18,6 +24,7 @@ import { decideByReports, namesIn } from "../files/pages.ts";
 import { makeFolder, put, type PutOptions } from "../files/put.ts";
 import { readName } from "../agree/register.ts";
 import { removeStored } from "../files/remove.ts";
+import { stat } from "../files/stat.ts";
 import { repairName } from "./repair.ts";
 import type { Source } from "../send/source.ts";
 import { NOBODY } from "../files/spaces.ts";
@@ -27,7 +34,7 @@ import { openStored } from "../files/stored_source.ts";
 export interface OpenName {
   /** The cluster for the space that the name lies in, without keys. */
   readonly space: Cluster;
-  readonly name: string;
+  readonly name: StoredName;
   readonly bytes: number;
 }
 
@@ -64,7 +71,7 @@ export async function openNamesFor(cluster: Cluster, prefix: string): Promise<Op
   const open: OpenName[] = [];
   if (cluster.connections.isOperator)
     open.push(...(await namesOfSpace(cluster.in(new Space(NOBODY)), prefix, () => true)));
-  const isOpen = (name: string): boolean => guard.shown(name) === null;
+  const isOpen = (name: StoredName): boolean => guard.shown(name) === null;
   for (const openName of await namesOfSpace(cluster.in(new Space(user)), prefix, isOpen))
     if (await isInTheOpen(openName)) open.push(openName);
   return open;
@@ -73,7 +80,7 @@ export async function openNamesFor(cluster: Cluster, prefix: string): Promise<Op
 async function namesOfSpace(
   space: Cluster,
   prefix: string,
-  isWanted: (name: string) => boolean,
+  isWanted: (name: StoredName) => boolean,
 ): Promise<OpenName[]> {
   const names: OpenName[] = [];
   for await (const reported of namesIn(space, prefix, false)) {
@@ -101,11 +108,13 @@ async function isInTheOpen({ space, name }: OpenName): Promise<boolean> {
  */
 export async function adopt(
   cluster: Cluster,
-  { space, name }: OpenName,
+  openName: OpenName,
   options: Pick<PutOptions, "placement" | "progress">,
 ): Promise<Adopted> {
-  checkFileOrFolder(name);
-  if (name.endsWith("/")) return adoptFolder(cluster, space, name);
+  const { space } = openName;
+  const name = checkNewName(openName.name);
+  if (name.endsWith("/") && isFolder((await stat(space, name)).attributes))
+    return adoptFolder(cluster, openName, name);
   const open = await openStored(space, name);
   const layout = layoutOf(layoutName(open.version));
   const mine = await storedOrNull(cluster, name);
@@ -117,20 +126,20 @@ export async function adopt(
   const { vid, rotation } =
     mine?.found ??
     (await put(cluster, name, open.source, { ...options, layout, condition: { vid: null } }));
-  await removeOpen(space, name, open.found.vid);
+  await removeOpen(openName, open.found.vid);
   return { bytes: open.found.bytes, vid, rotation };
 }
 
-async function adoptFolder(cluster: Cluster, space: Cluster, name: string): Promise<Adopted> {
-  const { current } = await readName(space, name);
+async function adoptFolder(cluster: Cluster, open: OpenName, name: NewName): Promise<Adopted> {
+  const { current } = await readName(open.space, open.name);
   if (!current) throw new DfsError("noSuchName", `there is no ${name}`);
   await makeFolder(cluster, name, manifestOf(name, current.version).attributes);
-  await removeOpen(space, name, current.version.vid);
+  await removeOpen(open, current.version.vid);
   return null;
 }
 
 /** The file that the user has under a name; null when there is none. */
-async function storedOrNull(cluster: Cluster, name: string) {
+async function storedOrNull(cluster: Cluster, name: Name) {
   try {
     return await openStored(cluster, name);
   } catch (error) {
@@ -157,7 +166,7 @@ async function areSame(one: Source, other: Source): Promise<boolean> {
  * Deletes the version that lay in the open, if it still is the current one. Its name goes too as
  * soon as all servers answer.
  */
-async function removeOpen(space: Cluster, name: string, vid: Vid): Promise<void> {
+async function removeOpen({ space, name }: OpenName, vid: Vid): Promise<void> {
   await removeStored(space, name, { vid });
   await repairName(space, name, { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS });
 }

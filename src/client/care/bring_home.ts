@@ -2,6 +2,7 @@
  * Brings the pieces of one name home: copies them to the homes that lack them, and drops the copies
  * that were handed off. Used by repair.
  */
+import type { StoredName } from "../../file/names.ts";
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { CHUNK_BYTES } from "../../limits.ts";
@@ -31,7 +32,7 @@ export interface Moved {
  */
 export async function bringHome(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   version: Version,
   found: Diagnosis,
   holders: readonly (readonly number[])[],

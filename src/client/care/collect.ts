@@ -2,6 +2,7 @@
  * Collects orphans: versions whose pieces came, and that never became current (docs/consistency.md
  * section 4, repair). Used by repair.
  */
+import type { StoredName } from "../../file/names.ts";
 import { canRead } from "../../quorum.ts";
 import type { Accepted } from "../../version.ts";
 import type { Pending } from "../../wire/values.ts";
@@ -17,7 +18,7 @@ import { unknownAmong } from "./diagnose.ts";
  */
 export async function collect(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   fence: Accepted,
   orphans: readonly Pending[],
   before: Replies<"read">,

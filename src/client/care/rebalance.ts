@@ -5,6 +5,7 @@
  */
 import { isDfsError } from "../../errors.ts";
 import { PAIRS, shapeOf } from "../../file/layout.ts";
+import { checkName, storedAgain, type StoredName } from "../../file/names.ts";
 import { drawDigest, ringOf } from "../../file/placement.ts";
 import { isSealed } from "../../file/sealed_manifest.ts";
 import { hasParity } from "../../file/split.ts";
@@ -55,7 +56,7 @@ export async function* rebalance(
 /** Moves the file of one name; null where it lies where it should. */
 async function rebalanceName(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   options: RebalanceOptions,
 ): Promise<Rebalanced | null> {
   const { is, current, replies, view } = await readName(cluster, name);
@@ -88,7 +89,7 @@ async function rebalanceName(
  */
 function wantedRing(
   user: string,
-  name: string,
+  name: StoredName,
   version: Version,
   config: Config,
 ): readonly number[] | "tooFewPlaces" | null {
@@ -121,7 +122,7 @@ export function keepingPositions(now: readonly number[], wanted: readonly number
  */
 async function moveParity(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   version: Version,
   ring: readonly number[],
 ): Promise<string | null> {
@@ -139,16 +140,16 @@ async function moveParity(
  */
 async function putAgain(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   { vid, body }: Version,
   { placement, progress }: RebalanceOptions,
 ): Promise<string | null> {
-  const shown = cluster.space.shown(name);
   // The file is cut into other pieces, and so it is sealed again.
   if (isSealed(body) && !cluster.space.guard?.shown(name))
     return `it is sealed: dfs-tool rebalance of ${cluster.space.user} themselves moves it`;
-  const { source } = await openStored(cluster, shown);
-  await put(cluster, shown, source, {
+  const known = checkName(cluster.space.shown(name));
+  const { source } = await openStored(cluster, known);
+  await put(cluster, storedAgain(known), source, {
     layout: PAIRS,
     placement,
     condition: { vid },

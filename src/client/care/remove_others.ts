@@ -5,7 +5,7 @@
  */
 import { Space } from "../trust/space.ts";
 import { DfsError } from "../../errors.ts";
-import { checkStored, KEY_NAME } from "../../file/names.ts";
+import { checkStored, CONFIG_NAME, KEY_NAME, type StoredName } from "../../file/names.ts";
 import { ORPHAN_AGE_SECONDS } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { decideByReports, namesIn } from "../files/pages.ts";
@@ -20,8 +20,8 @@ export function spaceOf(cluster: Cluster, user: string): Cluster {
 }
 
 /** Returns a name, as servers know it, if a user can have it; throws DfsError("usage") else. */
-export function checkRemovable(name: string): string {
-  if (name !== "" && name !== KEY_NAME) return checkStored(name);
+export function checkRemovable(name: string): StoredName {
+  if (name !== CONFIG_NAME && name !== KEY_NAME) return checkStored(name);
   throw new DfsError("usage", `${JSON.stringify(name)} is not the name of a file`);
 }
 
@@ -29,8 +29,8 @@ export function checkRemovable(name: string): string {
  * All names in a space, but for the key record. Throws DfsError("tooFew") when too few servers
  * answer to tell.
  */
-export async function namesOf(space: Cluster): Promise<string[]> {
-  const names: string[] = [];
+export async function namesOf(space: Cluster): Promise<StoredName[]> {
+  const names: StoredName[] = [];
   for await (const reported of namesIn(space, "", false)) {
     const { is, state } = decideByReports(reported);
     if (is === "tooFew")
@@ -44,7 +44,7 @@ export async function namesOf(space: Cluster): Promise<string[]> {
  * Deletes a name. Where all servers answer it has them forget the name too, so that for its user's
  * client the name is free. Throws as `remove`.
  */
-export async function removeFrom(space: Cluster, name: string): Promise<void> {
+export async function removeFrom(space: Cluster, name: StoredName): Promise<void> {
   await removeStored(space, name);
   await repairName(space, name, { dryRun: false, orphanAge: ORPHAN_AGE_SECONDS });
 }

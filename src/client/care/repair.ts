@@ -4,7 +4,7 @@
  * be killed at any point. Used by the repair command, and by the server's background repair.
  */
 import { DfsError, type ErrorCode, isDfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { CONFIG_NAME, KEY_NAME, type StoredName } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { NAMES_IN_REPAIR } from "../../limits.ts";
 import { type Accepted, highest, type Version } from "../../version.ts";
@@ -79,7 +79,7 @@ export async function* repairAll(
   if (!cluster.connections.isOperator) return yield* repairSpace(cluster, prefix, options, full);
   // Where floors are far apart, some servers would refuse every ballot that the others grant.
   if (!options.dryRun) await carryFloors(cluster);
-  const config = await repairName(cluster, "", options);
+  const config = await repairName(cluster, CONFIG_NAME, options);
   if (isNews(config)) yield config;
   // Before a server leaves, its pieces are moved. And what keeps a change from finishing may be the
   // very thing that is to be repaired.
@@ -156,7 +156,7 @@ const sumOf = (a: Work, b: Work): Work => ({
  */
 export async function repairName(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   options: RepairOptions,
   isEmpty = false,
   full = new FullServers(),
@@ -188,7 +188,7 @@ export async function repairName(
       const found = { ...plan, isEmpty: isEmpty && round === 0 };
       // The configuration has the name "". No register holds it while there has only been the first
       // one.
-      if (name === "" && current === null && !found.isStray) return report(null);
+      if (name === CONFIG_NAME && current === null && !found.isStray) return report(null);
       lost = [...found.lost, ...moved.lost].map((piece) => piece + 1);
       const planned = forecast(found, current, replies, view);
       if (options.dryRun) done = planned;
@@ -236,7 +236,7 @@ const mayForget = (current: Accepted | null, found: Found, replies: Replies<"rea
 
 async function carryOut(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   { current: read, replies, view }: Omit<Reading, "is">,
   found: Found,
   options: RepairOptions,

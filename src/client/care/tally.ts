@@ -2,7 +2,7 @@
  * Counts over all stored names: how many files there are, how safe they are, and what is left to do
  * for them. Used by status.
  */
-import { KEY_NAME } from "../../file/names.ts";
+import { KEY_NAME, type StoredName } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
 import { type Cut, pieceBytes } from "../../file/split.ts";
 import { isGone, type Version } from "../../version.ts";
@@ -208,7 +208,7 @@ const isNothing = (pieces: readonly number[]): boolean => pieces.length === 0;
  */
 async function lookAgain(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   before: FilePieces,
   look: Look,
 ): Promise<void> {
@@ -245,7 +245,7 @@ function piecesIn({ replies, view }: Reading, version: Version): FilePieces {
 /** Adds a file with these pieces to the counts. */
 async function countFile(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   pieces: FilePieces,
   look: Look,
 ): Promise<void> {

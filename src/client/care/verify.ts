@@ -3,7 +3,7 @@
  * which are damaged. Used by the verify command.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { KEY_NAME, type Name, type StoredName } from "../../file/names.ts";
 import { pieceBytes } from "../../file/split.ts";
 import { NAMES_IN_REPAIR, VERIFY_BYTES } from "../../limits.ts";
 import { contentOf, isGone, type Version } from "../../version.ts";
@@ -56,7 +56,7 @@ export interface VerifyOptions {
  */
 export async function* verifyAll(
   cluster: Cluster,
-  names: readonly string[] | null,
+  names: readonly Name[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
   // Verifying is about every server, so a silent server gets another chance.
@@ -67,10 +67,10 @@ export async function* verifyAll(
 
 async function* verifySpace(
   cluster: Cluster,
-  names: readonly string[] | null,
+  names: readonly Name[] | null,
   options: VerifyOptions,
 ): AsyncGenerator<Verified> {
-  let batch: string[] = [];
+  let batch: StoredName[] = [];
   const flush = async (): Promise<Verified[]> => {
     const done: (Verified | null)[] = [];
     await inParallel(batch.entries(), NAMES_IN_REPAIR, async ([i, name]) => {
@@ -86,14 +86,14 @@ async function* verifySpace(
   yield* await flush();
 }
 
-async function* allNames(cluster: Cluster): AsyncGenerator<string> {
+async function* allNames(cluster: Cluster): AsyncGenerator<StoredName> {
   for await (const { name } of namesIn(cluster, "", false)) if (name !== KEY_NAME) yield name;
 }
 
 /** Verifies one name; null where there is no such name, and nobody named it. */
 async function verifyName(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   options: VerifyOptions,
   wasNamed: boolean,
 ): Promise<Verified | null> {
@@ -117,7 +117,7 @@ async function verifyName(
 
 async function verifyVersion(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   version: Version,
   reading: Reading,
   { sample, progress = () => {} }: VerifyOptions,
@@ -179,7 +179,7 @@ async function verifyVersion(
  */
 async function stillClaimed(
   cluster: Cluster,
-  name: string,
+  name: StoredName,
   version: Version,
   gone: readonly Copy[],
 ): Promise<readonly Copy[]> {

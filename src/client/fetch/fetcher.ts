@@ -3,6 +3,7 @@
  * when that one fails or is slow. Used by version_reader.
  */
 import { unfilled } from "../../cursor.ts";
+import type { StoredName } from "../../file/names.ts";
 import { asDfsError, DfsError } from "../../errors.ts";
 import { chunkBytes } from "../../file/split.ts";
 import type { Version } from "../../version.ts";
@@ -21,7 +22,7 @@ export type FetcherCluster = PieceServers &
 export class Fetcher {
   readonly #cluster: FetcherCluster;
   readonly #patience: Patience;
-  readonly #name: string;
+  readonly #name: StoredName;
   readonly #version: Version;
   readonly #reader: PieceReader;
   /** For each piece the slots to ask, the best first. */
@@ -29,7 +30,7 @@ export class Fetcher {
   /** Did a piece not verify? */
   sawRot = false;
 
-  constructor(cluster: FetcherCluster, patience: Patience, name: string, version: Version) {
+  constructor(cluster: FetcherCluster, patience: Patience, name: StoredName, version: Version) {
     this.#cluster = cluster;
     this.#patience = patience;
     this.#name = name;

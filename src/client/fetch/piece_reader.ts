@@ -2,6 +2,7 @@
  * Reads bytes of pieces from servers and believes none of them: every block is checked against the
  * manifest. Used by fetcher, and by those who mend pieces.
  */
+import type { StoredName } from "../../file/names.ts";
 import { assert, DfsError } from "../../errors.ts";
 import { BlockSums, rootOf, sumsOf, tableBytes } from "../../file/checksum.ts";
 import { rootsOf } from "../../file/manifest.ts";
@@ -37,7 +38,7 @@ export class PieceReader {
   readonly #offered = new Map<number, Uint8Array>();
 
   /** Throws as `rootsOf`. */
-  constructor(servers: PieceServers, name: string, version: Version) {
+  constructor(servers: PieceServers, name: StoredName, version: Version) {
     this.#servers = servers;
     this.#cid = contentOf(version);
     this.#version = version;

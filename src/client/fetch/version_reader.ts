@@ -2,6 +2,7 @@
  * Bytes of one version's pieces: fetched from a holder, or made of other pieces when no holder
  * gives them. Used by download, repair and stored_source.
  */
+import type { StoredName } from "../../file/names.ts";
 import { DfsError } from "../../errors.ts";
 import { hasParity } from "../../file/split.ts";
 import { HEDGE_MS } from "../../limits.ts";
@@ -25,7 +26,7 @@ const patienceWith = ({ ports, connections }: Cluster): Patience => ({
 export class VersionReader {
   readonly version: Version;
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly #name: StoredName;
   readonly #fetcher: Fetcher;
   readonly #rebuilder: Rebuilder | null;
 
@@ -33,7 +34,7 @@ export class VersionReader {
    * It can read after `aim`. When chunks of a stripe are read one by one, the pieces that they are
    * made of are wanted again soon: the last `remembered` fetches are kept. Throws as `rootsOf`.
    */
-  constructor(cluster: Cluster, name: string, version: Version, remembered = 0) {
+  constructor(cluster: Cluster, name: StoredName, version: Version, remembered = 0) {
     this.version = version;
     this.#cluster = cluster;
     this.#name = name;

@@ -4,9 +4,9 @@
  * commands; the stat, stored_source and verify files use its parts.
  */
 import { DfsError } from "../../errors.ts";
-import { knownIn } from "../../file/attributes.ts";
+import { isFolder, knownIn } from "../../file/attributes.ts";
 import { manifestOf } from "../../file/manifest.ts";
-import { checkFileOrFolder } from "../../file/names.ts";
+import type { Name, StoredName } from "../../file/names.ts";
 import type { Stream } from "../../file/seal.ts";
 import type { Facts } from "../../file/sealed_manifest.ts";
 import { isGone, type Version } from "../../version.ts";
@@ -41,7 +41,7 @@ export interface GetOptions {
  */
 export async function get(
   cluster: Cluster,
-  name: string,
+  name: Name,
   sink: Sink,
   { range = WHOLE, progress = () => {} }: GetOptions,
 ): Promise<Found> {
@@ -81,7 +81,7 @@ export async function get(
 export interface Located {
   readonly found: Found;
   /** The name that servers know it by. */
-  readonly stored: string;
+  readonly stored: StoredName;
   readonly version: Version;
   /** What its content is sealed with; null where it is not sealed. */
   readonly stream: Stream | null;
@@ -97,13 +97,14 @@ export interface Located {
  * Finds a file and the servers that hold it. With `briefly` it asks a few servers, where these can
  * tell. Throws as `get`.
  */
-export async function lookUp(cluster: Cluster, name: string, briefly = false): Promise<Located> {
-  const stored = cluster.space.stored(checkFileOrFolder(name));
+export async function lookUp(cluster: Cluster, name: Name, briefly = false): Promise<Located> {
+  const stored = cluster.space.stored(name);
   const brief = briefly ? await readFast(cluster, stored) : null;
   const reading = brief ?? (await readName(cluster, stored, { pieces: true }));
   const version = currentOf(cluster, name, reading);
   const { attributes, bytes, key } = factsOf(cluster, name, stored, version);
-  if (knownIn(attributes).kind === "folder") throw new DfsError("usage", `${name} is a folder`);
+  if (isFolder(attributes))
+    throw new DfsError("usage", `${name} is a folder; name the files in it, as list ${name} does`);
   const { vid, ring } = version;
   const found = { name, vid, bytes, rotation: ring[0] ?? 0, attributes };
   const epoch = brief ? null : reading.view.config.epoch;
@@ -119,7 +120,7 @@ export async function lookUp(cluster: Cluster, name: string, briefly = false): P
 export function factsOf(
   cluster: Cluster,
   name: string,
-  stored: string,
+  stored: StoredName,
   version: Version,
 ): Omit<Facts, "key"> & { readonly key: Uint8Array | null } {
   if (cluster.space.guard) return cluster.space.guard.read(stored, version).facts;

@@ -4,9 +4,9 @@
  * commands cp and mv.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
-import { type Attributes, checkAttributes } from "../../file/attributes.ts";
+import { type Attributes, checkAttributes, isFolder } from "../../file/attributes.ts";
 import { rootsOf } from "../../file/manifest.ts";
-import { checkFileOrFolder, checkFolder, checkNewName } from "../../file/names.ts";
+import type { Name, NewName, StoredName } from "../../file/names.ts";
 import type { Version, Vid } from "../../version.ts";
 import type { Condition } from "../agree/decide.ts";
 import { type Outcome, propose } from "../agree/propose.ts";
@@ -41,21 +41,26 @@ const LOOKS = 8;
  * Makes the current file or folder `from` the next version of `to`. It has the content of `from`
  * from then on, whatever becomes of that name. Of a folder only its own record is copied.
  *
- * Throws DfsError("noSuchName") where there is no `from`; as `get` where it cannot be told what is
+ * Throws DfsError("noSuchName") where there is no `from`, and ("usage") where it is a folder and `to`
+ * has no "/" at its end; as `get` where it cannot be told what is
  * current of it; and as `put`.
  */
 export async function copy(
   cluster: Cluster,
-  from: string,
-  to: string,
+  from: Name,
+  to: NewName,
   { condition }: LinkOptions = {},
 ): Promise<Linked> {
-  checkPair(from, to);
   if (from === to) return changeAttributes(cluster, from, (attributes) => attributes, condition);
   await checkEnoughLive(cluster);
   for (let look = 1, lost: Vid | null = null; ; look++) {
     const found = await find(cluster, from);
     const { version, holders } = found;
+    if (isFolder(found.about.attributes) && !to.endsWith("/"))
+      throw new DfsError(
+        "usage",
+        `${from} is a folder, so its copy must have a name that ends in "/"`,
+      );
     const stored = cluster.space.stored(to);
     const vid = cluster.ports.random.bytes(16).toHex();
     const supply =
@@ -85,8 +90,8 @@ export async function copy(
  */
 export async function move(
   cluster: Cluster,
-  from: string,
-  to: string,
+  from: Name,
+  to: NewName,
   options: LinkOptions = {},
 ): Promise<Linked> {
   if (from === to) throw new DfsError("usage", `${from} has this name already`);
@@ -112,7 +117,7 @@ export async function move(
  */
 export async function changeAttributes(
   cluster: Cluster,
-  name: string,
+  name: Name,
   change: (attributes: Attributes) => Attributes,
   condition?: Condition,
 ): Promise<Linked> {
@@ -149,8 +154,8 @@ interface FoundVersion {
 }
 
 /** Finds the current version of a file or folder. */
-async function find(cluster: Cluster, name: string): Promise<FoundVersion> {
-  const stored = cluster.space.stored(checkFileOrFolder(name));
+async function find(cluster: Cluster, name: Name): Promise<FoundVersion> {
+  const stored = cluster.space.stored(name);
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
   return {
@@ -164,7 +169,7 @@ async function find(cluster: Cluster, name: string): Promise<FoundVersion> {
 /** A new version with the content that was found, and its manifest for this name. */
 function contentFor(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   vid: Vid,
   { version, roots }: FoundVersion,
   about: Facts,
@@ -186,13 +191,3 @@ const linkedOrThrow = (
   rotation: version.ring[0] ?? 0,
   source: version.vid,
 });
-
-/** Throws DfsError("usage") for a bad new name, and where one is a folder and the other a file. */
-function checkPair(from: string, to: string): void {
-  if (from.endsWith("/") !== to.endsWith("/"))
-    throw new DfsError(
-      "usage",
-      `one of ${from} and ${to} is a folder: a folder's name ends in "/"`,
-    );
-  checkNewName(to.endsWith("/") ? checkFolder(to).slice(0, -1) : to);
-}

@@ -6,7 +6,7 @@
  * it is read whole, opened, and sorted, and the folders in it are descended into in that order.
  */
 import { DfsError } from "../../errors.ts";
-import { compareNames } from "../../file/names.ts";
+import { compareNames, mayBeStored } from "../../file/names.ts";
 import { FOLDERS_AHEAD } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Guard } from "../trust/guard.ts";
@@ -57,8 +57,11 @@ export const list = (cluster: Cluster, prefix: string): AsyncGenerator<Listed> =
  */
 export async function* entriesIn(cluster: Cluster, wanted: Wanted): AsyncGenerator<Entry> {
   const { prefix = "", delimiter = "", after = "", limit = null, facts = false } = wanted;
-  const terms = { prefix, delimiter, after, limit, facts };
+  // Where no name has the delimiter there are no folders.
+  const level = { prefix, delimiter: mayBeStored(delimiter) ? delimiter : "" };
+  const terms = { ...level, after, limit, facts };
   const { guard } = cluster.space;
+  if (cluster.space.storedPrefix(prefix) === null) return;
   let left = limit ?? Infinity;
   if (left <= 0) return;
   for await (const page of guard ? sealedIn(cluster, guard, terms) : storedPages(cluster, terms))

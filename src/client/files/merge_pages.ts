@@ -1,7 +1,7 @@
 /** Merges pages of names from several servers into one list. Pure. Used by pages.ts. */
 import { decode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";
-import { compareNames, mayBeStored } from "../../file/names.ts";
+import { compareNames, type StoredName } from "../../file/names.ts";
 import { type Outline, outlinesCodec } from "../../outline.ts";
 import { type Accepted, type Pair, valuesCodec, type Version } from "../../version.ts";
 import { folderOf, type Level } from "../../wire/levels.ts";
@@ -30,17 +30,15 @@ export interface NameReport extends Pair<Told> {
 }
 
 /**
- * The pages that can be true: with names that may exist, in order, after `after`, each as it was
- * asked for. A server that sends other pages could keep a client busy for ever, or write anything
- * on a terminal.
+ * The pages that can be true: with names in order, after `after`, each as it was asked for. A server
+ * that sends other pages could keep a client busy for ever.
  */
 export function soundPages(replies: Replies<"list">, after: string, level: Level): Replies<"list"> {
   const sound: Replies<"list"> = new Map();
   let previous: readonly ListEntry[] = [];
   for (const [slot, reply] of replies) {
     const { entries, done } = reply;
-    // Mostly all pages begin with the same names. To compare with the page before takes less time
-    // than to check each name.
+    // Mostly all pages begin with the same names. To compare for equality takes less time.
     let isSameSoFar = true;
     const isSound = entries.every(({ name }, i) => {
       isSameSoFar &&= name === previous[i]?.name;
@@ -55,7 +53,7 @@ export function soundPages(replies: Replies<"list">, after: string, level: Level
 
 /** Can the name come next? Of each common prefix there is one name only. */
 function mayFollow(before: string, name: string, level: Level): boolean {
-  if (!mayBeStored(name) || compareNames(before, name) >= 0) return false;
+  if (compareNames(before, name) >= 0) return false;
   const folder = folderOf(name, level);
   return name.startsWith(level.prefix) && (folder === null || !before.startsWith(folder));
 }
@@ -95,7 +93,7 @@ function valuesIn(bytes: Uint8Array, isWhole: boolean): Pair<Told> | null {
 
 /** A name, what servers report of it, and the servers that begin its common prefix later. */
 export type Merged = readonly [
-  name: string,
+  name: StoredName,
   reports: NameReports,
   /** They do not know the name, and know others with the same common prefix. */
   later: readonly number[],
@@ -109,7 +107,7 @@ export function namesUpTo(pages: Replies<"list">, horizon: string | null, range:
   const names: Merged[] = [];
   const heads = [...pages].map(([slot, { entries }]) => ({ slot, entries, at: 0 }));
   for (;;) {
-    let name: string | null = null;
+    let name: StoredName | null = null;
     for (const { entries, at } of heads) {
       const next = entries[at]?.name ?? null;
       if (next !== null && (name === null || compareNames(next, name) < 0)) name = next;

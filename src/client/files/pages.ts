@@ -3,7 +3,7 @@
  * stored_list.ts, and by members and care, which look at all names.
  */
 import { DfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { KEY_NAME, type Name, type StoredName } from "../../file/names.ts";
 import { LIST_PAGE, SMALL_PAGE, STRAGGLER_MS } from "../../limits.ts";
 import type { Pair, Vid } from "../../version.ts";
 import type { Here } from "../../wire/values.ts";
@@ -32,7 +32,7 @@ interface Reported {
 
 /** A name with what servers report of it. */
 export interface ReportedName extends Reported {
-  readonly name: string;
+  readonly name: StoredName;
   /** The slots of the servers that answered. */
   readonly answering: readonly number[];
 }
@@ -54,21 +54,20 @@ export async function* namesIn(
   everything: boolean,
 ): AsyncGenerator<ReportedName> {
   const { guard } = cluster.space;
-  // Sealed names keep their folders, so servers can list a folder. They cannot list by a part of a
-  // name.
-  const known = guard ? guard.stored(prefix.slice(0, prefix.lastIndexOf("/") + 1)) : prefix;
+  const known = cluster.space.storedPrefix(prefix);
+  if (known === null) return;
   for await (const { names, ...page } of pagesIn(cluster, known, everything))
     for (const [name, reports] of names)
       if (!guard || isWanted(cluster, guard, name, prefix)) yield { ...page, name, reports };
 }
 
-function isWanted(cluster: Cluster, guard: Guard, stored: string, prefix: string): boolean {
+function isWanted(cluster: Cluster, guard: Guard, stored: StoredName, prefix: string): boolean {
   if (stored === KEY_NAME) return prefix === "";
   return openedOf(cluster, guard, stored)?.startsWith(prefix) ?? false;
 }
 
 /** The name as people know it. null, with a warning: it was not sealed with this user's key. */
-export function openedOf(cluster: Cluster, guard: Guard, stored: string): string | null {
+export function openedOf(cluster: Cluster, guard: Guard, stored: StoredName): Name | null {
   const name = guard.shown(stored);
   if (name === null)
     cluster.warn(

@@ -5,10 +5,10 @@
  */
 import { createHash } from "node:crypto";
 import { DfsError, isDfsError } from "../../errors.ts";
-import { type Attributes, attributesOf, checkAttributes } from "../../file/attributes.ts";
+import { type Attributes, attributesOf, checkAttributes, isFolder } from "../../file/attributes.ts";
 import { type Layout, shapeOf } from "../../file/layout.ts";
 import { encodeManifest } from "../../file/manifest.ts";
-import { checkFolder, checkNewName } from "../../file/names.ts";
+import type { NewName, StoredName } from "../../file/names.ts";
 import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../../file/seal.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX } from "../../limits.ts";
@@ -16,6 +16,7 @@ import { type Content, tombstone, type Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Condition } from "../agree/decide.ts";
 import { shortOf } from "../../quorum.ts";
+import { factsOf } from "./get.ts";
 import { Pieces } from "../send/pieces.ts";
 import { type Outcome, type Proposal, propose } from "../agree/propose.ts";
 import { reachToChange, silentText } from "../connect/silent.ts";
@@ -39,18 +40,17 @@ export interface Stored {
 }
 
 /**
- * Stores a file under a name. Throws DfsError("usage") for a bad name or attributes that no version
- * can have, ("putFailed") when nothing was changed, ("open") when it cannot be told whether
- * something was changed, ("conflict") when the condition does not hold, and ("interrupted") as
- * Cluster.during says. What the source is reading then is waited for.
+ * Stores a file under a name. Throws DfsError("usage") for a file that is too large or attributes
+ * that no version can have, ("putFailed") when nothing was changed, ("open") when it cannot be told
+ * whether something was changed, ("conflict") when the condition does not hold, and ("interrupted")
+ * as Cluster.during says. What the source is reading then is waited for.
  */
 export async function put(
   cluster: Cluster,
-  name: string,
+  name: NewName,
   source: Source,
   options: PutOptions,
 ): Promise<Stored> {
-  checkNewName(name);
   checkAttributes(source.attributes);
   if (source.bytes > FILE_BYTES_MAX)
     throw new DfsError("usage", `${name} is larger than ${FILE_BYTES_MAX} bytes`);
@@ -110,7 +110,7 @@ async function sendOrFail(pieces: Pieces, source: Source): Promise<void> {
  */
 export function withManifest(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   { attributes, bytes }: Pick<Source, "attributes" | "bytes">,
   roots: Uint8Array[],
   key: Uint8Array | null,
@@ -128,15 +128,14 @@ export function withManifest(
 
 /**
  * Makes a folder that exists without files in it: a name that ends in "/". It has these attributes,
- * and that it is a folder. Throws as `put`.
+ * and that it is a folder. One that is there stays as it is. Throws as `put`, and
+ * DfsError("conflict") where the name is that of a file.
  */
 export async function makeFolder(
   cluster: Cluster,
-  folder: string,
+  name: NewName,
   about: Attributes,
 ): Promise<void> {
-  const name = checkFolder(folder);
-  checkNewName(name.slice(0, -1));
   const attributes = checkAttributes(attributesOf({ kind: "folder" }, about));
   await checkEnoughLive(cluster);
   const vid = cluster.ports.random.bytes(16).toHex();
@@ -145,10 +144,12 @@ export async function makeFolder(
   const content = { ...tombstone(vid), deleted: false };
   const outcome = await propose(cluster, stored, {
     ...withManifest(cluster, stored, { attributes, bytes: 0 }, [], key, content),
-    condition: null,
+    condition: { vid: null },
     supply: null,
   });
-  storedOrThrow(name, outcome, vid);
+  const there = outcome.is === "refused" ? outcome.current : null;
+  if (there && isFolder(factsOf(cluster, name, stored, there).attributes)) return;
+  storedOrThrow(name, outcome, vid, { vid: null });
 }
 
 /** Throws DfsError("putFailed") where too few servers answer for a put. */

@@ -3,7 +3,7 @@
  * servers hold it. Used by the commands, and by adopt and remove_others.
  */
 import { DfsError } from "../../errors.ts";
-import { checkFileOrFolder } from "../../file/names.ts";
+import type { Name, StoredName } from "../../file/names.ts";
 import { tombstone } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type Condition } from "../agree/decide.ts";
@@ -12,11 +12,11 @@ import { propose } from "../agree/propose.ts";
 import { reachToChange, silentText } from "../connect/silent.ts";
 
 /**
- * Deletes a name. Throws DfsError("usage") for a bad name, ("noSuchName"), ("conflict"), ("tooFew")
- * when nothing was changed, and ("open") when it cannot be told whether something was changed.
+ * Deletes a name. Throws DfsError("noSuchName"), ("conflict"), ("tooFew") when nothing was changed,
+ * and ("open") when it cannot be told whether something was changed.
  */
-export async function remove(cluster: Cluster, name: string, condition?: Condition): Promise<void> {
-  await removeStored(cluster, cluster.space.stored(checkFileOrFolder(name)), condition, name);
+export async function remove(cluster: Cluster, name: Name, condition?: Condition): Promise<void> {
+  await removeStored(cluster, cluster.space.stored(name), condition, name);
 }
 
 /**
@@ -25,9 +25,9 @@ export async function remove(cluster: Cluster, name: string, condition?: Conditi
  */
 export async function removeStored(
   cluster: Cluster,
-  stored: string,
+  stored: StoredName,
   condition?: Condition,
-  name = stored,
+  name: string = stored,
 ): Promise<void> {
   await reachToChange(cluster);
   const short = shortOf(cluster.view.quorum, cluster.live);

@@ -5,7 +5,7 @@
 import type { Attributes } from "../../file/attributes.ts";
 import { layoutName } from "../../file/layout.ts";
 import { pieceLengths } from "../../file/manifest.ts";
-import { checkFileOrFolder } from "../../file/names.ts";
+import type { Name } from "../../file/names.ts";
 import type { Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { currentOf, factsOf } from "./get.ts";
@@ -14,7 +14,7 @@ import { type Reading, readName } from "../agree/register.ts";
 import { hearsMore } from "../connect/silent.ts";
 
 export interface Stat {
-  readonly name: string;
+  readonly name: Name;
   readonly vid: Vid;
   readonly seq: number;
   readonly bytes: number;
@@ -38,9 +38,9 @@ export interface Stat {
 /**
  * Everything that is known of one file. Throws DfsError("noSuchName"), ("tooFew"), ("incomplete").
  */
-export async function stat(cluster: Cluster, name: string, tries = 0): Promise<Stat> {
+export async function stat(cluster: Cluster, name: Name, tries = 0): Promise<Stat> {
   const { arrivals } = cluster;
-  const stored = cluster.space.stored(checkFileOrFolder(name));
+  const stored = cluster.space.stored(name);
   const reading = await readName(cluster, stored);
   const version = currentOf(cluster, name, reading);
   const { attributes, bytes } = factsOf(cluster, name, stored, version);
@@ -55,7 +55,7 @@ export async function stat(cluster: Cluster, name: string, tries = 0): Promise<S
     vid,
     seq,
     bytes,
-    stored: stored === name ? null : stored,
+    stored: cluster.space.guard ? stored : null,
     attributes,
     layout: layoutName(version),
     rotation: ring[0] ?? 0,

@@ -3,7 +3,7 @@
  * each common prefix by the names below it. Used by list.ts, which knows the order of sealed names.
  */
 import { isDfsError } from "../../errors.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { KEY_NAME, type StoredName } from "../../file/names.ts";
 import { plainBytes } from "../../file/seal.ts";
 import { ASKED_AT_ONCE, LIST_PAGE, SERVERS_MAX } from "../../limits.ts";
 import { isGone, type Version, type Vid } from "../../version.ts";
@@ -109,8 +109,8 @@ export async function wholeOf(cluster: Cluster, range: StoredRange): Promise<Ent
 /** A name that it takes another question to decide, and its place among the entries. */
 interface Question {
   readonly at: number;
-  readonly name: string;
-  readonly folder: string | null;
+  readonly name: StoredName;
+  readonly folder: StoredName | null;
   /** Does it lack pieces that some server may not have told of? */
   readonly isLacking: boolean;
 }
@@ -186,7 +186,7 @@ const isOpen = (entry: Entry | null | "open"): boolean =>
   entry === "open" || (entry !== null && "name" in entry && entry.isIncomplete);
 
 /** The name as people know it; null where it is not one of this user's files. */
-function shownOf(cluster: Cluster, name: string): string | null {
+function shownOf(cluster: Cluster, name: StoredName): string | null {
   const { guard } = cluster.space;
   if (name === KEY_NAME) return null;
   return guard ? openedOf(cluster, guard, name) : name;
@@ -200,7 +200,7 @@ function folderIn(
   cluster: Cluster,
   page: Page,
   merged: Merged,
-  folder: string,
+  folder: StoredName,
   isOurs: boolean,
 ): Folder | null | "open" {
   const { guard } = cluster.space;
@@ -227,7 +227,7 @@ async function answerTo(
 
 /** What is known of a name, as a list has it. */
 interface Known {
-  readonly name: string;
+  readonly name: StoredName;
   readonly shown: string;
   readonly reports: NameReports;
   readonly is: string;
@@ -256,7 +256,7 @@ function listedOf(
 function factsIn(
   cluster: Cluster,
   shown: string,
-  name: string,
+  name: StoredName,
   version: Version,
 ): ListedFacts | null {
   try {
@@ -275,7 +275,7 @@ const bytesOf = (cluster: Cluster, stored: number): number =>
 async function listedByReading(
   cluster: Cluster,
   { facts: isWanted }: StoredRange,
-  name: string,
+  name: StoredName,
   isLacking: boolean,
 ): Promise<Listed | null> {
   const reading = await readName(cluster, name, isLacking ? { patienceMs: null } : {});

@@ -3,6 +3,7 @@
  * reads them. Used by rebalance and adopt.
  */
 import { assert, DfsError, isDfsError } from "../../errors.ts";
+import type { Name } from "../../file/names.ts";
 import type { Stream } from "../../file/seal.ts";
 import { CHUNKS_IN_FLIGHT, FETCHES_REMEMBERED } from "../../limits.ts";
 import type { Version } from "../../version.ts";
@@ -27,7 +28,7 @@ import { inParallel } from "../connect/window.ts";
  */
 export async function openStored(
   cluster: Cluster,
-  name: string,
+  name: Name,
 ): Promise<{ found: Found; version: Version; source: Source }> {
   const { found, stored, version, holders, small, stream } = await lookUp(cluster, name);
   const reader = new VersionReader(cluster, stored, version, FETCHES_REMEMBERED);

@@ -2,6 +2,7 @@
  * Is a server needed? What would become of the files without it. Used where members change, by
  * tally and by `dfs-tool server`.
  */
+import type { StoredName } from "../../file/names.ts";
 import { counted } from "../../counted.ts";
 import { DfsError } from "../../errors.ts";
 import { type Config, placesOf } from "../../membership.ts";
@@ -101,7 +102,7 @@ async function addToNeed(
  * alone has. If it is silent: all pieces that are not elsewhere may lie there, unless the version
  * can never have had any.
  */
-async function isNeeded(cluster: Cluster, name: string, slot: number): Promise<boolean> {
+async function isNeeded(cluster: Cluster, name: StoredName, slot: number): Promise<boolean> {
   const reading = await readName(cluster, name, { patienceMs: null });
   const { is, current, replies, view } = reading;
   if (is !== "current") return true;

@@ -3,6 +3,7 @@
  * another name has the same content, links them. The others are sent them, copied or rebuilt, chunk
  * by chunk, with a few chunks under way at once. Used by LinkedPieces and bring_home.
  */
+import type { StoredName } from "../../file/names.ts";
 import { type DfsError, isDfsError } from "../../errors.ts";
 import { rootsOf } from "../../file/manifest.ts";
 import { hasParity, pieceBytes } from "../../file/split.ts";
@@ -41,7 +42,7 @@ export interface Delivered {
 
 /** The name, as servers know it, and its version that the pieces are for. */
 export interface Target {
-  readonly name: string;
+  readonly name: StoredName;
   readonly vid: Vid;
 }
 

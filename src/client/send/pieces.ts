@@ -5,6 +5,7 @@
 import { assert, DfsError } from "../../errors.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
+import type { StoredName } from "../../file/names.ts";
 import {
   chunkBytes,
   chunkOffset,
@@ -38,7 +39,7 @@ import { inParallel } from "../connect/window.ts";
 
 export class Pieces implements Supply {
   readonly #cluster: Cluster;
-  readonly #name: string;
+  readonly #name: StoredName;
   /** The content is new: it has the id of its version. */
   readonly cid: Cid;
   readonly #version: Pick<Version, "cid" | "ring"> & CutInCopies;
@@ -54,7 +55,7 @@ export class Pieces implements Supply {
 
   constructor(
     cluster: Cluster,
-    name: string,
+    name: StoredName,
     vid: Vid,
     source: Source,
     { pieces, needed, copies }: Shape,

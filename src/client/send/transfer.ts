@@ -4,13 +4,14 @@
  * pieces.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
+import type { StoredName } from "../../file/names.ts";
 import type { Cid, Vid } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import type { Peer } from "../connect/peer.ts";
 
 /** Which piece it is, and how long. */
 export interface WholePiece {
-  readonly name: string;
+  readonly name: StoredName;
   readonly vid: Vid;
   readonly cid: Cid;
   readonly piece: number;

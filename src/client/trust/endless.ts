@@ -5,6 +5,7 @@
  * A version that was chosen lies on so many servers that, of more than R that answer, two know it.
  * So names that one server alone tells of are rare, and come to an end.
  */
+import { mayBeStored } from "../../file/names.ts";
 import type { Clock } from "../../io/ports.ts";
 import {
   AGAIN_MS,
@@ -117,7 +118,7 @@ class ListJudge {
     const [slot] = by.keys();
     if (by.size > 1) this.#shared[kind]++;
     // A name that this user's keys open was made by this user, whichever server tells of it.
-    else if (slot !== undefined && (cluster.space.guard?.shown(name) ?? null) === null)
+    else if (slot !== undefined && !(mayBeStored(name) && cluster.space.guard?.shown(name)))
       add(this.#lone[kind], slot);
   }
 

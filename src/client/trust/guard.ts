@@ -9,7 +9,7 @@ import { encode, struct, text } from "../../bytes.ts";
 import { createHash } from "node:crypto";
 import { NO_ATTRIBUTES } from "../../file/attributes.ts";
 import { NONCE_BYTES, type Keys } from "../../file/keys.ts";
-import { KEY_NAME } from "../../file/names.ts";
+import { CONFIG_NAME, KEY_NAME, type Name, type StoredName } from "../../file/names.ts";
 import { CONTENT_KEY_BYTES, sealedBytes } from "../../file/seal.ts";
 import { type Facts, readSigned, type Signed, signVersion } from "../../file/sealed_manifest.ts";
 import { openName, sealName } from "../../file/sealed_name.ts";
@@ -66,7 +66,7 @@ export class Guard {
   readonly #memory: Memory;
   readonly #random: Random;
   readonly #records: KeyRecords;
-  readonly #signed = new WeakMap<Version, { stored: string; signed: Signed | null }>();
+  readonly #signed = new WeakMap<Version, { stored: StoredName; signed: Signed | null }>();
 
   constructor(keys: Keys, memory: Memory, random: Random, records: KeyRecords) {
     this.keys = keys;
@@ -81,18 +81,18 @@ export class Guard {
   }
 
   /** The name as servers know it. */
-  stored(name: string): string {
+  stored(name: string): StoredName {
     return sealName(this.keys, name);
   }
 
   /** The name as people know it; null where these keys did not seal it. */
-  shown(stored: string): string | null {
+  shown(stored: StoredName): Name | null {
     return openName(this.keys, stored);
   }
 
   /** The version as its user makes it, for a proposal at this ballot. */
   sign(
-    stored: string,
+    stored: StoredName,
     version: Version,
     ballot: Ballot,
     roots: Uint8Array[] = [],
@@ -106,7 +106,7 @@ export class Guard {
    * What the user said of a version; null where they did not make it. It is worked out once,
    * because it is asked for again at each answer that comes.
    */
-  #signedOf(stored: string, version: Version): Signed | null {
+  #signedOf(stored: StoredName, version: Version): Signed | null {
     const known = this.#signed.get(version);
     if (known?.stored === stored) return known.signed;
     const signed = readSigned(this.keys, stored, version);
@@ -115,7 +115,7 @@ export class Guard {
   }
 
   /** What the user said of a version. Throws DfsError("integrity") where they did not make it. */
-  read(stored: string, version: Version): { facts: Facts; roots: Uint8Array[] } {
+  read(stored: StoredName, version: Version): { facts: Facts; roots: Uint8Array[] } {
     const signed = this.#signedOf(stored, version);
     const isWhole = signed && sealedBytes(signed.facts.bytes) === version.size;
     if (isWhole && signed.roots.length === version.pieces) return signed;
@@ -144,12 +144,12 @@ export class Guard {
    * What this computer has seen of a name. It must be asked before the servers are, because other
    * commands may note newer versions meanwhile.
    */
-  seenOf(stored: string): Seen | null {
+  seenOf(stored: StoredName): Seen | null {
     return isReserved(stored) ? null : this.#memory.recall(keyOf(this.keys.user, stored));
   }
 
   /** Remembers a version that was chosen. */
-  saw(stored: string, version: Version | null): void {
+  saw(stored: StoredName, version: Version | null): void {
     const now = isReserved(stored) ? null : this.#seenOf(stored, version);
     if (!now) return;
     const seen = this.seenOf(stored);
@@ -162,7 +162,7 @@ export class Guard {
    * everything up to the ballot of `seen`.
    */
   check(
-    stored: string,
+    stored: StoredName,
     seen: Seen | null,
     current: Version | null,
     quorum: Quorum,
@@ -180,14 +180,14 @@ export class Guard {
   }
 
   /** null: there is no version, or the user did not make it. */
-  #seenOf(stored: string, version: Version | null): Seen | null {
+  #seenOf(stored: StoredName, version: Version | null): Seen | null {
     const signed = version && this.#signedOf(stored, version);
     if (!signed) return null;
     const { birthFloor, seq, vid } = version;
     return { birthFloor, seq, vid, ballot: signed.ballot };
   }
 
-  #rolledBack(stored: string, current: Version | null): DfsError {
+  #rolledBack(stored: StoredName, current: Version | null): DfsError {
     const what = current ? "an older version of it than this computer has seen" : "nothing of it";
     const seen = current ? "" : ", and this computer has seen it";
     return new DfsError(
@@ -196,13 +196,13 @@ export class Guard {
     );
   }
 
-  #labelOf(stored: string): string {
+  #labelOf(stored: StoredName): string {
     return this.shown(stored) ?? stored;
   }
 }
 
 /** The cluster's configuration and the wrapped key are checked in ways of their own. */
-const isReserved = (stored: string): boolean => stored === "" || stored === KEY_NAME;
+const isReserved = (stored: StoredName): boolean => stored === CONFIG_NAME || stored === KEY_NAME;
 
-const keyOf = (user: string, name: string): string =>
+const keyOf = (user: string, name: StoredName): string =>
   createHash("sha256").update(encode(keyCodec, { user, name })).digest("hex").slice(0, 32);

@@ -3,6 +3,7 @@
  * client with keys judges by them (guard.ts). A client without keys takes each value for what it
  * says it is. Used by guard, liars, cluster and unlock.
  */
+import type { StoredName } from "../../file/names.ts";
 import type { Accepted, Ballot, Version } from "../../version.ts";
 
 /** The position of a version in the chain of its name. */
@@ -33,7 +34,7 @@ export const isBefore = (a: ChainPosition, b: ChainPosition): boolean =>
   a.birthFloor < b.birthFloor || (a.birthFloor === b.birthFloor && a.seq < b.seq);
 
 /** Judges a value; null: its user never made it. */
-export type Judge = (stored: string, accepted: Accepted) => Judged | null;
+export type Judge = (stored: StoredName, accepted: Accepted) => Judged | null;
 
 /** Without keys a value is what it says it is. */
 export const takeAll: Judge = (_, { version: { birthFloor, seq } }) => ({

@@ -3,7 +3,7 @@
  * session.ts.
  */
 import { DfsError } from "../../errors.ts";
-import { checkStored } from "../../file/names.ts";
+import { CONFIG_NAME, type StoredName } from "../../file/names.ts";
 import { homesOf } from "../../file/placement.ts";
 import {
   BLOCK_BYTES,
@@ -48,19 +48,20 @@ type Answers = {
 
 /** The configuration of the cluster is a register in a space of its own, "". */
 const SPACE = "u:";
-const spaceOf = (user: string, name: string): string => (name === "" ? "" : SPACE + user);
+const spaceOf = (user: string, name: StoredName): string =>
+  name === CONFIG_NAME ? "" : SPACE + user;
 
 /** The space of a user; with null, that of the configuration. */
 export const spaceOfUser = (user: string | null): string => (user === null ? "" : SPACE + user);
 const userOf = (space: string): string | null => (space === "" ? null : space.slice(SPACE.length));
 
-const keyOf = ({ user }: InSpace, name: string): [space: string, name: string] => [
-  spaceOf(user, checkStored(name)),
+const keyOf = ({ user }: InSpace, name: StoredName): [space: string, name: StoredName] => [
+  spaceOf(user, name),
   name,
 ];
 
-const idOf = (context: InSpace, name: string): { space: string; name: string } => ({
-  space: keyOf(context, name)[0],
+const idOf = ({ user }: InSpace, name: StoredName): { space: string; name: StoredName } => ({
+  space: spaceOf(user, name),
   name,
 });
 
@@ -157,7 +158,7 @@ const ANSWERS: Answers = {
     return { everywhere: floors.everywhere, floors: sent, done: page.length < FLOORS_PAGE };
   },
 
-  list: (context, request) => listPage(context.store, spaceOf(context.user, "/"), request),
+  list: (context, request) => listPage(context.store, spaceOfUser(context.user), request),
 };
 
 /**
@@ -219,7 +220,7 @@ function checkRight(
   if (requester.isOperator || OF_NO_SPACE.has(kind)) return;
   if (OF_ALL_SPACES.has(kind) || request.to.user !== requester.user)
     throw new DfsError("forbidden", `${requester.user} may not look into the files of others`);
-  if ("name" in request && request.name === "" && kind !== "read")
+  if ("name" in request && request.name === CONFIG_NAME && kind !== "read")
     checkRightToInstall(store, requester);
 }
 

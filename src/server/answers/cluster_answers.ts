@@ -3,6 +3,7 @@
  * it joins one, and how it takes over a newer configuration. Used by session.ts.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
+import { CONFIG_NAME } from "../../file/names.ts";
 import type { Notify } from "../../io/ports.ts";
 import { absentRow } from "../../store/acceptor.ts";
 import { trouble } from "../../store/catalog/findings.ts";
@@ -56,7 +57,7 @@ export async function greeting(store: Store, release: string): Promise<ReplyOf<"
  */
 function agreed(store: Store): Register {
   try {
-    return store.read("", "").register;
+    return store.read("", CONFIG_NAME).register;
   } catch (error) {
     if (!store.membership.config || !isDfsError(error, "damaged")) throw error;
     return absentRow(store.floors.of(""));

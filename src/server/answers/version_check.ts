@@ -2,6 +2,7 @@
  * Checks the versions that clients ask a server to accept. A client may be anybody's program, so
  * only versions pass that a put could have made, on servers that exist. Used by answer.ts.
  */
+import type { StoredName } from "../../file/names.ts";
 import { decode } from "../../bytes.ts";
 import { DfsError, isDfsError } from "../../errors.ts";
 import { configCodec } from "../../membership.ts";
@@ -13,7 +14,12 @@ import { unsoundness } from "../../soundness.ts";
  * Throws DfsError("protocol") for an unsound version of a name. A version that this server already
  * has may be sent again: it came before there was this check, and must be replaced like any other.
  */
-export function checkVersion(store: Store, space: string, name: string, version: Version): void {
+export function checkVersion(
+  store: Store,
+  space: string,
+  name: StoredName,
+  version: Version,
+): void {
   const isReserved = name === "";
   const why = unsoundness(version) ?? unfitness(store, version);
   if (/* rule: only-what-could-be-put */ why === null && !isReserved) return;

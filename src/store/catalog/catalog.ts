@@ -4,6 +4,7 @@
  * Changes go through `write`, which puts many requests into one durable transaction. Used by all of
  * the store.
  */
+import type { StoredName } from "../../file/names.ts";
 import type { Database } from "bun:sqlite";
 import { concat, decode, encode } from "../../bytes.ts";
 import { DfsError } from "../../errors.ts";
@@ -64,7 +65,7 @@ interface StoredRow {
  * versions of the name.
  */
 interface PageRow {
-  readonly name: string;
+  readonly name: StoredName;
   readonly row: Uint8Array | null;
   readonly sum: Uint8Array | null;
 }
@@ -181,7 +182,7 @@ export class Catalog {
    * the rest later. Throws DfsError("folder") on a database that cannot be served.
    */
   #inspect(clock: Clock): void {
-    const rows = this.#db.query<{ space: string; name: string } & StoredRow, []>(
+    const rows = this.#db.query<{ space: string; name: StoredName } & StoredRow, []>(
       "SELECT space, name, row, sum FROM register",
     );
     for (const { space, name, row, sum } of rows.iterate())
@@ -193,7 +194,7 @@ export class Catalog {
   /**
    * The row of a name, or null if it has none. Throws DfsError("damaged") if that cannot be told.
    */
-  register(space: string, name: string): Register | null {
+  register(space: string, name: StoredName): Register | null {
     const found = this.#reading(() => this.#register.get(space, name));
     if (this.#isSound(space, name, found?.row ?? null, found?.sum ?? null))
       return found && decode(registerCodec, found.row);
@@ -201,19 +202,24 @@ export class Catalog {
   }
 
   /** Is this row what was stored? Or, without a row: is it certain that there never was one? */
-  #isSound(space: string, name: string, row: Uint8Array | null, sum: Uint8Array | null): boolean {
+  #isSound(
+    space: string,
+    name: StoredName,
+    row: Uint8Array | null,
+    sum: Uint8Array | null,
+  ): boolean {
     const isSound = row && sum ? isWhole(space, name, row, sum) : !this.#damaged;
     this.#damaged ||= !isSound;
     return isSound;
   }
 
   /** `epoch` is the one at which the server writes it. */
-  putRegister(space: string, name: string, row: Register, epoch: number): void {
+  putRegister(space: string, name: StoredName, row: Register, epoch: number): void {
     const bytes = encode(registerCodec, row);
     this.#putRegister.run(space, name, epoch, bytes, rowSum(space, name, bytes));
   }
 
-  dropRegister(space: string, name: string): void {
+  dropRegister(space: string, name: StoredName): void {
     this.#dropRegister.run(space, name);
   }
 
@@ -228,7 +234,7 @@ export class Catalog {
     from: string,
     limit: number,
     everything: boolean,
-  ): { name: string; register: Uint8Array | "damaged" | null }[] {
+  ): { name: StoredName; register: Uint8Array | "damaged" | null }[] {
     const query = everything ? this.#pageOfAll : this.#page;
     const rows = this.#reading(() => query.all(space, after, from, limit));
     return rows.map(({ name, row, sum }) => ({

@@ -3,6 +3,7 @@
  * the versions that are pending, of which this server does not know that they were chosen. Used by
  * catalog.ts, store.ts and holds.ts.
  */
+import type { StoredName } from "../../file/names.ts";
 import type { Database } from "bun:sqlite";
 import { DfsError } from "../../errors.ts";
 import type { Cid, Vid } from "../../version.ts";
@@ -34,7 +35,7 @@ export interface PendingVersion {
 }
 
 interface HoldingRow {
-  readonly name: string;
+  readonly name: StoredName;
   readonly cid: Uint8Array;
   readonly piece: number;
   readonly bad: number;
@@ -96,19 +97,23 @@ export class HoldingTable {
   }
 
   /** The good pieces of a content that a name holds. */
-  ofContent(space: string, name: string, cid: Cid): number[] {
+  ofContent(space: string, name: StoredName, cid: Cid): number[] {
     const id = Uint8Array.fromHex(cid);
     return this.#reading(() => this.#ofContent.all(space, name, id)).map(({ piece }) => piece);
   }
 
   /** All that a name holds, content by content. */
-  ofName(space: string, name: string): HeldContent[] {
+  ofName(space: string, name: StoredName): HeldContent[] {
     return this.ofNames(space, name, name)[0]?.contents ?? [];
   }
 
   /** The same for each name from `first` to `last` that holds anything, in byte order. */
-  ofNames(space: string, first: string, last: string): { name: string; contents: HeldContent[] }[] {
-    const held: { name: string; contents: HeldContent[] }[] = [];
+  ofNames(
+    space: string,
+    first: StoredName,
+    last: StoredName,
+  ): { name: StoredName; contents: HeldContent[] }[] {
+    const held: { name: StoredName; contents: HeldContent[] }[] = [];
     for (const row of this.#reading(() => this.#ofNames.all(space, first, last))) {
       this.#check(row.name, row.cid);
       const cid = row.cid.toHex();
@@ -122,12 +127,12 @@ export class HoldingTable {
   }
 
   /** The contents of which a name holds anything. */
-  cidsOf(space: string, name: string): Cid[] {
+  cidsOf(space: string, name: StoredName): Cid[] {
     return this.#reading(() => this.#cids.all(space, name)).map(({ cid }) => cid.toHex());
   }
 
   /** Makes a name hold a good piece. */
-  hold(space: string, name: string, cid: Cid, piece: number): void {
+  hold(space: string, name: StoredName, cid: Cid, piece: number): void {
     this.#hold.run(space, name, Uint8Array.fromHex(cid), piece);
   }
 
@@ -137,7 +142,7 @@ export class HoldingTable {
   }
 
   /** Ends what a name holds of a content; or of one piece of it. */
-  drop(space: string, name: string, cid: Cid, piece?: number): void {
+  drop(space: string, name: StoredName, cid: Cid, piece?: number): void {
     const id = Uint8Array.fromHex(cid);
     if (piece === undefined) this.#drop.run(space, name, id);
     else this.#dropOne.run(space, name, id, piece);
@@ -155,7 +160,7 @@ export class HoldingTable {
   }
 
   /** The pending versions of a name, those first whose pieces came first. */
-  pendingOf(space: string, name: string): PendingVersion[] {
+  pendingOf(space: string, name: StoredName): PendingVersion[] {
     return this.#reading(() => this.#pending.all(space, name)).map(({ vid, cid, created }) => {
       this.#check(name, vid);
       this.#check(name, cid);
@@ -163,16 +168,16 @@ export class HoldingTable {
     });
   }
 
-  putPending(space: string, name: string, { vid, cid, created }: PendingVersion): void {
+  putPending(space: string, name: StoredName, { vid, cid, created }: PendingVersion): void {
     this.#putPending.run(space, name, Uint8Array.fromHex(vid), Uint8Array.fromHex(cid), created);
   }
 
-  dropPending(space: string, name: string, vid: Vid): void {
+  dropPending(space: string, name: StoredName, vid: Vid): void {
     this.#dropPending.run(space, name, Uint8Array.fromHex(vid));
   }
 
   /** Throws DfsError("damaged") if this is no id: it would be sent as one. */
-  #check(name: string, id: Uint8Array): void {
+  #check(name: StoredName, id: Uint8Array): void {
     if (id instanceof Uint8Array && id.length === ID_BYTES) return;
     this.#onStray();
     throw new DfsError("damaged", `${name}: this server's record of its pieces is damaged`);

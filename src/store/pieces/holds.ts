@@ -3,6 +3,7 @@
  * while its register or a pending version names it; a content stays while any name holds it. All
  * methods run inside a transaction. Used by store.ts and pieces.ts.
  */
+import type { StoredName } from "../../file/names.ts";
 import { isDfsError } from "../../errors.ts";
 import type { Clock } from "../../io/ports.ts";
 import { type Cid, isAncestor, type Register, type Vid } from "../../version.ts";
@@ -43,7 +44,7 @@ export class Holds {
    * Makes the name hold all good pieces that are here of this content, for a version that may come.
    * It does not matter whether another name holds them, or none does any more.
    */
-  link(space: string, name: string, register: Values, vid: Vid, cid: Cid): void {
+  link(space: string, name: StoredName, register: Values, vid: Vid, cid: Cid): void {
     const { contents, holdings } = this.#catalog;
     const good = contents.goodOf(space, cid);
     if (good.length === 0 || !this.#claim(space, name, register, vid, cid)) return;
@@ -72,7 +73,7 @@ export class Holds {
    * Makes a version pending, unless it is over. Returns whether the name has a reason to hold the
    * content then.
    */
-  #claim(space: string, name: string, register: Values, vid: Vid, cid: Cid): boolean {
+  #claim(space: string, name: StoredName, register: Values, vid: Vid, cid: Cid): boolean {
     const { holdings } = this.#catalog;
     const pending = holdings.pendingOf(space, name);
     if (isOver(register, vid)) return isNamed(register, pending, cid);
@@ -83,7 +84,7 @@ export class Holds {
   }
 
   /** These versions are pending no more: the register, as it is now, has dealt with them. */
-  end(space: string, name: string, register: Values, over: readonly Vid[]): void {
+  end(space: string, name: StoredName, register: Values, over: readonly Vid[]): void {
     const { holdings } = this.#catalog;
     for (const { vid } of holdings.pendingOf(space, name))
       if (over.includes(vid)) holdings.dropPending(space, name, vid);
@@ -91,7 +92,7 @@ export class Holds {
   }
 
   /** Ends what the name holds of contents that nothing of it names any more. */
-  release(space: string, name: string, register: Values): void {
+  release(space: string, name: StoredName, register: Values): void {
     const { contents, holdings } = this.#catalog;
     const cids = holdings.cidsOf(space, name);
     if (cids.length === 0) return;
@@ -104,14 +105,14 @@ export class Holds {
   }
 
   /** Ends that the name holds one piece, which has another home. */
-  dropPiece(space: string, name: string, cid: Cid, piece: number): void {
+  dropPiece(space: string, name: StoredName, cid: Cid, piece: number): void {
     const { contents, holdings } = this.#catalog;
     holdings.drop(space, name, cid, piece);
     contents.setIdle(cid, this.#clock.wall());
   }
 
   /** null: the record of the name is damaged, or there is none. */
-  #registerOf(space: string, name: string): Register | null {
+  #registerOf(space: string, name: StoredName): Register | null {
     try {
       return this.#catalog.register(space, name);
     } catch (error) {

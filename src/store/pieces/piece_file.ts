@@ -20,6 +20,7 @@ import { unfilled } from "../../cursor.ts";
 import { DfsError } from "../../errors.ts";
 import { hashSlotOf } from "../../file/hash_slot.ts";
 import { ROOT_BYTES, SUM_BYTES, tableBytes, verifies } from "../../file/checksum.ts";
+import { storedName, type StoredName } from "../../file/names.ts";
 import type { OpenFile } from "../../io/ports.ts";
 import { BLOCK_BYTES, SEALED_NAME_BYTES } from "../../limits.ts";
 import { type Cid, vidCodec } from "../../version.ts";
@@ -41,7 +42,7 @@ export type PieceFooter = Value<typeof footerCodec>;
 /** A footer of the format before: it has the name, and the vid of a version that is its content. */
 const oldFooterCodec = struct({
   space: text(SPACE_BYTES),
-  name: text(SEALED_NAME_BYTES),
+  name: storedName,
   cid: vidCodec,
   piece: u8,
   bytes: u53,
@@ -56,7 +57,7 @@ const endCodec = struct({ sum: fixed(8), length: u32, magic: fixed(MAGIC.length)
 const END_BYTES = 8 + 4 + MAGIC.length;
 
 /** What the file of a piece says: also the name that the piece was written for, if it is an old one. */
-export type FoundFooter = PieceFooter & { readonly name: string | null };
+export type FoundFooter = PieceFooter & { readonly name: StoredName | null };
 
 function footerIn(body: Uint8Array, magic: Uint8Array): FoundFooter {
   if (Buffer.compare(magic, OLD_MAGIC) !== 0) return { ...decode(footerCodec, body), name: null };

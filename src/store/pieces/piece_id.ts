@@ -2,6 +2,7 @@
 import { DfsError } from "../../errors.ts";
 import { tableAndRoot } from "../../file/checksum.ts";
 import type { Cid, Vid } from "../../version.ts";
+import type { StoredName } from "../../file/names.ts";
 
 /** Which piece of which content, and in whose space. */
 export interface PieceId {
@@ -12,7 +13,7 @@ export interface PieceId {
 
 /** A piece that comes, and the name and the version that it comes for. */
 export interface Arrival extends PieceId {
-  readonly name: string;
+  readonly name: StoredName;
   readonly vid: Vid;
 }
 
