@@ -41,6 +41,7 @@ export class EndlessLiar {
       deleted: false,
       pieces: 4,
       needed: 4,
+      striped: false,
       size: 9,
     };
     const outlines = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });

@@ -6,14 +6,7 @@ import { assert, DfsError, isDfsError } from "../../errors.ts";
 import { sumsOf } from "../../file/checksum.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
-import {
-  chunkBytes,
-  chunkOffset,
-  type Cut,
-  hasParity,
-  parityPieces,
-  pieceBytes,
-} from "../../file/split.ts";
+import { chunkBytes, chunkOffset, hasParity, parityPieces, pieceBytes } from "../../file/split.ts";
 import { concat } from "../../bytes.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
 import type { Cid, Version, Vid } from "../../version.ts";
@@ -43,7 +36,6 @@ export class Pieces implements Supply {
   readonly cid: Cid;
   readonly #version: Pick<Version, "cid" | "ring"> & CutInCopies;
   readonly #source: Source;
-  readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
   readonly #roots: PieceRoots;
   /** The slots that each piece was sent to: they have it, or will have it with the next PREPARE. */
@@ -57,19 +49,18 @@ export class Pieces implements Supply {
     name: string,
     vid: Vid,
     source: Source,
-    { pieces, needed, copies }: Shape,
+    shape: Shape,
     ring: number[],
     progress: (bytes: number) => void,
   ) {
     this.#cluster = cluster;
     this.#name = name;
     this.cid = vid;
-    this.#version = { cid: vid, ring, copies, needed, pieces, size: source.bytes };
+    this.#version = { ...shape, cid: vid, ring, size: source.bytes };
     this.#roots = new PieceRoots(vid);
     this.#source = source;
-    this.#cut = { size: source.bytes, pieces, needed };
     this.#progress = progress;
-    this.#sent = Array.from({ length: pieces }, () => new Set());
+    this.#sent = Array.from({ length: shape.pieces }, () => new Set());
   }
 
   /** The root of each piece, once all pieces are sent. */
@@ -82,7 +73,7 @@ export class Pieces implements Supply {
 
   /** Reads small pieces, which ride with PREPARE; sends large ones. Throws for want of copies. */
   async send(): Promise<void> {
-    if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
+    if (pieceBytes(this.#version, 0) <= INLINE_BYTES) await this.#readSmall();
     if (!(await this.#supply(new Map())))
       throw new DfsError("putFailed", await this.shortage(new Map()));
   }
@@ -135,14 +126,14 @@ export class Pieces implements Supply {
         for (const slot of slots) this.#sent[piece]?.add(slot);
       }
       // With parity not every piece must find a server. The promises tell whether enough have.
-      if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
+      if (isShort && (targets.size === 0 || !hasParity(this.#version))) {
         // A server that was silent until now may take what the others do not.
         if (await hearsMore(this.#cluster, arrivals)) {
           for (const [piece, slots] of targets)
             for (const slot of slots) this.#sent[piece]?.delete(slot);
           continue;
         }
-        if (!hasParity(this.#cut)) return false;
+        if (!hasParity(this.#version)) return false;
       }
       if (targets.size === 0) return !isShort || sent > 0;
       sent += targets.size;
@@ -159,13 +150,13 @@ export class Pieces implements Supply {
       among,
       count,
       (slot) => this.#sent[piece]?.has(slot) === true,
-      hasParity(this.#cut) ? pieces : null,
+      hasParity(this.#version) ? pieces : null,
     );
   }
 
   /** Streams pieces to these servers. Returns for each piece how many servers have it durably. */
   async #stream(targets: ReadonlyMap<number, readonly number[]>): Promise<Map<number, number>> {
-    if (hasParity(this.#cut)) return this.#sendStripes(targets);
+    if (hasParity(this.#version)) return this.#sendStripes(targets);
     const taken = new Map<number, number>();
     await inParallel(targets, Math.max(1, targets.size), async ([piece, slots]) => {
       taken.set(piece, await this.#sendTo(piece, slots));
@@ -177,7 +168,7 @@ export class Pieces implements Supply {
   async #sendStripes(
     targets: ReadonlyMap<number, readonly number[]>,
   ): Promise<Map<number, number>> {
-    const cut = this.#cut;
+    const cut = this.#version;
     const transfers = [...targets].map(([piece, slots]) => ({
       piece,
       sums: [] as Uint8Array[],
@@ -215,7 +206,7 @@ export class Pieces implements Supply {
 
   /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
-    const size = pieceBytes(this.#cut, piece);
+    const size = pieceBytes(this.#version, piece);
     const sums: Uint8Array[] = [];
     const alive = new Set(targets);
     const underWay: Promise<void>[] = [];
@@ -223,11 +214,13 @@ export class Pieces implements Supply {
       for (let offset = 0; offset < size && alive.size > 0; offset += CHUNK_BYTES) {
         await underWay.at(-CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
-        const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
-        const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
-          const root = this.#addSums(piece, offset, data, sums);
-          return this.#sendChunk(piece, offset, root, data, alive);
-        });
+        const data = buffer.subarray(0, chunkBytes(this.#version, piece, offset));
+        const chunk = this.#source
+          .read(data, chunkOffset(this.#version, piece, offset))
+          .then(() => {
+            const root = this.#addSums(piece, offset, data, sums);
+            return this.#sendChunk(piece, offset, root, data, alive);
+          });
         // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
         underWay.push(sending.finally(() => this.#cluster.window.giveBack(buffer)));
@@ -242,7 +235,7 @@ export class Pieces implements Supply {
   /** Adds a chunk's sums to those of its piece. Returns the root for the last chunk, else null. */
   #addSums(piece: number, offset: number, data: Uint8Array, sums: Uint8Array[]): Uint8Array | null {
     sums.push(sumsOf(this.cid, piece, offset / BLOCK_BYTES, data));
-    const size = pieceBytes(this.#cut, piece);
+    const size = pieceBytes(this.#version, piece);
     return offset + data.length === size ? this.#roots.settle(piece, size, concat(sums)) : null;
   }
 
@@ -254,7 +247,7 @@ export class Pieces implements Supply {
     data: Uint8Array,
     alive: Set<number>,
   ) {
-    const size = pieceBytes(this.#cut, piece);
+    const size = pieceBytes(this.#version, piece);
     const calls = [...alive].map(async (slot) => {
       try {
         const about = { name: this.#name, vid: this.cid, cid: this.cid, piece, size };
@@ -267,17 +260,17 @@ export class Pieces implements Supply {
         this.#refused.set(slot, error);
       }
     });
-    const progress = piece < this.#cut.needed ? data.length : 0;
+    const progress = piece < this.#version.needed ? data.length : 0;
     const acknowledged = Promise.all(calls).then(() => this.#progress(progress));
     return { acknowledged };
   }
 
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
-    for (const small of await smallPieces(this.#source, this.#cut, this.cid)) {
+    for (const small of await smallPieces(this.#source, this.#version, this.cid)) {
       this.#roots.known[small.piece] = small.root;
       this.#small.push(small);
-      if (small.piece < this.#cut.needed) this.#progress(small.data.length);
+      if (small.piece < this.#version.needed) this.#progress(small.data.length);
     }
   }
 }
