@@ -106,13 +106,15 @@ const ANSWERS: Answers = {
 
   link: (context, { name, vid, cid }) => context.store.link(...keyOf(context, name), vid, cid),
 
-  drop(context, { name, cid, piece }) {
-    const { store } = context;
+  async drop(context, { name, cid, piece }) {
+    const { store, uploads } = context;
+    const [space, stored] = keyOf(context, name);
+    if (await uploads.drop({ space, name: stored, cid, piece })) return { ok: true };
     const isAway = (version: Version): boolean => {
       const { config, slot } = store.membership;
       return config !== null && slot >= 0 && !homesOf(version, config)[piece]?.includes(slot);
     };
-    return store.drop(...keyOf(context, name), { cid, piece }, isAway);
+    return store.drop(space, stored, { cid, piece }, isAway);
   },
 
   async fetch(context, { cid, piece, offset, length }) {

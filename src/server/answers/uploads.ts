@@ -93,6 +93,17 @@ export class Uploads {
     return true;
   }
 
+  /** Drops an unfinished piece, which its sender gives up. Returns false if there is none. */
+  async drop({ space, name, cid, piece }: Omit<Arrival, "vid">): Promise<boolean> {
+    const found = [...this.#open].filter(
+      ([, { id }]) =>
+        id.space === space && id.name === name && id.cid === cid && id.piece === piece,
+    );
+    for (const [key, incoming] of found) this.#forget(key, incoming);
+    await Promise.all(found.map(([, incoming]) => abort(incoming)));
+    return found.length > 0;
+  }
+
   /** Drops all unfinished pieces. */
   async close(): Promise<void> {
     this.#sender.close();
