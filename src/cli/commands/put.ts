@@ -2,7 +2,9 @@
 import { basename } from "node:path";
 import { defineCommand } from "citty";
 import type { Condition } from "../../client/agree/decide.ts";
-import { put } from "../../client/files/put.ts";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { put, type PutOptions, type Stored } from "../../client/files/put.ts";
+import { putStream } from "../../client/files/put_stream.ts";
 import { asDfsError, DfsError, isDfsError } from "../../errors.ts";
 import { type Layout, layoutOf } from "../../file/layout.ts";
 import { checkFolder, checkNewName } from "../../file/names.ts";
@@ -21,7 +23,7 @@ import {
 import { openProgress, type Progress } from "../../terminal/progress.ts";
 import { eachOf, refuseDuplicates } from "../local/several.ts";
 import { type LocalFile, localFile, withSource } from "../local/source.ts";
-import { type Spooled, spoolCommand, spoolStdin } from "../local/spool.ts";
+import { commandStream, type LocalStream, pipeStream, stdinStream } from "../local/stream.ts";
 
 const STDIN = "-";
 /**
@@ -74,22 +76,22 @@ export const putCommand = defineCommand({
     const named = args.layout === undefined ? null : layoutOf(args.layout);
     const setup = await setUp(args);
     const layout = named ?? setup.configuration.layout;
-    const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
-    const stream = spooled instanceof DfsError ? spooled : spooled?.file;
-    const fileFor = async ({ path, fault }: Wanted): Promise<LocalFile | DfsError> =>
-      fault ?? stream ?? localFile(path).catch(asDfsError);
+    const sourceFor = async ({ path, fault }: Wanted): Promise<Job["source"]> => {
+      if (fault) return fault;
+      if (path === STDIN) return command === undefined ? stdinStream() : commandStream(command);
+      return pipeStream(path) ?? localFile(path).catch(asDfsError);
+    };
     const progress = openProgress(labelOf(wanted), args);
     try {
       const jobs = await eachOf(wanted, FILES_IN_FLIGHT, async (item) => ({
         ...item,
-        file: await fileFor(item),
+        source: await sourceFor(item),
       }));
       const summary = await putAll(setup, jobs, progress, layout, condition);
       progress.stop();
       return await reportOutcomes(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
       progress.stop();
-      if (spooled && !(spooled instanceof DfsError)) await spooled.close();
     }
   },
 });
@@ -101,11 +103,13 @@ interface Wanted {
   readonly fault: DfsError | null;
 }
 
-/** A name, and its file; or the reason why there is none. */
+/** A name, and its file or stream; or the reason why there is none. */
 interface Job {
   readonly name: string;
-  readonly file: LocalFile | DfsError;
+  readonly source: LocalFile | LocalStream | DfsError;
 }
+
+const isStream = (source: LocalFile | LocalStream): source is LocalStream => "emptyText" in source;
 
 /** With --from-command there are no files: its output is treated like stdin. */
 function insteadOf(paths: readonly string[]): string[] {
@@ -173,22 +177,6 @@ function nameOf(path: string, folder: string, name: string | undefined): string 
   }
 }
 
-/** The spooled stream, if stdin or a command is put; else null. */
-async function spooledFor(
-  wanted: readonly Wanted[],
-  command: string | undefined,
-  { log }: Setup,
-): Promise<Spooled | null> {
-  const [first] = wanted;
-  if (first?.path !== STDIN) return null;
-  const spooled = await (command === undefined ? spoolStdin() : spoolCommand(command));
-  if (spooled.file.bytes === 0) {
-    const what = command === undefined ? "stdin was empty" : `${command} printed nothing`;
-    log.warn(`${what}: ${first.name} is stored, with no bytes`);
-  }
-  return spooled;
-}
-
 /**
  * Throws DfsError("usage") on conditions that contradict each other, or that no version can meet.
  */
@@ -218,29 +206,30 @@ async function putAll(
   const summary = (outcomes: Outcome[], traffic = { sent: 0, received: 0 }): Summary => {
     return { outcomes, traffic, seconds: (performance.now() - started) / 1000 };
   };
-  const faults = jobs.flatMap(({ name, file }) =>
-    file instanceof DfsError ? [failed(name, file)] : [],
+  const faults = jobs.flatMap(({ name, source }) =>
+    source instanceof DfsError ? [failed(name, source)] : [],
   );
   if (faults.length === jobs.length) return summary(faults);
-  for (const { file } of jobs) if (!(file instanceof DfsError)) progress.expect(file.bytes);
-  const { placement } = setup.configuration;
+  for (const { source } of jobs)
+    if (!(source instanceof DfsError)) progress.expect(isStream(source) ? Infinity : source.bytes);
   const options = {
     layout,
-    placement,
+    placement: setup.configuration.placement,
     progress: (bytes: number) => progress.add(bytes),
     ...(condition && { condition }),
   };
+  const store = ({ name, source }: Job, cluster: Cluster): Promise<Stored> => {
+    if (source instanceof DfsError) throw source;
+    return isStream(source)
+      ? storeStream(setup, cluster, name, source, options)
+      : storeFile(setup, cluster, name, source, options);
+  };
   try {
     return await withCluster(setup, async (cluster) => {
-      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ name, file }) =>
-        outcomeOf(name, setup.log, async () => {
-          if (file instanceof DfsError) throw file;
-          return withSource(file, async (source) => {
-            const { vid, rotation, bytes } = await put(cluster, name, source, options);
-            if (source.hasGrown())
-              setup.log.info(`${file.label} grew: it is stored as it was at first`);
-            return { bytes, version: vid, x: rotation };
-          });
+      const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, (job) =>
+        outcomeOf(job.name, setup.log, async () => {
+          const { vid, rotation, bytes } = await store(job, cluster);
+          return { bytes, version: vid, x: rotation };
         }),
       );
       return summary(outcomes, cluster.traffic);
@@ -250,7 +239,32 @@ async function putAll(
     if (!isDfsError(error, "tooFew")) throw error;
     const why = notPut(error);
     return summary(
-      jobs.map(({ name, file }) => failed(name, file instanceof DfsError ? file : why)),
+      jobs.map(({ name, source }) => failed(name, source instanceof DfsError ? source : why)),
     );
   }
+}
+
+const storeFile = (
+  { log }: Setup,
+  cluster: Cluster,
+  name: string,
+  file: LocalFile,
+  options: PutOptions,
+): Promise<Stored> =>
+  withSource(file, async (source) => {
+    const stored = await put(cluster, name, source, options);
+    if (source.hasGrown()) log.info(`${file.label} grew: it is stored as it was at first`);
+    return stored;
+  });
+
+async function storeStream(
+  { log }: Setup,
+  cluster: Cluster,
+  name: string,
+  stream: LocalStream,
+  options: PutOptions,
+): Promise<Stored> {
+  const stored = await putStream(cluster, name, stream, options);
+  if (stored.bytes === 0) log.warn(`${stream.emptyText}: ${name} is stored, with no bytes`);
+  return stored;
 }
