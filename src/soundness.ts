@@ -18,9 +18,8 @@ import { isAncestor, TIME_MS_MAX, type Version } from "./version.ts";
  * accepts it.
  */
 export function unsoundness(version: Version): string | null {
-  const { vid, seq, history, put, deleted, cid, pieces, needed, copies, ring, at, size, body } =
-    version;
-  const { striped } = version;
+  const { vid, seq, history, put, deleted, cid, size, body } = version;
+  const { pieces, needed, copies, striped, ring, at } = version;
   if (
     history.length >= seq ||
     seq > SEQ_MAX ||

@@ -44,9 +44,9 @@ const onStage = (body: (stage: Stage) => Promise<void>, disk: Partial<Disk> = {}
     await uploads.close();
   });
 
-async function sendAll({ send }: Stage, data: Uint8Array): Promise<void> {
+async function sendAll(stage: Stage, data: Uint8Array): Promise<void> {
   for (let at = 0; at < data.length; at += CHUNK_BYTES)
-    await send({ offset: at, data: data.subarray(at, at + CHUNK_BYTES) });
+    await stage.send({ offset: at, data: data.subarray(at, at + CHUNK_BYTES) });
 }
 
 const endOf = (data: Uint8Array) => ({

@@ -49,11 +49,12 @@ export const sourceOf = (data: Uint8Array, attributes = NO_ATTRIBUTES): Source =
 });
 
 /** The same bytes as a stream, in parts of several lengths, some of them empty. */
-export function streamOf({ bytes: length, attributes, read }: Source): ByteStream {
+export function streamOf(source: Source): ByteStream {
+  const { bytes: length, attributes } = source;
   async function* parts(): AsyncGenerator<Uint8Array> {
     for (let at = 0, turn = 0; at < length; turn++) {
       const part = new Uint8Array(Math.min(length - at, turn % 3 === 0 ? 65_536 : 100_001));
-      await read(part, at);
+      await source.read(part, at);
       yield part;
       at += part.length;
       if (turn % 5 === 0) yield new Uint8Array();

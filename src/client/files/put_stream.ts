@@ -47,7 +47,7 @@ export async function putStream(
     const { places } = cluster.view;
     const shape = { ...shapeOf(options.layout, places.length), striped: true };
     const first = new Uint8Array(stripeBytes(shape));
-    const length = await reader.fill(first);
+    const length = await reader.readInto(first);
     if (length < first.length) {
       const source = inMemory(first.subarray(0, length), attributes);
       return await put(cluster, name, source, { ...options, placement: "name" });

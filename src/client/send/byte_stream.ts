@@ -15,16 +15,16 @@ export interface ByteStream {
 }
 
 /** What gives bytes one after the other. */
-export interface Filler {
+export interface OrderedReader {
   /**
    * Fills `into` with the bytes that come next. Returns how many these are: fewer than there is room
    * for only at the end.
    */
-  fill(into: Uint8Array): Promise<number>;
+  readInto(into: Uint8Array): Promise<number>;
 }
 
 /** Reads a stream. No more of it is asked for than is read. */
-export class StreamReader implements Filler {
+export class StreamReader implements OrderedReader {
   readonly #parts: AsyncIterator<Uint8Array>;
   /** Bytes that have come, and were not read yet. */
   #come: Uint8Array[] = [];
@@ -37,7 +37,7 @@ export class StreamReader implements Filler {
   }
 
   /** Throws DfsError("usage") where the stream is longer than any file, and what the stream throws. */
-  async fill(into: Uint8Array): Promise<number> {
+  async readInto(into: Uint8Array): Promise<number> {
     let filled = 0;
     while (filled < into.length) {
       const [first] = this.#come;

@@ -4,10 +4,10 @@
  */
 import { SEALED_SEGMENT_BYTES, sealedBytes, sealSegment, SEGMENT_BYTES } from "../../file/seal.ts";
 import { assert } from "../../errors.ts";
-import type { Filler } from "./byte_stream.ts";
+import type { OrderedReader } from "./byte_stream.ts";
 
-export class SealedStream implements Filler {
-  readonly #plain: Filler;
+export class SealedStream implements OrderedReader {
+  readonly #plain: OrderedReader;
   readonly #key: Uint8Array;
   /** The segment that was read ahead, in one of two buffers; null: none was yet. */
   #ahead: Uint8Array | null = null;
@@ -17,13 +17,13 @@ export class SealedStream implements Filler {
   #bytes = 0;
 
   /** `key` is for this stream alone. */
-  constructor(plain: Filler, key: Uint8Array) {
+  constructor(plain: OrderedReader, key: Uint8Array) {
     this.#plain = plain;
     this.#key = key;
   }
 
   /** `into` has room for whole segments. Throws what the stream throws. */
-  async fill(into: Uint8Array): Promise<number> {
+  async readInto(into: Uint8Array): Promise<number> {
     assert(into.length % SEALED_SEGMENT_BYTES === 0, "segments are sealed whole");
     this.#ahead ??= await this.#read();
     let filled = 0;
@@ -42,6 +42,6 @@ export class SealedStream implements Filler {
 
   async #read(): Promise<Uint8Array> {
     [this.#buffer, this.#other] = [this.#other, this.#buffer];
-    return this.#buffer.subarray(0, await this.#plain.fill(this.#buffer));
+    return this.#buffer.subarray(0, await this.#plain.readInto(this.#buffer));
   }
 }

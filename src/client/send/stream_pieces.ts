@@ -12,7 +12,7 @@ import { hasParity, stripeBytes } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNKS_PER_PLACE } from "../../limits.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { hearsMore } from "../connect/silent.ts";
-import type { Filler } from "./byte_stream.ts";
+import type { OrderedReader } from "./byte_stream.ts";
 import { nextServers } from "./copies.ts";
 import type { Target } from "./deliver.ts";
 import { shortageOf } from "./shortage.ts";
@@ -77,13 +77,13 @@ export class StreamPieces {
    * Reads the stream to its end, and sends it. Throws DfsError("putFailed") for want of copies, and
    * what the stream throws. Servers then drop what they were sent.
    */
-  async send(stream: Filler): Promise<void> {
+  async send(stream: OrderedReader): Promise<void> {
     const underWay = new Set<Promise<void>>();
     try {
       for (let isOver = false; !isOver;) {
         const buffer = this.#free.pop() ?? new Uint8Array(stripeBytes(this.#shape));
         // No place of the window is taken meanwhile: others need not wait for the stream.
-        const length = await stream.fill(buffer);
+        const length = await stream.readInto(buffer);
         isOver = length < buffer.length;
         if (length === 0) break;
         const { parts, release } = await this.#cut(buffer, length);

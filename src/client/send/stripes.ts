@@ -20,7 +20,7 @@ import type { Window } from "../connect/window.ts";
  * Reads the data chunks of the stripe at `offset` of its pieces, and makes the chunks of the
  * `parity` pieces. The caller releases the stripe. Throws what the source throws.
  */
-export async function readStripe(
+async function readStripe(
   source: Pick<Source, "read">,
   cut: Cut,
   offset: number,
