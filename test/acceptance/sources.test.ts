@@ -1,6 +1,6 @@
 /** What put reads from on this machine: odd files, names that cannot be, stdin, commands; and that nothing of it is left behind. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { executable, newFolder, removeFolders } from "../harness/program.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
@@ -8,6 +8,8 @@ import { expectDone, Stage } from "../harness/stage.ts";
 setDefaultTimeout(60_000);
 
 const LARGE = 64 * 1024 * 1024;
+/** What a client with a stream has at most, however long the stream is. */
+const STREAM_KIB = 150_000;
 
 let stage: Stage;
 beforeAll(async () => {
@@ -28,6 +30,15 @@ function start(cwd: string, line: string, tmp = newFolder()) {
     TMPDIR: tmp,
   };
   return Bun.spawn(["bash", "-c", line], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** The most memory that a process has had, in KiB; 0 where it is over. */
+function memoryOf(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 async function shell(cwd: string, line: string, tmp?: string) {
@@ -137,6 +148,18 @@ describe("streams", () => {
     expect(readdirSync(tmp)).toEqual([]);
     const about = await stage.dfs("stat", "long");
     expect(about.out).toMatch(/layout +pairs, in stripes/);
+  });
+
+  test("a stream of any length takes no more memory", async () => {
+    const child = start(newFolder(), "exec $D put - --name zeros < <(head -c 400000000 /dev/zero)");
+    let most = 0;
+    while (child.exitCode === null) {
+      most = Math.max(most, memoryOf(child.pid));
+      await Bun.sleep(20);
+    }
+    expect(child.exitCode).toBe(0);
+    expect(most).toBeWithin(1, STREAM_KIB);
+    expectDone(await stage.dfs("rm", "zeros"));
   });
 
   test("a stream has all its copies where a server is killed half-way", async () => {
