@@ -20,6 +20,7 @@ const outlineCodec = struct({
   deleted: bool,
   pieces: u8,
   needed: u8,
+  striped: bool,
   size: u53,
 });
 /**
@@ -31,10 +32,10 @@ export type Outline = Value<typeof outlineCodec>;
 /** What a list has of a register. */
 export const outlinesCodec = pairCodec(outlineCodec);
 /**
- * Twice a ballot, a vid, a time, three bytes and a size; and three flags that say which of it is
+ * Twice a ballot, a vid, a time, four bytes and a size; and three flags that say which of it is
  * there.
  */
-export const OUTLINES_BYTES = 2 * (16 + 16 + 8 + 3 + 8) + 3;
+export const OUTLINES_BYTES = 2 * (16 + 16 + 8 + 4 + 8) + 3;
 
 /** Two bodies at most, and what stands beside them. */
 export const VALUES_BYTES = 2 * (MANIFEST_BYTES + 2048);
@@ -79,6 +80,7 @@ export function cutOutlines(register: Uint8Array): { bytes: Uint8Array; cids: (C
     from += 16;
     copy(2);
     from += 1;
+    copy(1);
     skipCounted(2);
     skipCounted(3);
     copy(8);

@@ -18,8 +18,8 @@ import { isAncestor, TIME_MS_MAX, type Version } from "./version.ts";
  * accepts it.
  */
 export function unsoundness(version: Version): string | null {
-  const { vid, seq, history, put, deleted, cid, pieces, needed, copies, ring, at, size, body } =
-    version;
+  const { vid, seq, history, put, deleted, cid, size, body } = version;
+  const { pieces, needed, copies, striped, ring, at } = version;
   if (
     history.length >= seq ||
     seq > SEQ_MAX ||
@@ -33,7 +33,9 @@ export function unsoundness(version: Version): string | null {
     return "it is older than its ancestors";
   if (body.length === 0 && !deleted) return "nothing says what it is";
   if (deleted || pieces === 0)
-    return pieces + needed + copies + ring.length + at.length + size === 0 && cid === null
+    return pieces + needed + copies + ring.length + at.length + size === 0 &&
+      cid === null &&
+      !striped
       ? null
       : "it has no pieces, and says what they are";
   if (cid === null) return "nothing says which content it has";
@@ -48,5 +50,6 @@ export function unsoundness(version: Version): string | null {
   const isParity = needed >= 1 && needed < pieces && copies === 1;
   const isSmall = needed <= DATA_PIECES_MAX && pieces - needed <= PARITY_PIECES_MAX;
   if (!isPairs && !(isParity && isSmall)) return "no layout has such pieces";
+  if (isParity && !striped) return "it has parity, and is not cut by stripes";
   return size > STORED_BYTES_MAX ? "it is larger than any file" : null;
 }

@@ -123,6 +123,8 @@ export const fixedFields = {
   needed: u8,
   /** How many homes a piece has: 2 for pairs (1 on one server), 1 for Reed-Solomon. */
   copies: u8,
+  /** Are its pieces cut by stripes? With parity they are; pairs, only where a stream was put. */
+  striped: bool,
 } as const;
 
 /**
@@ -207,6 +209,7 @@ export const tombstone = (vid: Vid): Content => ({
   pieces: 0,
   needed: 0,
   copies: 0,
+  striped: false,
   ring: [],
   at: [],
   size: 0,

@@ -150,8 +150,8 @@ describe("in bytes", () => {
   test("its outlines, cut out of its bytes, are what it is in short", () => {
     const outline = (value: Accepted | null) => {
       if (!value) return null;
-      const { vid, put, deleted, pieces, needed, size } = value.version;
-      return { ballot: value.ballot, vid, put, deleted, pieces, needed, size };
+      const { vid, put, deleted, pieces, needed, striped, size } = value.version;
+      return { ballot: value.ballot, vid, put, deleted, pieces, needed, striped, size };
     };
     forAll([any.register], (register) => {
       const acc = outline(register.acc);
@@ -175,7 +175,7 @@ describe("in bytes", () => {
     });
     const body = new Uint8Array([0xab]);
     const at = [{ piece: 1, slot: 0x0203 }];
-    const shape = { pieces: 4, needed: 3, copies: 2, ring: [3, 0], at, size: 10 };
+    const shape = { pieces: 4, needed: 3, copies: 2, striped: true, ring: [3, 0], at, size: 10 };
     const times = { put: 6, keepMax: 7 };
     const version = { ...one, ...shape, ...times, cid: "44".repeat(16), body };
     const acc = { ballot: (1n << 64n) | 5n, version };
@@ -193,7 +193,7 @@ describe("in bytes", () => {
         "000000000000000600000007", // put, keepMax
         "00", // deleted
         "44444444444444444444444444444444", // cid
-        "040302", // pieces, needed, copies
+        "04030201", // pieces, needed, copies, striped
         "0000000200030000", // ring
         "00000001010203", // at
         "000000000000000a", // size

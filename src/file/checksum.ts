@@ -125,6 +125,34 @@ export function rootOf(vid: Vid, piece: number, bytes: number, table: Uint8Array
   return root.end();
 }
 
+const TABLE_BYTES_FIRST = 64;
+
+/**
+ * The table of a piece whose blocks come one after the other. It is one array that grows: an array
+ * for each chunk would take a hundred bytes for eight.
+ */
+export class SumTable {
+  #bytes = new Uint8Array(TABLE_BYTES_FIRST);
+  #length = 0;
+
+  /** Adds the sums of the blocks that come next. */
+  add(sums: Uint8Array): void {
+    const end = this.#length + sums.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    this.#bytes.set(sums, this.#length);
+    this.#length = end;
+  }
+
+  /** The sums so far. */
+  get table(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
 /** The table and root of a piece that is whole in memory. */
 export function tableAndRoot(
   vid: Vid,

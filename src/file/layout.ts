@@ -26,19 +26,21 @@ export function layoutOf(text: string): Layout {
 
 /**
  * How many pieces a version has, how many different pieces make the file, and on how many servers
- * each lies.
+ * each lies; and whether the pieces are cut by stripes.
  */
 export interface Shape {
   readonly pieces: number;
   readonly needed: number;
   readonly copies: number;
+  readonly striped: boolean;
 }
 
 /** The shape that a layout has on `y` servers. Throws DfsError("usage") where these are too few. */
 export function shapeOf(layout: Layout, y: number): Shape {
-  if (layout.is === "pairs") return { pieces: y, needed: y, copies: Math.min(COPIES, y) };
+  if (layout.is === "pairs")
+    return { pieces: y, needed: y, copies: Math.min(COPIES, y), striped: false };
   const pieces = layout.data + layout.parity;
-  if (pieces <= y) return { pieces, needed: layout.data, copies: 1 };
+  if (pieces <= y) return { pieces, needed: layout.data, copies: 1, striped: true };
   throw new DfsError(
     "usage",
     `the layout rs:${layout.data}+${layout.parity} takes ${pieces} servers, and there are ${y}`,
@@ -46,5 +48,5 @@ export function shapeOf(layout: Layout, y: number): Shape {
 }
 
 /** The layout of a version, for people. */
-export const layoutName = (cut: Cut): string =>
+export const layoutName = (cut: Pick<Cut, "pieces" | "needed">): string =>
   hasParity(cut) ? `rs:${cut.needed}+${cut.pieces - cut.needed}` : "pairs";

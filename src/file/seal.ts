@@ -34,7 +34,10 @@ export const plainBytes = (sealed: number): number =>
 /** What it takes to seal and open the segments of one version. */
 export interface Stream {
   readonly key: Uint8Array;
-  /** The bytes of the file before it is sealed. */
+  /**
+   * The bytes of the file before it is sealed. Infinity, where more of it is known to come than was
+   * sealed so far.
+   */
   readonly bytes: number;
 }
 

@@ -138,11 +138,12 @@ const boundBytes = ({ version, ...rest }: Bound): Uint8Array =>
  * had not, for then nobody vouches for it.
  */
 function boundBytesBefore({ version, ...rest }: Bound): Uint8Array | null {
-  const { vid, cid, pieces, history, put, keepMax } = version;
+  const { vid, cid, pieces, needed, striped, history, put, keepMax } = version;
   const isOfThen =
     cid === (pieces > 0 ? vid : null) &&
     put === 0 &&
     keepMax === 0 &&
+    striped === pieces > needed &&
     history.every((ancestor) => ancestor.cid === null && ancestor.put + ancestor.keep === 0);
   if (!isOfThen) return null;
   const vids = history.map((ancestor) => ancestor.vid);

@@ -27,6 +27,7 @@ const today = (version: Value<typeof oldVersionCodec>): Version => ({
   put: 0,
   keepMax: 0,
   cid: version.pieces > 0 ? version.vid : null,
+  striped: version.pieces > version.needed,
   at: [],
 });
 

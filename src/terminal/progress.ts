@@ -13,7 +13,7 @@ const REDRAW_MS = 100;
 const BAR_WIDTH = 24;
 
 export interface Progress {
-  /** Adds bytes that are to come. */
+  /** Adds bytes that are to come: Infinity, where nobody knows how many. */
   expect(bytes: number): void;
   /** Adds bytes that are done. */
   add(bytes: number): void;
@@ -97,19 +97,23 @@ export function countLine(
 
 /**
  * `put 3 files [=====>    ]  52%  1.2 GiB of 2.3 GiB  310 MiB/s  0:04 left`, cut to the width of
- * the terminal.
+ * the terminal; of an unknown total `put 3 files  1.2 GiB  310 MiB/s  0:04`.
  */
 export function barLine(
   { label, done, total, seconds }: { label: string; done: number; total: number; seconds: number },
   columns: number,
 ): string {
+  const rate = seconds > 0 ? done / seconds : 0;
+  if (total === Infinity) {
+    const line = `${printable(label)}  ${sizeText(done)}  ${sizeText(rate)}/s  ${durationText(seconds)}`;
+    return cut(line, columns - 1);
+  }
   const part = total > 0 ? Math.min(1, done / total) : 0;
   const full = Math.floor(part * BAR_WIDTH);
   const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
   const percent = `${Math.floor(part * 100)}%`.padStart(4);
   // Sealed bytes are a little more.
   const shown = Math.min(done, total);
-  const rate = seconds > 0 ? done / seconds : 0;
   const left = rate > 0 ? `  ${durationText((total - done) / rate)} left` : "";
   const line = `${printable(label)} ${bar} ${percent}  ${sizeText(shown)} of ${sizeText(total)}  ${sizeText(rate)}/s${left}`;
   return cut(line, columns - 1);

@@ -25,9 +25,10 @@ export const PIECE_MESSAGES = {
       vid: vidCodec,
       cid: vidCodec,
       piece,
-      size: u53,
+      /** The bytes of the piece. Of a stream only the portion with the root knows them. */
+      size: optional(u53),
       offset: u53,
-      /** Only with the last bytes. */
+      /** Only with the last portion, which may have no bytes. */
       root: optional(root),
       data: bytes(CHUNK_BYTES),
     }),

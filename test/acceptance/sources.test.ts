@@ -1,6 +1,6 @@
 /** What put reads from on this machine: odd files, names that cannot be, stdin, commands; and that nothing of it is left behind. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { executable, newFolder, removeFolders } from "../harness/program.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
@@ -8,6 +8,8 @@ import { expectDone, Stage } from "../harness/stage.ts";
 setDefaultTimeout(60_000);
 
 const LARGE = 64 * 1024 * 1024;
+/** What a client with a stream has at most, however long the stream is. */
+const STREAM_KIB = 150_000;
 
 let stage: Stage;
 beforeAll(async () => {
@@ -28,6 +30,15 @@ function start(cwd: string, line: string, tmp = newFolder()) {
     TMPDIR: tmp,
   };
   return Bun.spawn(["bash", "-c", line], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+}
+
+/** The most memory that a process has had, in KiB; 0 where it is over. */
+function memoryOf(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 async function shell(cwd: string, line: string, tmp?: string) {
@@ -83,11 +94,6 @@ describe("files", () => {
     ["$D put --from-command true f --name x", 2, "--from-command takes the place of FILE..."],
     ["$D put - --name x < /", 1, "stdin is a folder; use: dfs-tool put - --name NAME < FILE"],
     ["$D put - --name x 0>file", 1, "stdin is not open for reading; use: dfs-tool put - --name"],
-    [
-      "TMPDIR=/nowhere $D put - --name x <<< a",
-      1,
-      "/nowhere: no such file or folder: what comes from stdin is kept there until it is stored; set TMPDIR to another folder",
-    ],
   ])("%s says what is wrong", async (line, status, message) => {
     const ran = await shell(newFolder(), line);
     expect(ran.err).toContain(message);
@@ -124,6 +130,51 @@ describe("streams", () => {
     expect((await put("true")).err).toContain(
       "warning: true printed nothing: dump is stored, with no bytes",
     );
+  });
+
+  test("a named pipe is stored as it comes, under its name", async () => {
+    const folder = newFolder();
+    const ran = await shell(folder, "mkfifo pipe && (echo in the pipe > pipe & $D put pipe)");
+    expect(ran).toEqual({ status: 0, out: "", err: "" });
+    expect((await stage.get("pipe")).toString()).toBe("in the pipe\n");
+  });
+
+  test("a stream is stored in one pass, in stripes, without a file of its own", async () => {
+    const tmp = newFolder();
+    const line = `yes a stream | head -c 9000000 | TMPDIR=/nowhere $D put - --name long`;
+    expect(await shell(newFolder(), line, tmp)).toEqual({ status: 0, out: "", err: "" });
+    const expected = Buffer.from("a stream\n".repeat(1_000_001)).subarray(0, 9_000_000);
+    expect((await stage.get("long")).equals(expected)).toBe(true);
+    expect(readdirSync(tmp)).toEqual([]);
+    const about = await stage.dfs("stat", "long");
+    expect(about.out).toMatch(/layout +pairs, in stripes/);
+  });
+
+  test("a stream of any length takes no more memory", async () => {
+    const child = start(newFolder(), "exec $D put - --name zeros < <(head -c 400000000 /dev/zero)");
+    let most = 0;
+    while (child.exitCode === null) {
+      most = Math.max(most, memoryOf(child.pid));
+      await Bun.sleep(20);
+    }
+    expect(child.exitCode).toBe(0);
+    expect(most).toBeWithin(1, STREAM_KIB);
+    expectDone(await stage.dfs("rm", "zeros"));
+  });
+
+  test("a stream has all its copies where a server is killed half-way", async () => {
+    const half = 4_000_000;
+    const gate = join(newFolder(), "gate");
+    const line = `(head -c ${half} /dev/zero; while [ ! -e ${gate} ]; do sleep 0.1; done; head -c ${half} /dev/zero) | $D put - --name lossy`;
+    const child = start(newFolder(), line);
+    await Bun.sleep(1500);
+    await stage.server(1).kill();
+    writeFileSync(gate, "");
+    expect(await child.exited).toBe(0);
+    const { pieces } = await stage.stat("lossy");
+    expect(pieces.map(({ servers }) => servers.length)).toEqual([2, 2, 2, 2]);
+    expect((await stage.get("lossy")).equals(Buffer.alloc(2 * half))).toBe(true);
+    await stage.server(1).start();
   });
 
   test.each(["INT", "TERM", "HUP", "QUIT", "KILL"] as const)(

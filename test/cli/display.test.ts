@@ -47,6 +47,11 @@ describe("the progress bar", () => {
     );
   });
 
+  test("of what has no known end, shows what there is", () => {
+    const stream = { label: "put a", done: 512 * 1024, total: Infinity, seconds: 2 };
+    expect(barLine(stream, 120)).toBe("put a  512 KiB  256 KiB/s  0:02");
+  });
+
   test.each([10, 40, 79])("fits %d columns, whatever the name", (columns) => {
     const line = barLine({ label: "put 😀😀😀 ü", done: 0, total: 0, seconds: 0 }, columns);
     expect(Bun.stringWidth(line)).toBeLessThan(columns);

@@ -19,6 +19,7 @@ const outline = (n: number): Outline => ({
   deleted: false,
   pieces: 4,
   needed: 4,
+  striped: false,
   size: n,
 });
 const bytesOf = (value: Outline | null): Uint8Array =>

@@ -9,7 +9,7 @@ import {
   type Range,
   WHOLE,
 } from "../../src/client/fetch/portions.ts";
-import { type Cut, hasParity, pieceBytes } from "../../src/file/split.ts";
+import { type Cut, pieceBytes } from "../../src/file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX, KIB } from "../../src/limits.ts";
 import { forAll } from "../harness/property.ts";
 import { errorOf } from "../harness/thrown.ts";
@@ -23,11 +23,11 @@ interface Run {
 }
 
 /** The file as its format says: cut in parts that follow one another, the first ones a byte longer. */
-function runsOf({ size, needed, pieces }: Cut): Run[] {
+function runsOf({ size, needed, striped }: Cut): Run[] {
   const runs: Run[] = [];
   const ends = Array.from({ length: needed }, () => 0);
   let at = 0;
-  const stripe = pieces > needed ? needed * CHUNK_BYTES : Infinity;
+  const stripe = striped ? needed * CHUNK_BYTES : Infinity;
   while (at < size) {
     const part = Math.min(stripe, size - at);
     for (let piece = 0; piece < needed; piece++) {
@@ -71,8 +71,13 @@ const near = (step: number, most: number): fc.Arbitrary<number> =>
     .map(([n, d]) => Math.max(0, n * step + d));
 const sizes = fc.oneof(fc.nat(300), fc.nat(40 * CHUNK_BYTES), near(CHUNK_BYTES, 40));
 const cuts: fc.Arbitrary<Cut> = fc
-  .tuple(sizes, fc.integer({ min: 1, max: 16 }), fc.nat(8))
-  .map(([size, needed, parity]) => ({ size, needed, pieces: needed + parity }));
+  .tuple(sizes, fc.integer({ min: 1, max: 16 }), fc.nat(8), fc.boolean())
+  .map(([size, needed, parity, isStream]) => ({
+    size,
+    needed,
+    pieces: needed + parity,
+    striped: parity > 0 || isStream,
+  }));
 const places = fc.oneof(fc.nat(300), fc.nat(41 * CHUNK_BYTES), near(BLOCK_BYTES, 164));
 const ranges: fc.Arbitrary<Range> = fc.record({ offset: places, length: places });
 
@@ -91,7 +96,7 @@ describe("the portions of any range", () => {
         expect(offset % BLOCK_BYTES).toBe(0);
         expect(length % BLOCK_BYTES).toBe(0);
         expect((offset % CHUNK_BYTES) + length).toBeLessThanOrEqual(CHUNK_BYTES);
-        if (!hasParity(cut)) expect(pieces).toHaveLength(1);
+        if (!cut.striped) expect(pieces).toHaveLength(1);
       }
     });
   });
@@ -120,8 +125,8 @@ describe("the portions of any range", () => {
     const size = 5 * CHUNK_BYTES + 70_001;
     const file = new Uint8Array(size).map((_, i) => (i * 7 + (i >> 8) * 13 + (i >> 16)) & 0xff);
     const shapes = fc.constantFrom([4, 4], [3, 3], [2, 4], [4, 5], [3, 5]);
-    forAll([shapes, ranges], ([needed = 0, pieces = 0], wanted) => {
-      const cut = { size, needed, pieces };
+    forAll([shapes, fc.boolean(), ranges], ([needed = 0, pieces = 0], isStream, wanted) => {
+      const cut = { size, needed, pieces, striped: pieces > needed || isStream };
       const stored = Array.from({ length: needed }, (_, p) => new Uint8Array(pieceBytes(cut, p)));
       for (const { piece, offset, at, bytes } of runsOf(cut))
         stored[piece]?.set(file.subarray(at, at + bytes), offset);
@@ -139,8 +144,8 @@ describe("the portions of any range", () => {
   });
 });
 
-test("a whole file goes chunk by chunk, one of each piece in turn; with parity stripe by stripe", () => {
-  const cut = { size: 4 * CHUNK_BYTES + 2, needed: 2, pieces: 2 };
+test("a whole file goes chunk by chunk, one of each piece in turn; where it is striped, stripe by stripe", () => {
+  const cut = { size: 4 * CHUNK_BYTES + 2, needed: 2, pieces: 2, striped: false };
   const turns = [...portionsOf(cut, cutTo(cut.size, WHOLE), false)];
   expect(turns.map(({ pieces, offset }) => [...pieces, offset / KIB])).toEqual([
     [0, 0],
@@ -150,20 +155,27 @@ test("a whole file goes chunk by chunk, one of each piece in turn; with parity s
     [0, 512],
     [1, 512],
   ]);
-  const stripes = [...portionsOf({ ...cut, pieces: 3 }, cutTo(cut.size, WHOLE), false)];
-  expect(stripes.map(({ pieces, offset }) => [pieces, offset / KIB])).toEqual([
-    [[0, 1], 0],
-    [[0, 1], 256],
-    [[0, 1], 512],
-  ]);
+  for (const pieces of [2, 3]) {
+    const striped = { ...cut, pieces, striped: true };
+    const stripes = [...portionsOf(striped, cutTo(cut.size, WHOLE), false)];
+    expect(stripes.map((stripe) => [stripe.pieces, stripe.offset / KIB])).toEqual([
+      [[0, 1], 0],
+      [[0, 1], 256],
+      [[0, 1], 512],
+    ]);
+  }
 });
 
 test("a few bytes of the largest file are found without a look at all of it", () => {
   const range = { offset: FILE_BYTES_MAX - 3000, length: 2000 };
-  for (const pieces of [10, 14])
-    expect(
-      [...portionsOf({ size: FILE_BYTES_MAX, needed: 10, pieces }, range, true)].length,
-    ).toBeWithin(1, 3);
+  for (const [pieces, striped] of [
+    [10, false],
+    [10, true],
+    [14, true],
+  ] as const) {
+    const cut = { size: FILE_BYTES_MAX, needed: 10, pieces, striped };
+    expect([...portionsOf(cut, range, true)].length).toBeWithin(1, 3);
+  }
 });
 
 test("a range ends with the file", () => {
@@ -179,7 +191,7 @@ test.each([-1, 0.5, NaN, Infinity, 2 ** 53])("%p is no place in a file, and no l
 });
 
 test("of the largest file there are no more at once than are wanted", () => {
-  const cut = { size: FILE_BYTES_MAX, needed: 4, pieces: 4 };
+  const cut = { size: FILE_BYTES_MAX, needed: 4, pieces: 4, striped: false };
   const first = portionsOf(cut, cutTo(cut.size, WHOLE), false).take(6).toArray();
   expect(first.map(({ pieces }) => pieces[0])).toEqual([0, 1, 2, 3, 0, 1]);
 });

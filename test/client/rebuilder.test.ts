@@ -12,7 +12,7 @@ import { errorOf } from "../harness/thrown.ts";
 const SLOW_MS = 1000;
 const HOUR_MS = 3_600_000;
 /** A last stripe alone, in which the first data piece is a byte longer than the others. */
-const CUT: Cut = { size: 3 * 1000 + 1, pieces: 5, needed: 3 };
+const CUT: Cut = { size: 3 * 1000 + 1, pieces: 5, needed: 3, striped: true };
 const HELD = [[0], [1], [2], [3], [4]];
 
 /** The bytes of all pieces of the file. */

@@ -13,8 +13,8 @@ test("a layout is read as it is written", () => {
     const layout = layoutOf(`rs:${k}+${m}`);
     expect(layout).toEqual({ is: "rs", data: k, parity: m });
     const shape = shapeOf(layout, 30);
-    expect(shape).toEqual({ pieces: k + m, needed: k, copies: 1 });
-    expect(layoutName({ ...shape, size: 0 })).toBe(`rs:${k}+${m}`);
+    expect(shape).toEqual({ pieces: k + m, needed: k, copies: 1, striped: true });
+    expect(layoutName(shape)).toBe(`rs:${k}+${m}`);
   });
 });
 
@@ -39,9 +39,9 @@ test.each([
 });
 
 test("pairs have a piece for each server, on two of them", () => {
-  expect(shapeOf(PAIRS, 1)).toEqual({ pieces: 1, needed: 1, copies: 1 });
-  expect(shapeOf(PAIRS, 4)).toEqual({ pieces: 4, needed: 4, copies: 2 });
-  expect(layoutName({ ...shapeOf(PAIRS, 4), size: 0 })).toBe("pairs");
+  expect(shapeOf(PAIRS, 1)).toEqual({ pieces: 1, needed: 1, copies: 1, striped: false });
+  expect(shapeOf(PAIRS, 4)).toEqual({ pieces: 4, needed: 4, copies: 2, striped: false });
+  expect(layoutName(shapeOf(PAIRS, 4))).toBe("pairs");
 });
 
 test("a layout takes as many servers as it has pieces", () => {

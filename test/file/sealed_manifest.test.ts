@@ -83,6 +83,7 @@ describe("it is bound to", () => {
     ["pieces", { pieces: 3 }],
     ["needed", { needed: 1 }],
     ["copies", { copies: 1 }],
+    ["stripes", { striped: true }],
     ["size", { size: 51 }],
   ];
   test.each(changes)("%s", (_, change) =>

@@ -6,6 +6,7 @@ import {
   partBytes,
   partOffset,
   pieceBytes,
+  stripeBytes,
 } from "../../src/file/split.ts";
 import { CHUNK_BYTES, FILE_BYTES_MAX, PIECES_MAX } from "../../src/limits.ts";
 import { forAll } from "../harness/property.ts";
@@ -49,8 +50,9 @@ const sizes = fc.oneof(
 );
 
 test("the chunks of all data pieces are the file, each byte once, with parity and without", () => {
-  forAll([sizes, fc.integer({ min: 1, max: 16 }), fc.nat(8)], (size, needed, parity) => {
-    const cut = { size, pieces: needed + parity, needed };
+  const needs = fc.integer({ min: 1, max: 16 });
+  forAll([sizes, needs, fc.nat(8), fc.boolean()], (size, needed, parity, isStream) => {
+    const cut = { size, pieces: needed + parity, needed, striped: parity > 0 || isStream };
     const spans: [from: number, to: number][] = [];
     for (let piece = 0; piece < needed; piece++)
       for (let offset = 0; offset < pieceBytes(cut, piece); offset += CHUNK_BYTES) {
@@ -71,7 +73,7 @@ test("with parity the chunks of a stripe are as long as its first but for a byte
   forAll(
     [sizes, fc.integer({ min: 1, max: 16 }), fc.integer({ min: 1, max: 8 })],
     (size, needed, parity) => {
-      const cut = { size, pieces: needed + parity, needed };
+      const cut = { size, pieces: needed + parity, needed, striped: true };
       for (let offset = 0; offset < pieceBytes(cut, 0); offset += CHUNK_BYTES) {
         const longest = chunkBytes(cut, 0, offset);
         for (let piece = 0; piece < cut.pieces; piece++) {
@@ -82,4 +84,36 @@ test("with parity the chunks of a stripe are as long as its first but for a byte
       }
     },
   );
+});
+
+test("a file of at most a stripe is cut the same in stripes and without", () => {
+  const needs = fc.integer({ min: 1, max: 16 });
+  forAll([needs, fc.nat(), fc.boolean()], (needed, any, isFull) => {
+    const size = isFull ? stripeBytes({ needed }) : any % (stripeBytes({ needed }) + 1);
+    for (let piece = 0; piece < needed; piece++) {
+      const [plain, striped] = [false, true].map((is) => {
+        const cut = { size, pieces: needed, needed, striped: is };
+        return [pieceBytes(cut, piece), chunkOffset(cut, piece, 0)];
+      });
+      expect(striped).toEqual(plain);
+    }
+  });
+});
+
+test("what comes later in a stream does not change how its full stripes were cut", () => {
+  const needs = fc.integer({ min: 1, max: 16 });
+  forAll([needs, fc.nat(20), sizes], (needed, stripes, more) => {
+    const size = stripes * stripeBytes({ needed });
+    const [now, later] = [size, size + more].map((bytes) => ({
+      size: bytes,
+      pieces: needed,
+      needed,
+      striped: true,
+    }));
+    for (let piece = 0; piece < needed; piece++)
+      for (let offset = 0; offset < stripes * CHUNK_BYTES; offset += CHUNK_BYTES) {
+        expect(chunkOffset(later!, piece, offset)).toBe(chunkOffset(now!, piece, offset));
+        expect(chunkBytes(later!, piece, offset)).toBe(CHUNK_BYTES);
+      }
+  });
 });

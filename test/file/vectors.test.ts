@@ -51,7 +51,7 @@ const BODY =
   "00000000000005606162636465666768696a6b000000909b2500de44c2e941ee992280caad9acdad31c2d2d1d361" +
   "3f7fe589502b440fff78d7e26887d52ec5023a2c18b945282adeec593c777c55792d9bccdf362b8515ef08a7535c" +
   "fee3fb402ffd967f7c4e892006ae897fc1975a657799da9ef175b3c4a566ab5899b0b9df263219008216f9eb2da5" +
-  "06cd22c9e2206ee391d5beb061557ea311c962fd760cd5889fc78b92da";
+  "06cd22c9e2206ee391d5beb06181d6f61f3fbf73710053ea6bf8292cfc";
 const version: Version = {
   vid: "000102030405060708090a0b0c0d0e0f",
   seq: 1,
@@ -65,6 +65,7 @@ const version: Version = {
   pieces: 1,
   needed: 1,
   copies: 1,
+  striped: false,
   ring: [0],
   size: sealedBytes(BYTES),
   body: new Uint8Array(),
@@ -205,6 +206,7 @@ test.each([
     { pieces: 2 },
     { needed: 0 },
     { copies: 2 },
+    { striped: true },
     { size: 1 },
   ];
   for (const other of others) expect(readSigned(keys, FOO, { ...signed, ...other })).toBeNull();

@@ -66,8 +66,9 @@ function registerThen(bytes: Uint8Array): unknown {
   const { prom, acc, com } = oldRegisterCodec.read(new Reader(bytes));
   const then = (value: Accepted | null) => {
     if (value === null) return null;
-    const { put, keepMax, cid, at, history, ...version } = value.version;
+    const { put, keepMax, cid, at, striped, history, ...version } = value.version;
     const isContent = version.pieces > 0;
+    expect(striped).toBe(version.pieces > version.needed);
     expect({ put, keepMax, cid, at }).toEqual({
       put: 0,
       keepMax: 0,
@@ -146,7 +147,7 @@ describe("the file of a piece of store format 2", () => {
 /** A version as JSON has it. */
 type PlainVersion = Omit<
   Version,
-  "birthFloor" | "body" | "history" | "put" | "keepMax" | "cid" | "at"
+  "birthFloor" | "body" | "history" | "put" | "keepMax" | "cid" | "at" | "striped"
 > & {
   readonly birthFloor: string;
   readonly body: string;
@@ -160,6 +161,7 @@ const versionIn = ({ birthFloor, body, history, ...rest }: PlainVersion): Versio
   put: 0,
   keepMax: 0,
   cid: rest.pieces > 0 ? rest.vid : null,
+  striped: rest.pieces > rest.needed,
   at: [],
   birthFloor: BigInt(birthFloor),
   body: bytesOf(body),

@@ -1,6 +1,7 @@
 /** What simulated clients put, and where what they get goes. */
 import { encode } from "../../src/bytes.ts";
 import type { Found, Sink } from "../../src/client/fetch/sink.ts";
+import type { ByteStream } from "../../src/client/send/byte_stream.ts";
 import type { Source } from "../../src/client/send/source.ts";
 import {
   type Attributes,
@@ -46,6 +47,21 @@ export const sourceOf = (data: Uint8Array, attributes = NO_ATTRIBUTES): Source =
   attributes,
   read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
 });
+
+/** The same bytes as a stream, in parts of several lengths, some of them empty. */
+export function streamOf(source: Source): ByteStream {
+  const { bytes: length, attributes } = source;
+  async function* parts(): AsyncGenerator<Uint8Array> {
+    for (let at = 0, turn = 0; at < length; turn++) {
+      const part = new Uint8Array(Math.min(length - at, turn % 3 === 0 ? 65_536 : 100_001));
+      await source.read(part, at);
+      yield part;
+      at += part.length;
+      if (turn % 5 === 0) yield new Uint8Array();
+    }
+  }
+  return { bytes: parts(), attributes };
+}
 
 export function memorySink(inOrder: boolean): Sink & { data: Uint8Array } {
   let next = 0;

@@ -38,8 +38,8 @@ export class EndlessLiar {
 
   #list(): ReplyOf<"list"> {
     this.pages++;
-    const kind = { vid: vidOf(1), put: 0, deleted: false, pieces: 4, needed: 4, size: 9 };
-    const value = { ballot: 5n, ...kind };
+    const kind = { vid: vidOf(1), put: 0, deleted: false, pieces: 4, needed: 4 };
+    const value = { ballot: 5n, ...kind, striped: false, size: 9 };
     const values = encode(outlinesCodec, { acc: value, com: this.#lies.isWhole ? value : null });
     const held = this.#lies.isWhole ? [0, 1, 2, 3] : [];
     const here = [{ held, lacking: 0, astray: 0 }];

@@ -9,13 +9,14 @@ import type { ClusterMemory } from "../../src/client/trust/memory.ts";
 import { openCluster } from "../../src/client/members/open.ts";
 import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/files/put.ts";
+import { putStream } from "../../src/client/files/put_stream.ts";
 import { rebalance } from "../../src/client/care/rebalance.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import type { Attributes } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
-import { areEqual, attributesFor, contentOf, memorySink, sourceOf } from "./contents.ts";
+import { areEqual, attributesFor, contentOf, memorySink, sourceOf, streamOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import type { LastingClient } from "./lasting.ts";
 import { Violation } from "./invariants.ts";
@@ -156,6 +157,10 @@ export class Recorder {
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
         const source = sourceOf(contentOf(order.value, order.bytes), attributesFor(order.value));
         const layout = layoutOf(order.layout ?? "pairs");
+        if ("stream" in order) {
+          await putStream(cluster, named(order.name), streamOf(source), { layout });
+          return null;
+        }
         await put(cluster, named(order.name), source, { layout, placement: "name", ...condition });
         return null;
       }

@@ -10,6 +10,8 @@ export type Order =
       readonly value: number;
       readonly bytes: number;
       readonly layout?: string;
+      /** As a stream, whose length nobody knows before its end. */
+      readonly stream?: true;
     }
   /** Of the version that the content `expected` came with; 0: only if there is no file. */
   | {

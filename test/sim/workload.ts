@@ -3,7 +3,7 @@ import { addressOf, type SimCluster } from "./cluster.ts";
 import { CALM, drawRates, type Rates } from "./faults.ts";
 import { drawLink } from "./links.ts";
 import type { Order } from "./orders.ts";
-import { WEIGHT_MAX } from "../../src/limits.ts";
+import { CHUNK_BYTES, WEIGHT_MAX } from "../../src/limits.ts";
 import type { Rng } from "./random.ts";
 
 /** The names that files have. */
@@ -87,6 +87,18 @@ const strayRates = (rng: Rng): Rates => ({
   killClient: 0.04,
 });
 
+/** Which contents come as streams; and how long these are: lengths at and about the edges of stripes. */
+const STREAM_EVERY = 6;
+const STREAM_EDGES = [-1, 0, 1, 70_001];
+
+/** What a put of this content is where it comes as a stream. Nothing is drawn for it. */
+function streamOf(value: number): { stream?: true; bytes?: number } {
+  if (value % STREAM_EVERY !== 0) return {};
+  const nth = Math.floor(value / STREAM_EVERY);
+  const edge = STREAM_EDGES[nth % STREAM_EDGES.length] ?? 0;
+  return { stream: true, bytes: Math.max(0, ((nth * 5) % 7) * CHUNK_BYTES + edge) };
+}
+
 /** Draws what a client does next. */
 export function drawOrder(
   rng: Rng,
@@ -106,7 +118,7 @@ export function drawOrder(
           : rng.between(300_000, 2_000_000);
   const dice = rng.fraction() * mix.reduce((a, b) => a + b, 0);
   const at = (kind: number): boolean => dice < mix.slice(0, kind + 1).reduce((a, b) => a + b, 0);
-  if (at(0)) return { do: "put", name, value, bytes, layout };
+  if (at(0)) return { do: "put", name, value, bytes, layout, ...streamOf(value) };
   if (at(1)) {
     const expected = rng.chance(0.4) || known.length === 0 ? 0 : rng.pick(known.slice(-3));
     return { do: "putIf", name, value, bytes, expected, layout };

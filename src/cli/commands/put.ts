@@ -2,7 +2,9 @@
 import { basename } from "node:path";
 import { defineCommand } from "citty";
 import type { Condition } from "../../client/agree/decide.ts";
-import { put } from "../../client/files/put.ts";
+import type { Cluster } from "../../client/connect/cluster.ts";
+import { put, type PutOptions, type Stored } from "../../client/files/put.ts";
+import { putStream } from "../../client/files/put_stream.ts";
 import { asDfsError, DfsError, isDfsError } from "../../errors.ts";
 import { type Layout, layoutOf } from "../../file/layout.ts";
 import { checkFolder, checkNewName, type NewName } from "../../file/names.ts";
@@ -21,7 +23,7 @@ import {
 import { openProgress, type Progress } from "../../terminal/progress.ts";
 import { eachOf, refuseDuplicates } from "../local/several.ts";
 import { type LocalFile, localFile, withSource } from "../local/source.ts";
-import { type Spooled, spoolCommand, spoolStdin } from "../local/spool.ts";
+import { commandStream, type LocalStream, pipeStream, stdinStream } from "../local/stream.ts";
 
 const STDIN = "-";
 /**
@@ -74,12 +76,17 @@ export const putCommand = defineCommand({
     const named = args.layout === undefined ? null : layoutOf(args.layout);
     const setup = await setUp(args);
     const layout = named ?? setup.configuration.layout;
-    const spooled = await spooledFor(wanted, command, setup).catch(asDfsError);
-    const stream = spooled instanceof DfsError ? spooled : spooled?.file;
+    const sourceFor = (path: string): Promise<LocalFile> | LocalStream => {
+      if (path === STDIN) return command === undefined ? stdinStream() : commandStream(command);
+      return pipeStream(path) ?? localFile(path);
+    };
     const jobFor = async ({ path, name }: Wanted): Promise<Job> => {
       if (name instanceof DfsError) return { label: path, what: name };
-      const file = stream ?? (await localFile(path).catch(asDfsError));
-      return { label: name, what: file instanceof DfsError ? file : { name, file } };
+      try {
+        return { label: name, what: { name, source: await sourceFor(path) } };
+      } catch (error) {
+        return { label: name, what: asDfsError(error) };
+      }
     };
     const progress = openProgress(labelOf(wanted), args);
     try {
@@ -89,7 +96,6 @@ export const putCommand = defineCommand({
       return await reportOutcomes(summary, (name) => `${name} put failed`, setup.log, args);
     } finally {
       progress.stop();
-      if (spooled && !(spooled instanceof DfsError)) await spooled.close();
     }
   },
 });
@@ -100,11 +106,15 @@ interface Wanted {
   readonly name: NewName | DfsError;
 }
 
-/** A name and its file, or the reason why one of them is missing. `label` is for messages. */
+/**
+ * A name and its file or stream, or the reason why one of them is missing. `label` is for messages.
+ */
 interface Job {
   readonly label: string;
-  readonly what: { readonly name: NewName; readonly file: LocalFile } | DfsError;
+  readonly what: { readonly name: NewName; readonly source: LocalFile | LocalStream } | DfsError;
 }
+
+const isStream = (source: LocalFile | LocalStream): source is LocalStream => "emptyText" in source;
 
 /** With --from-command there are no files: its output is treated like stdin. */
 function insteadOf(paths: readonly string[]): string[] {
@@ -172,22 +182,6 @@ function nameOf(path: string, folder: string, name: string | undefined): NewName
   }
 }
 
-/** The spooled stream, if stdin or a command is put; else null. */
-async function spooledFor(
-  wanted: readonly Wanted[],
-  command: string | undefined,
-  { log }: Setup,
-): Promise<Spooled | null> {
-  const [first] = wanted;
-  if (first?.path !== STDIN) return null;
-  const spooled = await (command === undefined ? spoolStdin() : spoolCommand(command));
-  if (spooled.file.bytes === 0) {
-    const what = command === undefined ? "stdin was empty" : `${command} printed nothing`;
-    log.warn(`${what}: ${String(first.name)} is stored, with no bytes`);
-  }
-  return spooled;
-}
-
 /**
  * Throws DfsError("usage") on conditions that contradict each other, or that no version can meet.
  */
@@ -221,26 +215,28 @@ async function putAll(
     what instanceof DfsError ? [failed(label, what)] : [],
   );
   if (faults.length === jobs.length) return summary(faults);
-  for (const { what } of jobs) if (!(what instanceof DfsError)) progress.expect(what.file.bytes);
-  const { placement } = setup.configuration;
+  for (const { what } of jobs)
+    if (!(what instanceof DfsError))
+      progress.expect(isStream(what.source) ? Infinity : what.source.bytes);
   const options = {
     layout,
-    placement,
+    placement: setup.configuration.placement,
     progress: (bytes: number) => progress.add(bytes),
     ...(condition && { condition }),
+  };
+  const store = (what: Job["what"], cluster: Cluster): Promise<Stored> => {
+    if (what instanceof DfsError) throw what;
+    const { name, source } = what;
+    return isStream(source)
+      ? storeStream(setup, cluster, name, source, options)
+      : storeFile(setup, cluster, name, source, options);
   };
   try {
     return await withCluster(setup, async (cluster) => {
       const outcomes = await eachOf(jobs, FILES_IN_FLIGHT, ({ label, what }) =>
         outcomeOf(label, setup.log, async () => {
-          if (what instanceof DfsError) throw what;
-          const { name, file } = what;
-          return withSource(file, async (source) => {
-            const { vid, rotation, bytes } = await put(cluster, name, source, options);
-            if (source.hasGrown())
-              setup.log.info(`${file.label} grew: it is stored as it was at first`);
-            return { bytes, version: vid, x: rotation };
-          });
+          const { vid, rotation, bytes } = await store(what, cluster);
+          return { bytes, version: vid, x: rotation };
         }),
       );
       return summary(outcomes, cluster.traffic);
@@ -253,4 +249,29 @@ async function putAll(
       jobs.map(({ label, what }) => failed(label, what instanceof DfsError ? what : why)),
     );
   }
+}
+
+const storeFile = (
+  { log }: Setup,
+  cluster: Cluster,
+  name: NewName,
+  file: LocalFile,
+  options: PutOptions,
+): Promise<Stored> =>
+  withSource(file, async (source) => {
+    const stored = await put(cluster, name, source, options);
+    if (source.hasGrown()) log.info(`${file.label} grew: it is stored as it was at first`);
+    return stored;
+  });
+
+async function storeStream(
+  { log }: Setup,
+  cluster: Cluster,
+  name: NewName,
+  stream: LocalStream,
+  options: PutOptions,
+): Promise<Stored> {
+  const stored = await putStream(cluster, name, stream, options);
+  if (stored.bytes === 0) log.warn(`${stream.emptyText}: ${name} is stored, with no bytes`);
+  return stored;
 }

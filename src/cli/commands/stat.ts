@@ -53,6 +53,7 @@ const asJson = (found: Stat, { time, kind } = knownIn(found.attributes)) => ({
   bytes: found.bytes,
   modified: time === undefined ? null : dateOf(time),
   layout: found.layout,
+  striped: found.striped,
   x: found.rotation,
   folder: kind === "folder",
   incomplete: found.isIncomplete,
@@ -109,7 +110,7 @@ function asLines(found: Stat): string[] {
     : "yes";
   facts.push(
     ["size", `${found.bytes} bytes (${sizeText(found.bytes)})`],
-    ["layout", found.layout],
+    ["layout", found.striped ? `${found.layout}, in stripes` : found.layout],
     ["x", String(found.rotation)],
     ["complete", isComplete],
     ...attributes,

@@ -1,6 +1,6 @@
 /**
  * Local files that put reads from, each as it was at one moment. Used by put, by the benchmark, and
- * by spool.ts, which makes such files from streams.
+ * by stream.ts.
  */
 import { statSync } from "node:fs";
 import type { Source } from "../../client/send/source.ts";
@@ -25,7 +25,7 @@ export interface LocalFile {
 }
 
 const PERMISSIONS = 0o777n;
-const NS_PER_MS = 1_000_000n;
+export const NS_PER_MS = 1_000_000n;
 /** Longer than a tick of the clock that file systems take times from. */
 const TICK_MS = 20;
 
@@ -57,7 +57,7 @@ function infoOf(path: string) {
 }
 
 /** The attributes of a file that a command puts, from its facts and permission bits. */
-export const attributesFrom = ({ modifiedNs }: FileFacts, mode: number): Attributes =>
+const attributesFrom = ({ modifiedNs }: FileFacts, mode: number): Attributes =>
   attributesOf({ time: storableTime(modifiedNs), mode, by: "command" });
 
 const isNotOrdinary = (label: string): DfsError =>

@@ -171,8 +171,8 @@ const latestPut = (granted: Replies<"prepare">): number =>
 /** The pieces of the parent, wherever they lie by now: its ring may be another since it was read. */
 const inheriting = (
   content: Content,
-  { cid, pieces, needed, copies, ring, at, size }: Version,
-): Content => ({ ...content, cid, pieces, needed, copies, ring, at, size });
+  { cid, pieces, needed, copies, striped, ring, at, size }: Version,
+): Content => ({ ...content, cid, pieces, needed, copies, striped, ring, at, size });
 
 /** null once all pieces have their copies; else why not. */
 async function coverOrWhy(

@@ -33,7 +33,10 @@ export const freeOn = (all: readonly DiskOf[]): number | null =>
  * Servers that share a disk may each take an equal part of its free bytes. null where a disk is not
  * known.
  */
-export function usableOn(all: readonly DiskOf[], { pieces, needed, copies }: Shape): number | null {
+export function usableOn(
+  all: readonly DiskOf[],
+  { pieces, needed, copies }: Omit<Shape, "striped">,
+): number | null {
   const rooms: number[] = [];
   for (const group of byDisk(all)) {
     const free = leastOf(group);

@@ -3,14 +3,7 @@
  * Pure. Used by download.
  */
 import { DfsError } from "../../errors.ts";
-import {
-  chunkBytes,
-  chunkOffset,
-  type Cut,
-  dataPieces,
-  hasParity,
-  pieceBytes,
-} from "../../file/split.ts";
+import { chunkBytes, chunkOffset, type Cut, dataPieces, pieceBytes } from "../../file/split.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, FILE_BYTES_MAX } from "../../limits.ts";
 
 /** `length` bytes of a file, from `offset` on. */
@@ -46,11 +39,11 @@ export function cutTo(bytes: number, range: Range): Range {
 
 /**
  * The portions of a range. They come in the order of the file, or else one of each piece in turn,
- * so that all servers work at once. With parity they are stripes, in the order of the file. They
- * are made one by one, for a large file has many.
+ * so that all servers work at once. Where the cut is striped they are stripes, in the order of the
+ * file. They are made one by one, for a large file has many.
  */
 export function* portionsOf(cut: Cut, range: Range, inOrder: boolean): Generator<Portion> {
-  if (hasParity(cut)) return yield* stripesIn(cut, range);
+  if (cut.striped) return yield* stripesIn(cut, range);
   let ofPiece = dataPieces(cut).map((piece) => chunksIn(cut, piece, range));
   if (inOrder) {
     for (const chunks of ofPiece) yield* chunks;

@@ -174,8 +174,8 @@ function contentFor(
   { version, roots }: FoundVersion,
   about: Facts,
 ) {
-  const { deleted, cid, pieces, needed, copies, ring, at, size } = version;
-  const content = { vid, deleted, cid, pieces, needed, copies, ring, at, size };
+  const { deleted, cid, pieces, needed, copies, striped, ring, at, size } = version;
+  const content = { vid, deleted, cid, pieces, needed, copies, striped, ring, at, size };
   return withManifest(cluster, stored, about, roots, about.key, content);
 }
 

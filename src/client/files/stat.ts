@@ -22,6 +22,8 @@ export interface Stat {
   readonly stored: string | null;
   readonly attributes: Attributes;
   readonly layout: string;
+  /** Are its pieces cut by stripes? */
+  readonly striped: boolean;
   readonly rotation: number;
   readonly isIncomplete: boolean;
   /** The servers of the cluster, also the awaited ones. Their pieces count from 1. */
@@ -58,6 +60,7 @@ export async function stat(cluster: Cluster, name: Name, tries = 0): Promise<Sta
     stored: cluster.space.guard ? stored : null,
     attributes,
     layout: layoutName(version),
+    striped: version.striped,
     rotation: ring[0] ?? 0,
     isIncomplete,
     servers: reading.view.listed.map((slot) => ({

@@ -2,7 +2,8 @@
  * The pieces of a version that has the content of another one. Servers link what they have with
  * PREPARE, so mostly no bytes move. A promise shows what a server really has: the content may be
  * gone from some since it was looked up. Copies that are short go from any server that still has
- * the content to the home, or are handed off. Used by link.
+ * the content to the home, or are handed off. Used by link; and by put_stream, for the pieces of a
+ * stream, which cannot be read again.
  */
 import type { DfsError } from "../../errors.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
@@ -93,7 +94,7 @@ export class LinkedPieces implements Supply {
 
   shortage(): Promise<string> {
     return this.isLost
-      ? Promise.resolve("the servers that answer lack a piece of what is copied")
+      ? Promise.resolve("the servers that answer lack a piece of it")
       : shortageOf(this.#cluster, this.#version, this.#refused, []);
   }
 

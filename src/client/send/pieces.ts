@@ -6,14 +6,7 @@ import { assert, DfsError } from "../../errors.ts";
 import { candidates, handingOrder, homesOf } from "../../file/placement.ts";
 import type { Shape } from "../../file/layout.ts";
 import type { StoredName } from "../../file/names.ts";
-import {
-  chunkBytes,
-  chunkOffset,
-  type Cut,
-  hasParity,
-  parityPieces,
-  pieceBytes,
-} from "../../file/split.ts";
+import { chunkBytes, chunkOffset, hasParity, parityPieces, pieceBytes } from "../../file/split.ts";
 import { CHUNK_BYTES, CHUNKS_PER_PIECE, INLINE_BYTES } from "../../limits.ts";
 import type { Cid, Version, Vid } from "../../version.ts";
 import type { InlinePiece } from "../../wire/values.ts";
@@ -44,7 +37,6 @@ export class Pieces implements Supply {
   readonly cid: Cid;
   readonly #version: Pick<Version, "cid" | "ring"> & CutInCopies;
   readonly #source: Source;
-  readonly #cut: Cut;
   readonly #progress: (bytes: number) => void;
   readonly #roots: PieceRoots;
   /** The slots that each piece was sent to: they have it, or will have it with the next PREPARE. */
@@ -58,19 +50,18 @@ export class Pieces implements Supply {
     name: StoredName,
     vid: Vid,
     source: Source,
-    { pieces, needed, copies }: Shape,
+    shape: Shape,
     ring: number[],
     progress: (bytes: number) => void,
   ) {
     this.#cluster = cluster;
     this.#name = name;
     this.cid = vid;
-    this.#version = { cid: vid, ring, copies, needed, pieces, size: source.bytes };
+    this.#version = { ...shape, cid: vid, ring, size: source.bytes };
     this.#roots = new PieceRoots(vid);
     this.#source = source;
-    this.#cut = { size: source.bytes, pieces, needed };
     this.#progress = progress;
-    this.#sent = Array.from({ length: pieces }, () => new Set());
+    this.#sent = Array.from({ length: shape.pieces }, () => new Set());
   }
 
   /** The root of each piece, once all pieces are sent. */
@@ -83,7 +74,7 @@ export class Pieces implements Supply {
 
   /** Reads small pieces, which ride with PREPARE; sends large ones. Throws for want of copies. */
   async send(): Promise<void> {
-    if (pieceBytes(this.#cut, 0) <= INLINE_BYTES) await this.#readSmall();
+    if (pieceBytes(this.#version, 0) <= INLINE_BYTES) await this.#readSmall();
     if (!(await this.#supply(new Map())))
       throw new DfsError("putFailed", await this.shortage(new Map()));
   }
@@ -142,14 +133,14 @@ export class Pieces implements Supply {
         for (const slot of slots) this.#sent[piece]?.add(slot);
       }
       // With parity not every piece must find a server. The promises tell whether enough have.
-      if (isShort && (targets.size === 0 || !hasParity(this.#cut))) {
+      if (isShort && (targets.size === 0 || !hasParity(this.#version))) {
         // A server that was silent until now may take what the others do not.
         if (await hearsMore(this.#cluster, arrivals, tries)) {
           for (const [piece, slots] of targets)
             for (const slot of slots) this.#sent[piece]?.delete(slot);
           continue;
         }
-        if (!hasParity(this.#cut)) return false;
+        if (!hasParity(this.#version)) return false;
       }
       if (targets.size === 0) return !isShort || sent > 0;
       sent += targets.size;
@@ -166,13 +157,13 @@ export class Pieces implements Supply {
       among,
       count,
       (slot) => this.#sent[piece]?.has(slot) === true,
-      hasParity(this.#cut) ? pieces : null,
+      hasParity(this.#version) ? pieces : null,
     );
   }
 
   /** Streams pieces to these servers. Returns for each piece how many servers have it durably. */
   async #stream(targets: ReadonlyMap<number, readonly number[]>): Promise<Map<number, number>> {
-    if (hasParity(this.#cut)) return this.#sendStripes(targets);
+    if (hasParity(this.#version)) return this.#sendStripes(targets);
     const taken = new Map<number, number>();
     await inParallel(targets, Math.max(1, targets.size), async ([piece, slots]) => {
       taken.set(piece, await this.#sendTo(piece, slots));
@@ -184,7 +175,7 @@ export class Pieces implements Supply {
   async #sendStripes(
     targets: ReadonlyMap<number, readonly number[]>,
   ): Promise<Map<number, number>> {
-    const cut = this.#cut;
+    const cut = this.#version;
     const transfers = [...targets].map(([piece, slots]) => ({
       transfer: this.#transferOf(piece, slots),
       sum: this.#roots.reading(piece, pieceBytes(cut, piece)),
@@ -222,7 +213,7 @@ export class Pieces implements Supply {
 
   /** Streams one piece to these servers. Returns how many of them have it durably. */
   async #sendTo(piece: number, targets: readonly number[]): Promise<number> {
-    const size = pieceBytes(this.#cut, piece);
+    const size = pieceBytes(this.#version, piece);
     const sum = this.#roots.reading(piece, size);
     const transfer = this.#transferOf(piece, targets);
     const underWay = new Sendings(this.#cluster.signal);
@@ -230,10 +221,12 @@ export class Pieces implements Supply {
       for (let offset = 0; offset < size && transfer.takers > 0; offset += CHUNK_BYTES) {
         await underWay.fewerThan(CHUNKS_PER_PIECE);
         const buffer = await this.#cluster.window.take();
-        const data = buffer.subarray(0, chunkBytes(this.#cut, piece, offset));
-        const chunk = this.#source.read(data, chunkOffset(this.#cut, piece, offset)).then(() => {
-          return this.#sendChunk(transfer, offset, sum(data), data);
-        });
+        const data = buffer.subarray(0, chunkBytes(this.#version, piece, offset));
+        const chunk = this.#source
+          .read(data, chunkOffset(this.#version, piece, offset))
+          .then(() => {
+            return this.#sendChunk(transfer, offset, sum(data), data);
+          });
         // The next chunk is read only after this one was read and its sending has begun.
         const sending = chunk.then(({ acknowledged }) => acknowledged);
         underWay.add(sending.finally(() => this.#cluster.window.giveBack(buffer)));
@@ -246,7 +239,7 @@ export class Pieces implements Supply {
   }
 
   #whole(piece: number): WholePiece {
-    const size = pieceBytes(this.#cut, piece);
+    const size = pieceBytes(this.#version, piece);
     return { name: this.#name, vid: this.cid, cid: this.cid, piece, size };
   }
 
@@ -259,16 +252,16 @@ export class Pieces implements Supply {
   }
 
   #sendChunk(transfer: Transfer, offset: number, root: Uint8Array | null, data: Uint8Array) {
-    const progress = transfer.piece < this.#cut.needed ? data.length : 0;
+    const progress = transfer.piece < this.#version.needed ? data.length : 0;
     return { acknowledged: transfer.send(offset, root, data).then(() => this.#progress(progress)) };
   }
 
   /** Reads a small file, and makes all its pieces. */
   async #readSmall(): Promise<void> {
-    for (const small of await smallPieces(this.#source, this.#cut, this.cid)) {
+    for (const small of await smallPieces(this.#source, this.#version, this.cid)) {
       this.#roots.known[small.piece] = small.root;
       this.#small.push(small);
-      if (small.piece < this.#cut.needed) this.#progress(small.data.length);
+      if (small.piece < this.#version.needed) this.#progress(small.data.length);
     }
   }
 }

@@ -3,8 +3,9 @@
  * servers are missing. Used by Pieces and repair.
  */
 import { type DfsError, type ErrorCode, isDfsError } from "../../errors.ts";
-import { type Cut, hasParity } from "../../file/split.ts";
+import { hasParity } from "../../file/split.ts";
 import { counted } from "../../counted.ts";
+import type { Version } from "../../version.ts";
 import type { Cluster } from "../connect/cluster.ts";
 
 /** The errors of servers that did not take a piece, by slot. */
@@ -25,7 +26,7 @@ function roomText(labels: readonly string[], short: string): string {
  */
 export async function shortageOf(
   cluster: Cluster,
-  version: Cut & { readonly copies: number },
+  version: Pick<Version, "pieces" | "needed" | "copies">,
   refused: Refused,
   full: readonly number[],
 ): Promise<string> {

@@ -1,10 +1,18 @@
 /**
- * Makes the stripes of a file that is put with parity. A stripe has a chunk of each data piece, and
- * the parity chunks that follow from them. Used by Pieces.
+ * Makes the stripes of a file: a chunk of each data piece, and the parity chunks that follow from
+ * them. Used by Pieces, StreamPieces and small_pieces.
  */
 import { CHUNK_BYTES, CHUNKS_PER_PLACE } from "../../limits.ts";
 import { codeOfCut, type Stripe } from "../../file/parity/parity.ts";
-import { chunkBytes, chunkOffset, type Cut, dataPieces } from "../../file/split.ts";
+import {
+  chunkBytes,
+  chunkOffset,
+  type Cut,
+  dataPieces,
+  hasParity,
+  parityPieces,
+  pieceBytes,
+} from "../../file/split.ts";
 import type { Source } from "./source.ts";
 import type { Window } from "../connect/window.ts";
 
@@ -12,8 +20,8 @@ import type { Window } from "../connect/window.ts";
  * Reads the data chunks of the stripe at `offset` of its pieces, and makes the chunks of the
  * `parity` pieces. The caller releases the stripe. Throws what the source throws.
  */
-export async function readStripe(
-  source: Source,
+async function readStripe(
+  source: Pick<Source, "read">,
   cut: Cut,
   offset: number,
   parity: readonly number[],
@@ -36,6 +44,31 @@ export async function readStripe(
     stripe.release();
     throw error;
   }
+}
+
+/**
+ * The part of each piece of a stripe that is in memory; `cut` has its size. The parts of data pieces
+ * may lie in `data`. The caller releases the parts.
+ */
+export async function partsOf(
+  data: Uint8Array,
+  cut: Cut,
+): Promise<{ parts: readonly Uint8Array[]; release: () => void }> {
+  const all = Array.from({ length: cut.pieces }, (_, piece) => piece);
+  if (!hasParity(cut)) {
+    const parts = all.map((piece) => {
+      const at = chunkOffset(cut, piece, 0);
+      return data.subarray(at, at + pieceBytes(cut, piece));
+    });
+    return { parts, release: () => {} };
+  }
+  const source = {
+    read: async (into: Uint8Array, offset: number) =>
+      into.set(data.subarray(offset, offset + into.length)),
+  };
+  const stripe = await readStripe(source, cut, 0, parityPieces(cut));
+  const parts = stripe.pieces.map((buffer, piece) => buffer.subarray(0, pieceBytes(cut, piece)));
+  return { parts, release: () => stripe.release() };
 }
 
 /** `readStripe`, once there is room in the window. `release` gives back the stripe and the room. */

@@ -11,7 +11,8 @@ import type { Upload } from "../../store/pieces/upload.ts";
 import type { Share, UploadShares } from "../bounds/upload_shares.ts";
 
 interface Portion extends Arrival {
-  readonly size: number;
+  /** null: the portion belongs to a stream that goes on. */
+  readonly size: number | null;
   readonly offset: number;
   readonly root: Uint8Array | null;
   readonly data: Uint8Array;
@@ -21,7 +22,7 @@ interface Incoming {
   readonly upload: Promise<Upload>;
   /** What the first portion says that the piece is. */
   readonly id: Arrival;
-  readonly size: number;
+  readonly size: number | null;
   readonly share: Share;
   /** Settles when all portions so far are written. */
   tail: Promise<void>;
@@ -48,7 +49,9 @@ export class Uploads {
    * DfsError.
    */
   take(portion: Portion): Promise<void> {
-    const { root } = portion;
+    const { root, size } = portion;
+    if (root && size === null)
+      throw new DfsError("protocol", `piece ${portion.piece + 1} ends, and nothing says where`);
     const key = keyOf(portion);
     if (!root && portion.data.length === 0) return this.#giveUp(key, portion);
     const incoming = this.#open.get(key) ?? this.#begin(key, portion);
@@ -57,7 +60,7 @@ export class Uploads {
       const upload = await incoming.upload;
       if (portion.data.length > 0) await upload.append(portion.offset, portion.data);
       if (portion.data.length > 0) incoming.share.touch();
-      if (root) await this.#store.pieces.received(upload, incoming.id, incoming.size, root);
+      if (root && size !== null) await this.#store.pieces.received(upload, incoming.id, size, root);
     });
     const forget = (): boolean => this.#forget(key, incoming);
     incoming.tail.then(
@@ -114,7 +117,8 @@ const keyOf = ({ vid, cid, piece }: Arrival): string => `${vid}.${cid}.${piece}`
 
 function checkSame({ id, size }: Incoming, portion: Portion): void {
   const { space, name, piece } = portion;
-  if (space === id.space && name === id.name && portion.size === size) return;
+  const isSize = portion.size === size || (size === null && portion.root !== null);
+  if (space === id.space && name === id.name && isSize) return;
   throw new DfsError("protocol", `piece ${piece + 1} is another one than it was`);
 }
 

@@ -66,9 +66,11 @@ export class PieceStore {
     catalog.setRelief(() => this.ballast.drop());
   }
 
-  /** Begins a piece of `bytes` bytes that comes in several parts. Throws DfsError("noRoom"). */
-  async receive({ space, name, cid, piece }: Arrival, bytes: number): Promise<Upload> {
-    await this.room.reserve(bytes);
+  /**
+   * Begins a piece that comes in several parts, of `bytes` bytes; null where nobody knows yet. Throws
+   * DfsError("noRoom").
+   */
+  async receive({ space, name, cid, piece }: Arrival, bytes: number | null): Promise<Upload> {
     const temporary = `${this.#paths.temporary}/${cid}.${piece}.${this.#temporaries++}`;
     const what = { space, slot: hashSlotOf(space, name), cid, piece, bytes };
     return Upload.begin(this.#disk, temporary, what, this.room, this.#die);
@@ -98,7 +100,7 @@ export class PieceStore {
     bytes: number,
     root: Uint8Array,
   ): Promise<void> {
-    await upload.finish(root, path);
+    await upload.finish(bytes, root, path);
     try {
       await orDie(this.#disk.syncFolder(folder), this.#die);
       // A promise may count this piece, and a copy elsewhere may go for it.

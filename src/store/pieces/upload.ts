@@ -3,32 +3,34 @@
  * computed as they pass; the file is durable before it gets its name. Used by pieces.ts and the
  * server's uploads.
  */
-import { assert, DfsError, isDfsError } from "../../errors.ts";
-import { rootOf, sumsOf } from "../../file/checksum.ts";
+import { DfsError, isDfsError } from "../../errors.ts";
+import { rootOf, SumTable, sumsOf } from "../../file/checksum.ts";
 import type { Disk, OpenFile } from "../../io/ports.ts";
-import { BLOCK_BYTES, SYNC_EVERY_BYTES } from "../../limits.ts";
+import { BLOCK_BYTES, STORED_BYTES_MAX, SYNC_EVERY_BYTES } from "../../limits.ts";
 import { type PieceFooter, tailOf } from "./piece_file.ts";
 import type { Room } from "./room.ts";
 
-const TABLE_BYTES_FIRST = 64;
+/** A piece on its way. Of a stream, how long it will be is not known. */
+type Coming = Omit<PieceFooter, "root" | "bytes"> & { readonly bytes: number | null };
 
 export class Upload {
   readonly #disk: Disk;
   readonly #temporary: string;
-  readonly #what: Omit<PieceFooter, "root">;
-  #table = new Uint8Array(TABLE_BYTES_FIRST);
-  #tableBytes = 0;
+  readonly #what: Coming;
+  readonly #sums = new SumTable();
   readonly #file: OpenFile;
   readonly #room: Room;
   readonly #die: (error: DfsError) => void;
   #written = 0;
+  /** How many bytes there was room for when that was last looked at. */
+  #reserved: number;
   #synced = 0;
   #syncing: Promise<void> = Promise.resolve();
 
   private constructor(
     disk: Disk,
     temporary: string,
-    what: Omit<PieceFooter, "root">,
+    what: Coming,
     file: OpenFile,
     room: Room,
     die: (error: DfsError) => void,
@@ -39,19 +41,22 @@ export class Upload {
     this.#temporary = temporary;
     this.#what = what;
     this.#file = file;
+    this.#reserved = what.bytes ?? 0;
   }
 
   /**
-   * Begins a piece in a new file at `temporary`. `die` is called when a sync fails. Throws
+   * Begins a piece in a new file at `temporary`. `what.bytes` is null for a piece of unknown
+   * length, for which room is found as its bytes come. `die` is called when a sync fails. Throws
    * DfsError("noRoom").
    */
   static async begin(
     disk: Disk,
     temporary: string,
-    what: Omit<PieceFooter, "root">,
+    what: Coming,
     room: Room,
     die: (error: DfsError) => void,
   ): Promise<Upload> {
+    await room.reserve(what.bytes ?? 0);
     const file = await room.orRelieved(() => disk.open(temporary, "create"));
     return new Upload(disk, temporary, what, file, room, die);
   }
@@ -63,29 +68,20 @@ export class Upload {
   async append(offset: number, data: Uint8Array): Promise<void> {
     const { cid, piece, bytes } = this.#what;
     const ends = offset + data.length;
-    if (offset !== this.#written || offset % BLOCK_BYTES !== 0 || ends > bytes)
+    const most = bytes ?? STORED_BYTES_MAX;
+    if (offset !== this.#written || offset % BLOCK_BYTES !== 0 || ends > most)
       throw new DfsError(
         "protocol",
         `piece ${piece + 1}: bytes at ${offset} where ${this.#written} was next`,
       );
-    this.#note(sumsOf(cid, piece, offset / BLOCK_BYTES, data));
+    this.#sums.add(sumsOf(cid, piece, offset / BLOCK_BYTES, data));
     this.#written = ends;
+    if (ends > this.#reserved) {
+      await this.#room.reserve(SYNC_EVERY_BYTES);
+      this.#reserved = offset + SYNC_EVERY_BYTES;
+    }
     await this.#room.orRelieved(() => this.#file.write(data, offset));
     if (ends - this.#synced >= SYNC_EVERY_BYTES) await this.#startSync(ends);
-  }
-
-  /**
-   * Appends to one table that grows: an array for each chunk would take a hundred bytes for eight.
-   */
-  #note(sums: Uint8Array): void {
-    const end = this.#tableBytes + sums.length;
-    if (end > this.#table.length) {
-      const larger = new Uint8Array(2 * end);
-      larger.set(this.#table);
-      this.#table = larger;
-    }
-    this.#table.set(sums, this.#tableBytes);
-    this.#tableBytes = end;
   }
 
   /**
@@ -101,16 +97,15 @@ export class Upload {
   }
 
   /**
-   * Makes the piece durable under its name `path`. Throws DfsError("protocol") if its bytes do not
-   * fit `root`.
+   * Makes the piece, of `bytes` bytes, durable under its name `path`. Throws DfsError("protocol") if
+   * its bytes do not fit that or `root`.
    */
-  async finish(root: Uint8Array, path: string): Promise<void> {
-    const { cid, piece, bytes } = this.#what;
-    assert(this.#written <= bytes, "an upload is never longer than it said");
-    const table = this.#table.subarray(0, this.#tableBytes);
-    if (this.#written < bytes || Buffer.compare(rootOf(cid, piece, bytes, table), root) !== 0)
+  async finish(bytes: number, root: Uint8Array, path: string): Promise<void> {
+    const { cid, piece } = this.#what;
+    const { table } = this.#sums;
+    if (this.#written !== bytes || Buffer.compare(rootOf(cid, piece, bytes, table), root) !== 0)
       throw new DfsError("protocol", `piece ${piece + 1}: what arrived is not what was sent`);
-    const tail = tailOf({ ...this.#what, root }, table);
+    const tail = tailOf({ ...this.#what, bytes, root }, table);
     await this.#room.orRelieved(() => this.#file.write(tail, bytes));
     await this.#syncing;
     await orDie(this.#file.sync(), this.#die);
