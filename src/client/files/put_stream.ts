@@ -11,7 +11,7 @@ import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
 import { CONTENT_KEY_BYTES } from "../../file/seal.ts";
 import { hasParity, stripeBytes } from "../../file/split.ts";
 import { childOf, type Content } from "../../version.ts";
-import { propose } from "../agree/propose.ts";
+import { type Outcome, propose } from "../agree/propose.ts";
 import type { Cluster } from "../connect/cluster.ts";
 import { type ByteStream, StreamReader } from "../send/byte_stream.ts";
 import type { HeldBySlot } from "../send/copies.ts";
@@ -89,14 +89,19 @@ async function putStripes(
   await pieces.send(key ? new SealedStream(reader, key) : reader);
   const { size, roots } = pieces;
   const content = { vid, deleted: false, cid: vid, ...shape, ring, at: [], size };
-  const supply = await supplyOf(cluster, target, content, pieces);
   const facts = { attributes, bytes: reader.bytes };
   const { condition } = options;
-  const outcome = await propose(cluster, stored, {
-    ...withManifest(cluster, stored, facts, roots, key, content),
-    condition: condition ?? null,
-    supply,
-  });
+  let outcome: Outcome | null = null;
+  try {
+    const supply = await supplyOf(cluster, target, content, pieces);
+    outcome = await propose(cluster, stored, {
+      ...withManifest(cluster, stored, facts, roots, key, content),
+      condition: condition ?? null,
+      supply,
+    });
+  } finally {
+    if (outcome?.is !== "done") pieces.giveUp();
+  }
   return {
     ...storedOrThrow(name, outcome, vid, condition),
     rotation: ring[0] ?? 0,
