@@ -221,7 +221,7 @@ test("a user who makes up files holds up no operator, who can delete them", asyn
   expect((await op.dfs("status")).out).toContain("\n1 file, 293 KiB\n");
 
   await make(stage, "fake", madeUp({}));
-  await make(stage, "fake2", madeUp({ needed: 2, copies: 1 }));
+  await make(stage, "fake2", madeUp({ needed: 2, copies: 1, striped: true }));
   await make(stage, "fake3", madeUp({}));
   const status = await op.dfs("status");
   expect(status).toMatchObject({ status: 3 });

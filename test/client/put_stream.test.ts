@@ -1,6 +1,7 @@
 /** Streams: what is stored of them, on which servers, and how it is read and mended. */
 import { named } from "../harness/named.ts";
 import { describe, expect, test } from "bun:test";
+import { readName } from "../../src/client/agree/register.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import { verifyAll } from "../../src/client/care/verify.ts";
 import type { Sink } from "../../src/client/fetch/sink.ts";
@@ -10,6 +11,7 @@ import { put } from "../../src/client/files/put.ts";
 import { putStream } from "../../src/client/files/put_stream.ts";
 import { stat } from "../../src/client/files/stat.ts";
 import { openStored } from "../../src/client/files/stored_source.ts";
+import { drainServer } from "../../src/client/members/members.ts";
 import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { pieceBytes } from "../../src/file/split.ts";
@@ -123,6 +125,27 @@ test("a stream has all copies where a disk fills up on the way", () => {
   expect(stage.get("a")).toEqual(LARGE);
   expect(stage.unfinished).toEqual([]);
 });
+
+test.each([10, 2 * STRIPE])(
+  "a stream is whole, and can lose a server, where one leaves the cluster after %d bytes of it",
+  (at) => {
+    const stage = new Stage();
+    const other = stage.client();
+    async function* parts(): AsyncGenerator<Uint8Array> {
+      yield LARGE.subarray(0, at);
+      await drainServer(other, 3);
+      // The client learns of it meanwhile.
+      await readName(stage.cluster, "b");
+      yield LARGE.subarray(at);
+    }
+    stage.run(stage.begin("a", parts()));
+    expect(stage.versionOf("a")).toMatchObject({ pieces: 4, copies: 2, striped: true });
+    expect(stage.get("a")).toEqual(LARGE);
+    for (const slot of [3, 0]) stage.kill(slot);
+    stage.world.pass(1000);
+    expect(stage.get("a")).toEqual(LARGE);
+  },
+);
 
 test("a stream that is stored is read at any offset, as what is put again", () => {
   const stage = new Stage();

@@ -104,7 +104,7 @@ export const EXCHANGES: Exchanges = {
       vid,
       cid: vid,
       piece: any.u8,
-      size: any.u53,
+      size: fc.option(any.u53),
       offset: any.u53,
       root: fc.option(root),
       data,

@@ -4,7 +4,7 @@
  */
 import { DfsError } from "../../errors.ts";
 import { checkAttributes, NO_ATTRIBUTES } from "../../file/attributes.ts";
-import { shapeOf } from "../../file/layout.ts";
+import { type Shape, shapeOf } from "../../file/layout.ts";
 import { encodeManifest } from "../../file/manifest.ts";
 import type { NewName } from "../../file/names.ts";
 import { digestOfName, drawDigest, ringOf } from "../../file/placement.ts";
@@ -43,8 +43,11 @@ export async function putStream(
   try {
     checkAttributes(attributes);
     await checkEnoughLive(cluster);
-    const { places } = cluster.view;
+    // The servers may change while the stream comes. Shape and ring are of the same ones.
+    const { config, places } = cluster.view;
     const shape = { ...shapeOf(options.layout, places.length), striped: true };
+    const digest = drawDigest(cluster.space.user, cluster.space.stored(name));
+    const ring = ringOf(digest, shape.pieces, config, digestOfName(name));
     const first = new Uint8Array(stripeBytes(shape));
     const length = await reader.readInto(first);
     if (length < first.length) {
@@ -52,7 +55,7 @@ export async function putStream(
       return await put(cluster, name, source, { ...options, placement: "name" });
     }
     reader.unread(first);
-    return await putStripes(cluster, name, reader, { attributes, shape, options });
+    return await putStripes(cluster, name, reader, { attributes, shape, ring, options });
   } finally {
     await reader.close();
   }
@@ -72,17 +75,16 @@ async function putStripes(
   {
     attributes,
     shape,
+    ring,
     options,
   }: Pick<ByteStream, "attributes"> & {
-    readonly shape: ReturnType<typeof shapeOf>;
+    readonly shape: Shape;
+    readonly ring: number[];
     readonly options: Omit<PutOptions, "placement">;
   },
 ): Promise<Stored> {
-  const { config } = cluster.view;
   const vid = cluster.ports.random.bytes(16).toHex();
   const stored = cluster.space.stored(name);
-  const digest = drawDigest(cluster.space.user, stored);
-  const ring = ringOf(digest, shape.pieces, config, digestOfName(name));
   const key = cluster.space.guard ? cluster.ports.random.bytes(CONTENT_KEY_BYTES) : null;
   const target = { name: stored, vid };
   const pieces = new StreamPieces(cluster, target, shape, ring, options.progress ?? (() => {}));
