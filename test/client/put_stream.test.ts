@@ -135,7 +135,7 @@ test.each([10, 2 * STRIPE])(
       yield LARGE.subarray(0, at);
       await drainServer(other, 3);
       // The client learns of it meanwhile.
-      await readName(stage.cluster, "b");
+      await readName(stage.cluster, stage.cluster.space.stored(named("b")));
       yield LARGE.subarray(at);
     }
     stage.run(stage.begin("a", parts()));
