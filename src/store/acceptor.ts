@@ -116,7 +116,7 @@ export function mayCollect(
   const isElsewhere =
     [acc, com].some((known) => known?.version.cid === doomed.cid) ||
     pending.some((other) => other !== doomed && other.cid === doomed.cid);
-  return !(/* rule: spare-shared-content */ spare && !isElsewhere);
+  return !(spare && !isElsewhere);
 }
 
 /**

@@ -192,9 +192,9 @@ export class Store {
     });
   }
 
-  /** LINK: the name holds what is here of the content, for a version that may come. */
+  /** LINK: the name holds what is here of the content. A copy elsewhere may go for it. */
   link(space: string, name: StoredName, vid: Vid, cid: Cid): Promise<{ held: number[] }> {
-    return this.#catalog.write(/* rule: link-is-durable */ true, () => {
+    return this.#catalog.write(true, () => {
       this.pieces.holds.link(space, name, this.#row(space, name), vid, cid);
       return { held: this.held(space, name, cid) };
     });

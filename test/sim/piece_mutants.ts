@@ -57,30 +57,6 @@ export const PIECE_MUTANTS: readonly Mutant[] = [
     within: 2000,
     breaks: { "others-still-hold": withoutHolders, "held-is-not-swept": withoutHolders },
   },
-  {
-    name: "row-not-durable",
-    rule: "an upload is acknowledged before its row is durable",
-    within: 2000,
-    breaks: { "row-is-durable": "never" },
-  },
-  {
-    name: "link-not-durable",
-    rule: "LINK is answered before it is durable",
-    within: 2000,
-    breaks: { "link-is-durable": "never" },
-  },
-  {
-    name: "file-before-row",
-    rule: "files of idle pieces are removed before it is durable that their rows are gone",
-    within: 2000,
-    breaks: { "rows-go-first": "never" },
-  },
-  {
-    name: "shared-content-collected",
-    rule: "a pending version is collected where nothing else is known to have its content, though it has",
-    within: 2000,
-    breaks: { "spare-shared-content": "never" },
-  },
 ];
 
 /** Does not look whether any name holds it. */

@@ -104,9 +104,7 @@ export class PieceStore {
     try {
       await orDie(this.#disk.syncFolder(folder), this.#die);
       // A promise may count this piece, and a copy elsewhere may go for it.
-      await this.#catalog.write(/* rule: row-is-durable */ true, () =>
-        this.holds.arrived(id, this.#rowFor(id, bytes, root)),
-      );
+      await this.#catalog.write(true, () => this.holds.arrived(id, this.#rowFor(id, bytes, root)));
     } catch (error) {
       await this.#removeUnclaimed(path, id);
       throw error;

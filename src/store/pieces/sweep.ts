@@ -34,9 +34,7 @@ export async function sweepIdle(sweeping: Sweeping): Promise<void> {
     try {
       // The rows go first, so that what ended the holdings is durable. A link in between finds
       // no row. A file that is left without a row is adopted later.
-      const dropped = await catalog.write(/* rule: rows-go-first */ true, () =>
-        dropIdle(sweeping, since, removals),
-      );
+      const dropped = await catalog.write(true, () => dropIdle(sweeping, since, removals));
       if (dropped === 0) return;
       for (const { path } of removals) await disk.remove(path);
     } finally {
