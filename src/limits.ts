@@ -74,7 +74,9 @@ export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
 /** The fewest names that a client asks for in a page, where it wants fewer. */
 export const SMALL_PAGE = 64;
-/** How many sealed folders a list reads ahead, and about how many names of a page it asks at once. */
+/**
+ * How many sealed folders a list reads ahead, and about how many names of a page it asks at once.
+ */
 export const FOLDERS_AHEAD = 4;
 export const ASKED_AT_ONCE = 16;
 /**
@@ -112,7 +114,10 @@ export const PROGRESS_MS = 10_000;
 export const PROGRESS_BYTES = 16 * KIB;
 /** An answer must be complete within this time. */
 export const ANSWER_MS = 10 * 60_000;
-/** How many configurations one client follows in AGAIN_MS. Servers that lie may name ever newer ones. */
+/**
+ * How many configurations one client follows in AGAIN_MS. Servers that lie may name ever newer
+ * ones.
+ */
 export const EPOCHS_FOLLOWED = 1000;
 export const STRAGGLER_MS = 1000;
 /** How long status waits for a server, since status must not take longer than a second. */
