@@ -74,7 +74,9 @@ export const LIST_LOT = 250;
 export const LIST_PAGE_BYTES = 192 * KIB;
 /** The fewest names that a client asks for in a page, where it wants fewer. */
 export const SMALL_PAGE = 64;
-/** How many sealed folders a list reads ahead, and about how many names of a page it asks at once. */
+/**
+ * How many sealed folders a list reads ahead, and about how many names of a page it asks at once.
+ */
 export const FOLDERS_AHEAD = 4;
 export const ASKED_AT_ONCE = 16;
 /**
@@ -112,7 +114,10 @@ export const PROGRESS_MS = 10_000;
 export const PROGRESS_BYTES = 16 * KIB;
 /** An answer must be complete within this time. */
 export const ANSWER_MS = 10 * 60_000;
-/** How many configurations one client follows in AGAIN_MS. Servers that lie may name ever newer ones. */
+/**
+ * How many configurations one client follows in AGAIN_MS. Servers that lie may name ever newer
+ * ones.
+ */
 export const EPOCHS_FOLLOWED = 1000;
 export const STRAGGLER_MS = 1000;
 /** How long status waits for a server, since status must not take longer than a second. */
@@ -131,7 +136,7 @@ export const PROPOSE_MS = 60_000;
 export const STOP_GRACE_MS = 800;
 export const REPAIR_INTERVAL_SECONDS = 3600;
 export const REPAIR_JITTER = 0.3;
-/** How long pieces of no version are left alone after their sender was last connected. */
+/** How long pending versions are left alone after their sender was last connected. */
 export const ORPHAN_AGE_SECONDS = 3600;
 /** How many versions count as under way on one connection. A client has far fewer at once. */
 export const SENT_PER_CONNECTION = 1024;
@@ -140,9 +145,9 @@ export const TRASH_GRACE_MS = 600_000;
 /** The same where the disk is full: only for readers that are reading now. */
 export const READERS_GRACE_MS = 60_000;
 export const RENEWALS_KEPT = 4096;
-/** How often the trash is looked through within its grace. */
+/** How often a server looks for idle content within its grace. */
 export const SWEEPS_PER_GRACE = 10;
-/** Bounds for the time from one look through the trash to the next. */
+/** Bounds for the time from one look for idle content to the next. */
 export const TRASH_SWEEP_MIN_MS = 1000;
 export const TRASH_SWEEP_MS = 60_000;
 

@@ -1,6 +1,6 @@
 /**
- * How the seats of a configuration change: weights, and servers that come to stay. Pure. Used by the
- * client's members, and for weights by file.
+ * How the seats of a configuration change: weights, and servers that come to stay. Pure. Used by
+ * the client's members, and for weights by file.
  */
 import { WEIGHT_MAX } from "./limits.ts";
 import { type Config, CONFIG_FORMAT, OLD_FORMAT, type Seat } from "./membership.ts";

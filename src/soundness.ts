@@ -1,6 +1,6 @@
 /**
- * Which versions are sound: only these can come from a put, a folder, a record or a deletion. Used by
- * servers, which accept no other, and by clients, which believe no other.
+ * Which versions are sound: only these can come from a put, a folder, a record or a deletion. Used
+ * by servers, which accept no other, and by clients, which believe no other.
  */
 import {
   COPIES,

@@ -109,8 +109,8 @@ export const fixedFields = {
   /** The parent's; without one, the floor that the promises it was built on vouch for. */
   birthFloor: ballotCodec,
   /**
-   * When it was put, in milliseconds since 1970. It is later than that of every version before, even
-   * where the clock of its client is not. 0: it was put before versions had a time.
+   * When it was put, in milliseconds since 1970. It is later than that of every version before,
+   * even where the clock of its client is not. 0: it was put before versions had a time.
    */
   put: u53,
   /** The longest `keep` that any version of this life was given. */
@@ -230,7 +230,9 @@ export interface Place {
   readonly last: number;
 }
 
-/** The version with this content at this place. Nothing of its parent is kept once it is replaced. */
+/**
+ * The version with this content at this place. Nothing of its parent is kept once it is replaced.
+ */
 export function childOf({ parent, floor, now, last }: Place, content: Content): Version {
   return {
     ...content,

@@ -1,6 +1,6 @@
 /**
  * How pieces are checked. A piece has a table with one sum of 8 bytes for each block of 64 KiB: the
- * block's xxHash3, mixed with (version, piece, block), so that no block passes for another one. The
+ * block's xxHash3, mixed with (content, piece, block), so that no block passes for another one. The
  * root of a piece is the SHA-256 of its identity and its table. The manifest has the root, so a
  * table from any server can be trusted once its root fits. Used by client and store.
  */
@@ -163,7 +163,7 @@ export function tableAndRoot(
   return { table, root: rootOf(vid, piece, data.length, table) };
 }
 
-/** The vid and the piece number, with room for one more number. */
+/** The id of the content and the piece number, with room for one more number. */
 function placeOf(vid: Vid, piece: number): Uint8Array<ArrayBuffer> {
   const place = new Uint8Array(32);
   place.set(Uint8Array.fromHex(vid));

@@ -30,8 +30,8 @@ export const KEY_NAME = "." as StoredName;
 const HIDDEN = ".dfs";
 
 /**
- * Returns the name if a file or a folder can have it. Else throws DfsError("usage"), which says what
- * is wrong with it.
+ * Returns the name if a file or a folder can have it. Else throws DfsError("usage"), which says
+ * what is wrong with it.
  */
 export function checkName(name: string): Name {
   const why = faultOf(name);

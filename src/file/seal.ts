@@ -1,6 +1,6 @@
 /**
  * Sealed contents: the STREAM construction (Hoang, Reyhanitabar, Rogaway and Vizár 2015) over
- * AES-256-GCM. A file is sealed in segments under a random key of its version. The nonce of a
+ * AES-256-GCM. A file is sealed in segments under a random key of its content. The nonce of a
  * segment is its number, and whether it is the last one. So no segment passes for another one, and
  * none can be left out. Used by the client.
  */

@@ -2,9 +2,9 @@
  * How a file is cut into pieces. Pairs: n consecutive pieces, of equal length but for one byte
  * where n does not divide the size. Striped, which is every version with parity, and pairs that
  * were put from a stream: stripes of one chunk for each data piece. The last stripe is cut into
- * consecutive parts like a file of its own. So a stripe of the file is read and written in one go, a
- * chunk of parity belongs to one stripe, and a file can be cut before its length is known. Used by
- * the client.
+ * consecutive parts like a file of its own. So a stripe of the file is read and written in one go,
+ * a chunk of parity belongs to one stripe, and a file can be cut before its length is known. Used
+ * by the client.
  */
 import { CHUNK_BYTES } from "../limits.ts";
 
@@ -53,8 +53,8 @@ export function pieceBytes(cut: Cut, piece: number): number {
 }
 
 /**
- * The offset in the file of the byte at `offset` of a data piece. Where the cut is striped, only the
- * rest of its chunk follows it in the file.
+ * The offset in the file of the byte at `offset` of a data piece. Where the cut is striped, only
+ * the rest of its chunk follows it in the file.
  */
 export function chunkOffset(cut: Cut, piece: number, offset: number): number {
   const { size, needed } = cut;

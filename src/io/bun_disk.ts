@@ -140,8 +140,8 @@ const NS_PER_SECOND = 1_000_000_000n;
 
 /**
  * A time in nanoseconds since 1970 as the runtime takes it. Whole milliseconds come out as they
- * are. Others become seconds as a number of 53 bits, which until 2038 is within 120 ns of the time. It is
- * passed as a text: the runtime sets the present time where it is passed a number below 0.
+ * are. Others become seconds as a number of 53 bits, which until 2038 is within 120 ns of the time.
+ * It is passed as a text: the runtime sets the present time where it is passed a number below 0.
  */
 export const settable = (ns: bigint): Date | string =>
   ns % NS_PER_MS === 0n

@@ -98,9 +98,9 @@ export function mayForget(row: Register, ballot: Ballot): boolean {
 type PendingOne = { readonly vid: Vid; readonly cid: Cid };
 
 /**
- * COLLECT: may the pending version `vid` be ended? Only behind the fence at exactly this ballot. With
- * `spare`, some version of the name has the same content, and this server may not know of that one
- * yet: then only where it does.
+ * COLLECT: may the pending version `vid` be ended? Only behind the fence at exactly this ballot.
+ * With `spare`, some version of the name has the same content, and this server may not know of that
+ * one yet: then only where it does.
  */
 export function mayCollect(
   row: Register,

@@ -1,6 +1,6 @@
 /**
- * What a server tells of a name: the state of its register, and what the name holds. Used by store.ts
- * and, for lists, by the server's list_entry.ts.
+ * What a server tells of a name: the state of its register, and what the name holds. Used by
+ * store.ts and, for lists, by the server's list_entry.ts.
  */
 import type { Cid, Register, Vid } from "../version.ts";
 import { type StoredName, compareNames } from "../file/names.ts";

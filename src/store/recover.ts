@@ -202,7 +202,8 @@ async function adopt(
   const { space, slot, cid, piece, bytes, root, name } = footer;
   if (file !== `${cid}.${piece}`) return true;
   const isHeld = catalog.holdings.isHeld(cid, piece);
-  // One table knows it, and the other does not: an index may be broken, and it would be there twice.
+  // One table knows it, and the other does not: an index may be broken, and it would be there
+  // twice.
   if (isHeld && catalog.contents.isHidden(cid, piece)) catalog.check.mend();
   if (catalog.contents.get(cid, piece)) return true;
   const row = { space, slot, cid, piece, bytes, root, data: null, created: info.modified };

@@ -124,7 +124,7 @@ function movePieces(db: Database): number {
   return moved;
 }
 
-/** Makes the function that moves one piece of today's format 2 into the new tables. */
+/** Makes the function that moves one piece of format 2 into the tables of today. */
 function pieceMover(db: Database): (row: OldPiece) => void {
   const putContent = db.query(
     `INSERT OR REPLACE INTO content
@@ -157,7 +157,7 @@ function pieceMover(db: Database): (row: OldPiece) => void {
   };
 }
 
-/** What becomes of the pieces of a version that were not in the trash. */
+/** What becomes of the pieces of a version that a folder of format 2 had not thrown away. */
 function fateOf(register: Register | null, vid: string): "named" | "pending" | "idle" {
   const { acc = null, com = null } = register ?? {};
   if ([acc, com].some((known) => known?.version.vid === vid)) return "named";

@@ -11,8 +11,8 @@ export interface Level {
 }
 
 /**
- * The common prefix that a name falls into; null where it stands for itself. That of a stored name is
- * one that could be stored.
+ * The common prefix that a name falls into; null where it stands for itself. That of a stored name
+ * is one that could be stored.
  */
 export function folderOf<N extends string>(name: N, { prefix, delimiter }: Level): N | null {
   if (delimiter === "" || !name.startsWith(prefix)) return null;

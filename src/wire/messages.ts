@@ -133,7 +133,7 @@ export const MESSAGES = {
   ),
   list: message(
     12,
-    /** With `everything`, also names of which there are only pieces. */
+    /** With `everything`, also names of which there are only pending versions. */
     struct({ to: address, after: nameText, ...level, limit: u16, facts: bool, everything: bool }),
     /** Unless `complete`, a missing name is not absent: the catalog is damaged somewhere. */
     struct({ complete: bool, entries: list(listEntry, LIST_PAGE), done: bool }),
@@ -191,8 +191,8 @@ export const MESSAGES = {
     struct({ proof: fixed(32), isOperator: bool }),
   ),
   /**
-   * The users that have names or pieces, in byte order, after `after`; with null, from the first
-   * one.
+   * The users that have names or pending versions, in byte order, after `after`; with null, from
+   * the first one.
    */
   spaces: message(
     19,

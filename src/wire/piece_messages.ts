@@ -1,6 +1,6 @@
 /**
- * The messages about the bytes of contents, piece by piece. Pieces are the same at any epoch. Used by
- * messages.ts.
+ * The messages about the bytes of contents, piece by piece. Pieces are the same at any epoch. Used
+ * by messages.ts.
  */
 import { bool, bytes, type Codec, optional, struct, u32, u53 } from "../bytes.ts";
 import { CHUNK_BYTES } from "../limits.ts";
@@ -68,8 +68,8 @@ export const PIECE_MESSAGES = {
     struct({ held: pieceList }),
   ),
   /**
-   * A reader goes on with this content, which may have been replaced: it stays for some minutes more.
-   * The reply says whether any of it is here.
+   * A reader goes on with this content, which may have been replaced: it stays for some minutes
+   * more. The reply says whether any of it is here.
    */
   renew: message(24, struct({ to: address, cid: vidCodec }), struct({ ok: bool })),
 } as const;

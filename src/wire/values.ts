@@ -56,7 +56,10 @@ export const heldCodec = struct({
 });
 export type Held = Value<typeof heldCodec>;
 
-/** A version whose pieces came, and of which the server does not know that it was chosen. */
+/**
+ * A version whose pieces came or were linked, and of which the server does not know that it was
+ * chosen.
+ */
 export const pendingCodec = struct({
   vid: vidCodec,
   cid: vidCodec,

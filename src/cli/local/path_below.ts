@@ -1,6 +1,6 @@
 /**
- * Where a stored name goes on the local disk. Names hold what no path may: this file keeps each file
- * below its folder, whatever its name is. Used by get.
+ * Where a stored name goes on the local disk. Names hold what no path may: this file keeps each
+ * file below its folder, whatever its name is. Used by get.
  */
 import { join } from "node:path";
 import { DfsError } from "../../errors.ts";
@@ -8,7 +8,10 @@ import { DfsError } from "../../errors.ts";
 /** The longest component of a path, on all systems that this program runs on. */
 const COMPONENT_BYTES = 255;
 
-/** On Windows these have a meaning in a path, or are not allowed; so are a dot or a space at its end. */
+/**
+ * On Windows these have a meaning in a path, or are not allowed; so are a dot or a space at its
+ * end.
+ */
 // oxlint-disable-next-line no-control-regex
 const NOT_ON_WINDOWS = /[\0-\u001f<>:"|?*\\]|[. ]$/;
 /** Devices of Windows, whatever follows the dot. */

@@ -23,8 +23,8 @@ import { hearsMore, reachToChange } from "../connect/silent.ts";
 
 export interface Proposal {
   /**
-   * Without a `supply`, a content with pieces is that of the version that the condition names, whose
-   * copies need not be counted: whoever holds them goes on to hold them.
+   * Without a `supply`, a content with pieces is that of the version that the condition names,
+   * whose copies need not be counted: whoever holds them goes on to hold them.
    */
   readonly content: Content;
   readonly condition: Condition | null;
@@ -168,7 +168,9 @@ const latestPut = (granted: Replies<"prepare">): number =>
     ),
   );
 
-/** The pieces of the parent, wherever they lie by now: its ring may be another since it was read. */
+/**
+ * The pieces of the parent, wherever they lie by now: its ring may be another since it was read.
+ */
 const inheriting = (
   content: Content,
   { cid, pieces, needed, copies, striped, ring, at, size }: Version,

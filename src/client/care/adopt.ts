@@ -148,7 +148,10 @@ async function storedOrNull(cluster: Cluster, name: Name) {
   }
 }
 
-/** Have two files the same content, or two links the same target? A run that was cut short may have copied the file already. */
+/**
+ * Have two files the same content, or two links the same target? A run that was cut short may have
+ * copied the file already.
+ */
 async function areSame(one: Source, other: Source): Promise<boolean> {
   const [end, otherEnd] = [one, other].map(({ attributes }) => knownIn(attributes).target);
   if (one.bytes !== other.bytes || end !== otherEnd) return false;

@@ -60,8 +60,8 @@ export class FullServers {
 }
 
 /**
- * The servers that say now that they are full, for a dry run, which sends nothing. What they have
- * in the trash does not count as room.
+ * The servers that say now that they are full, for a dry run, which sends nothing. What their idle
+ * content takes does not count as room.
  */
 export async function fullServersNow(cluster: Cluster): Promise<FullServers> {
   const { replies } = await cluster.ask(

@@ -39,7 +39,7 @@ export interface Repaired {
   readonly bytes: number;
   /** How many copies of pieces were dropped from servers where they do not belong. */
   readonly dropped: number;
-  /** How many versions that never became current had their pieces collected. */
+  /** How many versions that never became current were collected. */
   readonly collected: number;
   /** Whether its deletion was forgotten. */
   readonly forgotten: boolean;
@@ -56,7 +56,7 @@ export interface Repaired {
 
 export interface RepairOptions {
   readonly dryRun: boolean;
-  /** How many seconds pieces that belong to no version must have lain before they are collected. */
+  /** How many seconds pending versions must have lain before they are collected. */
   readonly orphanAge: number;
   /** Called with each name that was looked at. */
   readonly looked?: (one: Repaired) => void;

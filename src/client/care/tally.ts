@@ -37,7 +37,7 @@ export interface ToDo {
   unsettled: number;
   /** Deletions that some server has not forgotten. */
   deletions: number;
-  /** Names with pieces of versions that nobody needs. */
+  /** Names with pending versions that nobody needs. */
   orphans: number;
   /** Records that a server can no longer read. */
   records: number;

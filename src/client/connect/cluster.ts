@@ -189,7 +189,9 @@ export class Cluster {
     return this.#callAt(this.view, slot, kind, body);
   }
 
-  /** Has a server drop a piece that was not sent to its end. Waits for nothing, nor for a signal. */
+  /**
+   * Has a server drop a piece that was not sent to its end. Waits for nothing, nor for a signal.
+   */
   giveUpUpload(
     slot: number,
     piece: Pick<BodyOf<"upload">, "name" | "vid" | "cid" | "piece" | "size">,

@@ -1,6 +1,6 @@
 /**
- * Who holds which piece of a version, by what the servers say they hold of its content for its name. Results list slots,
- * piece by piece. Used by get, stat, status and repair.
+ * Who holds which piece of a version, by what the servers say they hold of its content for its
+ * name. Results list slots, piece by piece. Used by get, stat, status and repair.
  */
 import { homesOf } from "../../file/placement.ts";
 import { hasParity } from "../../file/split.ts";

@@ -17,7 +17,9 @@ import type { SentPiece } from "../../wire/values.ts";
 export interface PieceServers {
   /** Asks the server in a slot for a part of the table of a piece. */
   call(slot: number, kind: "sums", part: BodyOf<"sums">): Promise<ReplyOf<"sums">>;
-  /** Fetches bytes of a piece from the server in a slot. `take` gets whatever comes, as it comes. */
+  /**
+   * Fetches bytes of a piece from the server in a slot. `take` gets whatever comes, as it comes.
+   */
   fetch(slot: number, part: BodyOf<"fetch">, take: Taker): Promise<void>;
 }
 

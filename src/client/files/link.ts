@@ -41,9 +41,8 @@ const LOOKS = 8;
  * Makes the current file or folder `from` the next version of `to`. It has the content of `from`
  * from then on, whatever becomes of that name. Of a folder only its own record is copied.
  *
- * Throws DfsError("noSuchName") where there is no `from`, and ("usage") where it is a folder and `to`
- * has no "/" at its end; as `get` where it cannot be told what is
- * current of it; and as `put`.
+ * Throws DfsError("noSuchName") where there is no `from`, and ("usage") where it is a folder and
+ * `to` has no "/" at its end; as `get` where it cannot be told what is current of it; and as `put`.
  */
 export async function copy(
   cluster: Cluster,
@@ -111,9 +110,9 @@ export async function move(
 }
 
 /**
- * Makes a new version of a name with the same content, and with the attributes that `change` makes of
- * those it has. `change` may be called several times, as others may write the name meanwhile. Throws
- * as `copy`, and DfsError("usage") for attributes that cannot be.
+ * Makes a new version of a name with the same content, and with the attributes that `change` makes
+ * of those it has. `change` may be called several times, as others may write the name meanwhile.
+ * Throws as `copy`, and DfsError("usage") for attributes that cannot be.
  */
 export async function changeAttributes(
   cluster: Cluster,

@@ -136,7 +136,9 @@ async function* sealedTree(
   yield files;
 }
 
-/** All names of a folder if one page has them; else what lies in it, with the folders in it. Sorted. */
+/**
+ * All names of a folder if one page has them; else what lies in it, with the folders in it. Sorted.
+ */
 async function sealedWholeOrLevel(
   cluster: Cluster,
   guard: Guard,

@@ -30,8 +30,8 @@ export interface NameReport extends Pair<Told> {
 }
 
 /**
- * The pages that can be true: with names in order, after `after`, each as it was asked for. A server
- * that sends other pages could keep a client busy for ever.
+ * The pages that can be true: with names in order, after `after`, each as it was asked for. A
+ * server that sends other pages could keep a client busy for ever.
  */
 export function soundPages(replies: Replies<"list">, after: string, level: Level): Replies<"list"> {
   const sound: Replies<"list"> = new Map();

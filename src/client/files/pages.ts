@@ -45,8 +45,8 @@ export function hereOf({ acc, com, here }: NameReport, vid: Vid): Here | null {
 
 /**
  * Every name that any server knows, as servers know it; deleted names and pending ones too. With
- * `everything` also names of which there are only pieces. Throws DfsError("tooFew") when no server
- * answers.
+ * `everything` also names of which there are only pending versions. Throws DfsError("tooFew") when
+ * no server answers.
  */
 export async function* namesIn(
   cluster: Cluster,

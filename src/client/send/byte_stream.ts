@@ -17,8 +17,8 @@ export interface ByteStream {
 /** What gives bytes one after the other. */
 export interface OrderedReader {
   /**
-   * Fills `into` with the bytes that come next. Returns how many these are: fewer than there is room
-   * for only at the end.
+   * Fills `into` with the bytes that come next. Returns how many these are: fewer than there is
+   * room for only at the end.
    */
   readInto(into: Uint8Array): Promise<number>;
 }
@@ -36,7 +36,9 @@ export class StreamReader implements OrderedReader {
     this.#parts = stream[Symbol.asyncIterator]();
   }
 
-  /** Throws DfsError("usage") where the stream is longer than any file, and what the stream throws. */
+  /**
+   * Throws DfsError("usage") where the stream is longer than any file, and what the stream throws.
+   */
   async readInto(into: Uint8Array): Promise<number> {
     let filled = 0;
     while (filled < into.length) {

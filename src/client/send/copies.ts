@@ -43,8 +43,8 @@ export function isCoveredIn(cluster: Cluster, held: HeldBySlot, version: CutInCo
 
 /**
  * The next `count` live servers to send a piece to: among `candidates`, its home first, without
- * those that have had it already. `piecesOf`, given with parity, has how many pieces a server has: a
- * server should not get a second one while others have none.
+ * those that have had it already. `piecesOf`, given with parity, has how many pieces a server has:
+ * a server should not get a second one while others have none.
  */
 export function nextServers(
   cluster: Cluster,

@@ -14,8 +14,8 @@ import { VersionReader } from "../fetch/version_reader.ts";
 import { inParallel } from "../connect/window.ts";
 
 /**
- * A piece, the servers that lack it (`to`), and the slots to copy it from. `from` is empty where the
- * piece must be rebuilt, or put together from damaged copies.
+ * A piece, the servers that lack it (`to`), and the slots to copy it from. `from` is empty where
+ * the piece must be rebuilt, or put together from damaged copies.
  */
 export interface Lacking {
   readonly piece: number;

@@ -25,8 +25,8 @@ const RESTS_KEPT = PIECES_MAX;
 export function sealedSource(source: Source, key: Uint8Array): Source {
   const stream = { key, bytes: source.bytes };
   const bytes = sealedBytes(source.bytes);
-  // A piece is read again where it must be handed to another server, long after it was read first. So
-  // there is no bound but the file: 9 bytes for each segment of 64 KiB.
+  // A piece is read again where it must be handed to another server, long after it was read first.
+  // So there is no bound but the file: 9 bytes for each segment of 64 KiB.
   const sums = new BigUint64Array(segmentCount(source.bytes));
   const known = new Uint8Array(sums.length);
   const free: Uint8Array[] = [];

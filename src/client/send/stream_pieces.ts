@@ -1,8 +1,8 @@
 /**
  * Sends the pieces of a stream while it comes, stripe by stripe. A piece goes to its homes; where
- * one of them is silent or full as the stream begins, to the next live server. A server that is lost
- * later is lost for its pieces, and the others go on: what it had cannot be read again. Used by
- * put_stream, which makes good what is lost.
+ * one of them is silent or full as the stream begins, to the next live server. A server that is
+ * lost later is lost for its pieces, and the others go on: what it had cannot be read again. Used
+ * by put_stream, which makes good what is lost.
  */
 import { DfsError, isDfsError } from "../../errors.ts";
 import { rootOf, SumTable, sumsOf } from "../../file/checksum.ts";
@@ -132,7 +132,10 @@ export class StreamPieces {
     }
   }
 
-  /** Sends a part to each piece. All is under way once this returns, so that stripes keep their order. */
+  /**
+   * Sends a part to each piece. All is under way once this returns, so that stripes keep their
+   * order.
+   */
   async #sendStripe(parts: readonly Uint8Array[], length: number): Promise<void> {
     const { vid } = this.#target;
     const portions = this.#pieces.map((sending) => {

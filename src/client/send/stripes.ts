@@ -47,8 +47,8 @@ async function readStripe(
 }
 
 /**
- * The part of each piece of a stripe that is in memory; `cut` has its size. The parts of data pieces
- * may lie in `data`. The caller releases the parts.
+ * The part of each piece of a stripe that is in memory; `cut` has its size. The parts of data
+ * pieces may lie in `data`. The caller releases the parts.
  */
 export async function partsOf(
   data: Uint8Array,

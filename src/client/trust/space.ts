@@ -33,8 +33,8 @@ export class Space {
 
   /**
    * How the stored names of all names begin that begin with `prefix`; null where there can be none.
-   * Sealed names keep their folders, so there the beginning is that of the prefix's last folder, and
-   * it begins other names too.
+   * Sealed names keep their folders, so there the beginning is that of the prefix's last folder,
+   * and it begins other names too.
    */
   storedPrefix(prefix: string): string | null {
     if (!this.guard) return mayBeStored(prefix) ? prefix : null;

@@ -45,8 +45,8 @@ const piecesOf = (held: PageEntry["held"], cid: Cid | null): number[] =>
   held.find((content) => content.cid === cid)?.pieces ?? [];
 
 /**
- * The pieces held of the content of a version, and how they differ from those that the configuration places here.
- * To work that out takes longer than everything else in a list.
+ * The pieces held of the content of a version, and how they differ from those that the
+ * configuration places here. To work that out takes longer than everything else in a list.
  */
 function placedHere({ config, slot }: Membership, version: Version, all: PageEntry["held"]): Here {
   const held = version.deleted ? [] : piecesOf(all, version.cid);

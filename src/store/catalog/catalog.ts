@@ -1,8 +1,8 @@
 /**
- * A server's catalog: its registers, what names hold, its contents, and a few facts about the server itself.
- * All SQL is in this folder, but for a few statements of the start (identity.ts, recover.ts).
- * Changes go through `write`, which puts many requests into one durable transaction. Used by all of
- * the store.
+ * A server's catalog: its registers, what names hold, its contents, and a few facts about the
+ * server itself. All SQL is in this folder, but for a few statements of the start (identity.ts,
+ * recover.ts). Changes go through `write`, which puts many requests into one durable transaction.
+ * Used by all of the store.
  */
 import type { StoredName } from "../../file/names.ts";
 import type { Database } from "bun:sqlite";

@@ -1,7 +1,7 @@
 /**
  * Checks that the catalog is still what was written. Structure, schema and facts are checked when
- * it is opened. Rows, and the indexes of contents and of holdings against their tables, are checked a
- * part at a time, again and again while the server runs. Used by catalog.ts; scrub.ts drives it.
+ * it is opened. Rows, and the indexes of contents and of holdings against their tables, are checked
+ * a part at a time, again and again while the server runs. Used by catalog.ts; scrub.ts drives it.
  */
 import type { Database } from "bun:sqlite";
 import { asDfsError } from "../../errors.ts";

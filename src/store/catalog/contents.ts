@@ -127,7 +127,9 @@ export class ContentTable {
     return this.#reading(() => query.get(Uint8Array.fromHex(cid), piece)) !== null;
   }
 
-  /** The good pieces of a content of this space, whoever holds them; and which of them nobody does. */
+  /**
+   * The good pieces of a content of this space, whoever holds them; and which of them nobody does.
+   */
   goodOf(space: string, cid: Cid): { piece: number; isIdle: boolean }[] {
     const rows = this.#reading(() => this.#ofContent.all(Uint8Array.fromHex(cid), space));
     return rows.map(({ piece, isIdle }) => ({ piece, isIdle: isIdle === 1 }));

@@ -1,7 +1,7 @@
 /**
- * Which names hold which contents, and why (docs/consistency.md section 14). A name holds a content
- * while its register or a pending version names it; a content stays while any name holds it. All
- * methods run inside a transaction. Used by store.ts and pieces.ts.
+ * Which names hold which contents, and why (docs/consistency.md sections 2 and 15). A name holds a
+ * content while its register or a pending version names it; a content stays while any name holds
+ * it. All methods run inside a transaction. Used by store.ts and pieces.ts.
  */
 import type { StoredName } from "../../file/names.ts";
 import { isDfsError } from "../../errors.ts";

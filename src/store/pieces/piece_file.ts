@@ -56,7 +56,9 @@ const FOOTER_MAX = SEALED_NAME_BYTES + 1024;
 const endCodec = struct({ sum: fixed(8), length: u32, magic: fixed(MAGIC.length) });
 const END_BYTES = 8 + 4 + MAGIC.length;
 
-/** What the file of a piece says: also the name that the piece was written for, if it is an old one. */
+/**
+ * What the file of a piece says: also the name that the piece was written for, if it is an old one.
+ */
 export type FoundFooter = PieceFooter & { readonly name: StoredName | null };
 
 function footerIn(body: Uint8Array, magic: Uint8Array): FoundFooter {

@@ -67,8 +67,8 @@ export class PieceStore {
   }
 
   /**
-   * Begins a piece that comes in several parts, of `bytes` bytes; null where nobody knows yet. Throws
-   * DfsError("noRoom").
+   * Begins a piece that comes in several parts, of `bytes` bytes; null where nobody knows yet.
+   * Throws DfsError("noRoom").
    */
   async receive({ space, name, cid, piece }: Arrival, bytes: number | null): Promise<Upload> {
     const temporary = `${this.#paths.temporary}/${cid}.${piece}.${this.#temporaries++}`;

@@ -77,8 +77,8 @@ export class Room {
   }
 
   /**
-   * Makes sure that a piece of `bytes` bytes fits, and empties the trash for it if need be. Throws
-   * DfsError("noRoom").
+   * Makes sure that a piece of `bytes` bytes fits, and removes idle content for it if need be.
+   * Throws DfsError("noRoom").
    */
   async reserve(bytes: number): Promise<void> {
     if ((await this.#shortFor(bytes)) === null) return;
@@ -103,8 +103,8 @@ export class Room {
   }
 
   /**
-   * Does work that may find no room. If so, the trash is emptied, and the work is done once more.
-   * Throws DfsError("noRoom").
+   * Does work that may find no room. If so, idle content is removed, and the work is done once
+   * more. Throws DfsError("noRoom").
    */
   async orRelieved<T>(work: () => Promise<T>): Promise<T> {
     try {

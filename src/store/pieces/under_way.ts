@@ -1,6 +1,6 @@
 /**
  * The versions whose pieces came over a connection that is still open. Whoever puts such a version
- * may go on, however long it takes; so the server tells repair that its pieces are new. Used by
+ * may go on, however long it takes; so the server tells repair that the version is new. Used by
  * pieces.ts and the server's uploads.
  */
 import { SENT_PER_CONNECTION } from "../../limits.ts";

@@ -97,8 +97,8 @@ export class Upload {
   }
 
   /**
-   * Makes the piece, of `bytes` bytes, durable under its name `path`. Throws DfsError("protocol") if
-   * its bytes do not fit that or `root`.
+   * Makes the piece, of `bytes` bytes, durable under its name `path`. Throws DfsError("protocol")
+   * if its bytes do not fit that or `root`.
    */
   async finish(bytes: number, root: Uint8Array, path: string): Promise<void> {
     const { cid, piece } = this.#what;

@@ -86,7 +86,8 @@ export class Roster {
     this.setPeer(sid, greeted.peer);
     const place = this.greeted.findIndex(({ greeting }) => greeting.sid === sid);
     this.greeted.splice(place < 0 ? this.greeted.length : place, 1, greeted);
-    // A server that was put back may be itself again. It must then have had the life that showed it.
+    // A server that was put back may be itself again. It must then have had the life that showed
+    // it.
     const why = this.#excluded.get(sid);
     if (why?.is !== "putBack") return;
     this.#excluded.delete(sid);
