@@ -231,7 +231,8 @@ export class Store {
       if (done === "high") return { ...reply, refused: done };
       if (done && done !== "ignored") {
         this.#put(space, name, done.row);
-        this.pieces.holds.end(space, name, done.row, done.over);
+        const { over } = done;
+        this.pieces.holds.committed(space, name, { before: old, after: done.row, over });
       }
       return { ...reply, refused: null };
     });

@@ -58,7 +58,7 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       await overtaken(store);
       folder.aheadMs = 61_000;
-      await store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES);
+      store.pieces.isRead(VID);
       await store.sweep();
       expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
       expect(store.pieces.renew(SPACE, VID)).toBe(true);
@@ -143,6 +143,19 @@ describe("the trash", () => {
         ok: false,
       });
       expect(heldOf(await folder.reopen(), VID)).toEqual([0, 1]);
+    }));
+
+  test("what comes with a promise for a version that is over is nobody's, and goes", () =>
+    inFolder(async (folder) => {
+      const store = await folder.open({ trashGraceMs: 60_000 });
+      const small = smallPiece(VID, 0, pattern(10));
+      const version = versionOf({ vid: vidOf(7), history: historyOf(VID), seq: 2 });
+      await store.commit(SPACE, inStore("a"), { ballot: 5n, version }, true);
+      await store.prepare(SPACE, inStore("a"), 6n, { vid: VID, link: VID, inline: [small] });
+      expect(heldOf(store, VID)).toEqual([]);
+      folder.aheadMs = 61_000;
+      await store.sweep();
+      await rejectionOf("noPiece", store.pieces.fetch(idOf(VID, 0), 0, 10));
     }));
 
   test("a promise that is refused, or for another user's version, takes nothing out of it", () =>

@@ -91,7 +91,8 @@ export class HoldingTable {
       [string, string]
     >("SELECT vid, cid, created FROM entry WHERE space = ? AND name = ? ORDER BY created");
     this.#putPending = db.query(
-      "INSERT OR REPLACE INTO entry (space, name, vid, cid, created) VALUES (?, ?, ?, ?, ?)",
+      `INSERT INTO entry (space, name, vid, cid, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO
+       UPDATE SET created = excluded.created WHERE cid = excluded.cid`,
     );
     this.#dropPending = db.query("DELETE FROM entry WHERE space = ? AND name = ? AND vid = ?");
   }
@@ -168,8 +169,10 @@ export class HoldingTable {
     });
   }
 
-  putPending(space: string, name: StoredName, { vid, cid, created }: PendingVersion): void {
-    this.#putPending.run(space, name, Uint8Array.fromHex(vid), Uint8Array.fromHex(cid), created);
+  /** Makes a version pending. False, and nothing is done, where it is with another content. */
+  putPending(space: string, name: StoredName, { vid, cid, created }: PendingVersion): boolean {
+    const [id, content] = [Uint8Array.fromHex(vid), Uint8Array.fromHex(cid)];
+    return this.#putPending.run(space, name, id, content, created).changes > 0;
   }
 
   dropPending(space: string, name: StoredName, vid: Vid): void {

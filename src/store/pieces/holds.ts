@@ -42,12 +42,15 @@ export class Holds {
 
   /**
    * Makes the name hold all good pieces that are here of this content, for a version that may come.
-   * It does not matter whether another name holds them, or none does any more.
+   * It does not matter whether another name holds them, or none does any more. Where the version is
+   * over, what just came with it is nobody's.
    */
   link(space: string, name: StoredName, register: Values, vid: Vid, cid: Cid): void {
     const { contents, holdings } = this.#catalog;
     const good = contents.goodOf(space, cid);
-    if (good.length === 0 || !this.#claim(space, name, register, vid, cid)) return;
+    if (good.length === 0) return;
+    if (!this.#claim(space, name, register, vid, cid))
+      return contents.setIdle(cid, this.#clock.wall());
     for (const { piece, isIdle } of good) {
       holdings.hold(space, name, cid, piece);
       if (isIdle) contents.wake(cid, piece);
@@ -71,33 +74,57 @@ export class Holds {
 
   /**
    * Makes a version pending, unless it is over. Returns whether the name has a reason to hold the
-   * content then.
+   * content then. A version that is pending already with another content keeps that one.
    */
   #claim(space: string, name: StoredName, register: Values, vid: Vid, cid: Cid): boolean {
     const { holdings } = this.#catalog;
-    const pending = holdings.pendingOf(space, name);
-    if (isOver(register, vid)) return isNamed(register, pending, cid);
-    const before = pending.find((version) => version.vid === vid);
-    holdings.putPending(space, name, { vid, cid, created: this.#clock.wall() });
-    if (before && before.cid !== cid) this.release(space, name, register);
-    return true;
+    const isPending =
+      !isOver(register, vid) &&
+      holdings.putPending(space, name, { vid, cid, created: this.#clock.wall() });
+    return isPending || isNamed(register, holdings.pendingOf(space, name), cid);
   }
 
-  /** These versions are pending no more: the register, as it is now, has dealt with them. */
+  /**
+   * COMMIT: the versions in `over` are pending no more, the register has dealt with them. The first
+   * of them is the one that is committed, and mostly the only one.
+   */
+  committed(
+    space: string,
+    name: StoredName,
+    { before, after, over }: { before: Values; after: Values; over: readonly Vid[] },
+  ): void {
+    const [vid, ...ancestors] = over;
+    if (vid !== undefined) this.#catalog.holdings.dropPending(space, name, vid);
+    // What a name held before its first version is that of this version, or of others that are
+    // pending.
+    if (ancestors.length > 0) return this.end(space, name, after, ancestors);
+    const cids = [before.acc, before.com].map((known) => known?.version.cid ?? null);
+    if (cids.some((cid) => cid !== null && !isNamed(after, [], cid)))
+      this.release(space, name, after);
+  }
+
+  /** These versions are pending no more. */
   end(space: string, name: StoredName, register: Values, over: readonly Vid[]): void {
     const { holdings } = this.#catalog;
-    for (const { vid } of holdings.pendingOf(space, name))
-      if (over.includes(vid)) holdings.dropPending(space, name, vid);
-    this.release(space, name, register);
+    const pending = holdings.pendingOf(space, name);
+    for (const { vid } of pending) if (over.includes(vid)) holdings.dropPending(space, name, vid);
+    const left = pending.filter(({ vid }) => !over.includes(vid));
+    this.#releaseBut(space, name, register, left);
   }
 
   /** Ends what the name holds of contents that nothing of it names any more. */
   release(space: string, name: StoredName, register: Values): void {
+    this.#releaseBut(space, name, register, this.#catalog.holdings.pendingOf(space, name));
+  }
+
+  #releaseBut(
+    space: string,
+    name: StoredName,
+    register: Values,
+    pending: readonly PendingVersion[],
+  ): void {
     const { contents, holdings } = this.#catalog;
-    const cids = holdings.cidsOf(space, name);
-    if (cids.length === 0) return;
-    const pending = holdings.pendingOf(space, name);
-    for (const cid of cids) {
+    for (const cid of holdings.cidsOf(space, name)) {
       if (isNamed(register, pending, cid)) continue;
       holdings.drop(space, name, cid);
       contents.setIdle(cid, this.#clock.wall());

@@ -194,7 +194,6 @@ export class PieceStore {
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
-    this.#renewals.renew(id.cid);
     const end = offset + length;
     // A part of a block cannot be verified.
     if (
@@ -281,6 +280,11 @@ export class PieceStore {
     const [arrivals, renewals] = [this.#arrivals, this.#renewals];
     const ports = { clock: this.#clock, disk: this.#disk };
     return sweepIdle({ ...ports, paths, catalog, arrivals, renewals, graceMs, readersMs });
+  }
+
+  /** Somebody reads this content. */
+  isRead(cid: Cid): void {
+    this.#renewals.renew(cid);
   }
 
   /** RENEW: somebody goes on reading this content. Returns whether any of it is here. */
