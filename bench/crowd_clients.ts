@@ -9,7 +9,7 @@ import { type Sink } from "../src/client/fetch/sink.ts";
 import { openCluster } from "../src/client/members/open.ts";
 import type { Source } from "../src/client/send/source.ts";
 import { put } from "../src/client/files/put.ts";
-import { loadConfiguration } from "../src/cli/config/config.ts";
+import { loadConfiguration } from "../src/api/config/config.ts";
 import { NO_ATTRIBUTES } from "../src/file/attributes.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";

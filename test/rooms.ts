@@ -39,6 +39,8 @@ const SERVER = ["server/bounds", "server/access", "server/answers", "server"];
 const CLIENT = ["trust", "connect", "agree", "fetch", "send", "files", "members", "care"].map(
   (name) => `client/${name}`,
 );
+/** The one face of the library. Its configuration knows the names that users may have. */
+const API = ["api/config", "api"];
 const MACHINE_ROOMS = ["terminal", "server/users", "server/process"];
 const COMMANDS = ["local", "config", "invocation", "admin", "commands", "tools"].map(
   (name) => `cli/${name}`,
@@ -74,7 +76,15 @@ export const PARTS: Record<string, Part> = {
     modules: [],
   }),
   ...inARow(CLIENT, { parts: [...values, "wire", "file", "io/ports"], modules: HASHES }),
-  ...inARow([...MACHINE_ROOMS, ...COMMANDS, "cli", "main"], { parts: PROGRAM, modules: "any" }),
+  ...inARow(API, {
+    parts: [...values, "file", "wire", "io", ...CLIENT, "server/users"],
+    modules: "any",
+  }),
+  ...inARow(MACHINE_ROOMS, { parts: PROGRAM, modules: "any" }),
+  ...inARow([...COMMANDS, "cli", "main"], {
+    parts: [...PROGRAM, ...API, ...MACHINE_ROOMS],
+    modules: "any",
+  }),
 };
 
 /** "src/client/files/put.ts" → ["client/files/put", "client/files", "client"]: its names in PARTS, the most exact first. */

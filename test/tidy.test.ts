@@ -210,7 +210,7 @@ test.each([
   ["src/client/agree/decide.ts", `import type { A } from "../files/put.ts";`],
   ["src/store/pieces/room.ts", `import { a } from "../store.ts";`],
   ["src/cli/local/sink.ts", `import { a } from "../commands/get.ts";`],
-  ["src/terminal/log.ts", `import { a } from "../cli/config/config.ts";`],
+  ["src/terminal/log.ts", `import { a } from "../api/config/config.ts";`],
   ["src/errors.ts", `import { a } from "./limits.ts";`],
   ["src/membership.ts", `import type { Vid } from "./version.ts";`],
   ["src/version.ts", `import { a } from "./membership.ts";`],

@@ -77,7 +77,7 @@ const KNOWN = {
 export type Known = { readonly [K in keyof typeof KNOWN]?: Value<(typeof KNOWN)[K]> };
 type KnownKey = keyof typeof KNOWN;
 const codecOf = (key: KnownKey): Codec<unknown> => KNOWN[key];
-const isKnown = (key: string): key is KnownKey => Object.hasOwn(KNOWN, key);
+export const isKnown = (key: string): key is KnownKey => Object.hasOwn(KNOWN, key);
 
 /**
  * How families of keys begin: the user's metadata (`x-amz-meta-NAME` is `meta:NAME`), checksums of

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseConfiguration } from "../../src/cli/config/config.ts";
+import { parseConfiguration } from "../../src/api/config/config.ts";
 import { DfsError } from "../../src/errors.ts";
 import { newFolder, removeFolders, run } from "../harness/program.ts";
 

@@ -3,9 +3,9 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadConfiguration, parseConfiguration } from "../../src/cli/config/config.ts";
-import { mustLogIn } from "../../src/cli/config/open.ts";
-import { passwordOf } from "../../src/cli/config/password.ts";
+import { loadConfiguration, parseConfiguration } from "../../src/api/config/config.ts";
+import { mustLogIn } from "../../src/api/opening.ts";
+import { passwordOf } from "../../src/api/config/password.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "dfs-password-"));

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { Database } from "bun:sqlite";
-import { openSeen } from "../../src/cli/config/seen.ts";
+import { openSeen } from "../../src/api/config/seen.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
 
 afterAll(removeFolders);

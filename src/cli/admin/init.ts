@@ -12,11 +12,11 @@ import { reasonOf } from "../../io/reason.ts";
 import { passwordIn } from "../../io/stretch.ts";
 import type { ServerAddress } from "../../membership.ts";
 import { credentialsOf } from "../../wire/login.ts";
-import { HERE, parseConfiguration } from "../config/config.ts";
+import { HERE, parseConfiguration } from "../../api/config/config.ts";
 import { serverLine } from "../config/edit_config.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { type Log, openLog } from "../../terminal/log.ts";
-import { askFor } from "../config/password.ts";
+import { askFor } from "../config/ask_for.ts";
 import { canAsk } from "../../terminal/ask_password.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 

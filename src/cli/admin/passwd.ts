@@ -11,7 +11,7 @@ import { passwordIn } from "../../io/stretch.ts";
 import { verifierOf } from "../../wire/login.ts";
 import type { SignatureVerifier } from "../../wire/signature.ts";
 import type { CommonFlags } from "../../terminal/flags.ts";
-import { newPassword } from "../config/new_password.ts";
+import { newPassword } from "../config/ask_for.ts";
 import { setUp, type Setup, withCluster } from "../config/open.ts";
 import { print } from "../../terminal/stdout.ts";
 

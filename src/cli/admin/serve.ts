@@ -19,7 +19,7 @@ import { isLoopback } from "../../wire/handshake.ts";
 import { accessFor } from "../../server/users/current_users.ts";
 import { repairInBackground } from "../../server/process/background.ts";
 import { certificateIn } from "../../server/process/certificate.ts";
-import { loadConfiguration } from "../config/config.ts";
+import { loadConfiguration } from "../../api/config/config.ts";
 import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
 import { takeSignals } from "../../terminal/interrupt.ts";
 import { closeCatalog, keepPrivate } from "../../server/process/private_folder.ts";

@@ -8,18 +8,19 @@ import {
   removeServer,
   replaceServer,
 } from "../../client/members/members.ts";
-import { ID_DIGITS, slotNamed } from "../../client/members/server_names.ts";
+import { slotNamed } from "../../client/members/server_names.ts";
 import { finishChange } from "../../client/members/migrate.ts";
 import { moveIfMember, moveServer } from "../../client/members/moved.ts";
 import { weighServer } from "../../client/members/reweigh.ts";
 import { type ServerAddress, writtenAddress } from "../../membership.ts";
 import { needOf } from "../../client/members/safety.ts";
-import { absenceWarning, strangersIn } from "../../client/members/seats.ts";
+import { absenceWarning } from "../../client/members/seats.ts";
 import { DfsError, exitStatus } from "../../errors.ts";
 import { WEIGHT_MAX } from "../../limits.ts";
+import { membersOf } from "../../api/members.ts";
 import { actionIn } from "../invocation/arguments.ts";
 import { type CommonFlags, commonFlags } from "../../terminal/flags.ts";
-import { serverOf } from "../config/config.ts";
+import { serverOf } from "../../api/config/config.ts";
 import { insteadIn, missingIn, serverLine, writeServers } from "../config/edit_config.ts";
 import { type Setup, setUp, withCluster } from "../config/open.ts";
 import { repairAndReport } from "./repair.ts";
@@ -229,16 +230,8 @@ function addressFor({ setup, name, address }: Task): ServerAddress {
 }
 
 async function list(cluster: Cluster, task: Task): Promise<number> {
-  const { config, listed } = cluster.view;
-  const servers = listed.flatMap((slot) => {
-    const seat = config.seats[slot];
-    if (!seat) return [];
-    const name = cluster.labelOf(slot);
-    const address = writtenAddress(cluster.peer(slot)?.address ?? seat);
-    const sid = seat.sid?.slice(0, ID_DIGITS) ?? null;
-    const { weight } = seat;
-    return [{ name, address, id: sid, weight, state: stateOf(cluster, slot) }];
-  });
+  const { config } = cluster.view;
+  const servers = membersOf(cluster);
   if (task.flags.json) {
     if (task.flags.write) await reportMissing(cluster, task);
     await printJson({ epoch: config.epoch, isChanging: config.next !== null, servers });
@@ -258,21 +251,6 @@ async function list(cluster: Cluster, task: Task): Promise<number> {
   if (absence !== null) await print(absence);
   await reportMissing(cluster, task);
   return 0;
-}
-
-/** What people need to know of a member. */
-function stateOf(cluster: Cluster, slot: number): string {
-  const { config } = cluster.view;
-  const states: string[] = [];
-  const stranger = strangersIn(cluster).find((other) => other.slot === slot && !other.peer.isDown);
-  if (cluster.peer(slot)) states.push("up");
-  else if (stranger?.is === "lost") states.push("down, its data lost");
-  else if (config.seats[slot]?.sid !== null) states.push("down");
-  else states.push(stranger ? "there, not joined yet" : "never seen");
-  if (config.leaving.includes(slot)) states.push("holds no new pieces");
-  if (config.next && !config.voters.includes(slot)) states.push("joining");
-  if (config.next && !config.next.includes(slot)) states.push("going");
-  return states.join(", ");
 }
 
 /**

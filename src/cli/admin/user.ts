@@ -16,7 +16,7 @@ import {
 } from "../../server/users/edit_users.ts";
 import { type CommonFlags, plainFlags } from "../../terminal/flags.ts";
 import { printToStderr } from "../../terminal/log.ts";
-import { newPassword } from "../config/new_password.ts";
+import { newPassword } from "../config/ask_for.ts";
 import { changeOwnPassword } from "./passwd.ts";
 import { print, printJson } from "../../terminal/stdout.ts";
 import { tableLines } from "../../terminal/units.ts";

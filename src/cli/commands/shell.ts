@@ -2,7 +2,7 @@
 import { defineCommand } from "citty";
 import { exitStatus } from "../../errors.ts";
 import { printable } from "../../printable.ts";
-import { loadConfiguration } from "../config/config.ts";
+import { loadConfiguration } from "../../api/config/config.ts";
 import { plainFlags } from "../../terminal/flags.ts";
 import { report } from "../invocation/invoke.ts";
 import { shellLines, wordsOf } from "./shell_lines.ts";

@@ -7,7 +7,7 @@ import { realpath } from "node:fs/promises";
 import type { Cluster } from "../../client/connect/cluster.ts";
 import { addressText } from "../../client/connect/greeter.ts";
 import { type ServerAddress, writtenAddress } from "../../membership.ts";
-import { parseConfiguration } from "./config.ts";
+import { parseConfiguration } from "../../api/config/config.ts";
 import { replaceFile } from "../../server/users/edit_users.ts";
 
 /** A line of a server: the text before the name, the name, and the text before the address. */

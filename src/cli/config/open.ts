@@ -1,23 +1,25 @@
 /**
- * Opens the cluster for a command: it joins flags and configuration with the real ports, and gets
- * the user's keys. Used by all commands that talk to servers.
+ * Opens the cluster for a command: it joins flags and configuration, and asks for the password where
+ * that is not known. Used by all commands that talk to servers.
  */
+import {
+  connect,
+  mustLogIn,
+  type Opened,
+  type OpeningOptions,
+  withKeys,
+} from "../../api/opening.ts";
 import type { Cluster } from "../../client/connect/cluster.ts";
-import { openCluster } from "../../client/members/open.ts";
-import { hasSigned, noteSigned } from "../../client/connect/login.ts";
-import { Opener } from "../../client/trust/opener.ts";
+import type { Opener } from "../../client/trust/opener.ts";
 import { DfsError, INVALID_LOGIN, isDfsError } from "../../errors.ts";
-import { FIRST_REPLY_MS } from "../../limits.ts";
-import { bunClock, bunNet, bunRandom } from "../../io/bun.ts";
 import { type Password, passwordIn } from "../../io/stretch.ts";
-import { isLoopback } from "../../wire/handshake.ts";
-import { credentialsOf } from "../../wire/login.ts";
-import { type Configuration, loadConfiguration } from "./config.ts";
+import { type Configuration, loadConfiguration } from "../../api/config/config.ts";
+import { passwordOf } from "../../api/config/password.ts";
+import { openSeen, type SeenFile } from "../../api/config/seen.ts";
+import { canAsk } from "../../terminal/ask_password.ts";
 import type { CommonFlags } from "../../terminal/flags.ts";
 import { type Log, openLog } from "../../terminal/log.ts";
-import { askFor, passwordOf } from "./password.ts";
-import { canAsk } from "../../terminal/ask_password.ts";
-import { openSeen, type SeenFile } from "./seen.ts";
+import { askFor } from "./ask_for.ts";
 
 /** What a command knows before it talks to any server. */
 export interface Setup {
@@ -49,19 +51,7 @@ export async function setUp(flags: CommonFlags): Promise<Setup> {
   return { configuration, log, password };
 }
 
-export interface OpenOptions {
-  /**
-   * How long a server may take for its first reply, in ms. By default what dfc.conf says, or a
-   * second.
-   */
-  readonly patienceMs?: number;
-  /**
-   * Does the command need the keys that seal names and contents? "handy": they are used only if
-   * there are any.
-   */
-  readonly keys?: "needed" | "handy" | "none";
-  /** Another password by which servers may know the user, while it is being changed. */
-  readonly nextPassword?: Password;
+export interface OpenOptions extends Pick<OpeningOptions, "patienceMs" | "keys" | "nextPassword"> {
   /**
    * The command line in the form that advice uses: a user who is just running it does not get that
    * advice.
@@ -81,12 +71,10 @@ export async function withCluster<T>(
 ): Promise<T> {
   const seen = openSeen(setup.configuration.path, (line) => setup.log.warn(line));
   try {
-    const [cluster, opener] = await openOrAsk(setup, seen, options);
+    const opened = await openOrAsk(setup, seen, options);
+    const [cluster, opener] = opened;
     try {
-      if (!opener || options.keys === "none") return await work(cluster, opener);
-      // Loaded here, so that a command without a password does not wait for the ciphers.
-      const { unlock } = await import("../../client/agree/unlock.ts");
-      return await work(await unlock(cluster, opener, seen, options.keys !== "handy"), opener);
+      return await work(await withKeys(opened, seen, options.keys), opener);
     } finally {
       cluster.close();
     }
@@ -94,8 +82,6 @@ export async function withCluster<T>(
     seen.close();
   }
 }
-
-type Opened = [cluster: Cluster, opener: Opener | null];
 
 async function openOrAsk(setup: Setup, seen: SeenFile, options: OpenOptions): Promise<Opened> {
   const { password, configuration } = setup;
@@ -134,38 +120,15 @@ const lackOf = ({ path, user }: Configuration): string =>
     ? `the servers want a user: write lines "Username: NAME" and "Password: WORD" into ${path}`
     : `the password of ${user} goes into ${path}, or $DFS_PASSWORD`;
 
-/**
- * Must this user log in, since other machines are involved? Without a login, a man in the middle
- * could say that there are no users, and would get everything in the open.
- */
-export const mustLogIn = ({ user, isPlain, servers }: Configuration): boolean =>
-  user !== "" && !isPlain && servers.some(({ host }) => !isLoopback(host));
-
-async function open(
+function open(
   { configuration, log }: Setup,
   memory: SeenFile,
   password: Password | null,
-  { patienceMs, nextPassword, keys, command }: OpenOptions,
+  { command, ...options }: OpenOptions,
 ): Promise<Opened> {
-  const ports = { clock: bunClock, random: bunRandom, net: bunNet };
-  const { servers, user, isPlain } = configuration;
-  const opener = password && new Opener(password);
-  // The key is mostly the same as last time: it is opened while the servers are being connected.
-  const known = keys === "none" ? null : memory.keyOf(user);
-  if (known) opener?.begin(known.record);
-  const credentials = [password, nextPassword].flatMap((item) =>
-    item ? [item.login.then((login) => credentialsOf(user, login))] : [],
-  );
-  for (const item of credentials) item.catch(() => {});
-  const login = password && { credentials, offersScram: !hasSigned(memory, user) };
   const warn = (line: string): void => {
     if (command === undefined || !line.endsWith(command)) log.warn(line);
   };
-  const patience = patienceMs ?? configuration.patienceMs ?? FIRST_REPLY_MS;
-  const options = { user, login, isPlain, warn, memory, patienceMs: patience };
-  const cluster = await openCluster(ports, servers, options);
-  if (cluster.connections.isSigned) noteSigned(memory, user);
-  if (password && !cluster.connections.isLoggedIn)
-    log.info(`the servers know no users: nobody checks the password of ${user}`);
-  return [cluster, opener];
+  const info = (line: string): void => log.info(line);
+  return connect(configuration, memory, password, { ...options, warn, info });
 }

@@ -21,6 +21,8 @@ import { remove } from "./remove.ts";
 export interface LinkOptions {
   /** What must hold of the current version of the name that is written. */
   readonly condition?: Condition;
+  /** The version that must be the current one of the name that is copied. */
+  readonly of?: Vid;
 }
 
 /** The version that was made. */
@@ -48,13 +50,21 @@ export async function copy(
   cluster: Cluster,
   from: Name,
   to: NewName,
-  { condition }: LinkOptions = {},
+  { condition, of }: LinkOptions = {},
 ): Promise<Linked> {
-  if (from === to) return changeAttributes(cluster, from, (attributes) => attributes, condition);
+  if (from === to) {
+    const holds = condition ?? (of === undefined ? undefined : { vid: of });
+    return changeAttributes(cluster, from, (attributes) => attributes, holds);
+  }
   await checkEnoughLive(cluster);
   for (let look = 1, lost: Vid | null = null; ; look++) {
     const found = await find(cluster, from);
     const { version, holders } = found;
+    if (of !== undefined && of !== version.vid)
+      throw new DfsError(
+        "conflict",
+        `${from} was changed by someone else meanwhile; nothing was changed`,
+      );
     if (isFolder(found.about.attributes) && !to.endsWith("/"))
       throw new DfsError(
         "usage",

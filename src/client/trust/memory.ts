@@ -1,6 +1,6 @@
 /**
  * What a computer remembers of a cluster from one command to the next: a few facts, each with a
- * key. cli/config/seen keeps them. Used by connect and members.
+ * key. api/config/seen keeps them. Used by connect and members.
  */
 import { decode, encode } from "../../bytes.ts";
 import { isDfsError } from "../../errors.ts";

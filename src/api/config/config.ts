@@ -1,6 +1,6 @@
 /**
  * Reads dfc.conf: which servers there are, and how to use them (docs/design.md section 2). Used by
- * all commands of the client.
+ * store.ts, and by all commands of the client.
  */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";

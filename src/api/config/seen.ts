@@ -1,7 +1,8 @@
 /**
  * A file beside the configuration with what this computer has seen of a cluster: the newest version
  * of each name, users' keys (client/trust/guard.ts), and facts of the cluster itself
- * (client/trust/memory.ts). It does not reveal the names. Used by open.ts.
+ * (client/trust/memory.ts). It does not reveal the names. Used by store.ts,
+ * and by the commands.
  */
 import { constants as sqlite, Database } from "bun:sqlite";
 import {
@@ -63,6 +64,10 @@ export function openSeen(configuration: string, warn: (line: string) => void): S
     return seenIn(new Database(":memory:", { strict: true }), location, warn);
   }
 }
+
+/** A memory that ends with the program. */
+export const openForgetful = (): SeenFile =>
+  seenIn(new Database(":memory:", { strict: true }), "the memory of this program", () => {});
 
 /**
  * Makes sure that the database, and what SQLite may find beside it, are files of this user and no

@@ -1,10 +1,15 @@
 /**
- * Gets a new password: never from an argument, which every process of the machine can read. Used by
- * the user commands.
+ * Asks for passwords, new ones and those that are there: never from an argument, which every process
+ * of the machine can read. Used by open.ts, and by the commands init and user.
  */
+import { checkPassword, firstLineOf } from "../../api/config/password.ts";
 import { DfsError } from "../../errors.ts";
 import { PASSWORD_BYTES } from "../../limits.ts";
 import { askPassword } from "../../terminal/ask_password.ts";
+
+/** Asks the user to type the password. Throws DfsError("config") if it cannot be one. */
+export const askFor = async (user: string): Promise<string> =>
+  checkPassword(await askPassword(`Password of ${user}: `), "the password");
 
 /**
  * A new password: from $DFS_NEW_PASSWORD, else the first line of stdin, else typed twice at the
@@ -32,10 +37,6 @@ function faultOf(password: string): string | null {
     return `is longer than the ${PASSWORD_BYTES} bytes of a password`;
   return null;
 }
-
-/** The first line of a text, without its line end. */
-export const firstLineOf = (text: string): string =>
-  (text.split("\n", 1)[0] ?? "").replace(/\r$/, "");
 
 async function firstLine(): Promise<string> {
   const decoder = new TextDecoder();

@@ -1,6 +1,6 @@
 /**
- * Gets the user's password: never from an argument, which every process of the machine can read.
- * Used by open.ts and init.
+ * Where a configuration says that the user's password comes from. Used by opening.ts, and by the
+ * commands.
  */
 import { readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -8,9 +8,7 @@ import { dirname, resolve } from "node:path";
 import { DfsError } from "../../errors.ts";
 import { reasonOf } from "../../io/reason.ts";
 import { PASSWORD_BYTES } from "../../limits.ts";
-import { askPassword } from "../../terminal/ask_password.ts";
 import type { Configuration, PasswordSource } from "./config.ts";
-import { firstLineOf } from "./new_password.ts";
 import { isForeign, isWithin } from "./trust.ts";
 
 /** Readable by the group, or by all. */
@@ -24,7 +22,7 @@ export async function passwordOf(
   warn: (line: string) => void,
 ): Promise<string | null> {
   const given = process.env.DFS_PASSWORD;
-  if (given !== undefined && user !== "") return checked(given, "$DFS_PASSWORD");
+  if (given !== undefined && user !== "") return checkPassword(given, "$DFS_PASSWORD");
   // A user who sets it wants to log in, and wants files to be sealed.
   if (given)
     throw new DfsError(
@@ -43,7 +41,7 @@ export async function passwordOf(
         "config",
         `${path}: its PasswordCommand is not run, for another user may have written it; make the file your own, and writable for you alone`,
       );
-    return checked(await outputOf(password.text, path), password.is);
+    return checkPassword(await outputOf(password.text, path), password.is);
   }
   const file = password.is === "file" ? fileOf(password, path) : path;
   if (isFound && password.is === "file" && !isWithin(file, "."))
@@ -52,14 +50,14 @@ export async function passwordOf(
       `${path}: its PasswordFile is in another folder, and is not read for a file that was only found in this one: if you trust it, name it with --config ${path}`,
     );
   if (isOpen(file)) warn(`${file} holds a password, and others can read it: chmod 600 ${file}`);
-  return checked(password.is === "file" ? firstLineOf(textOf(file, path)) : password.text, file);
+  return checkPassword(
+    password.is === "file" ? firstLineOf(textOf(file, path)) : password.text,
+    file,
+  );
 }
 
-/** Asks the user to type the password. */
-export const askFor = async (user: string): Promise<string> =>
-  checked(await askPassword(`Password of ${user}: `), "the password");
-
-function checked(password: string, where: string): string {
+/** Returns the password if it can be one. Else throws DfsError("config"), which names `where`. */
+export function checkPassword(password: string, where: string): string {
   if (password !== "" && password.isWellFormed() && Buffer.byteLength(password) <= PASSWORD_BYTES)
     return password;
   throw new DfsError(
@@ -99,3 +97,7 @@ async function outputOf(command: string, path: string): Promise<string> {
   if (status === 0) return firstLineOf(text);
   throw new DfsError("config", `${path}: the PasswordCommand ended with status ${status}`);
 }
+
+/** The first line of a text, without its line end. */
+export const firstLineOf = (text: string): string =>
+  (text.split("\n", 1)[0] ?? "").replace(/\r$/, "");
