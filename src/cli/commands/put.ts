@@ -76,9 +76,15 @@ export const putCommand = defineCommand({
     const named = args.layout === undefined ? null : layoutOf(args.layout);
     const setup = await setUp(args);
     const layout = named ?? setup.configuration.layout;
-    const sourceFor = (path: string): Promise<LocalFile> | LocalStream => {
+    const sourceFor = async (path: string): Promise<LocalFile | LocalStream> => {
       if (path === STDIN) return command === undefined ? stdinStream() : commandStream(command);
-      return pipeStream(path) ?? localFile(path);
+      try {
+        return await localFile(path);
+      } catch (error) {
+        const pipe = pipeStream(path);
+        if (pipe) return pipe;
+        throw error;
+      }
     };
     const jobFor = async ({ path, name }: Wanted): Promise<Job> => {
       if (name instanceof DfsError) return { label: path, what: name };
