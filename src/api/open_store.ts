@@ -45,6 +45,8 @@ export interface StoreOptions {
 export async function openStore(options: StoreOptions = {}): Promise<Store> {
   const { warn = () => {}, signal = null, servers } = options;
   const access = servers ? accessTo(servers, options) : loadConfiguration(options.config);
+  const { placement } = access;
+  const layout = options.layout === undefined ? access.layout : layoutOf(options.layout);
   const text = await passwordFor(access, options, warn);
   if (text === null && mustLogIn(access))
     throw new DfsError("login", `the password of ${access.user} is not given`);
@@ -59,8 +61,6 @@ export async function openStore(options: StoreOptions = {}): Promise<Store> {
     });
   };
   const cluster = await orEnded(open(), memory, signal);
-  const { placement } = access;
-  const layout = options.layout === undefined ? access.layout : layoutOf(options.layout);
   return new Store(cluster, { layout, placement }, () => {
     cluster.close();
     memory.close();

@@ -95,11 +95,15 @@ export class Operator {
     return await statusOf(this.#cluster(options), { layout: this.#usual.layout, isStrict });
   }
 
-  /** The status now, and again each time it is another one. It ends with the signal, or with the loop. */
+  /**
+   * The status now, and again each time it says something new. The free room, and what servers
+   * measure of themselves, are nothing new. It ends with the signal, or with the loop.
+   */
   async *statuses(options: StatusOptions = {}): AsyncGenerator<Status, never> {
     for (let before = ""; ; await pause(this.#cluster(options), STATUS_WATCH_MS)) {
       const status = await this.status(options);
-      const now = JSON.stringify(status);
+      const { servers, free: _, usable: __, ...said } = status;
+      const now = JSON.stringify([said, servers.map(({ name, state }) => [name, state])]);
       if (now !== before) yield status;
       before = now;
     }

@@ -5,7 +5,7 @@
  * tells them now and then that it is there.
  */
 import type { Cluster } from "../client/connect/cluster.ts";
-import { orInterrupted } from "../client/connect/living/interruption.ts";
+import { checkGoesOn, orInterrupted } from "../client/connect/living/interruption.ts";
 import { checkRange, cutTo, type Range, WHOLE } from "../client/fetch/portions.ts";
 import { openStored } from "../client/files/stored_source.ts";
 import { DfsError } from "../errors.ts";
@@ -31,30 +31,42 @@ export interface ReaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Opens the current version of a name. Throws as `Store.open`. */
+/** Opens the current version of a name; `over` closes the reader too. Throws as `Store.open`. */
 export async function openReader(
   cluster: Cluster,
   name: Name,
   { version: wanted, signal }: ReaderOptions,
+  over: AbortSignal,
 ): Promise<Reader> {
-  const end = new AbortController();
-  const close = (): void => end.abort();
-  if (signal?.aborted) close();
-  signal?.addEventListener("abort", close, { once: true });
-  const forget = (): void => signal?.removeEventListener("abort", close);
+  const end = endOf(signal ? [signal, over] : [over]);
   try {
     const { found, version, source } = await openStored(cluster.during(end.signal), name);
+    checkGoesOn(end.signal);
     if (wanted !== undefined && wanted !== version.vid)
       throw new DfsError("conflict", `${name} was changed by someone else: it has another version`);
-    const stopRenewing = renewing(cluster, version.cid);
-    end.signal.addEventListener("abort", forget, { once: true });
-    end.signal.addEventListener("abort", stopRenewing, { once: true });
+    end.signal.addEventListener("abort", renewing(cluster, version.cid), { once: true });
     const fill: Fill = (into, offset) => orInterrupted(source.read(into, offset), end.signal);
     return new Reader(infoFrom(name, version, found), fill, end);
   } catch (error) {
-    forget();
+    end.abort();
     throw error;
   }
+}
+
+/** Is aborted once one of these signals is. After that nothing of it stays at any of them. */
+function endOf(signals: readonly AbortSignal[]): AbortController {
+  const end = new AbortController();
+  const abort = (): void => end.abort();
+  for (const signal of signals) signal.addEventListener("abort", abort);
+  end.signal.addEventListener(
+    "abort",
+    () => {
+      for (const signal of signals) signal.removeEventListener("abort", abort);
+    },
+    { once: true },
+  );
+  if (signals.some(({ aborted }) => aborted)) abort();
+  return end;
 }
 
 /** Tells all servers now and then that this content is being read. Returns what ends that. */

@@ -43,7 +43,7 @@ export class Store {
   readonly #opened: Cluster;
   readonly #usual: Usual;
   readonly #end: () => void;
-  #isClosed = false;
+  readonly #over = new AbortController();
 
   constructor(cluster: Cluster, usual: Usual, end: () => void) {
     this.#opened = cluster;
@@ -52,7 +52,7 @@ export class Store {
   }
 
   #cluster({ signal }: Signalled = {}): Cluster {
-    if (this.#isClosed) throw new DfsError("usage", "the store is closed");
+    if (this.#over.signal.aborted) throw new DfsError("usage", "the store is closed");
     return signal ? this.#opened.during(signal) : this.#opened;
   }
 
@@ -99,7 +99,7 @@ export class Store {
    * folder, ("incomplete", "tooFew", "interrupted").
    */
   async open(name: string, options: ReaderOptions = {}): Promise<Reader> {
-    return await openReader(this.#cluster(), checkName(name), options);
+    return await openReader(this.#cluster(), checkName(name), options, this.#over.signal);
   }
 
   /** What is known of a name. Throws DfsError("noSuchName", "incomplete", "tooFew"). */
@@ -189,10 +189,10 @@ export class Store {
     return new Made(cluster, this.#usual);
   }
 
-  /** Ends it, and all that is under way in it. */
+  /** Ends it, all that is under way in it, and its readers. */
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
     this.#end();
   }
 }

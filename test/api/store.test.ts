@@ -146,18 +146,24 @@ describe.each([
     });
   });
 
-  test.each([0, 1, 2, 3])("reads on while server %d is lost", (slot) => {
-    const stage = new Stage(isSealed);
-    using(stage, async (store) => {
-      await store.put("a", CONTENT);
-      const reader = await store.open("a");
-      const parts: Uint8Array[] = [];
-      for await (const part of reader.stream()) {
-        if (parts.length === 0) stage.stop(slot);
-        parts.push(part);
-      }
-      expect(isSame(Buffer.concat(parts), CONTENT)).toBe(true);
-      reader.close();
-    });
-  });
+  test.each([0, 1, 2, 3])(
+    "reads on while server %d is lost, and the name is written anew",
+    (slot) => {
+      const stage = new Stage(isSealed);
+      using(stage, async (store) => {
+        await store.put("a", CONTENT);
+        const reader = await store.open("a");
+        const parts: Uint8Array[] = [];
+        for await (const part of reader.stream()) {
+          if (parts.length === 0) {
+            stage.stop(slot);
+            await store.put("a", OTHER);
+          }
+          parts.push(part);
+        }
+        expect(isSame(Buffer.concat(parts), CONTENT)).toBe(true);
+        reader.close();
+      });
+    },
+  );
 });
