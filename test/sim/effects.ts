@@ -12,6 +12,7 @@ export function operationOf(
   const when = { invoked, returned: open ? Infinity : returned };
   switch (order.do) {
     case "get":
+    case "readSlowly":
       if (outcome === "done") return [{ ...when, effect: { is: "read", value: value ?? 0 } }];
       return outcome === "noSuchName" ? [{ ...when, effect: { is: "read", value: 0 } }] : [];
     case "put":

@@ -1,6 +1,6 @@
 /** Plots about copies and moves; see plots.ts. */
 import type { Run } from "./history_run.ts";
-import { begin, isDone, NAME, PATIENCE_MS, put } from "./plotting.ts";
+import { begin, BYTES, isDone, NAME, PATIENCE_MS, put } from "./plotting.ts";
 
 const OTHER = "b/c";
 /** Too large to ride with a promise. */
@@ -33,6 +33,16 @@ export function overtaken(run: Run): void {
   run.world.thaw(mover);
   run.awaits(2 * PATIENCE_MS, () => !mover.alive);
   run.calmly({ do: "get", name: NAME });
+}
+
+/** A file is written again while somebody reads it slowly. */
+export function rewritten(run: Run): void {
+  if (!begin(run)) return;
+  run.calmly({ ...put(2), bytes: run.rng.pick([BYTES, LARGE]) });
+  const reader = run.begin({ do: "readSlowly", name: NAME });
+  run.pass(run.rng.between(100, 1000));
+  run.calmly({ ...put(3), bytes: run.rng.pick([BYTES, LARGE]) });
+  run.awaits(2 * PATIENCE_MS, () => !reader.alive);
 }
 
 /** The content of a file is taken over by new versions again and again, while servers come and go. */

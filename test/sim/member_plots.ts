@@ -1,6 +1,7 @@
 /** Plots in which the members of the cluster change; see plots.ts. */
-import { addressOf } from "./cluster.ts";
+import { addressOf, type SimServer } from "./cluster.ts";
 import type { Run } from "./history_run.ts";
+import { configOf } from "./installed.ts";
 import { Violation } from "./invariants.ts";
 import type { Order } from "./orders.ts";
 import {
@@ -93,7 +94,8 @@ export function relocated(run: Run): void {
   if (run.rng.chance(0.5)) run.cluster.known = [other, third];
   const how: Order =
     run.cluster.known.length < 3 ? { do: "move", by: addressOf(away) } : { do: "list" };
-  if (!isDone(run.calmly(how))) return;
+  // A slow network may keep it from being found at once.
+  for (let tries = 0; tries < 10 && portIn(other, away) !== away.port; tries++) run.calmly(how);
   run.world.thaw(writer);
   run.awaits(2 * PATIENCE_MS, () => !writer.alive);
   third.kill(false);
@@ -104,6 +106,10 @@ export function relocated(run: Run): void {
     throw new Violation(`who moved is not found: a get ended with ${outcome}`);
   run.cluster.known = run.cluster.first;
 }
+
+/** The port at which a server was told that another one is. */
+const portIn = (server: SimServer, another: SimServer): number | undefined =>
+  configOf(server)?.seats.find((seat) => seat?.name === another.name)?.port;
 
 /** A repair stops just before it takes away a copy too many; then both homes of that piece are replaced, alive, by servers without it. */
 export function lateDrop(run: Run): void {

@@ -11,6 +11,7 @@ import type { ServerAddress } from "../../src/membership.ts";
 import { put } from "../../src/client/files/put.ts";
 import { putStream } from "../../src/client/files/put_stream.ts";
 import { rebalance } from "../../src/client/care/rebalance.ts";
+import { openStored } from "../../src/client/files/stored_source.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import type { Attributes } from "../../src/file/attributes.ts";
@@ -65,6 +66,12 @@ function memoryOf(facts: Map<string, Uint8Array>): ClusterMemory {
   };
   return { location: "dfc.conf.seen", factOf: (key) => known.get(key) ?? null, noteFact };
 }
+
+/** How long a slow reader waits at most. */
+const SLOW_MS = 3000;
+
+const passing = ({ ports }: Cluster, ms: number): Promise<void> =>
+  new Promise((resolve) => void ports.clock.after(ms, resolve));
 
 async function repairAllOf(cluster: Cluster): Promise<void> {
   for await (const _ of repairAll(cluster, "", { dryRun: false, orphanAge: 0 })) void _;
@@ -168,6 +175,15 @@ export class Recorder {
         const sink = memorySink(cluster.ports.random.fraction() < 0.3);
         const { attributes } = await get(cluster, named(order.name), sink, {});
         return valueOf(sink.data, attributes, this.#contents.lengths);
+      }
+      case "readSlowly": {
+        const { found, source } = await openStored(cluster, named(order.name));
+        const data = new Uint8Array(found.bytes);
+        const half = data.length >> 1;
+        await source.read(data.subarray(0, half), 0);
+        await passing(cluster, cluster.ports.random.fraction() * SLOW_MS);
+        await source.read(data.subarray(half), half);
+        return valueOf(data, found.attributes, this.#contents.lengths);
       }
       case "rm":
         await remove(cluster, named(order.name));

@@ -23,6 +23,8 @@ export type Order =
       readonly layout?: string;
     }
   | { readonly do: "get"; readonly name: string }
+  /** Opens the version that is current, and reads it in parts, with time between them. */
+  | { readonly do: "readSlowly"; readonly name: string }
   | { readonly do: "rm"; readonly name: string }
   | LinkOrder
   | { readonly do: "list" }

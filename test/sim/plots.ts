@@ -25,7 +25,7 @@ import {
   acceptedByOne,
   readWithoutOne,
 } from "./plotting.ts";
-import { linked, overtaken, touched } from "./link_plots.ts";
+import { linked, overtaken, rewritten, touched } from "./link_plots.ts";
 import { emptied, halves, joined, lateFounder } from "./seat_plots.ts";
 import { elsewhere, jumped, named, outrun } from "./hostile_plots.ts";
 
@@ -61,6 +61,7 @@ export const PLOTS = {
   linked,
   overtaken,
   touched,
+  rewritten,
 } as const;
 export type Plot = keyof typeof PLOTS;
 

@@ -99,6 +99,9 @@ function streamOf(value: number): { stream?: true; bytes?: number } {
   return { stream: true, bytes: Math.max(0, ((nth * 5) % 7) * CHUNK_BYTES + edge) };
 }
 
+/** Which reads are slow ones. */
+const SLOW_EVERY = 4;
+
 /** Draws what a client does next. */
 export function drawOrder(
   rng: Rng,
@@ -127,5 +130,6 @@ export function drawOrder(
   if (at(3)) return { do: "repair" };
   if (at(4)) return { do: "list" };
   if (at(5)) return drawLink(rng, NAMES);
-  return { do: "get", name };
+  // Nothing is drawn for it.
+  return { do: value % SLOW_EVERY === 0 ? "readSlowly" : "get", name };
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DfsError } from "../../src/errors.ts";
 import { bunDisk } from "../../src/io/bun_disk.ts";
 import type { Space } from "../../src/io/ports.ts";
-import { MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
+import { BLOCK_BYTES, MIB, RESERVE_BYTES_MAX } from "../../src/limits.ts";
 import type { Store } from "../../src/store/store.ts";
 import { versionOf, vidOf, historyOf } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
@@ -74,6 +74,26 @@ describe("a disk with no room for pieces", () => {
         ignored: false,
       });
     }));
+
+  const readOn = (store: Store) => store.pieces.fetch(idOf(VID, 0), 0, BLOCK_BYTES);
+  test.each([
+    ["gives up what was read while a name had it", null],
+    ["keeps what is read since then", readOn],
+    ["and what a reader has renewed", async (store: Store) => store.pieces.renew(SPACE, VID)],
+  ])("%s", (_, goOn) =>
+    inFolder(async (folder) => {
+      const path = folder.file(VID, 0);
+      const space = async () => bytesOf(existsSync(path) ? 0 : total, total);
+      const store = await folder.open({ trashGraceMs: 1e9 }, { space });
+      await upload(store, idOf(VID, 0), pattern(BYTES));
+      await readOn(store);
+      await condemn(store);
+      await goOn?.(store);
+      const another = upload(store, idOf(vidOf(7), 1), pattern(BYTES));
+      await (goOn ? rejectionOf("noRoom", another) : another);
+      expect(existsSync(path)).toBe(goOn !== null);
+    }),
+  );
 
   test("gives up its trash for a new piece", () =>
     inFolder(async (folder) => {

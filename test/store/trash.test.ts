@@ -58,7 +58,7 @@ describe("the trash", () => {
       const store = await folder.open({ trashGraceMs: 60_000 });
       await overtaken(store);
       folder.aheadMs = 61_000;
-      store.pieces.isRead(VID);
+      expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
       await store.sweep();
       expect((await store.pieces.fetch(idOf(VID, 1), 0, 10)).length).toBe(10);
       expect(store.pieces.renew(SPACE, VID)).toBe(true);

@@ -256,7 +256,10 @@ class Client {
       case "move":
       case "jump":
       case "levels":
-        throw new Error("nobody means harm here, no server moves, and others write");
+      case "readSlowly":
+        throw new Error(
+          "nobody means harm here, no server moves, others write, and a get reads at once",
+        );
       case "rm":
         await remove(cluster, named(order.name));
         return 0;

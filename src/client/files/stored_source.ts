@@ -39,6 +39,7 @@ export async function openStored(
     attributes: found.attributes,
     async read(into, offset) {
       assert(offset + into.length <= found.bytes, "what is read is within the file");
+      // rule: reader-stays
       if (await fill(reader, name, stream, into, offset)) return;
       // A piece may have moved in the meantime, as in a get.
       const now = await lookUp(cluster, name);

@@ -120,7 +120,6 @@ const ANSWERS: Answers = {
         `a fetch of ${length} bytes at ${offset} is not within the protocol`,
       );
     const id = { space: spaceOfUser(context.user), cid, piece };
-    context.store.pieces.isRead(cid);
     return { data: await context.store.pieces.fetch(id, offset, length) };
   },
 

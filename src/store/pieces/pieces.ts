@@ -190,10 +190,12 @@ export class PieceStore {
 
   /**
    * FETCH: bytes of a piece, from the start of a block on; they are the caller's. Throws
-   * DfsError("noPiece", "badPiece"). A bad piece no longer counts as held.
+   * DfsError("noPiece", "badPiece"). A bad piece no longer counts as held. What is idle has a reader
+   * now; what a name held until a reader had it is not kept for that reader where room is short.
    */
   async fetch(id: PieceId, offset: number, length: number): Promise<Uint8Array> {
     const row = this.#rowOf(id);
+    if (row.idle !== null) this.#renewals.renew(id.cid);
     const end = offset + length;
     // A part of a block cannot be verified.
     if (
@@ -280,11 +282,6 @@ export class PieceStore {
     const [arrivals, renewals] = [this.#arrivals, this.#renewals];
     const ports = { clock: this.#clock, disk: this.#disk };
     return sweepIdle({ ...ports, paths, catalog, arrivals, renewals, graceMs, readersMs });
-  }
-
-  /** Somebody reads this content. */
-  isRead(cid: Cid): void {
-    this.#renewals.renew(cid);
   }
 
   /** RENEW: somebody goes on reading this content. Returns whether any of it is here. */
