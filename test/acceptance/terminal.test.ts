@@ -30,6 +30,7 @@ beforeAll(async () => {
     const content = {
       ...tombstone(vid),
       deleted: false,
+      cid: vid,
       pieces: 1,
       needed: 1,
       copies: 1,
