@@ -93,8 +93,18 @@ async function expectAll(computer: Computer, space: GoldenSpace): Promise<void> 
 async function expectHealthy(computer: Computer): Promise<void> {
   expect(await computer.dfs("repair")).toMatchObject({ status: 0, out: "nothing to repair\n" });
   expect((await computer.dfs("verify")).out).toEndWith("all good\n");
-  const ran = await computer.dfs("status", "--json");
-  expect(JSON.parse(ran.out)).toMatchObject({ status: "HEALTHY", canLose: 1, damagedRecords: [] });
+  const status = async () => JSON.parse((await computer.dfs("status", "--json")).out) as Status;
+  let found = await status();
+  // The pieces are years old. What no server has read back for so long makes a store degraded.
+  for (let tries = 0; found.toDo.unread > 0 && tries < 100; tries++) {
+    await Bun.sleep(100);
+    found = await status();
+  }
+  expect(found).toMatchObject({ status: "HEALTHY", canLose: 1, damagedRecords: [] });
+}
+
+interface Status {
+  readonly toDo: { readonly unread: number };
 }
 
 /** What a user does from now on; and the space as it is after it. */

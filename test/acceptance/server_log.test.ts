@@ -122,9 +122,9 @@ describe.each(["text", "json"])("in %s", (format) => {
     await dfs("verify");
     await says(
       server,
-      new RegExp(`warning: piece ${piece} of version ${version} is damaged on this disk`),
+      new RegExp(`warning: piece ${piece} of content ${version} is damaged on this disk`),
       "piece-damaged",
-      { level: "warning", version, piece },
+      { level: "warning", content: version, piece },
     );
   });
 
