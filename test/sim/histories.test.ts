@@ -10,7 +10,7 @@ import { failureIn } from "./many.ts";
 import { type Plot, PLOTS } from "./plots.ts";
 import { shortest } from "./shortest.ts";
 
-const FIXED = Number(process.env.HISTORIES ?? (process.env.CI ? 20_000 : 2000));
+const FIXED = Number(process.env.HISTORIES ?? (process.env.CI ? 12_000 : 2000));
 const FRESH = Math.ceil(FIXED / 20);
 const PLOTTED = Math.ceil(FIXED / 200);
 const MINUTES = 60_000;
