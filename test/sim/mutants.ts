@@ -43,6 +43,8 @@ export const MUTANTS: readonly Mutant[] = [
       "open-outcome-is-told": "never",
       // Servers would refuse what was before itself.
       "no-version-before-itself": "never",
+      // And take no pieces of it.
+      "over-is-not-pending": "never",
     },
   },
   {

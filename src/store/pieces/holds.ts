@@ -78,9 +78,10 @@ export class Holds {
    */
   #claim(space: string, name: StoredName, register: Values, vid: Vid, cid: Cid): boolean {
     const { holdings } = this.#catalog;
+    // rule: over-is-not-pending
+    const isLate = isOver(register, vid);
     const isPending =
-      !isOver(register, vid) &&
-      holdings.putPending(space, name, { vid, cid, created: this.#clock.wall() });
+      !isLate && holdings.putPending(space, name, { vid, cid, created: this.#clock.wall() });
     return isPending || isNamed(register, holdings.pendingOf(space, name), cid);
   }
 
