@@ -54,8 +54,9 @@ export class Connections extends Roster {
     this.#options = options;
     this.#warn = seldom(ports.clock, options.warn);
     this.#greeter = new Greeter(ports, options);
-    this.#reconnector = new Reconnector(this.#greeter, {
+    this.#reconnector = new Reconnector(ports.clock, this.#greeter, {
       isUp: (sid) => this.isUp(sid),
+      hungAt: (sid) => this.latest(sid)?.pulse.hungAt ?? -Infinity,
       addressesOf: (seat) => this.#addressesOf(seat),
       admitLate: (...late) => this.#admitLate(...late),
     });

@@ -41,7 +41,7 @@ export interface PeerOptions {
 export class Peer {
   readonly address: ServerAddress;
   readonly #conn: Conn;
-  readonly #pulse: Pulse;
+  readonly pulse: Pulse;
   readonly #waiting = new Requests();
   readonly #parser = new FrameParser({
     takerOf: ({ kind, id, bodyBytes }) => {
@@ -68,7 +68,7 @@ export class Peer {
   private constructor(address: ServerAddress, conn: Conn, clock: Clock) {
     this.address = address;
     this.#conn = conn;
-    this.#pulse = new Pulse(clock, conn, (why) => this.#fail(why));
+    this.pulse = new Pulse(clock, conn, (why) => this.#fail(why));
     this.#parser.trust();
     void this.#receive();
   }
@@ -247,10 +247,10 @@ export class Peer {
     // Throws where the request cannot be encoded, so it comes before anything waits for it.
     const frame = requestFrame(kind, id, request);
     this.#waiting.wait(id, { kind, take, resolve, reject });
-    this.#pulse.asked(id);
+    this.pulse.asked(id);
     const taken = this.#conn.write(...frame);
     const bytes = frame.reduce((sum, { length }) => sum + length, 0);
-    this.#pulse.writing(bytes, taken);
+    this.pulse.writing(bytes, taken);
     return taken;
   }
 
@@ -263,7 +263,7 @@ export class Peer {
           ended++;
           this.#reply(kind, id, body);
         }
-        this.#pulse.received(ended, this.#parser.isMidFrame);
+        this.pulse.received(ended, this.#parser.isMidFrame);
       }
       this.#fail("the connection broke");
     } catch (error) {
@@ -277,7 +277,7 @@ export class Peer {
     if (id === 0 && kind === ERROR) throw errorOf(body);
     const waiting = this.#waiting.take(id);
     if (!waiting) throw new DfsError("protocol", "it answered what was not asked");
-    this.#pulse.answered(id);
+    this.pulse.answered(id);
     if (kind === ERROR) return waiting.reject(errorOf(body));
     if (kind !== REPLY) throw new DfsError("protocol", `it answered with frame kind ${kind}`);
     if (waiting.take) return waiting.resolve(NO_DATA as never);
@@ -292,7 +292,7 @@ export class Peer {
   #fail(why: string): void {
     if (this.#down) return;
     this.#down = new DfsError("down", `${this.label}: ${why}`);
-    this.#pulse.stop();
+    this.pulse.stop();
     for (const { reject } of this.#waiting.takeAll()) reject(this.#down);
     this.#conn.close();
   }

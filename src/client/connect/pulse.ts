@@ -31,6 +31,8 @@ export class Pulse {
   /** When each unanswered request was sent, by its id, the oldest first. */
   readonly #asked = new Map<number, number>();
   #cancel: (() => void) | null = null;
+  /** When it stopped answering, with its connection open. */
+  hungAt = -Infinity;
 
   /** `onDown` is called once the server counts as down. */
   constructor(clock: Clock, conn: Conn, onDown: (why: string) => void) {
@@ -97,7 +99,10 @@ export class Pulse {
       if (this.#asked.size === 0) return;
       const why = this.#whyDown();
       if (why === null) this.#watch();
-      else this.#onDown(why);
+      else {
+        this.hungAt = this.#clock.now();
+        this.#onDown(why);
+      }
     });
   }
 

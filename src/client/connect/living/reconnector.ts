@@ -2,6 +2,8 @@
  * Servers that were lost, or never answered, are tried again when somebody uses the cluster and
  * their next try is due. Nothing ticks meanwhile. Used by connections.
  */
+import type { Clock } from "../../../io/ports.ts";
+import { RETRY_MAX_MS } from "../../../limits.ts";
 import type { Seat, ServerAddress } from "../../../membership.ts";
 import type { ConnectAttempt, Greeter } from "../greeter.ts";
 
@@ -9,6 +11,8 @@ import type { ConnectAttempt, Greeter } from "../greeter.ts";
 interface Door {
   /** Can this server be asked, or is it being met? */
   isUp(sid: string): boolean;
+  /** When this server stopped answering over its last connection; -Infinity: it did not. */
+  hungAt(sid: string): number;
   /** Where it may be. */
   addressesOf(seat: Seat): ServerAddress[];
   /** Takes up a server that came late. Resolves once it was met. */
@@ -16,12 +20,14 @@ interface Door {
 }
 
 export class Reconnector {
+  readonly #clock: Pick<Clock, "now">;
   readonly #greeter: Greeter;
   readonly #door: Door;
   /** The tries that are under way, by the id of the server that they are to find. */
   readonly #underWay = new Map<string, Promise<void>>();
 
-  constructor(greeter: Greeter, door: Door) {
+  constructor(clock: Pick<Clock, "now">, greeter: Greeter, door: Door) {
+    this.#clock = clock;
     this.#greeter = greeter;
     this.#door = door;
   }
@@ -34,6 +40,8 @@ export class Reconnector {
     for (const seat of seats) {
       const { sid } = seat;
       if (sid === null || this.#underWay.has(sid) || this.#door.isUp(sid)) continue;
+      // It would most likely be met, and then hang whoever asks it.
+      if (this.#clock.now() < this.#door.hungAt(sid) + RETRY_MAX_MS) continue;
       const due = this.#door
         .addressesOf(seat)
         .filter((server) => this.#greeter.isDue(server, isNeeded));
