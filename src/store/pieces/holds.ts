@@ -69,7 +69,7 @@ export class Holds {
     // Where the register cannot be read, nothing is known to be over.
     if (this.#claim(space, name, register ?? NOTHING, vid, cid))
       holdings.hold(space, name, cid, piece);
-    else if (!holdings.isHeld(cid, piece)) contents.setIdle(cid, this.#clock.wall());
+    else contents.setIdle(cid, this.#clock.wall());
   }
 
   /**
