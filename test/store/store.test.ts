@@ -1,43 +1,13 @@
 /** A server's registers on the real disk: what each message does, and that it is there after a restart. */
 import { describe, expect, test } from "bun:test";
-import type { Store } from "../../src/store/store.ts";
-import { type Accepted, type Ballot, childOf, tombstone, type Version } from "../../src/version.ts";
-import { versionOf, vidOf, historyOf, placeAfter } from "../harness/arbitraries.ts";
+import { childOf, tombstone, type Version } from "../../src/version.ts";
+import { vidOf, historyOf, placeAfter } from "../harness/arbitraries.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
 import { inStore } from "../harness/named.ts";
+import { at, inline, put, version } from "../harness/whole_put.ts";
 
 const A = inStore("a");
-const version = (n: number, some: Partial<Version> = {}): Version =>
-  versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
-const at = (ballot: Ballot, value: Version): Accepted => ({ ballot, version: value });
-const inline = (n: number) => [
-  smallPiece(vidOf(n), 0, pattern(100, n)),
-  smallPiece(vidOf(n), 1, pattern(99, n)),
-];
-
-/** One whole put to this one server. */
-async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
-  const n = Number(`0x${value.vid}`);
-  expect(
-    await store.prepare(SPACE, inStore(name), ballot, {
-      vid: value.vid,
-      link: value.vid,
-      inline: inline(n),
-    }),
-  ).toMatchObject({
-    ok: true,
-  });
-  expect(await store.accept(SPACE, inStore(name), ballot, value)).toMatchObject({
-    ok: true,
-    refused: null,
-    prom: ballot,
-  });
-  expect(await store.commit(SPACE, inStore(name), at(ballot, value), false)).toMatchObject({
-    ignored: false,
-  });
-}
-
 describe("a register", () => {
   test("is absent at first", () =>
     inFolder(async (folder) => {

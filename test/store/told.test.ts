@@ -1,40 +1,9 @@
 /** What a server tells of names: READ, and the pages of lists. */
 import { inStore } from "../harness/named.ts";
 import { describe, expect, test } from "bun:test";
-import type { Store } from "../../src/store/store.ts";
-import { type Accepted, type Ballot, type Version } from "../../src/version.ts";
 import { versionOf, vidOf } from "../harness/arbitraries.ts";
 import { idOf, heldOf, inFolder, pattern, smallPiece, SPACE } from "../harness/folder.ts";
-
-const version = (n: number, some: Partial<Version> = {}): Version =>
-  versionOf({ ...some, vid: vidOf(n), pieces: 2, needed: 2, copies: 2 });
-const at = (ballot: Ballot, value: Version): Accepted => ({ ballot, version: value });
-const inline = (n: number) => [
-  smallPiece(vidOf(n), 0, pattern(100, n)),
-  smallPiece(vidOf(n), 1, pattern(99, n)),
-];
-
-/** One whole put to this one server. */
-async function put(store: Store, name: string, ballot: Ballot, value: Version): Promise<void> {
-  const n = Number(`0x${value.vid}`);
-  expect(
-    await store.prepare(SPACE, inStore(name), ballot, {
-      vid: value.vid,
-      link: value.vid,
-      inline: inline(n),
-    }),
-  ).toMatchObject({
-    ok: true,
-  });
-  expect(await store.accept(SPACE, inStore(name), ballot, value)).toMatchObject({
-    ok: true,
-    refused: null,
-    prom: ballot,
-  });
-  expect(await store.commit(SPACE, inStore(name), at(ballot, value), false)).toMatchObject({
-    ignored: false,
-  });
-}
+import { at, put, version } from "../harness/whole_put.ts";
 
 describe("READ", () => {
   test("tells the pieces of what is current or pending, however many orphans there are", () =>
