@@ -7,10 +7,9 @@ import type { Cluster } from "../src/client/connect/cluster.ts";
 import { get } from "../src/client/files/get.ts";
 import { type Sink } from "../src/client/fetch/sink.ts";
 import { openCluster } from "../src/client/members/open.ts";
-import type { Source } from "../src/client/send/source.ts";
+import { inMemory } from "../src/client/send/source.ts";
 import { put } from "../src/client/files/put.ts";
 import { loadConfiguration } from "../src/api/config/config.ts";
-import { NO_ATTRIBUTES } from "../src/file/attributes.ts";
 import { PAIRS } from "../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../src/io/bun.ts";
 import { MIB } from "../src/limits.ts";
@@ -54,7 +53,7 @@ async function goOn(cluster: Cluster, lane: string, until: number): Promise<void
     data.set(Buffer.from(file.padEnd(STAMP_BYTES)));
     try {
       await timed(part.puts, () =>
-        put(cluster, file, sourceOf(data), { layout: PAIRS, placement: "name" }),
+        put(cluster, file, inMemory(data), { layout: PAIRS, placement: "name" }),
       );
       await timed(part.gets, () => get(cluster, file, comparing(data), {}));
     } catch (error) {
@@ -62,12 +61,6 @@ async function goOn(cluster: Cluster, lane: string, until: number): Promise<void
     }
   }
 }
-
-const sourceOf = (data: Uint8Array): Source => ({
-  bytes: data.length,
-  attributes: NO_ATTRIBUTES,
-  read: async (into, offset) => void into.set(data.subarray(offset, offset + into.length)),
-});
 
 const comparing = (data: Uint8Array): Sink => ({
   inOrder: false,

@@ -2,7 +2,7 @@
  * What can be put: bytes, text, what can be read at any offset, and streams. Used by store.ts.
  */
 import { orInterrupted } from "../client/connect/living/interruption.ts";
-import type { Source } from "../client/send/source.ts";
+import { inMemory, type Source } from "../client/send/source.ts";
 import { DfsError } from "../errors.ts";
 import type { Attributes } from "../file/attributes.ts";
 
@@ -26,12 +26,6 @@ export function sourceOf(body: Body, attributes: Attributes): Source | null {
   if (body instanceof Blob) return sourceFrom(ofBlob(body), attributes);
   return "read" in body ? sourceFrom(body, attributes) : null;
 }
-
-const inMemory = (data: Uint8Array, attributes: Attributes): Source => ({
-  bytes: data.length,
-  attributes,
-  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
-});
 
 const ofBlob = (blob: Blob): Seekable => ({
   size: blob.size,

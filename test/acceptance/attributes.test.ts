@@ -1,4 +1,5 @@
 /** Attributes: what put stores beside the bytes, what stat shows of it, and what get does with it. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { named } from "../harness/named.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
@@ -17,7 +18,7 @@ import { ATTRIBUTES_BYTES } from "../../src/limits.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
 import { rejectionOf } from "../harness/thrown.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 
 setDefaultTimeout(60_000);
 
@@ -36,7 +37,7 @@ afterAll(async () => {
 
 const store = (name: string, attributes: Attributes, bytes = TEXT) =>
   without(stage, [], (cluster) =>
-    put(cluster, named(name), { ...sourceOf(bytes), attributes }, OPTIONS),
+    put(cluster, named(name), { ...inMemory(bytes), attributes }, OPTIONS),
   );
 
 interface Shown {
@@ -176,7 +177,7 @@ test("attributes that no version can have are refused, and nothing is stored", a
     for (const attributes of wrong) {
       await rejectionOf(
         "usage",
-        put(cluster, named("refused"), { ...sourceOf(TEXT), attributes }, OPTIONS),
+        put(cluster, named("refused"), { ...inMemory(TEXT), attributes }, OPTIONS),
       );
     }
     await rejectionOf(

@@ -2,9 +2,7 @@
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { openCluster } from "../../src/client/members/open.ts";
 import { Opener } from "../../src/client/trust/opener.ts";
-import type { Source } from "../../src/client/send/source.ts";
 import { unlock } from "../../src/client/agree/unlock.ts";
-import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { bunClock, bunRandom } from "../../src/io/bun.ts";
 import { netTo } from "../harness/reach.ts";
 import { login, newMemory, secret, user } from "../harness/password.ts";
@@ -26,10 +24,3 @@ export async function without<T>(
     cluster.close();
   }
 }
-
-/** Bytes as something to put. */
-export const sourceOf = (data: Uint8Array): Source => ({
-  bytes: data.length,
-  attributes: NO_ATTRIBUTES,
-  read: async (into, offset) => void into.set(data.subarray(offset, offset + into.length)),
-});

@@ -1,4 +1,5 @@
 /** A user's keys are made once, whoever is first, and stay the same: what is sealed with any others is lost. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -16,7 +17,6 @@ import { ballotAbove, childOf, tombstone } from "../../src/version.ts";
 import { credentialsOf } from "../../src/wire/login.ts";
 import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
-import { sourceOf } from "./in_process.ts";
 import { newMemory } from "../harness/password.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
 import { named } from "../harness/named.ts";
@@ -56,7 +56,7 @@ async function locked<T>(work: (cluster: Cluster) => Promise<T>): Promise<T> {
 const store = (name: string): Promise<unknown> =>
   locked(async (cluster) => {
     const unlocked = await unlock(cluster, new Opener(password), newMemory());
-    await put(unlocked, named(name), sourceOf(randomBytes(1000)), {
+    await put(unlocked, named(name), inMemory(randomBytes(1000)), {
       layout: PAIRS,
       placement: "name",
     });

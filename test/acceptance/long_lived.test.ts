@@ -3,6 +3,7 @@
  * no operation fails, for each has its quorum; memory stays flat, and no descriptor is left.
  * ACCEPTANCE=full does 10,000 operations, and restarts each server 20 times.
  */
+import { inMemory } from "../../src/client/send/source.ts";
 import { named } from "../harness/named.ts";
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
@@ -14,7 +15,7 @@ import { remove } from "../../src/client/files/remove.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { KIB, MIB } from "../../src/limits.ts";
 import { Stage } from "../harness/stage.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 
 setDefaultTimeout(1_800_000);
 
@@ -66,7 +67,7 @@ class Worker {
     const bytes = [40, 3 * KIB, 70 * KIB, 600 * KIB][turn % 4] ?? 0;
     const data = Buffer.alloc(bytes, `${name} ${turn} `);
     const layout = layoutOf(turn % 3 === 0 ? "rs:2+2" : "pairs");
-    await put(this.#cluster, named(name), sourceOf(data), { layout, placement: "name" });
+    await put(this.#cluster, named(name), inMemory(data), { layout, placement: "name" });
     this.#there.set(name, data);
   }
 

@@ -1,4 +1,5 @@
 /** Names that no file system would take: the store has them all, each apart from the others, and no file leaves its folder. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
@@ -20,7 +21,7 @@ import { named } from "../harness/named.ts";
 import { newFolder, removeFolders } from "../harness/program.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
 import { memorySink } from "../sim/contents.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 
 setDefaultTimeout(120_000);
 
@@ -94,7 +95,7 @@ beforeAll(async () => {
   for (const name of SOME) await storeAs(name);
   await without(stage, [], async (cluster) => {
     for (const name of NAMES.filter((one) => !SOME.includes(one)))
-      await put(cluster, named(name), sourceOf(contentOf(name)), HOW);
+      await put(cluster, named(name), inMemory(contentOf(name)), HOW);
   });
 });
 afterAll(async () => {
@@ -156,7 +157,7 @@ describe("each is a name of its own", () => {
   test("the one with the longest sealed form too", () =>
     without(stage, [], async (cluster) => {
       const name = named(`${"s".repeat(255)}/${"/".repeat(1024)}`);
-      await put(cluster, name, sourceOf(contentOf(name)), HOW);
+      await put(cluster, name, inMemory(contentOf(name)), HOW);
       const names: string[] = [];
       for await (const entry of list(cluster, "s")) names.push(entry.name);
       expect(names).toEqual([name]);
@@ -250,7 +251,7 @@ describe("what is not allowed", () => {
 
   test("a name of before, with a C1 character, is listed, had and removed; a new one is not made", async () => {
     const old = "old\u009b/\u0085";
-    const source = sourceOf(contentOf(old));
+    const source = inMemory(contentOf(old));
     await without(stage, [], (cluster) => put(cluster, storedAgain(checkName(old)), source, HOW));
     expect<string[]>(await listed("old")).toEqual([old]);
     expect(await stage.get(old)).toEqual(contentOf(old));

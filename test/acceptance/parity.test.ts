@@ -2,6 +2,7 @@
  * Reed-Solomon layouts on real servers: any M may be lost, and no more. A dead server is one whose address nobody answers.
  * ACCEPTANCE=full tries every set of servers for the largest layouts too.
  */
+import { inMemory } from "../../src/client/send/source.ts";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -13,7 +14,7 @@ import { put } from "../../src/client/files/put.ts";
 import { asDfsError, isDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { Rng } from "../sim/random.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 import { storedBytes, isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
 import { named } from "../harness/named.ts";
@@ -119,7 +120,7 @@ test.each([
   const stage = await Stage.open(y);
   const store = (dead: readonly number[], name: string): Promise<string> =>
     without(stage, dead, (cluster) =>
-      put(cluster, named(name), sourceOf(FILES[name] ?? new Uint8Array()), {
+      put(cluster, named(name), inMemory(FILES[name] ?? new Uint8Array()), {
         layout: layoutOf(layout),
         placement: "name",
       }).then(

@@ -1,4 +1,5 @@
 /** Ranges of stored files: the bytes that were asked for, and little more on the wire. Dead servers are addresses without any. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ import { SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, KIB, MIB } from "../../src/limits.ts";
 import { flip } from "../harness/folder.ts";
 import { rejectionOf } from "../harness/thrown.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 import { isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
 import { named } from "../harness/named.ts";
@@ -93,7 +94,7 @@ describe.each([
   afterAll(() => stage.close());
 
   const store = (cluster: Cluster, name: string, data: Uint8Array) =>
-    put(cluster, named(name), sourceOf(data), { layout: layoutOf(layout), placement: "name" });
+    put(cluster, named(name), inMemory(data), { layout: layoutOf(layout), placement: "name" });
 
   test.each(deaths.map((dead) => [dead]))("any range, with %p dead", async (dead) => {
     await without(stage, dead, async (cluster) => {

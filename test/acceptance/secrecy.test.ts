@@ -2,6 +2,7 @@
  * What servers and wires see of a user with a password: no 16 bytes of any content, no component of any name, no password. The
  * same look finds all of that where there is no password.
  */
+import { inMemory } from "../../src/client/send/source.ts";
 import { named } from "../harness/named.ts";
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
@@ -22,7 +23,6 @@ import { removeFolders } from "../harness/program.ts";
 import { Computer, lineOf, usersFile } from "./computer.ts";
 import { newMemory } from "../harness/password.ts";
 import { Detector, tellingText } from "./detector.ts";
-import { sourceOf } from "./in_process.ts";
 import { expectDone, Stage } from "../harness/stage.ts";
 import { WireTap } from "./wire_tap.ts";
 
@@ -75,7 +75,7 @@ async function putWithAttributes(
   });
   try {
     const mine = password ? await unlock(cluster, new Opener(password), newMemory()) : cluster;
-    const source = { ...sourceOf(new Uint8Array(9)), attributes: ATTRIBUTES };
+    const source = { ...inMemory(new Uint8Array(9)), attributes: ATTRIBUTES };
     await put(mine, named("attributed"), source, { layout: PAIRS, placement: "name" });
   } finally {
     cluster.close();

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
-import type { Source } from "../../src/client/send/source.ts";
+import { inMemory, type Source } from "../../src/client/send/source.ts";
 import { put } from "../../src/client/files/put.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { openStored } from "../../src/client/files/stored_source.ts";
@@ -13,7 +13,7 @@ import { layoutOf } from "../../src/file/layout.ts";
 import { BLOCK_BYTES, CHUNK_BYTES, MIB } from "../../src/limits.ts";
 import { Rng } from "../sim/random.ts";
 import { rejectionOf } from "../harness/thrown.ts";
-import { sourceOf, without } from "./in_process.ts";
+import { without } from "./in_process.ts";
 import { isSealed } from "../harness/password.ts";
 import { Stage } from "../harness/stage.ts";
 import { named } from "../harness/named.ts";
@@ -59,7 +59,7 @@ async function expectReads(source: Source, expected: Uint8Array): Promise<void> 
 
 test.each(LAYOUTS)("%s: read at any place, while a server is killed too", async (layout) => {
   await without(stage, [], (cluster) =>
-    store(cluster, layout, { ...sourceOf(data), attributes: ATTRIBUTES }, layout),
+    store(cluster, layout, { ...inMemory(data), attributes: ATTRIBUTES }, layout),
   );
   await without(stage, [], async (cluster) => {
     const { found, version, source } = await openStored(cluster, named(layout));
@@ -74,7 +74,7 @@ test.each(LAYOUTS.flatMap((from) => LAYOUTS.map((to) => [from, to])))(
   "from %s to %s under the same name, if it is the version that was read",
   async (from, to) => {
     const name = `${from}, then ${to}`;
-    await without(stage, [], (cluster) => store(cluster, name, sourceOf(data), from));
+    await without(stage, [], (cluster) => store(cluster, name, inMemory(data), from));
     await without(stage, [], async (cluster) => {
       const { found, source } = await openStored(cluster, named(name));
       const options = { layout: layoutOf(to), placement: "name" } as const;
@@ -83,7 +83,7 @@ test.each(LAYOUTS.flatMap((from) => LAYOUTS.map((to) => [from, to])))(
       expect(reads).toBeLessThan(READS_MOST);
       await rejectionOf(
         "conflict",
-        put(cluster, named(name), sourceOf(data), { ...options, condition: { vid: found.vid } }),
+        put(cluster, named(name), inMemory(data), { ...options, condition: { vid: found.vid } }),
       );
       console.log(`${from} to ${to}: received ${reads.toFixed(3)} x`);
     });
@@ -101,7 +101,7 @@ test.each([
   ["rs:3+1", []],
   ["rs:3+1", [1]],
 ])("%s: to another cluster, in pieces of another length, with %p dead", async (layout, dead) => {
-  await without(stage, [], (cluster) => store(cluster, "away", sourceOf(data), layout));
+  await without(stage, [], (cluster) => store(cluster, "away", inMemory(data), layout));
   await without(stage, dead, (from) =>
     without(other, [], async (to) => {
       const { source } = await openStored(from, named("away"));
@@ -120,7 +120,7 @@ test.each(["empty", "byte", "small"])("%s files too", async (name) => {
   const bytes = randomBytes({ empty: 0, byte: 1, small: 20_000 }[name] ?? 0);
   for (const from of LAYOUTS)
     await without(stage, [], async (cluster) => {
-      await store(cluster, name, sourceOf(bytes), from);
+      await store(cluster, name, inMemory(bytes), from);
       const { source } = await openStored(cluster, named(name));
       await expectReads(source, bytes);
       await store(cluster, name, source, "rs:2+2");
@@ -135,9 +135,9 @@ test.each([
   "of what was %s meanwhile the version that was opened is read, or nothing",
   async (how, code) => {
     await without(stage, [], async (cluster) => {
-      const { vid } = await store(cluster, "changing", sourceOf(data), "pairs");
+      const { vid } = await store(cluster, "changing", inMemory(data), "pairs");
       const { source } = await openStored(cluster, named("changing"));
-      if (how === "put") await store(cluster, "changing", sourceOf(data.toReversed()), "pairs");
+      if (how === "put") await store(cluster, "changing", inMemory(data.toReversed()), "pairs");
       else await remove(cluster, named("changing"));
       await expectReads(source, data);
       for (const { folder } of stage.servers)

@@ -1,4 +1,5 @@
 /** Work that is aborted: at whatever message, it ends at once, leaves nothing behind, and the next work goes on. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { named } from "../harness/named.ts";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -12,7 +13,7 @@ import {
   PROGRESS_MS,
   UPLOADS_PER_CONNECTION,
 } from "../../src/limits.ts";
-import { contentOf, sourceOf } from "../sim/contents.ts";
+import { contentOf } from "../sim/contents.ts";
 import { LivingStage } from "./living_stage.ts";
 
 setDefaultTimeout(60_000);
@@ -99,7 +100,7 @@ test("of many puts that were aborted no server keeps anything, and the next put 
 
 test("of a put whose source fails no server keeps anything", () => {
   const stage = new LivingStage(3);
-  const source = sourceOf(contentOf(1, 10 * CHUNK_BYTES));
+  const source = inMemory(contentOf(1, 10 * CHUNK_BYTES));
   const failing = {
     ...source,
     read: async (into: Uint8Array, offset: number) => {

@@ -1,4 +1,5 @@
 /** Copies, moves and new versions of one content: whose pieces count, whose need not, and what is not deleted. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { inStore, named } from "../harness/named.ts";
 import { attributesOf, knownIn, NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { describe, expect, test } from "bun:test";
@@ -16,7 +17,7 @@ import type { Version } from "../../src/version.ts";
 import type { AddressedKind } from "../../src/wire/messages.ts";
 import { rejectionOf } from "../harness/thrown.ts";
 import { SimCluster, TRASH_GRACE_MS } from "../sim/cluster.ts";
-import { contentOf, memorySink, sourceOf } from "../sim/contents.ts";
+import { contentOf, memorySink } from "../sim/contents.ts";
 import { CALM } from "../sim/weather.ts";
 import { World } from "../sim/world.ts";
 
@@ -51,7 +52,7 @@ class Stage {
   }
 
   put(name: string, bytes: Uint8Array, layout = "pairs"): void {
-    this.run(put(this.cluster, named(name), sourceOf(bytes), { ...HOW, layout: layoutOf(layout) }));
+    this.run(put(this.cluster, named(name), inMemory(bytes), { ...HOW, layout: layoutOf(layout) }));
   }
 
   get(name: string): Uint8Array {
@@ -163,7 +164,7 @@ describe("a copy", () => {
   test("whose original is replaced meanwhile, and its content gone, is one of the new original", () => {
     const stage = new Stage();
     stage.put("a", LARGE);
-    losing(stage, (other) => put(other, named("a"), sourceOf(SMALL), HOW));
+    losing(stage, (other) => put(other, named("a"), inMemory(SMALL), HOW));
     stage.run(copy(stage.cluster, named("a"), named("b")));
     expect(stage.get("b")).toEqual(SMALL);
   });
@@ -256,7 +257,7 @@ describe("a move", () => {
     stage.put("a", LARGE);
     const other = stage.client();
     // The second promises are those of the deletion.
-    before(stage.cluster, "prepare", 2, () => put(other, named("a"), sourceOf(SMALL), HOW));
+    before(stage.cluster, "prepare", 2, () => put(other, named("a"), inMemory(SMALL), HOW));
     const { message } = stage.run(
       rejectionOf("conflict", move(stage.cluster, named("a"), named("b"))),
     );

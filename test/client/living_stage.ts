@@ -6,10 +6,10 @@ import { list } from "../../src/client/files/list.ts";
 import { put } from "../../src/client/files/put.ts";
 import { openCluster } from "../../src/client/members/open.ts";
 import { layoutOf } from "../../src/file/layout.ts";
-import type { Source } from "../../src/client/send/source.ts";
+import { inMemory, type Source } from "../../src/client/send/source.ts";
 import type { Conn } from "../../src/io/ports.ts";
 import { SimCluster, type SimServer } from "../sim/cluster.ts";
-import { contentOf, memorySink, sourceOf } from "../sim/contents.ts";
+import { contentOf, memorySink } from "../sim/contents.ts";
 import { CALM } from "../sim/weather.ts";
 import { World } from "../sim/world.ts";
 
@@ -101,7 +101,7 @@ export class LivingStage {
   }
 
   put(name: string, value: number, bytes = 100, cluster = this.cluster, layout = "pairs") {
-    return this.putSource(name, sourceOf(contentOf(value, bytes)), cluster, layout);
+    return this.putSource(name, inMemory(contentOf(value, bytes)), cluster, layout);
   }
 
   putSource(name: string, source: Source, cluster = this.cluster, layout = "pairs") {

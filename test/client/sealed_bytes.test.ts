@@ -1,11 +1,11 @@
 /** Files sealed as they are read, and opened as they come: at any offset, in any order, any part of them. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Sink } from "../../src/client/fetch/sink.ts";
 import { openingSink, sealedRange } from "../../src/client/fetch/opening_sink.ts";
 import { cutTo } from "../../src/client/fetch/portions.ts";
 import { sealedSource } from "../../src/client/send/sealed_source.ts";
-import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { sealedBytes, SEGMENT_BYTES } from "../../src/file/seal.ts";
 import { forAllAsync } from "../harness/property.ts";
 import { rejectionOf } from "../harness/thrown.ts";
@@ -13,13 +13,6 @@ import { rejectionOf } from "../harness/thrown.ts";
 const key = new Uint8Array(32).fill(5);
 const contentOf = (length: number): Uint8Array =>
   new Uint8Array(length).map((_, i) => (i * 7 + (i >> 8)) & 0xff);
-const sourceOf = (data: Uint8Array) => ({
-  bytes: data.length,
-  attributes: NO_ATTRIBUTES,
-  read: async (into: Uint8Array, offset: number) =>
-    into.set(data.subarray(offset, offset + into.length)),
-});
-
 function sinkOf(length: number): Sink & { readonly data: Uint8Array; written: number } {
   const data = new Uint8Array(length);
   const sink = {
@@ -52,7 +45,7 @@ const portionsOf = (length: number, shares: readonly number[]): [number, number]
 test("what is read of the sealed source in any portions opens to the file, in any order", () =>
   forAllAsync([size, cuts, fc.boolean()], async (length, shares, isBackwards) => {
     const data = contentOf(length);
-    const source = sealedSource(sourceOf(data), key);
+    const source = sealedSource(inMemory(data), key);
     expect(source.bytes).toBe(sealedBytes(length));
     const sink = sinkOf(length);
     const opening = openingSink("a", { key, bytes: length }, { offset: 0, length }, sink);
@@ -69,7 +62,7 @@ test("what is read of the sealed source in any portions opens to the file, in an
 test("a range of it takes the segments that it touches, and writes no more than itself", () =>
   forAllAsync([size, fc.nat(400_000), fc.nat(200_000)], async (length, offset, most) => {
     const data = contentOf(length);
-    const source = sealedSource(sourceOf(data), key);
+    const source = sealedSource(inMemory(data), key);
     const wanted = cutTo(length, { offset, length: most });
     const range = cutTo(source.bytes, sealedRange(wanted));
     const sink = sinkOf(length);
@@ -83,7 +76,7 @@ test("a range of it takes the segments that it touches, and writes no more than 
 
 test("a file that changes between two reads of a segment is not sealed twice", async () => {
   const data = contentOf(1000);
-  const source = sealedSource(sourceOf(data), key);
+  const source = sealedSource(inMemory(data), key);
   await source.read(new Uint8Array(500), 0);
   await source.read(new Uint8Array(516), 500);
   data[3] = 99;
@@ -93,7 +86,7 @@ test("a file that changes between two reads of a segment is not sealed twice", a
 
 test("bytes that were not sealed so are not written", async () => {
   const data = contentOf(1000);
-  const source = sealedSource(sourceOf(data), key);
+  const source = sealedSource(inMemory(data), key);
   const part = new Uint8Array(source.bytes);
   await source.read(part, 0);
   part[20] = (part[20] ?? 0) ^ 1;

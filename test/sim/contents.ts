@@ -7,7 +7,6 @@ import {
   type Attributes,
   attributesCodec,
   attributesOf,
-  NO_ATTRIBUTES,
   PREFIXES,
 } from "../../src/file/attributes.ts";
 import { Violation } from "./invariants.ts";
@@ -41,12 +40,6 @@ export function attributesFor(value: number): Attributes {
 
 export const areEqual = (some: Attributes, others: Attributes): boolean =>
   Buffer.compare(encode(attributesCodec, some), encode(attributesCodec, others)) === 0;
-
-export const sourceOf = (data: Uint8Array, attributes = NO_ATTRIBUTES): Source => ({
-  bytes: data.length,
-  attributes,
-  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
-});
 
 /** The same bytes as a stream, in parts of several lengths, some of them empty. */
 export function streamOf(source: Source): ByteStream {

@@ -1,4 +1,5 @@
 /** Servers that hang nobody: one answers a byte now and then from a question of some kind on, and one has names without end. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { describe, expect, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import type { ClientPorts } from "../../src/client/connect/peer.ts";
@@ -13,7 +14,7 @@ import { layoutOf } from "../../src/file/layout.ts";
 import { PROGRESS_MS } from "../../src/limits.ts";
 import type { Kind } from "../../src/wire/messages.ts";
 import { SimCluster } from "./cluster.ts";
-import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { contentOf, memorySink } from "./contents.ts";
 import { drippingNet } from "./dripping_conn.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
@@ -67,8 +68,8 @@ class Stage {
 
 const putBoth = async (cluster: Cluster): Promise<void> => {
   const how = { layout: layoutOf("pairs"), placement: "name" } as const;
-  await put(cluster, named("small"), sourceOf(contentOf(1, 50)), how);
-  await put(cluster, named("large"), sourceOf(contentOf(2, LARGE)), how);
+  await put(cluster, named("small"), inMemory(contentOf(1, 50)), how);
+  await put(cluster, named("large"), inMemory(contentOf(2, LARGE)), how);
 };
 const getBoth = async (cluster: Cluster): Promise<void> => {
   for (const [name, content] of [

@@ -1,4 +1,5 @@
 /** A server whose names, or users, have no end: what the others say is told, and comes to its end. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { describe, expect, test } from "bun:test";
 import { openerOf } from "../harness/secret.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -11,7 +12,7 @@ import { unlock } from "../../src/client/agree/unlock.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { LIST_PAGE } from "../../src/limits.ts";
 import { SimCluster } from "./cluster.ts";
-import { contentOf, sourceOf } from "./contents.ts";
+import { contentOf } from "./contents.ts";
 import { EndlessLiar, type Lies } from "./endless_liar.ts";
 import { textOf } from "./levels.ts";
 import { LyingConn } from "./lying_conn.ts";
@@ -43,7 +44,7 @@ class Stage {
     this.run(async (cluster) => {
       for (const [i, name] of NAMES.entries()) {
         const how = { layout: layoutOf("pairs"), placement: "name" } as const;
-        await put(cluster, named(name), sourceOf(contentOf(i, 50)), how);
+        await put(cluster, named(name), inMemory(contentOf(i, 50)), how);
       }
     }, false);
   }

@@ -1,4 +1,5 @@
 /** Whom a get and a list ask: few servers where they can tell, all where they cannot. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { expect, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { get } from "../../src/client/files/get.ts";
@@ -7,7 +8,7 @@ import { openCluster } from "../../src/client/members/open.ts";
 import { put } from "../../src/client/files/put.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { SimCluster, type SimServer } from "./cluster.ts";
-import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { contentOf, memorySink } from "./contents.ts";
 import { World } from "./world.ts";
 import { named } from "../harness/named.ts";
 
@@ -50,7 +51,7 @@ class Stage {
   put(name: string, data: Uint8Array, layout = "pairs"): void {
     const cluster = this.open();
     const options = { layout: layoutOf(layout), placement: "name" } as const;
-    this.world.finish(put(cluster, named(name), sourceOf(data), options));
+    this.world.finish(put(cluster, named(name), inMemory(data), options));
     cluster.close();
   }
 

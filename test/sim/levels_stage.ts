@@ -1,4 +1,5 @@
 /** Four servers, and clients that put names, remove them, and list levels of them; in the open or sealed. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { named } from "../harness/named.ts";
 import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { unlock } from "../../src/client/agree/unlock.ts";
@@ -11,7 +12,7 @@ import { layoutOf } from "../../src/file/layout.ts";
 import type { Net } from "../../src/io/ports.ts";
 import { openerOf } from "../harness/secret.ts";
 import { SimCluster } from "./cluster.ts";
-import { contentOf, sourceOf } from "./contents.ts";
+import { contentOf } from "./contents.ts";
 import { checkLevels, textOf } from "./levels.ts";
 import { memory } from "./sealing.ts";
 import { CALM } from "./weather.ts";
@@ -65,7 +66,7 @@ export class Stage {
       for (const name of names)
         await (name.endsWith("/")
           ? makeFolder(cluster, named(name), NO_ATTRIBUTES)
-          : put(cluster, named(name), sourceOf(contentOf(1, 50)), HOW));
+          : put(cluster, named(name), inMemory(contentOf(1, 50)), HOW));
     });
   }
 

@@ -2,6 +2,7 @@
  * A user with a password, one server that lies, the others honest or away: no get returns a wrong byte. `LIES=n` tells at least so many
  * lies instead of the usual number, of fresh seeds.
  */
+import { inMemory } from "../../src/client/send/source.ts";
 import { Space } from "../../src/client/trust/space.ts";
 import { describe, expect, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -19,7 +20,7 @@ import { SimCluster } from "./cluster.ts";
 import { Liar } from "./liar.ts";
 import { labelHash, Rng } from "./random.ts";
 import { memory } from "./sealing.ts";
-import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { contentOf, memorySink } from "./contents.ts";
 import { World } from "./world.ts";
 import { named } from "../harness/named.ts";
 
@@ -87,7 +88,7 @@ class Stage {
       for (let version = 1; version <= 3; version++) {
         const data = contentOf(++this.#values, this.rng.pick(SIZES));
         const layout = layoutOf(this.rng.pick(["pairs", "rs:2+2"]));
-        await put(cluster, named(name), sourceOf(data), { layout, placement: "name" });
+        await put(cluster, named(name), inMemory(data), { layout, placement: "name" });
         this.contents.set(`${user} ${name}`, data);
         if (version === 2 && name === "a") await remove(cluster, named(name));
       }

@@ -1,4 +1,5 @@
 /** First packets that are lost on their way to servers that are up: a command goes on without them where it can, and waits where it cannot. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { describe, expect, test } from "bun:test";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { get } from "../../src/client/files/get.ts";
@@ -12,7 +13,7 @@ import { asDfsError } from "../../src/errors.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { FIRST_REPLY_MS, REACH_MS, STATUS_REPLY_MS } from "../../src/limits.ts";
 import { addressOf, SimCluster } from "./cluster.ts";
-import { contentOf, memorySink, sourceOf } from "./contents.ts";
+import { contentOf, memorySink } from "./contents.ts";
 import { CALM } from "./weather.ts";
 import { World } from "./world.ts";
 import { named } from "../harness/named.ts";
@@ -39,7 +40,7 @@ class Stage {
     for (const server of this.cluster.servers) server.start();
     this.world.pass(1000);
     for (const [name, value, bytes] of FILES)
-      this.run((cluster) => put(cluster, named(name), sourceOf(contentOf(value, bytes)), HOW));
+      this.run((cluster) => put(cluster, named(name), inMemory(contentOf(value, bytes)), HOW));
   }
 
   /** A client of its own does this; virtual milliseconds that it took, and what came of it. */
@@ -106,7 +107,7 @@ const getAll = async (cluster: Cluster): Promise<unknown> => {
 };
 const putAll = async (cluster: Cluster): Promise<unknown> => {
   for (const [name, value, bytes] of FILES)
-    await put(cluster, named(name), sourceOf(contentOf(value, bytes)), HOW);
+    await put(cluster, named(name), inMemory(contentOf(value, bytes)), HOW);
   return null;
 };
 const names = (cluster: Cluster): Promise<string[]> =>

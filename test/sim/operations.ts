@@ -1,4 +1,5 @@
 /** What simulated clients do, and the record of it. */
+import { inMemory } from "../../src/client/send/source.ts";
 import { Space } from "../../src/client/trust/space.ts";
 import { DfsError } from "../../src/errors.ts";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
@@ -17,7 +18,7 @@ import { repairAll } from "../../src/client/care/repair.ts";
 import type { Attributes } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import type { Vid } from "../../src/version.ts";
-import { areEqual, attributesFor, contentOf, memorySink, sourceOf, streamOf } from "./contents.ts";
+import { areEqual, attributesFor, contentOf, memorySink, streamOf } from "./contents.ts";
 import { jump } from "./hostile.ts";
 import type { LastingClient } from "./lasting.ts";
 import { Violation } from "./invariants.ts";
@@ -162,7 +163,7 @@ export class Recorder {
         const vid =
           order.do === "putIf" && order.expected !== 0 ? this.#vidOf(order.expected) : null;
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
-        const source = sourceOf(contentOf(order.value, order.bytes), attributesFor(order.value));
+        const source = inMemory(contentOf(order.value, order.bytes), attributesFor(order.value));
         const layout = layoutOf(order.layout ?? "pairs");
         if ("stream" in order) {
           await putStream(cluster, named(order.name), streamOf(source), { layout });

@@ -2,6 +2,7 @@
  * One client process: `bun client.ts TASK` does what the task says, and writes down each thing before it does it, and how it
  * ended, so that a killed process leaves all that it had begun.
  */
+import { inMemory } from "../../src/client/send/source.ts";
 import { openSync, writeSync } from "node:fs";
 import type { Cluster } from "../../src/client/connect/cluster.ts";
 import { get } from "../../src/client/files/get.ts";
@@ -12,7 +13,6 @@ import { put } from "../../src/client/files/put.ts";
 import { remove } from "../../src/client/files/remove.ts";
 import { repairAll } from "../../src/client/care/repair.ts";
 import { isDfsError } from "../../src/errors.ts";
-import { NO_ATTRIBUTES } from "../../src/file/attributes.ts";
 import { layoutOf } from "../../src/file/layout.ts";
 import { bunClock, bunNet, bunRandom } from "../../src/io/bun.ts";
 import type { Vid } from "../../src/version.ts";
@@ -227,17 +227,11 @@ class Client {
       case "putIf": {
         const { name, value } = order;
         const data = contentOf(value, order.bytes);
-        const source = {
-          bytes: data.length,
-          attributes: NO_ATTRIBUTES,
-          read: async (into: Uint8Array, offset: number) =>
-            into.set(data.subarray(offset, offset + into.length)),
-        };
         const vid =
           order.do === "putIf" && order.expected > 0 ? this.#vids.get(order.expected) : null;
         if (vid === undefined) throw new Error(`the version of ${value} is not known`);
         const condition = order.do === "putIf" ? { condition: { vid } } : {};
-        const stored = await put(cluster, named(name), source, {
+        const stored = await put(cluster, named(name), inMemory(data), {
           layout: layoutOf(order.layout ?? "pairs"),
           placement: "name",
           ...condition,

@@ -18,7 +18,7 @@ import type { HeldBySlot } from "../send/copies.ts";
 import type { Target } from "../send/deliver.ts";
 import { LinkedPieces } from "../send/linked_pieces.ts";
 import { SealedStream } from "../send/sealed_stream.ts";
-import type { Source } from "../send/source.ts";
+import { inMemory } from "../send/source.ts";
 import { StreamPieces } from "../send/stream_pieces.ts";
 import {
   checkEnoughLive,
@@ -60,12 +60,6 @@ export async function putStream(
     await reader.close();
   }
 }
-
-const inMemory = (data: Uint8Array, attributes: Source["attributes"]): Source => ({
-  bytes: data.length,
-  attributes,
-  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
-});
 
 /** Puts a stream of more than one stripe. */
 async function putStripes(

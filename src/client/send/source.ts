@@ -2,7 +2,7 @@
  * The interface of a source: where the bytes of a put come from. Used by put and by everything that
  * can be put.
  */
-import type { Attributes } from "../../file/attributes.ts";
+import { type Attributes, NO_ATTRIBUTES } from "../../file/attributes.ts";
 
 /** Bytes to put, which can be read at any offset, more than once. */
 export interface Source {
@@ -20,3 +20,10 @@ export interface Source {
    */
   confirm?(): Promise<void>;
 }
+
+/** Bytes that are in memory, as a source. */
+export const inMemory = (data: Uint8Array, attributes = NO_ATTRIBUTES): Source => ({
+  bytes: data.length,
+  attributes,
+  read: async (into, offset) => into.set(data.subarray(offset, offset + into.length)),
+});

@@ -13,7 +13,7 @@ import {
   parityPieces,
   pieceBytes,
 } from "../../file/split.ts";
-import type { Source } from "./source.ts";
+import { inMemory, type Source } from "./source.ts";
 import type { Window } from "../connect/window.ts";
 
 /**
@@ -62,11 +62,7 @@ export async function partsOf(
     });
     return { parts, release: () => {} };
   }
-  const source = {
-    read: async (into: Uint8Array, offset: number) =>
-      into.set(data.subarray(offset, offset + into.length)),
-  };
-  const stripe = await readStripe(source, cut, 0, parityPieces(cut));
+  const stripe = await readStripe(inMemory(data), cut, 0, parityPieces(cut));
   const parts = stripe.pieces.map((buffer, piece) => buffer.subarray(0, pieceBytes(cut, piece)));
   return { parts, release: () => stripe.release() };
 }
